@@ -1,0 +1,31 @@
+"""Who is calling, as established by the signature (or by `--open` mode), and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated principal and the region it addressed.
+
+    arn: the principal's ARN (user, root or assumed-role session). user_id: `aws:userid`. principal_type: `aws:PrincipalType`
+    (Account, User, AssumedRole, Anonymous). role_arn: the IAM role of a session, else "". tags: principal tags.
+    """
+
+    account: str
+    region: str
+    arn: str
+    user_id: str = ""
+    principal_type: str = "Account"
+    role_arn: str = ""
+    access_key_id: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    source_ip: str = "127.0.0.1"
+    user_agent: str = ""
+
+    def at(self, region: str) -> Caller:
+        """The same principal addressing another region."""
+        from dataclasses import replace
+
+        return replace(self, region=region)
