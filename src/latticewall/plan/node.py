@@ -1,0 +1,35 @@
+"""The whole plan of one node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from latticewall.plan.firewall_endpoint import FirewallEndpoint
+from latticewall.plan.instances import InstancePlan
+from latticewall.plan.names import NamesPlan
+from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.topology import Link, Namespace
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """Why a resource cannot be realised: attached to the resource, while the rest still compiles."""
+
+    kind: str
+    id: str
+    message: str
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What one host must be. revision: the store revision it was compiled from (not part of equality of its parts)."""
+
+    revision: int
+    namespaces: tuple[Namespace, ...]
+    links: tuple[Link, ...]
+    firewalls: tuple[FirewallEndpoint, ...]
+    proxy: ProxyPlan
+    authorization: AuthorizationPlan
+    names: NamesPlan
+    instances: tuple[InstancePlan, ...]
+    problems: tuple[Problem, ...] = ()

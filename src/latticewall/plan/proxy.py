@@ -1,0 +1,187 @@
+"""The service network as Envoy will carry it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Endpoint:
+    """A target of a cluster. health: how the control plane sees it ("" = Envoy's own checks decide)."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """Active health check (seconds; thresholds are counts). port 0 = the traffic port. codes: ranges of accepted HTTP status, [first, last]."""
+
+    path: str
+    interval: int
+    timeout: int
+    healthy: int
+    unhealthy: int
+    port: int = 0
+    codes: tuple[tuple[int, int], ...] = ((200, 200),)
+    protocol: str = "HTTP"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where requests or connections go.
+
+    name: unique; the target group's or the resource association's id plus the VPC when one group is used from several. namespace:
+    of the target's VPC, where upstream sockets are opened. bind: source address there. protocol: HTTP1, HTTP2, GRPC, TCP. tls: to the target
+    (never verified, as AWS documents). connect_timeout, idle_timeout in seconds.
+    """
+
+    name: str
+    namespace: str
+    bind: str
+    endpoints: tuple[Endpoint, ...]
+    protocol: str = "HTTP1"
+    tls: bool = False
+    health_check: HealthCheck | None = None
+    connect_timeout: int = 5
+    idle_timeout: int = 60
+    arn: str = ""
+
+
+@dataclass(frozen=True)
+class HeaderMatch:
+    """name lower case; mode exact, prefix or contains."""
+
+    name: str
+    value: str
+    mode: str = "exact"
+    case_sensitive: bool = False
+
+
+@dataclass(frozen=True)
+class RouteMatch:
+    """All given conditions must hold. path_mode: exact, prefix or any."""
+
+    path: str = "/"
+    path_mode: str = "any"
+    case_sensitive: bool = True
+    method: str = ""
+    headers: tuple[HeaderMatch, ...] = ()
+
+
+@dataclass(frozen=True)
+class HttpRoute:
+    """One listener rule, in order of evaluation. Either weighted clusters [(cluster name, weight)] or a fixed status code.
+
+    target_groups: (cluster name, target group ARN) for the headers and logs.
+    """
+
+    match: RouteMatch
+    rule_id: str
+    clusters: tuple[tuple[str, int], ...] = ()
+    fixed_status: int = 0
+    target_groups: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class VirtualHost:
+    """One service as seen through one listener in one VPC. domains: host names without port, lower case."""
+
+    service_arn: str
+    service_id: str
+    service_network_arn: str
+    listener_id: str
+    domains: tuple[str, ...]
+    routes: tuple[HttpRoute, ...]
+    authorize: bool
+    """False only when neither the service network nor the service has authType AWS_IAM."""
+    idle_timeout: int = 60
+
+
+@dataclass(frozen=True)
+class HttpListener:
+    """One socket in a client VPC's namespace: address:port, all services that listen on that port in the VPC's service network."""
+
+    name: str
+    namespace: str
+    address: str
+    port: int
+    vpc_id: str
+    vpc_arn: str
+    virtual_hosts: tuple[VirtualHost, ...]
+
+
+@dataclass(frozen=True)
+class TcpListener:
+    """A TCP resource as seen from one client VPC: every port of `ports` (inclusive ranges) at `address`, to the same port at the resource."""
+
+    name: str
+    namespace: str
+    address: str
+    ports: tuple[tuple[int, int], ...]
+    vpc_id: str
+    vpc_arn: str
+    resource_configuration_arn: str
+    association_id: str
+    service_network_arn: str
+    target: str
+    """IPv4 address of the resource, or a DNS name to be resolved in the resource VPC."""
+    upstream_namespace: str
+    bind: str
+    """The resource gateway's address, as the resource sees it."""
+    idle_timeout: int = 350
+
+
+@dataclass(frozen=True)
+class ProxyPlan:
+    """Everything Envoy gets."""
+
+    region: str
+    http_listeners: tuple[HttpListener, ...] = ()
+    tcp_listeners: tuple[TcpListener, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+
+
+@dataclass(frozen=True)
+class AuthLayer:
+    """authType (NONE or AWS_IAM) and the policy text of a service network or service ("" = none attached)."""
+
+    arn: str
+    auth_type: str
+    policy: str = ""
+
+
+@dataclass(frozen=True)
+class AuthPrincipal:
+    """Who an access key stands for, as far as a decision needs it. policies: its identity policies' texts. expires: ISO time or "" for long-term keys.
+
+    token_digest: hex SHA-256 of the session token, "" for long-term keys.
+    """
+
+    access_key_id: str
+    arn: str
+    account: str
+    principal_type: str
+    user_id: str
+    role_arn: str = ""
+    org_id: str = ""
+    org_paths: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    policies: tuple[str, ...] = ()
+    boundary: str = ""
+    session_policy: str = ""
+    expires: str = ""
+    token_digest: str = ""
+
+
+@dataclass(frozen=True)
+class AuthorizationPlan:
+    """What the authorizer decides from: layers by ARN, tags of services and networks, principals. Signing keys are added by its applier."""
+
+    region: str
+    networks: tuple[AuthLayer, ...] = ()
+    services: tuple[AuthLayer, ...] = ()
+    resource_tags: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    vpc_owners: tuple[tuple[str, str], ...] = ()
+    """(VPC id, owner account)."""
+    principals: tuple[AuthPrincipal, ...] = ()
