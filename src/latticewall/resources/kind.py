@@ -1,0 +1,104 @@
+"""Declarations: what a resource kind is, once, for all operations, CloudFormation and the data plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from latticewall.base.rows import Row
+
+if TYPE_CHECKING:
+    from latticewall.resources.context import Context
+
+Document = dict[str, Any]
+Handler = Callable[["Context", Document], Document]
+"""An operation: (context, parameters with AWS's member names) -> output document. Runs inside one transaction."""
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """How the engine's status words are spelled by this kind's API, and what settling does.
+
+    member: the status member of the document ("State", "status"); "" when the API shows none. spelling: engine word -> API word (or value).
+    settles: creating/updating/deleting last until the data plane has applied the revision; without, they are instant.
+    tombstone: seconds that a deleted resource stays visible (as "deleted"); 0 = gone at once.
+    """
+
+    member: str = ""
+    spelling: Mapping[str, Any] = field(default_factory=dict)
+    settles: bool = False
+    tombstone: int = 0
+
+    def spell(self, status: str) -> Any:
+        return self.spelling.get(status, status)
+
+
+INSTANT = Lifecycle()
+NEXT_STATUS: Mapping[str, str] = {
+    "creating": "ready", "updating": "ready", "starting": "ready", "stopping": "stopped", "deleting": "deleted",
+}  # fmt: skip
+"""What becomes of a status when the data plane has settled; a deleted row goes away or becomes a tombstone."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A reference to another kind. on_delete: what deleting the target does here: block (refuse), cascade (delete this too), clear (forget it)."""
+
+    kind: str
+    on_delete: str = "block"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A resource kind.
+
+    name: "ec2:Subnet". id_member/arn_member/name_member: members of the document that hold them ("" = not shown). id_prefix: "subnet-"
+    ("" = the service gives the id). arn: template with {region} {account} {id} {name} {parent}. unique: scope of `name`: "" (none), "region",
+    "account" (global kinds), "parent". refs: create-input member -> Ref; resolved from id, ARN or (if `by_name`) name, kept as edges whose
+    role is the member. owns: kinds deleted with it (their `parent` is its id). is_global: stored without a region.
+    tag_member: member of Get/Describe answers that shows the tags as a list of Key/Value; "" when they are only in ListTags.
+    view: further members computed for answers. removing: called before it is deleted (checks, releases).
+    not_found: AWS code when it does not exist, "" = the dialect's.
+    """
+
+    name: str
+    id_member: str = ""
+    id_prefix: str = ""
+    arn_member: str = ""
+    arn: str = ""
+    name_member: str = ""
+    unique: str = ""
+    by_name: bool = False
+    refs: Mapping[str, Ref] = field(default_factory=dict)
+    owns: tuple[str, ...] = ()
+    lifecycle: Lifecycle = INSTANT
+    is_global: bool = False
+    tag_member: str = ""
+    view: Callable[[Context, Row], Document] | None = None
+    removing: Callable[[Context, Row], None] | None = None
+    not_found: str = ""
+    cloudformation: str = ""
+
+    @property
+    def service(self) -> str:
+        return self.name.split(":", 1)[0]
+
+    @property
+    def noun(self) -> str:
+        return self.name.split(":", 1)[1]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a `services/<name>` package exports as SERVICE: its kinds and operations.
+
+    name: botocore's service name, also the prefix of kinds and operations. operations: "CreateVpc" -> Handler. Unlisted operations answer
+    with the service's modelled "not there" error.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    operations: Mapping[str, Handler]
+    settled: Callable[[Context], None] | None = None
+    """Called in the settling transaction after statuses moved: for what follows from another resource's readiness."""

@@ -1,0 +1,107 @@
+"""Whole operations made from declarations: for the many resources where Get, Describe, List and Delete mean only what their names say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from latticewall.resources import filters, tags
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document, Handler
+
+
+def get(kind: str, identifier: str, *, wrap: str = "", extra: Callable[[Context, Document], Document] | None = None) -> Handler:
+    """GetX/DescribeX of one resource named by the member `identifier`; `wrap`: the output member that holds it."""
+
+    def handler(ctx: Context, params: Document) -> Document:
+        shown = ctx.view(ctx.resolve(kind, params[identifier]))
+        if extra:
+            shown.update(extra(ctx, shown))
+        return {wrap: shown} if wrap else shown
+
+    return handler
+
+
+def listing(kind: str, *, result: str = "items", where: Mapping[str, str] | None = None, parent: str = "", parent_kind: str = "") -> Handler:
+    """ListX. where: input member -> document member that must equal it (ids and ARNs of one resource count as equal). parent: input member that names
+    the owner."""
+
+    def handler(ctx: Context, params: Document) -> Document:
+        rows = ctx.live(kind, parent=ctx.resolve(parent_kind, params[parent]).id) if parent else ctx.live(kind)
+        shown = [ctx.view(row) for row in rows]
+        for member, target in (where or {}).items():
+            if wanted := params.get(member):
+                shown = [document for document in shown if _names(document.get(target), wanted)]
+        return {result: shown}
+
+    return handler
+
+
+def _names(value: Any, wanted: str) -> bool:
+    return bool(value) and (value == wanted or str(wanted).endswith("/" + str(value)) or str(value).endswith("/" + str(wanted)))
+
+
+def describe(
+    kind: str, result: str, ids: str = "", *, aliases: Mapping[str, str] | None = None, known: Sequence[str] = (), tombstones: bool = True
+) -> Handler:
+    """EC2's DescribeXs: ids + Filters. A given id that does not exist is refused. known: members the answers may have (for filter names)."""
+
+    def handler(ctx: Context, params: Document) -> Document:
+        rows = ctx.rows(kind) if tombstones else ctx.live(kind)
+        if wanted := (params.get(ids) if ids else None):
+            present = {row.id for row in rows}
+            for identifier in wanted:
+                if identifier not in present:
+                    raise ctx.missing(kind, identifier)
+            rows = [row for row in rows if row.id in wanted]
+        shown = [ctx.view(row) for row in rows]
+        return {result: filters.select(shown, params.get("Filters"), aliases, known)}
+
+    return handler
+
+
+def delete(kind: str, identifier: str, *, answer: Callable[[Context, Document], Document] | None = None) -> Handler:
+    """DeleteX. answer: what to answer, from the document as shown after the deletion started; default nothing."""
+
+    def handler(ctx: Context, params: Document) -> Document:
+        row = ctx.resolve(kind, params[identifier])
+        left = ctx.remove(row)
+        return answer(ctx, ctx.view(left or row)) if answer else {}
+
+    return handler
+
+
+def tag_resource(arn_member: str, tags_member: str) -> Handler:
+    """TagResource by ARN."""
+
+    def handler(ctx: Context, params: Document) -> Document:
+        row = _by_arn(ctx, params[arn_member])
+        ctx.tag(row, tags.read(params.get(tags_member)))
+        return {}
+
+    return handler
+
+
+def untag_resource(arn_member: str, keys_member: str) -> Handler:
+    def handler(ctx: Context, params: Document) -> Document:
+        ctx.tag(_by_arn(ctx, params[arn_member]), removed=params.get(keys_member) or ())
+        return {}
+
+    return handler
+
+
+def list_tags(arn_member: str, tags_member: str, *, as_map: bool) -> Handler:
+    def handler(ctx: Context, params: Document) -> Document:
+        row = _by_arn(ctx, params[arn_member])
+        return {tags_member: dict(row.tags) if as_map else tags.as_list(row.tags)}
+
+    return handler
+
+
+def _by_arn(ctx: Context, arn: str) -> Any:
+    from latticewall.base.faults import NotFound
+
+    row = ctx.tx.by_arn(arn)
+    if row is None or row.status == "deleted":
+        raise NotFound(f"Resource {arn} not found", kind=f"{ctx.service}:Resource", id=arn)
+    return row

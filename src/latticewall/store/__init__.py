@@ -1,0 +1,11 @@
+"""What is acknowledged is kept: rows, edges, a change log and one revision for all of it, in one SQLite file (WAL).
+
+May import base only. Nothing here knows what a kind means. Log events (high volume, never part of a decision) have their own table and no
+revision.
+"""
+
+from __future__ import annotations
+
+from latticewall.store.sqlite import Snapshot, Store, Transaction
+
+__all__ = ["Snapshot", "Store", "Transaction"]

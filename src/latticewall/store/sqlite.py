@@ -1,0 +1,248 @@
+"""The store on SQLite: one writer at a time, readers on snapshots, a revision assigned inside the writing transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from latticewall.base.rows import Edge, Row
+from latticewall.store.schema import MIGRATIONS
+
+COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revision, created_at, updated_at, document, tags"
+EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
+
+
+def read_row(values: Sequence[Any]) -> Row:
+    *plain, document, tags = values
+    return Row(*plain, document=json.loads(document), tags=json.loads(tags))
+
+
+def dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class Snapshot:
+    """A consistent view of everything at one revision."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @property
+    def revision(self) -> int:
+        (value,) = self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()
+        return int(value)
+
+    def get(self, kind: str, id: str, account: str = "", region: str = "") -> Row | None:  # noqa: A002
+        """The row of that kind and id, if any; account and region narrow the search for kinds whose ids are names."""
+        found = self.rows(kind, id=id, account=account, region=region)
+        return found[0] if found else None
+
+    def by_arn(self, arn: str) -> Row | None:
+        found = self._db.execute(f"SELECT {COLUMNS} FROM resource WHERE arn = ? LIMIT 1", (arn,)).fetchone()  # noqa: S608 - constant columns
+        return read_row(found) if found else None
+
+    def rows(self, kind: str = "", **where: str) -> list[Row]:
+        """Rows in order of creation. where: account, region, parent, name, status, id; empty values do not restrict."""
+        conditions = {key: value for key, value in {"kind": kind, **where}.items() if value}
+        if unknown := set(conditions) - {"kind", "account", "region", "parent", "name", "status", "id"}:
+            raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
+        clause = " AND ".join(f"{key} = ?" for key in conditions) or "1"
+        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked above
+        return [read_row(values) for values in self._db.execute(query, tuple(conditions.values()))]
+
+    def edges_to(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
+        query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE target_kind = ? AND target_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
+        return [Edge(*values) for values in self._db.execute(query, (kind, id))]
+
+    def edges_from(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
+        query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE source_kind = ? AND source_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
+        return [Edge(*values) for values in self._db.execute(query, (kind, id))]
+
+    def changes(self, after: int, limit: int = 1000) -> list[dict[str, Any]]:
+        """The change log: what changed after a revision, oldest first."""
+        query = "SELECT revision, kind, id, before, after, at, caller, request_id FROM change WHERE revision > ? ORDER BY revision, rowid LIMIT ?"
+        names = ("revision", "kind", "id", "before", "after", "at", "caller", "request_id")
+        return [dict(zip(names, values, strict=True)) for values in self._db.execute(query, (after, limit))]
+
+    def token(self, key: str) -> tuple[str, dict[str, Any]] | None:
+        found = self._db.execute("SELECT digest, response FROM token WHERE key = ?", (key,)).fetchone()
+        return (found[0], json.loads(found[1])) if found else None
+
+    def cursor(self, name: str) -> str:
+        """Where a follower of a file or feed had got to."""
+        found = self._db.execute("SELECT position FROM cursor WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else ""
+
+    def log_events(self, group: str, stream: str = "", start: int = 0, end: int | None = None, after: int = 0, limit: int = 10000) -> list[dict[str, Any]]:
+        """Log events of a group in order of timestamp. start/end in ms (end exclusive); after: only sequence numbers above it."""
+        query = """SELECT sequence, stream, timestamp, ingestion, message FROM log_event
+                   WHERE log_group = ? AND (? = '' OR stream = ?) AND timestamp >= ? AND (? IS NULL OR timestamp < ?) AND sequence > ?
+                   ORDER BY timestamp, sequence LIMIT ?"""
+        names = ("sequence", "stream", "timestamp", "ingestion", "message")
+        found = self._db.execute(query, (group, stream, stream, start, end, end, after, limit))
+        return [dict(zip(names, values, strict=True)) for values in found]
+
+
+class Transaction(Snapshot):
+    """A snapshot that can be changed; all of it becomes visible at once, under one new revision, or none of it."""
+
+    def __init__(self, connection: sqlite3.Connection, now: str, caller: str, request_id: str) -> None:
+        super().__init__(connection)
+        self.now = now
+        self._caller = caller
+        self._request_id = request_id
+        self._new_revision: int | None = None
+
+    @property
+    def new_revision(self) -> int:
+        """The revision this transaction writes, assigned at its first change."""
+        if self._new_revision is None:
+            self._new_revision = super().revision + 1
+            self._db.execute("UPDATE meta SET value = ? WHERE key = 'revision'", (str(self._new_revision),))
+        return self._new_revision
+
+    def put(self, row: Row) -> Row:
+        """Insert or replace a row; its revision and times are set here."""
+        before = self._db.execute(
+            "SELECT document, status FROM resource WHERE kind = ? AND id = ? AND account = ? AND region = ?",
+            (row.kind, row.id, row.account, row.region),
+        ).fetchone()
+        kept = replace(row, revision=self.new_revision, created_at=row.created_at or self.now, updated_at=self.now)
+        values = {**asdict(kept), "document": dump(kept.document), "tags": dump(kept.tags)}
+        marks = ", ".join(f":{name.strip()}" for name in COLUMNS.split(","))
+        self._db.execute(f"INSERT OR REPLACE INTO resource ({COLUMNS}) VALUES ({marks})", values)  # noqa: S608 - constant columns
+        self._log(row.kind, row.id, f"{before[1]} {before[0]}" if before else None, f"{kept.status} {values['document']}")
+        return kept
+
+    def delete(self, row: Row) -> None:
+        """Remove a row and the edges that start or end at it."""
+        key = (row.kind, row.id, row.account, row.region)
+        self._db.execute("DELETE FROM resource WHERE kind = ? AND id = ? AND account = ? AND region = ?", key)
+        self._db.execute("DELETE FROM edge WHERE source_kind = ? AND source_id = ?", (row.kind, row.id))
+        self._db.execute("DELETE FROM edge WHERE target_kind = ? AND target_id = ?", (row.kind, row.id))
+        self._log(row.kind, row.id, f"{row.status} {dump(row.document)}", None)
+
+    def link(self, edge: Edge) -> None:
+        values = (edge.source_kind, edge.source_id, edge.role, edge.target_kind, edge.target_id, edge.on_delete)
+        self._db.execute(f"INSERT OR REPLACE INTO edge ({EDGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", values)  # noqa: S608 - constant columns
+
+    def unlink(self, source_kind: str, source_id: str, role: str, target_id: str = "") -> None:
+        """Remove the edges of one role (to one target, if given)."""
+        self._db.execute(
+            "DELETE FROM edge WHERE source_kind = ? AND source_id = ? AND role = ? AND (? = '' OR target_id = ?)",
+            (source_kind, source_id, role, target_id, target_id),
+        )
+
+    def remember(self, key: str, digest: str, response: dict[str, Any]) -> None:
+        """Keep the answer to a request with an idempotency token; answers older than a day are dropped."""
+        self._db.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)", (key, digest, dump(response), self.now))
+        self._db.execute("DELETE FROM token WHERE at < datetime(?, '-1 day')", (self.now,))
+
+    def _log(self, kind: str, id: str, before: str | None, after: str | None) -> None:  # noqa: A002
+        values = (self.new_revision, kind, id, before, after, self.now, self._caller, self._request_id)
+        self._db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+class Store:
+    """One region's state in one file. `now` gives ISO 8601 text."""
+
+    def __init__(self, path: Path | str, now: Callable[[], str]) -> None:
+        self._path = str(path)
+        self._now = now
+        self._write_lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._local = threading.local()
+        with self._write_lock:
+            self._migrate(self._connection())
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection: SQLite connections are not shared between threads."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._local.connection = connection
+        return connection
+
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise ValueError(f"the state `{self._path}` was written by a newer latticewall (schema {version}, this one knows {len(MIGRATIONS)})")
+        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+            db.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
+
+    @contextmanager
+    def read(self) -> Iterator[Snapshot]:
+        """A consistent view; changes committed meanwhile are not seen."""
+        db = self._connection()
+        if db.in_transaction:
+            yield Snapshot(db)
+            return
+        db.execute("BEGIN")
+        try:
+            yield Snapshot(db)
+        finally:
+            db.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self, caller: str = "", request_id: str = "") -> Iterator[Transaction]:
+        """One transaction: committed (and synced to disk) when the block ends, undone when it raises."""
+        with self._write_lock:
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                transaction = Transaction(db, self._now(), caller, request_id)
+                yield transaction
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def revision(self) -> int:
+        with self.read() as snapshot:
+            return snapshot.revision
+
+    def wait_beyond(self, revision: int, timeout: float) -> int:
+        """Block until there is a revision above the given one, at most `timeout` seconds; returns the current revision."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.revision > revision, timeout)
+        return self.revision
+
+    def append_log_events(self, group: str, stream: str, events: Sequence[tuple[int, int, str]], cursor: tuple[str, str] | None = None) -> None:
+        """Add (timestamp ms, ingestion ms, message) to a stream, and move a follower's cursor in the same transaction."""
+        with self._write_lock:
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                db.executemany(
+                    "INSERT INTO log_event (log_group, stream, timestamp, ingestion, message) VALUES (?, ?, ?, ?, ?)",
+                    [(group, stream, *event) for event in events],
+                )
+                if cursor:
+                    db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    def delete_log_events(self, group: str, stream: str = "") -> None:
+        with self._write_lock:
+            self._connection().execute("DELETE FROM log_event WHERE log_group = ? AND (? = '' OR stream = ?)", (group, stream, stream))
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
