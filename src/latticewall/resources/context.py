@@ -219,6 +219,8 @@ class Context:
 
 
 def missing_text(kind: Kind, identifier: str) -> str:
+    if kind.not_found_text:
+        return kind.not_found_text.format(id=identifier)
     if kind.service == "ec2":
         return f"The {spaced(kind.noun)} ID '{identifier}' does not exist"
     return f"{kind.noun} {identifier} not found"

@@ -59,7 +59,7 @@ class Kind:
     role is the member. owns: kinds deleted with it (their `parent` is its id). is_global: stored without a region.
     tag_member: member of Get/Describe answers that shows the tags as a list of Key/Value; "" when they are only in ListTags.
     view: further members computed for answers. removing: called before it is deleted (checks, releases).
-    not_found: AWS code when it does not exist, "" = the dialect's.
+    not_found: AWS code when it does not exist, "" = the dialect's. not_found_text: its message with {id}, "" = the service's usual one.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Kind:
     view: Callable[[Context, Row], Document] | None = None
     removing: Callable[[Context, Row], None] | None = None
     not_found: str = ""
+    not_found_text: str = ""
     cloudformation: str = ""
 
     @property
