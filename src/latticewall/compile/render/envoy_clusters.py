@@ -1,0 +1,119 @@
+"""Clusters and their endpoints: where Envoy sends requests, and from which namespace.
+
+Upstream sockets are opened inside the target's VPC namespace and bound to the service network's own address there, as targets see it on AWS
+("HTTP targets in VPC Lattice", "Control traffic in VPC Lattice using security groups").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from latticewall.plan.proxy import Cluster, HealthCheck
+
+Document = dict[str, Any]
+
+HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+METADATA_NAMESPACE = "latticewall"
+UNBOUNDED = 1_000_000
+"""VPC Lattice queues nothing and refuses nothing below its published 10,000 requests/s: Envoy's default limits of 1,024 must not bite."""
+
+
+def any_of(type_name: str, **fields: Any) -> Document:
+    """A google.protobuf.Any in proto3 JSON form."""
+    return {"@type": f"type.googleapis.com/{type_name}", **fields}
+
+
+def seconds(count: float) -> str:
+    """A google.protobuf.Duration in proto3 JSON form."""
+    return f"{count:g}s"
+
+
+def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
+    """An HTTP cluster. Its endpoints come by EDS, so that registering a target closes no connection to another."""
+    document = {
+        "name": plan.name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}, "service_name": plan.name},
+        "lb_policy": "ROUND_ROBIN",
+        # fail open ("Health checks for your VPC Lattice target groups"): panic only when (almost) nobody is healthy, then use all
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
+        "typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)},
+        **connection_options(plan.connect_timeout, plan.bind, namespace_path(plan.namespace)),
+        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"targetGroupArn": plan.arn, "namespace": plan.namespace}}},
+    }
+    if plan.tls:
+        document["transport_socket"] = _unverified_tls(plan.protocol)
+    if plan.health_check is not None:
+        document["health_checks"] = [_health_check(plan.health_check)]
+        if (plan.health_check.protocol == "HTTPS") != plan.tls:
+            document |= _health_check_transport(plan.health_check)
+    return document
+
+
+def connection_options(connect_timeout: int, bind: str, namespace: str) -> Document:
+    """What HTTP and TCP clusters have in common: how and where connections are opened."""
+    limits = {name: UNBOUNDED for name in ("max_connections", "max_pending_requests", "max_requests")}
+    return {
+        "connect_timeout": seconds(connect_timeout),
+        "circuit_breakers": {"thresholds": [limits]},
+        "upstream_bind_config": {"source_address": {"address": bind, "port_value": 0, "network_namespace_filepath": namespace}},
+    }
+
+
+def _protocol_options(plan: Cluster) -> Document:
+    protocol = "http_protocol_options" if plan.protocol == "HTTP1" else "http2_protocol_options"
+    return any_of(
+        HTTP_PROTOCOL_OPTIONS,
+        common_http_protocol_options={"idle_timeout": seconds(plan.idle_timeout)},
+        explicit_http_config={protocol: {}},
+    )
+
+
+def _unverified_tls(protocol: str) -> Document:
+    """TLS to the target without verifying its certificate ("Target groups in VPC Lattice": self-signed certificates are accepted)."""
+    alpn = ["http/1.1"] if protocol == "HTTP1" else ["h2"]
+    context = {"common_tls_context": {"alpn_protocols": alpn}}
+    return {"name": "tls", "typed_config": any_of("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", **context)}
+
+
+def _health_check_transport(check: HealthCheck) -> Document:
+    """A check protocol other than the traffic's gets its own transport socket, chosen by the check's own match criteria."""
+    socket = (
+        _unverified_tls("HTTP1")
+        if check.protocol == "HTTPS"
+        else {"name": "raw", "typed_config": any_of("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer")}
+    )
+    return {"transport_socket_matches": [{"name": "health-check", "match": {"healthCheck": True}, "transport_socket": socket}]}
+
+
+def _health_check(check: HealthCheck) -> Document:
+    """Each check on its own connection; the same interval whether the target has traffic or not."""
+    interval = seconds(check.interval)
+    return {
+        "timeout": seconds(check.timeout),
+        "interval": interval,
+        "no_traffic_interval": interval,
+        "no_traffic_healthy_interval": interval,
+        "healthy_threshold": check.healthy,
+        "unhealthy_threshold": check.unhealthy,
+        "reuse_connection": False,
+        "http_health_check": {
+            "path": check.path,
+            "expected_statuses": [{"start": first, "end": last + 1} for first, last in check.codes],
+        },
+        "transport_socket_match_criteria": {"healthCheck": True},
+    }
+
+
+def endpoints(plan: Cluster) -> Document:
+    """The cluster's targets. A health check on another port than the traffic's is a property of each endpoint."""
+    check_port = plan.health_check.port if plan.health_check else 0
+    targets = []
+    for endpoint in sorted(plan.endpoints):
+        check: Document = {"hostname": f"{endpoint.address}:{check_port or endpoint.port}"}
+        if check_port:
+            check["port_value"] = check_port
+        address = {"socket_address": {"address": endpoint.address, "port_value": endpoint.port}}
+        targets.append({"endpoint": {"address": address, "health_check_config": check}})
+    return {"cluster_name": plan.name, "endpoints": [{"lb_endpoints": targets}] if targets else []}

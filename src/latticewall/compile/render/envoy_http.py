@@ -1,0 +1,235 @@
+"""HTTP listeners and their routes: services as seen through one port in one VPC.
+
+Order for a request: strip what only the service network may say and set the request id (before anything looks at the request), choose the service by
+Host and the rule, ask the authorizer, then add what targets are promised and forward. Pages followed: "HTTP listeners", "Listener rules for your VPC
+Lattice service", "HTTP targets in VPC Lattice", "Quotas for Amazon VPC Lattice".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
+from latticewall.compile.render.envoy_log import EXT_AUTHZ, http_access_log, literal
+from latticewall.plan.node import Problem
+from latticewall.plan.proxy import HeaderMatch, HttpListener, HttpRoute, RouteMatch, VirtualHost
+
+if TYPE_CHECKING:
+    from latticewall.compile.render.envoy import EnvoyPaths
+
+Document = dict[str, Any]
+
+AUTHORIZER_CLUSTER = "latticewall-authorizer"
+AUTHORIZER_TIMEOUT = 2.0
+MAX_CONNECTION_DURATION = 600
+MAX_HEADERS_KB = 60
+MAX_HEADERS = 100
+REQUEST_ID = "x-amzn-requestid"
+REQUEST_ID_LENGTH = 512
+DEFAULT_IDLE = 60
+
+_EXTENSIONS = "envoy.extensions.filters"
+_PER_ROUTE_AUTHZ = f"{_EXTENSIONS}.http.ext_authz.v3.ExtAuthzPerRoute"
+
+
+def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
+    """The socket and the connection settings of one (VPC, port); everything about services is in its route configuration."""
+    connection_manager = any_of(
+        f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="service_network",
+        rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.name},
+        http_filters=[_external_authorization(), _router()],
+        access_log=[http_access_log(plan, paths.access_log)],
+        early_header_mutation_extensions=[_early_header_mutation()],
+        common_http_protocol_options={
+            "idle_timeout": seconds(max([host.idle_timeout for host in plan.virtual_hosts], default=DEFAULT_IDLE)),
+            "max_connection_duration": seconds(MAX_CONNECTION_DURATION),
+            "max_headers_count": MAX_HEADERS,
+        },
+        http1_safe_max_connection_duration=True,
+        max_request_headers_kb=MAX_HEADERS_KB,
+        request_headers_timeout=seconds(DEFAULT_IDLE),
+        server_header_transformation="PASS_THROUGH",
+        # the path that is authorized is the path that is forwarded: nothing may rewrite it in between
+        normalize_path=False,
+        merge_slashes=False,
+        path_with_escaped_slashes_action="KEEP_UNCHANGED",
+        # the client's address is the connection's; what the client says about forwarding is replaced at the route, never believed
+        use_remote_address=True,
+        skip_xff_append=True,
+        generate_request_id=False,
+        local_reply_config={"mappers": _LOCAL_REPLIES},
+    )
+    return {
+        "name": plan.name,
+        "address": socket_address(plan.address, plan.port, paths.namespace(plan.namespace)),
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": connection_manager}]}],
+    }
+
+
+def socket_address(address: str, port: int, namespace: str) -> Document:
+    return {"socket_address": {"address": address, "port_value": port, "network_namespace_filepath": namespace}}
+
+
+def _external_authorization() -> Document:
+    """The whole request head goes to the authorizer, byte for byte; without its answer the request is refused."""
+    config = any_of(
+        f"{_EXTENSIONS}.http.ext_authz.v3.ExtAuthz",
+        transport_api_version="V3",
+        grpc_service={"envoy_grpc": {"cluster_name": AUTHORIZER_CLUSTER}, "timeout": seconds(AUTHORIZER_TIMEOUT)},
+        failure_mode_allow=False,
+        encode_raw_headers=True,
+        status_on_error={"code": "Forbidden"},
+    )
+    return {"name": EXT_AUTHZ, "typed_config": config}
+
+
+def _router() -> Document:
+    return {"name": "router", "typed_config": any_of(f"{_EXTENSIONS}.http.router.v3.Router", suppress_envoy_headers=True)}
+
+
+def _early_header_mutation() -> Document:
+    """Before routing and authorization: drop the client's copies of what only the service network says, and settle the request id."""
+    config = any_of(
+        "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=[
+            {"remove_on_match": {"key_matcher": {"prefix": "x-amzn-lattice-"}}},
+            {"remove": "x-amzn-source-vpc"},
+            {"append": _header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
+            {"append": _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},
+        ],
+    )
+    return {"name": "identity-headers", "typed_config": config}
+
+
+def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Document:
+    return {"header": {"key": name, "value": value}, "append_action": action}
+
+
+def _local_reply(condition: Document, status: int, body: str) -> Document:
+    return {"filter": condition, "status_code": status, "body": {"inline_string": body}}
+
+
+def _flags(*flags: str) -> Document:
+    return {"response_flag_filter": {"flags": list(flags)}}
+
+
+def _status(status: int) -> Document:
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": "latticewall.never-set"}}}}
+
+
+_LOCAL_REPLIES = [
+    _local_reply(_status(431), 400, "Bad Request"),
+    _local_reply(_flags("UF", "UO"), 500, "Internal Server Error"),
+    _local_reply(_flags("UC", "UR", "UPE"), 502, "Bad Gateway"),
+    _local_reply(_flags("UH", "NC"), 503, "Service Unavailable"),
+    _local_reply(_flags("UT", "SI"), 504, "Gateway Timeout"),
+]
+"""Codes of the proxy's own answers: "can't connect to targets" is a 500, a target's fault a 502 ("HTTP targets in VPC Lattice"). Envoy's texts name
+addresses inside the target's VPC: they stay inside."""
+
+
+def route_configuration(plan: HttpListener, report: Callable[[Problem], None]) -> Document:
+    """All services of one listener by Host (the port in it plays no part and stays in it); any other name is a 404."""
+    network = _header("x-amzn-lattice-network", f"SourceVpcArn={literal(plan.vpc_arn)}")
+    taken: set[str] = set()
+    hosts = []
+    for host in sorted(plan.virtual_hosts, key=lambda item: item.service_id):
+        domains = [domain for domain in host.domains if domain not in taken]
+        for domain in sorted(set(host.domains) - set(domains)):
+            report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {plan.port} of {plan.vpc_id}"))
+        taken.update(domains)
+        if domains:
+            hosts.append(_virtual_host(plan, host, domains))
+    return {
+        "name": plan.name,
+        "virtual_hosts": [*hosts, _UNKNOWN_HOST],
+        "ignore_port_in_host_matching": True,
+        "request_headers_to_add": [
+            _header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+            _header("x-forwarded-port", str(plan.port)),
+            _header("x-forwarded-proto", "http"),
+            network,
+            _header("x-amzn-source-vpc", literal(plan.vpc_id)),
+        ],
+        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal"],
+        "response_headers_to_add": [_header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")],
+    }
+
+
+_UNKNOWN_HOST: Document = {
+    "name": "unknown-host",
+    "domains": ["*"],
+    "routes": [{"match": {"prefix": ""}, "direct_response": {"status": 404}}],
+    "typed_per_filter_config": {EXT_AUTHZ: any_of(_PER_ROUTE_AUTHZ, disabled=True)},
+}
+
+
+def _virtual_host(listener_plan: HttpListener, host: VirtualHost, domains: list[str]) -> Document:
+    return {
+        "name": host.service_id,
+        "domains": domains,
+        "routes": [_route(host, route) for route in host.routes],
+        "typed_per_filter_config": {EXT_AUTHZ: _authorization(listener_plan, host)},
+        "metadata": {
+            "filter_metadata": {
+                METADATA_NAMESPACE: {
+                    "serviceArn": host.service_arn,
+                    "serviceNetworkArn": host.service_network_arn,
+                    "listenerId": host.listener_id,
+                }
+            }
+        },
+    }
+
+
+def _authorization(listener_plan: HttpListener, host: VirtualHost) -> Document:
+    """What the authorizer is told about where the request came in: from configuration, out of the client's reach."""
+    if not host.authorize:
+        return any_of(_PER_ROUTE_AUTHZ, disabled=True)
+    context = {
+        "service_arn": host.service_arn,
+        "service_network_arn": host.service_network_arn,
+        "vpc_id": listener_plan.vpc_id,
+        "port": str(listener_plan.port),
+    }
+    return any_of(_PER_ROUTE_AUTHZ, check_settings={"context_extensions": context})
+
+
+def _route(host: VirtualHost, route: HttpRoute) -> Document:
+    document: Document = {"name": route.rule_id, "match": _match(route.match)}
+    weighted = [(name, weight) for name, weight in route.clusters if weight > 0]
+    if route.fixed_status:
+        return {**document, "direct_response": {"status": route.fixed_status}}
+    if not weighted:
+        # a forward action whose weights are all zero has nowhere to go: the service cannot connect to a target
+        return {**document, "direct_response": {"status": 500}}
+    arns = dict(route.target_groups)
+    clusters = [
+        {"name": name, "weight": weight, "request_headers_to_add": [_target_header(host, arns.get(name, "-"))]} for name, weight in weighted
+    ]
+    idle = seconds(host.idle_timeout)
+    # no limit on the whole request, only on silence: the idle timeout governs ("Quotas for Amazon VPC Lattice")
+    return {**document, "route": {"weighted_clusters": {"clusters": clusters}, "timeout": "0s", "idle_timeout": idle}}
+
+
+def _target_header(host: VirtualHost, target_group_arn: str) -> Document:
+    value = f"ServiceArn={host.service_arn}; ServiceNetworkArn={host.service_network_arn}; TargetGroupArn={target_group_arn}"
+    return _header("x-amzn-lattice-target", literal(value))
+
+
+def _match(match: RouteMatch) -> Document:
+    document: Document = {"path": match.path} if match.path_mode == "exact" else {"prefix": match.path if match.path_mode == "prefix" else ""}
+    if match.path_mode != "any" and not match.case_sensitive:
+        document["case_sensitive"] = False
+    headers = [_header_match(header) for header in match.headers]
+    if match.method:
+        headers.insert(0, {"name": ":method", "string_match": {"exact": match.method}})
+    if headers:
+        document["headers"] = headers
+    return document
+
+
+def _header_match(header: HeaderMatch) -> Document:
+    return {"name": header.name, "string_match": {header.mode: header.value, "ignore_case": not header.case_sensitive}}

@@ -1,0 +1,88 @@
+"""What Envoy writes for every request and every connection: one JSON object per line, read by `telemetry.access_log`.
+
+Member names follow the access-log fields of VPC Lattice ("Access logs for VPC Lattice") where there is one. A line starts with `kind`: `http` or `tcp`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of
+from latticewall.plan.proxy import HttpListener, TcpListener
+
+Document = dict[str, Any]
+
+EXT_AUTHZ = "envoy.filters.http.ext_authz"
+DECISION_MEMBERS = ("resolvedUser", "authDeniedReason", "callerPrincipal", "callerPrincipalOrgID", "callerPrincipalTags")
+"""What the authorizer reports about its decision, as dynamic metadata."""
+
+
+def literal(text: str) -> str:
+    """Text that Envoy's format strings must not interpret."""
+    return text.replace("%", "%%")
+
+
+def _route(member: str) -> str:
+    return f"%METADATA(VIRTUAL_HOST:{METADATA_NAMESPACE}:{member})%"
+
+
+def _cluster(member: str) -> str:
+    return f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:{member})%"
+
+
+def http_access_log(listener: HttpListener, path: str) -> Document:
+    """One line per request. Durations: to the target = sending it the request; from the target = from then until its answer is complete."""
+    members = {
+        "kind": "http",
+        "startTime": "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%",
+        "requestId": "%REQ(X-AMZN-REQUESTID)%",
+        **{name: _route(name) for name in ("serviceNetworkArn", "serviceArn", "listenerId")},
+        "ruleId": "%ROUTE_NAME%",
+        "targetGroupArn": _cluster("targetGroupArn"),
+        "targetNamespace": _cluster("namespace"),
+        "sourceVpcArn": literal(listener.vpc_arn),
+        "sourceVpcId": literal(listener.vpc_id),
+        "sourceIpPort": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+        "targetIpPort": "%UPSTREAM_HOST%",
+        **{name: f"%DYNAMIC_METADATA({EXT_AUTHZ}:{name})%" for name in DECISION_MEMBERS},
+        "requestMethod": "%REQ(:METHOD)%",
+        "requestPath": "%PATH(NQ:PATH)%",
+        "hostHeader": "%REQ(:AUTHORITY)%",
+        "userAgent": "%REQ(USER-AGENT)%",
+        "protocol": "%PROTOCOL%",
+        "responseCode": "%RESPONSE_CODE%",
+        "grpcResponseCode": "%GRPC_STATUS_NUMBER%",
+        "bytesReceived": "%DOWNSTREAM_WIRE_BYTES_RECEIVED%",
+        "bytesSent": "%DOWNSTREAM_WIRE_BYTES_SENT%",
+        "duration": "%DURATION%",
+        "requestToTargetDuration": "%COMMON_DURATION(US_TX_BEG:US_TX_END:ms)%",
+        "responseFromTargetDuration": "%COMMON_DURATION(US_TX_END:US_RX_END:ms)%",
+        "responseFlags": "%RESPONSE_FLAGS%",
+        "responseCodeDetails": "%RESPONSE_CODE_DETAILS%",
+    }
+    return _file_log(path, members)
+
+
+def tcp_access_log(listener: TcpListener, path: str) -> Document:
+    """One line per connection: when the resource has been reached, or when the attempt has failed."""
+    members = {
+        "kind": "tcp",
+        "eventTimestamp": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+        "serviceNetworkArn": literal(listener.service_network_arn),
+        "serviceNetworkResourceAssociationId": literal(listener.association_id),
+        "sourceVpcArn": literal(listener.vpc_arn),
+        "resourceConfigurationArn": literal(listener.resource_configuration_arn),
+        "sourceIpPort": "%DOWNSTREAM_REMOTE_ADDRESS%",
+        "destinationIpPort": "%DOWNSTREAM_LOCAL_ADDRESS%",
+        "gatewayIpPort": "%UPSTREAM_LOCAL_ADDRESS%",
+        "resourceIpPort": "%UPSTREAM_HOST%",
+        "responseFlags": "%RESPONSE_FLAGS%",
+    }
+    connected = {"log_type_filter": {"types": ["TcpUpstreamConnected"]}}
+    failed = {"and_filter": {"filters": [{"log_type_filter": {"types": ["TcpConnectionEnd"]}}, {"response_flag_filter": {"flags": ["UF", "UH", "NC"]}}]}}
+    return {**_file_log(path, members), "filter": {"or_filter": {"filters": [connected, failed]}}}
+
+
+def _file_log(path: str, members: Document) -> Document:
+    config = any_of("envoy.extensions.access_loggers.file.v3.FileAccessLog", path=path, log_format={"json_format": members})
+    return {"name": "file", "typed_config": config}

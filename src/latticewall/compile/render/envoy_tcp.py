@@ -1,0 +1,82 @@
+"""TCP resources: one listening socket per port in the client's VPC, one cluster per port from the resource gateway's address.
+
+Pages followed: "Resource configurations for VPC resources", "Resource gateways in VPC Lattice". Idle connections end after 350 s; there is no maximum life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv4Address
+from typing import TYPE_CHECKING, Any
+
+from latticewall.compile.render.envoy_clusters import any_of, connection_options, seconds
+from latticewall.compile.render.envoy_http import socket_address
+from latticewall.compile.render.envoy_log import tcp_access_log
+from latticewall.plan.node import Problem
+from latticewall.plan.proxy import TcpListener
+
+if TYPE_CHECKING:
+    from latticewall.compile.render.envoy import EnvoyPaths
+
+Document = dict[str, Any]
+
+MAX_PORTS = 64
+CONNECT_TIMEOUT = 5
+
+
+@dataclass
+class RenderedTcp:
+    listeners: list[Document] = field(default_factory=list)
+    clusters: list[Document] = field(default_factory=list)
+
+
+def listeners_and_clusters(plan: TcpListener, paths: EnvoyPaths, report: Callable[[Problem], None]) -> RenderedTcp:
+    """The listeners and clusters of one resource in one VPC; nothing, and a problem, when it cannot be carried."""
+    problem = _problem(plan)
+    if problem:
+        report(Problem("vpc-lattice:ServiceNetworkResourceAssociation", plan.association_id, problem))
+        return RenderedTcp()
+    rendered = RenderedTcp()
+    for port in sorted({port for first, last in plan.ports for port in range(first, last + 1)}):
+        name = f"{plan.name}:{port}"
+        rendered.listeners.append(_listener(plan, name, port, paths))
+        rendered.clusters.append(_cluster(plan, name, port, paths))
+    return rendered
+
+
+def _problem(plan: TcpListener) -> str:
+    count = sum(last - first + 1 for first, last in plan.ports)
+    if count > MAX_PORTS:
+        return f"{plan.resource_configuration_arn} has {count} ports; at most {MAX_PORTS} can be carried: narrow its port ranges"
+    try:
+        IPv4Address(plan.target)
+    except AddressValueError:
+        return f"{plan.resource_configuration_arn} is at {plan.target}, which has no IPv4 address in the resource's VPC"
+    return ""
+
+
+def _listener(plan: TcpListener, name: str, port: int, paths: EnvoyPaths) -> Document:
+    proxy = any_of(
+        "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix="resource",
+        cluster=name,
+        idle_timeout=seconds(plan.idle_timeout),
+        access_log=[tcp_access_log(plan, paths.access_log)],
+        access_log_options={"flush_access_log_on_connected": True},
+    )
+    return {
+        "name": name,
+        "address": socket_address(plan.address, port, paths.namespace(plan.namespace)),
+        "filter_chains": [{"filters": [{"name": "tcp", "typed_config": proxy}]}],
+    }
+
+
+def _cluster(plan: TcpListener, name: str, port: int, paths: EnvoyPaths) -> Document:
+    endpoint = {"address": {"socket_address": {"address": plan.target, "port_value": port}}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
+        **connection_options(CONNECT_TIMEOUT, plan.bind, paths.namespace(plan.upstream_namespace)),
+    }

@@ -1,0 +1,60 @@
+"""What Envoy starts with: where its configuration comes from and whom it asks. Everything else arrives over xDS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from latticewall.compile.render.envoy_clusters import any_of
+from latticewall.compile.render.envoy_http import AUTHORIZER_CLUSTER
+
+XDS_CLUSTER = "latticewall-xds"
+_HTTP2 = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": any_of(
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config={"http2_protocol_options": {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}},
+    )
+}
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """Unix sockets as Envoy sees them: of the control plane, of the authorizer, and its own administration."""
+
+    xds: str = "/run/latticewall/xds.sock"
+    authorizer: str = "/run/latticewall/authz.sock"
+    admin: str = "/run/latticewall/envoy/admin.sock"
+
+
+def bootstrap(node_id: str, sockets: Sockets) -> dict[str, Any]:
+    """The bootstrap document. A lost control plane is sought again twice a second; meanwhile Envoy goes on with what it has."""
+    reconnect = {"base_interval": "0.1s", "max_interval": "0.5s"}
+    ads = {"ads": {}, "resource_api_version": "V3"}
+    return {
+        "node": {"id": node_id, "cluster": "latticewall"},
+        "admin": {"address": {"pipe": {"path": sockets.admin, "mode": 0o600}}},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "DELTA_GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": XDS_CLUSTER, "retry_policy": {"retry_back_off": reconnect}}}],
+            },
+            "lds_config": ads,
+            "cds_config": ads,
+        },
+        "static_resources": {
+            "clusters": [_local_grpc(XDS_CLUSTER, sockets.xds), _local_grpc(AUTHORIZER_CLUSTER, sockets.authorizer)],
+        },
+    }
+
+
+def _local_grpc(name: str, path: str) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": path}}}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": _HTTP2,
+        "circuit_breakers": {"thresholds": [{"max_requests": 100_000, "max_pending_requests": 100_000}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }

@@ -1,0 +1,209 @@
+"""The incremental xDS protocol as a state machine, apart from gRPC: what one connected Envoy has, and what it must be sent next.
+
+Order is make before break: clusters and their endpoints first, then listeners and routes, and only when nobody refers to them any more are clusters
+removed. Versions are content hashes, so an Envoy that reconnects (the control plane was restarted) and still has everything is sent nothing.
+A response that Envoy refuses is sent again resource by resource, so that the refusal ends up at the resource that caused it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+KINDS = ("clusters", "endpoints", "listeners", "routes")
+WILDCARD_KINDS = ("clusters", "listeners")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource ready to send. message: a google.protobuf.Any. needs: the name of the endpoints or routes it is incomplete without."""
+
+    version: str
+    message: Any
+    needs: str = ""
+
+
+@dataclass(frozen=True)
+class Published:
+    """All resources by kind and name."""
+
+    clusters: Mapping[str, Resource] = field(default_factory=dict)
+    endpoints: Mapping[str, Resource] = field(default_factory=dict)
+    listeners: Mapping[str, Resource] = field(default_factory=dict)
+    routes: Mapping[str, Resource] = field(default_factory=dict)
+
+    def table(self, kind: str) -> Mapping[str, Resource]:
+        return {"clusters": self.clusters, "endpoints": self.endpoints, "listeners": self.listeners, "routes": self.routes}[kind]
+
+
+@dataclass(frozen=True, order=True)
+class Refusal:
+    """Envoy does not take a resource."""
+
+    kind: str
+    name: str
+    version: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """A discovery request. error: "" for an acknowledgement. initial_versions: what a reconnecting client already has."""
+
+    kind: str
+    subscribe: tuple[str, ...] = ()
+    unsubscribe: tuple[str, ...] = ()
+    initial_versions: Mapping[str, str] = field(default_factory=dict)
+    nonce: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Response:
+    kind: str
+    nonce: str
+    resources: Mapping[str, Resource]
+    removed: tuple[str, ...] = ()
+
+
+@dataclass
+class _Subscription:
+    """The client's side of one kind. known: what it has, by version. pending: the response it has not answered yet."""
+
+    started: bool = False
+    answered: bool = False
+    names: set[str] = field(default_factory=set)
+    known: dict[str, str] = field(default_factory=dict)
+    alone: set[str] = field(default_factory=set)
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    pending: Response | None = None
+
+
+class DeltaStream:
+    """One connected Envoy."""
+
+    def __init__(self) -> None:
+        self._subscriptions = {kind: _Subscription() for kind in KINDS}
+        self._nonce = 0
+
+    def receive(self, request: Request) -> None:
+        """Take note of a request: subscriptions, and the answer to the response in flight."""
+        subscription = self._subscriptions[request.kind]
+        subscription.started = True
+        for name in request.unsubscribe:
+            subscription.names.discard(name)
+            subscription.known.pop(name, None)
+        for name in request.subscribe:
+            # asked for again means: not there any more, send it even if its version is unchanged
+            subscription.names.add(name)
+            subscription.known.pop(name, None)
+        subscription.known.update(request.initial_versions)
+        pending = subscription.pending
+        if pending is not None and request.nonce == pending.nonce:
+            subscription.pending = None
+            self._answered(subscription, pending, request.error)
+
+    def _answered(self, subscription: _Subscription, response: Response, error: str) -> None:
+        subscription.answered = True
+        for name in response.removed:
+            subscription.known.pop(name, None)
+        if error and len(response.resources) > 1:
+            subscription.alone.update(response.resources)
+            return
+        for name, resource in response.resources.items():
+            subscription.alone.discard(name)
+            if error:
+                subscription.refused[name] = Refusal(response.kind, name, resource.version, error)
+            else:
+                subscription.refused.pop(name, None)
+                subscription.known[name] = resource.version
+
+    def retry_refused(self) -> None:
+        """Forget refusals: what was refused is offered once more (its namespace or address may be there now)."""
+        for subscription in self._subscriptions.values():
+            subscription.refused.clear()
+
+    def next(self, published: Published) -> Response | None:
+        """The next response to send, None while there is nothing to say or an answer is awaited."""
+        carried = self._done(published, "clusters") and self._done(published, "endpoints")
+        released = carried and self._done(published, "listeners") and self._done(published, "routes")
+        for kind in KINDS:
+            subscription = self._subscriptions[kind]
+            if not subscription.started or subscription.pending is not None:
+                continue
+            if kind in ("listeners", "routes") and not carried:
+                continue
+            response = self._difference(kind, subscription, published, may_remove=kind == "listeners" or released)
+            if response is not None:
+                return self._send(subscription, response)
+        return None
+
+    def _difference(self, kind: str, subscription: _Subscription, published: Published, *, may_remove: bool) -> Response | None:
+        removed = self._removed(kind, subscription, published) if may_remove else ()
+        if removed:
+            return self._response(kind, {}, removed)
+        wanted = self._wanted(kind, published)
+        if alone := sorted(subscription.alone & wanted.keys()):
+            return self._response(kind, {alone[0]: wanted[alone[0]]})
+        if wanted:
+            return self._response(kind, wanted)
+        if kind in WILDCARD_KINDS and not subscription.answered and not subscription.known:
+            # an empty answer tells a new Envoy that there is nothing to wait for
+            return self._response(kind, {})
+        return None
+
+    def _wanted(self, kind: str, published: Published) -> dict[str, Resource]:
+        """What the client subscribes to, does not have at this version, and has not refused at this version."""
+        subscription = self._subscriptions[kind]
+        return {
+            name: resource
+            for name, resource in published.table(kind).items()
+            if (kind in WILDCARD_KINDS or name in subscription.names)
+            and subscription.known.get(name) != resource.version
+            and not (name in subscription.refused and subscription.refused[name].version == resource.version)
+        }
+
+    @staticmethod
+    def _removed(kind: str, subscription: _Subscription, published: Published) -> tuple[str, ...]:
+        """Endpoints and routes go with their cluster or listener: Envoy unsubscribes from them itself."""
+        return tuple(sorted(subscription.known.keys() - published.table(kind).keys())) if kind in WILDCARD_KINDS else ()
+
+    def _response(self, kind: str, resources: Mapping[str, Resource], removed: tuple[str, ...] = ()) -> Response:
+        self._nonce += 1
+        return Response(kind, str(self._nonce), resources, removed)
+
+    def _send(self, subscription: _Subscription, response: Response) -> Response:
+        subscription.pending = response
+        if response.kind == "clusters":
+            # a cluster that Envoy builds anew waits for endpoints again, though theirs may be unchanged
+            for name in response.resources:
+                self._subscriptions["endpoints"].known.pop(name, None)
+        return response
+
+    def _done(self, published: Published, kind: str) -> bool:
+        """Nothing of this kind is left to send or to be answered, including what accepted clusters and listeners will ask for."""
+        subscription = self._subscriptions[kind]
+        if kind in WILDCARD_KINDS:
+            return subscription.started and subscription.pending is None and not self._wanted(kind, published)
+        parents = "clusters" if kind == "endpoints" else "listeners"
+        accepted = self._subscriptions[parents].known
+        needed = {resource.needs for name, resource in published.table(parents).items() if resource.needs and name in accepted}
+        return subscription.pending is None and all(self._has(subscription, published.table(kind)[name], name) for name in needed)
+
+    @staticmethod
+    def _has(subscription: _Subscription, resource: Resource, name: str) -> bool:
+        refused = subscription.refused.get(name)
+        return subscription.known.get(name) == resource.version or (refused is not None and refused.version == resource.version)
+
+    def settled(self, published: Published) -> bool:
+        """The client has, or has refused, everything, and has nothing that is no longer published."""
+        complete = all(self._done(published, kind) for kind in KINDS)
+        return complete and not any(self._removed(kind, self._subscriptions[kind], published) for kind in WILDCARD_KINDS)
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        return tuple(sorted(refusal for item in self._subscriptions.values() for refusal in item.refused.values()))
+
+    def known(self, kind: str) -> dict[str, str]:
+        """What the client has acknowledged: name -> version."""
+        return dict(self._subscriptions[kind].known)

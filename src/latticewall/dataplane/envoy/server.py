@@ -1,0 +1,175 @@
+"""The configuration server: delta ADS (aggregated discovery) on a unix socket, in threads of the control plane's process.
+
+Follows Envoy's "xDS REST and gRPC protocol". Nothing is sent before the first `publish`: a control plane that has just started must not make
+Envoy forget what it carries.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from envoy.service.discovery.v3 import discovery_pb2
+
+from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, version
+from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
+from latticewall.dataplane.envoy.protobufs import pack
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+STREAM_THREADS = 8
+_KINDS = {type_url: kind for kind, type_url in TYPE_URLS.items()}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a publication went. settled: Envoy has answered for everything within the time; refusals: what it would not take."""
+
+    settled: bool
+    connected: bool
+    refusals: tuple[Refusal, ...] = ()
+
+
+def publishable(snapshot: EnvoySnapshot) -> Published:
+    """The snapshot as messages. Raises Malformed when a document is not what its kind says."""
+    needs = {"clusters": snapshot.endpoints, "listeners": snapshot.routes}
+
+    def table(kind: str) -> dict[str, Resource]:
+        return {
+            name: Resource(version(document), pack(TYPE_URLS[kind], document), name if name in needs.get(kind, {}) else "")
+            for name, document in snapshot.table(kind).items()
+        }
+
+    return Published(**{kind: table(kind) for kind in TYPE_URLS})
+
+
+class XdsServer:
+    """Serves the latest published snapshot to every Envoy that connects; the last one to connect is the one that counts."""
+
+    def __init__(self, socket_path: str) -> None:
+        self._socket_path = socket_path
+        self._changed = threading.Condition()
+        self._published: Published | None = None
+        self._current: DeltaStream | None = None
+        self._stopping = False
+        self._server: Any = None
+
+    def start(self) -> None:
+        """Listen on the socket. Raises RuntimeError (from grpc) when it cannot be bound."""
+        server = grpc.server(ThreadPoolExecutor(max_workers=STREAM_THREADS, thread_name_prefix="xds"))
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._serve,
+            request_deserializer=discovery_pb2.DeltaDiscoveryRequest.FromString,
+            response_serializer=discovery_pb2.DeltaDiscoveryResponse.SerializeToString,
+        )
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"DeltaAggregatedResources": handler}),))
+        server.add_insecure_port(f"unix:{self._socket_path}")
+        server.start()
+        self._server = server
+
+    def stop(self) -> None:
+        """Close every stream; Envoy goes on with what it has."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._server is not None:
+            self._server.stop(grace=0.5).wait()
+
+    def publish(self, snapshot: EnvoySnapshot) -> None:
+        """Make it the snapshot every Envoy must have; what was refused before is offered again. Raises Malformed."""
+        published = publishable(snapshot)
+        with self._changed:
+            self._published = published
+            if self._current is not None:
+                self._current.retry_refused()
+            self._changed.notify_all()
+
+    def wait_settled(self, timeout: float) -> Outcome:
+        """Wait until the connected Envoy has taken or refused everything published, at most `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                stream, published = self._current, self._published
+                settled = stream is not None and published is not None and stream.settled(published)
+                remaining = deadline - time.monotonic()
+                if settled or remaining <= 0:
+                    return Outcome(settled, stream is not None, stream.refusals() if stream else ())
+                self._changed.wait(remaining)
+
+    def observed(self) -> dict[str, dict[str, str]]:
+        """What the connected Envoy has acknowledged: kind -> name -> version; empty when none is connected."""
+        with self._changed:
+            return {kind: self._current.known(kind) for kind in TYPE_URLS} if self._current else {}
+
+    def _serve(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
+        """One stream: a thread reads, this one writes."""
+        stream = DeltaStream()
+        with self._changed:
+            self._current = stream
+            self._changed.notify_all()
+        context.add_callback(lambda: self._leave(stream))
+        threading.Thread(target=self._read, args=(stream, requests), daemon=True, name="xds-read").start()
+        while True:
+            with self._changed:
+                response = self._next(stream)
+                while response is None:
+                    if self._stopping or not context.is_active():
+                        return
+                    self._changed.wait()
+                    response = self._next(stream)
+            yield _message(response)
+
+    def _next(self, stream: DeltaStream) -> Response | None:
+        return stream.next(self._published) if self._published is not None else None
+
+    def _read(self, stream: DeltaStream, requests: Iterator[Any]) -> None:
+        try:
+            for message in requests:
+                request = _request(message)
+                if request is None:
+                    continue
+                if request.error:
+                    log.warning("envoy refuses %s: %s", request.kind, request.error)
+                with self._changed:
+                    stream.receive(request)
+                    self._changed.notify_all()
+        except grpc.RpcError as error:
+            log.info("envoy's configuration stream ended: %s", error)
+
+    def _leave(self, stream: DeltaStream) -> None:
+        with self._changed:
+            if self._current is stream:
+                self._current = None
+            self._changed.notify_all()
+
+
+def _request(message: Any) -> Request | None:
+    """A protobuf request as a value; None for a type that is not served."""
+    kind = _KINDS.get(message.type_url)
+    if kind is None:
+        log.warning("envoy asks for resources of the type %s, which is not served", message.type_url)
+        return None
+    return Request(
+        kind=kind,
+        subscribe=tuple(message.resource_names_subscribe),
+        unsubscribe=tuple(message.resource_names_unsubscribe),
+        initial_versions=dict(message.initial_resource_versions),
+        nonce=message.response_nonce,
+        error=message.error_detail.message if message.HasField("error_detail") else "",
+    )
+
+
+def _message(response: Response) -> Any:
+    return discovery_pb2.DeltaDiscoveryResponse(
+        type_url=TYPE_URLS[response.kind],
+        nonce=response.nonce,
+        resources=[discovery_pb2.Resource(name=name, version=item.version, resource=item.message) for name, item in response.resources.items()],
+        removed_resources=response.removed,
+    )
