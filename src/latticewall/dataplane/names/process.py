@@ -1,0 +1,162 @@
+"""The process: keeps sockets in the VPCs' namespaces as the file says, and says in the status file beside it what it has done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+from latticewall.dataplane.names import config as file_format
+from latticewall.dataplane.names.config import BadConfig, Config
+from latticewall.dataplane.names.imds import Served
+from latticewall.dataplane.names.metadata import MetadataTree
+from latticewall.dataplane.names.place import DNS_PORT, HTTP_PORT, Place
+from latticewall.dataplane.names.zones import ZoneSet
+from latticewall.plan.names import MetadataInstance, Zone
+
+POLL_SECONDS = 0.05
+CHECK_SECONDS = 0.5
+"""Between attempts to open what could not be opened, and looks whether the namespaces are still those the sockets are in."""
+METADATA_ADDRESS = "169.254.169.254"
+
+_log = logging.getLogger("names")
+
+
+def status_path(config: Path) -> Path:
+    """The status file of a configuration file.
+
+    {"digest": of the file in force, "rejected": {"digest", "reason"} of one that could not be read or null, "failures": [[id, why], ...]}
+    """
+    return config.with_name(config.name + ".status")
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file of mode 600 so that a reader sees the old or the new content, never a part. Raises OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+class NamesProcess:
+    """Follows one configuration file. netns: the folder of named network namespaces."""
+
+    def __init__(self, file: Path, netns: Path) -> None:
+        self._file = file
+        self._netns = netns
+        self._seen: tuple[int, int, int] | None = None
+        self._config: Config | None = None
+        self._rejected: dict[str, str] | None = None
+        self._places: dict[str, Place] = {}
+        self._zones: dict[str, tuple[tuple[Zone, ...], ZoneSet]] = {}
+        self._failures: list[tuple[str, str]] = []
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; then all sockets are closed."""
+        next_check = 0.0
+        while not stop.is_set():
+            fresh = self._load()
+            now = time.monotonic()
+            if fresh or (now >= next_check and (self._failures or any(place.moved() for place in self._places.values()))):
+                await self._apply()
+            if now >= next_check:
+                next_check = now + CHECK_SECONDS
+            try:
+                await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+            except TimeoutError:
+                continue
+        for place in self._places.values():
+            place.close()
+
+    def _load(self) -> bool:
+        """Read the file if it is another one than last time. False when there is nothing new, or nothing usable."""
+        try:
+            found = self._file.stat()
+            seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+            if seen == self._seen:
+                return False
+            content = self._file.read_bytes()
+        except OSError as error:
+            if self._seen != (0, 0, 0):
+                self._seen = (0, 0, 0)
+                _log.error("%s cannot be read: %s; going on with what was read before", self._file, error.strerror)
+            return False
+        self._seen = seen
+        try:
+            self._config = file_format.decode(content)
+            self._rejected = None
+        except BadConfig as error:
+            _log.error("%s is not usable: %s; going on with what was read before", self._file, error)
+            self._rejected = {"digest": file_format.digest_of(content), "reason": str(error)}
+            self._report()
+            return False
+        return True
+
+    async def _apply(self) -> None:
+        """Make sockets and answers what the configuration says, one namespace after the other; a namespace that fails stops no other."""
+        config = self._config
+        assert config is not None
+        failures: list[tuple[str, str]] = []
+        wanted = self._wanted(config)
+        for gone in set(self._places) - set(wanted):
+            self._places.pop(gone).close()
+        for namespace in wanted:
+            self._places.setdefault(namespace, Place(self._netns / namespace))
+        self._fill_zones(config, failures)
+        self._fill_metadata(config, failures)
+        for namespace, addresses in wanted.items():
+            problems = await self._places[namespace].ensure(addresses)
+            failures += [(namespace, f"{address}:{port}: {reason}") for (address, port), reason in problems.items()]
+        if failures != self._failures:
+            for owner, reason in failures:
+                _log.warning("%s: %s", owner, reason)
+        self._failures = failures
+        self._report()
+
+    def _wanted(self, config: Config) -> dict[str, set[tuple[str, int]]]:
+        """Addresses to listen on, by namespace."""
+        wanted: dict[str, set[tuple[str, int]]] = {}
+        for resolver in config.plan.resolvers:
+            if resolver.enabled:
+                wanted.setdefault(resolver.namespace, set()).update((address, DNS_PORT) for address in resolver.addresses)
+        for instance in config.plan.metadata:
+            wanted.setdefault(instance.namespace, set()).add((METADATA_ADDRESS, HTTP_PORT))
+        return wanted
+
+    def _fill_zones(self, config: Config, failures: list[tuple[str, str]]) -> None:
+        """Index the zones that changed; a VPC whose zones did not keeps its index."""
+        held, self._zones = self._zones, {}
+        for resolver in config.plan.resolvers:
+            if resolver.namespace not in self._places or not resolver.enabled:
+                continue
+            before = held.get(resolver.namespace)
+            zones = before[1] if before is not None and before[0] == resolver.zones else ZoneSet(resolver.zones)
+            self._zones[resolver.namespace] = resolver.zones, zones
+            self._places[resolver.namespace].resolver.zones = zones
+            failures += [(resolver.vpc_id, reason) for reason in zones.rejected]
+
+    def _fill_metadata(self, config: Config, failures: list[tuple[str, str]]) -> None:
+        """Tell every namespace its instances. An address that two instances claim identifies neither: nobody is served on it."""
+        claims = Counter((instance.namespace, address) for instance in config.plan.metadata for address in instance.addresses)
+        served: dict[str, dict[str, tuple[MetadataInstance, MetadataTree]]] = {}
+        for instance in config.plan.metadata:
+            tree = MetadataTree(instance, config.credentials.get(instance.instance_id))
+            for address in instance.addresses:
+                if claims[instance.namespace, address] > 1:
+                    failures.append((instance.instance_id, f"{address} is claimed by another instance too: no metadata is served there"))
+                else:
+                    served.setdefault(instance.namespace, {})[address] = instance, tree
+        for namespace, place in self._places.items():
+            place.metadata.served = Served(served.get(namespace, {}), config.token_key)
+
+    def _report(self) -> None:
+        status = {"digest": self._config.digest if self._config else "", "rejected": self._rejected, "failures": self._failures}
+        try:
+            replace(status_path(self._file), json.dumps(status).encode())
+        except OSError as error:
+            _log.error("%s cannot be written: %s", status_path(self._file), error.strerror)

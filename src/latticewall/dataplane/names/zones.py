@@ -1,0 +1,117 @@
+"""The zones of one VPC, indexed for answering. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rdtypes.ANY.SOA
+from dns.name import Name
+from dns.rdata import Rdata
+from dns.rdatatype import RdataType
+
+from latticewall.plan.names import Record, Zone
+
+WILDCARD = b"*"
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """All records of one name and type. ttl in seconds."""
+
+    ttl: int
+    rdatas: tuple[Rdata, ...]
+
+
+Node = dict[RdataType, RecordSet]
+
+
+@dataclass
+class ZoneIndex:
+    """A zone by name. nodes: names with records. inner: names that exist only because something lies beneath them."""
+
+    origin: Name
+    nodes: dict[Name, Node] = field(default_factory=dict)
+    inner: set[Name] = field(default_factory=set)
+    rejected: list[str] = field(default_factory=list)
+    """Records that are not valid zone-file text, each with its reason; they are not served."""
+
+    @classmethod
+    def of(cls, zone: Zone) -> ZoneIndex:
+        """Raises dns.exception.DNSException when the origin itself is not a name."""
+        index = cls(dns.name.from_text(zone.origin))
+        for record in zone.records:
+            try:
+                index._add(record)
+            except (dns.exception.DNSException, ValueError) as error:
+                index.rejected.append(f"{zone.origin}: {record.name} {record.type}: {error or type(error).__name__}")
+        return index
+
+    def _add(self, record: Record) -> None:
+        name = dns.name.from_text(record.name)
+        if not name.is_subdomain(self.origin):
+            raise ValueError("lies outside its zone")
+        type_ = dns.rdatatype.from_text(record.type)
+        rdatas = tuple(dns.rdata.from_text(dns.rdataclass.IN, type_, value, dns.name.root, relativize=False) for value in record.values)
+        if not rdatas:
+            raise ValueError("has no value")
+        self.nodes.setdefault(name, {})[type_] = RecordSet(record.ttl, rdatas)
+        while name != self.origin:
+            name = name.parent()
+            self.inner.add(name)
+
+    def node(self, name: Name) -> Node | None:
+        """What the name holds: its records (none for a name that merely has others beneath it), those of the wildcard that covers it, or
+        None when it does not exist (RFC 4592: a wildcard covers only what is beneath its closest existing ancestor)."""
+        exact = self.nodes.get(name)
+        if exact is not None:
+            return exact
+        if name in self.inner or name == self.origin:
+            return {}
+        ancestor = name.parent()
+        while ancestor != self.origin and ancestor not in self.inner and ancestor not in self.nodes:
+            ancestor = ancestor.parent()
+        return self.nodes.get(Name((WILDCARD, *ancestor.labels)))
+
+    def soa(self) -> RecordSet:
+        """The zone's SOA record; a zone without one (those the region makes itself) gets one with a short negative lifetime."""
+        held = self.nodes.get(self.origin, {}).get(RdataType.SOA)
+        return held or RecordSet(_NEGATIVE_TTL, (_soa(self.origin),))
+
+
+_NEGATIVE_TTL = 5
+"""Seconds that a client may remember that a name does not exist: short, because a region changes while its clients run."""
+
+
+def _soa(origin: Name) -> Rdata:
+    text = f"ns.latticewall.internal. hostmaster.latticewall.internal. 1 7200 900 1209600 {_NEGATIVE_TTL}"
+    return dns.rdata.from_text(dns.rdataclass.IN, RdataType.SOA, text, origin, relativize=False)
+
+
+class ZoneSet:
+    """All zones of one VPC; the most specific one that encloses a name answers for it."""
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        self._zones: dict[Name, ZoneIndex] = {}
+        self.rejected: list[str] = []
+        for zone in zones:
+            try:
+                index = ZoneIndex.of(zone)
+            except (dns.exception.DNSException, ValueError) as error:
+                self.rejected.append(f"{zone.origin}: {error or type(error).__name__}")
+                continue
+            self.rejected += index.rejected
+            self._zones.setdefault(index.origin, index)
+
+    def enclosing(self, name: Name) -> ZoneIndex | None:
+        """The zone that answers for the name, or None when it lies outside all of them. At most 128 steps (a name has no more labels)."""
+        while True:
+            zone = self._zones.get(name)
+            if zone is not None or name == dns.name.root:
+                return zone
+            name = name.parent()
