@@ -2,7 +2,7 @@
 
 Messages: OP_MSG (section kinds 0 and 1) and the OP_QUERY handshake of older drivers.
 Commands: hello, isMaster, ping, buildInfo, insert, find, getMore, killCursors, count, delete, drop, aggregate ($match, $skip, $limit and a
-counting $group), listCollections, listDatabases, endSessions, getParameter. Filters compare for equality; dots descend, arrays match by
+counting $group), listCollections, listDatabases, endSessions. Filters compare for equality; dots descend, arrays match by
 element. Everything else is refused with MongoDB's own error codes.
 
 A document is kept as the very bytes the client sent, so every BSON type comes back unchanged; the service looks inside only to compare
@@ -109,8 +109,10 @@ class Document(bytes):
     def integer(self, name: str, default: int = 0) -> int:
         value = self.get(name)
         number = default if value is None else value.number()
-        if number is None or number != int(number):
+        if number is None or (isinstance(number, float) and not number.is_integer()):
             raise Refused(14, "TypeMismatch", f"'{name}' must be a whole number")
+        if number < 0 and name != "limit":
+            raise Refused(2, "BadValue", f"'{name}' must not be negative")
         return int(number)
 
     def flag(self, name: str) -> bool:
@@ -152,7 +154,7 @@ def encode(fields: dict[str, Any]) -> Document:
 
 
 def _encode_element(name: str, value: Any) -> bytes:
-    key = name.encode() + b"\0"
+    key = name.encode("utf-8", "surrogateescape") + b"\0"
     if isinstance(value, Value):
         return bytes([value.kind]) + key + value.data
     if isinstance(value, Document):
@@ -254,7 +256,7 @@ class Store:
         matches = compile_filter(query)
         with self._lock:
             documents = list(self._collections.get(namespace, ()))
-        return list(itertools.islice(filter(matches, documents), skip, skip + limit if limit else None))
+        return list(itertools.islice(filter(matches, documents), skip, skip + abs(limit) if limit else None))
 
     def delete(self, namespace: str, query: Document, limit: int) -> int:
         doomed = {id(document) for document in self.find(namespace, query, limit=limit)}
@@ -366,7 +368,7 @@ def find(command: Command) -> dict[str, Any]:
     size = body.integer("batchSize", FIRST_BATCH)
     if single and limit:
         size = abs(limit)
-    documents = command.store.find(command.namespace, body.document("filter"), body.integer("skip"), abs(limit))
+    documents = command.store.find(command.namespace, body.document("filter"), body.integer("skip"), limit)
     return batch(command.store, command.namespace, documents, size, "firstBatch", single)
 
 
@@ -389,7 +391,7 @@ def kill_cursors(command: Command) -> dict[str, Any]:
 
 def count(command: Command) -> dict[str, Any]:
     body = command.body
-    return {"n": len(command.store.find(command.namespace, body.document("query"), body.integer("skip"), abs(body.integer("limit"))))}
+    return {"n": len(command.store.find(command.namespace, body.document("query"), body.integer("skip"), body.integer("limit")))}
 
 
 def delete(command: Command) -> dict[str, Any]:
