@@ -1,0 +1,134 @@
+"""The canonical request of Signature Version 4, computed from the bytes of a request head.
+
+Pages followed: IAM User Guide, "Create a signed AWS API request" and "Elements of an AWS API request signature". Header and target texts hold
+one character per byte (ISO 8859-1), so that what was signed is hashed exactly as it arrived.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
+_SPACES = re.compile(r"[ \t\r\n\f\v]+")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head. target: path and query as on the wire. headers: (name, value) in arrival order, duplicates kept; an HTTP/2 authority
+    is named `:authority`."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+    @cached_property
+    def by_name(self) -> dict[str, list[str]]:
+        """Header values by lower-case name; `:authority` also answers for host."""
+        values: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            values.setdefault(name.lower(), []).append(value)
+        if ":authority" in values:
+            values.setdefault("host", values[":authority"])
+        elif "host" in values:
+            values[":authority"] = values["host"]
+        return values
+
+    def first(self, name: str) -> str | None:
+        """The first value of a header, None without."""
+        values = self.by_name.get(name)
+        return values[0].strip(" \t") if values else None
+
+    @cached_property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """Query parameters percent-decoded, in order; a plus sign stays one; one character per byte."""
+        pairs = (pair.partition("=") for pair in self.query.split("&") if pair)
+        return tuple((_decode(name), _decode(value)) for name, _, value in pairs)
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of a query parameter, None without."""
+        return next((value for own, value in self.parameters if own == name), None)
+
+
+def _decode(text: str) -> str:
+    return _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text.encode("latin-1")).decode("latin-1")
+
+
+def has_bad_escape(text: str) -> bool:
+    """Whether a percent sign is not followed by two hexadecimal digits."""
+    return _BAD_ESCAPE.search(text) is not None
+
+
+def has_dot_segment(path: str) -> bool:
+    """Whether `.` or `..` stands as a segment, written plainly or percent-encoded, so that some reader might resolve it."""
+    return any(segment in (".", "..") for segment in _decode(path).replace("\\", "/").split("/"))
+
+
+def encode(text: str, keep: str = "") -> str:
+    """Percent-encode every byte that is not unreserved (nor in `keep`), upper-case hexadecimal."""
+    return "".join(character if character in keep else _ENCODED[ord(character)] for character in text)
+
+
+def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:
+    """Decoded pairs, encoded anew and sorted by their encoded form; empty values keep their `=`."""
+    return "&".join(f"{name}={value}" for name, value in sorted((encode(name), encode(value)) for name, value in parameters))
+
+
+def generic_uri(path: str) -> str:
+    """The path as AWS's signers write it for every service but S3: normalised, then each segment encoded once more."""
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    trailing = "/" if kept and segments[-1] in ("", ".", "..") else ""
+    return encode("/" + "/".join(kept) + trailing, keep="/")
+
+
+def s3_uri(path: str) -> str:
+    """The path as S3 signers and curl write it: as it is on the wire."""
+    return encode(path or "/", keep="/%" + "".join(map(chr, range(0x21, 0x7F))))
+
+
+def uris(path: str, *, strict_generic: bool) -> tuple[str, ...]:
+    """The canonical paths a signature may have been made for, the documented one first; a second only where the two differ."""
+    generic = generic_uri(path)
+    plain = s3_uri(path)
+    return (generic,) if strict_generic or plain == generic else (generic, plain)
+
+
+def canonical_headers(head: Head, names: Iterable[str]) -> str:
+    """One line per signed header: trimmed, runs of spaces collapsed, repeated values joined by a comma in arrival order."""
+    return "".join(f"{name}:{','.join(map(_collapsed, head.by_name[name]))}\n" for name in names)
+
+
+def _collapsed(value: str) -> str:
+    return _SPACES.sub(" ", value.strip(" \t"))
+
+
+def canonical_request(head: Head, uri: str, names: Sequence[str], payload_hash: str) -> str:
+    """What is hashed into the string to sign. The signature itself is never part of the query."""
+    query = canonical_query(pair for pair in head.parameters if pair[0] != "X-Amz-Signature")
+    return "\n".join((head.method, uri, query, canonical_headers(head, names), ";".join(names), payload_hash))
+
+
+def digest(text: str) -> str:
+    """Hexadecimal SHA-256 of text that holds one character per byte."""
+    return hashlib.sha256(text.encode("latin-1")).hexdigest()

@@ -1,0 +1,186 @@
+"""What a decision is about: who asks, for which action, on which resource, under which circumstances.
+
+Page followed: IAM User Guide, "AWS global condition context keys" and "Principal key values".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TypeAlias
+
+ContextValue: TypeAlias = "str | tuple[str, ...]"
+Context: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
+
+_EXACT_SUFFIX = "vpc-lattice-svcs:requestquerystring/"
+
+
+def canonical_key(key: str) -> str:
+    """The form under which a condition key is looked up: names ignore case, except the parameter's name in RequestQueryString."""
+    lowered = key.lower()
+    if lowered.startswith(_EXACT_SUFFIX):
+        return _EXACT_SUFFIX + key[len(_EXACT_SUFFIX) :]
+    return lowered
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks, as far as policies can tell.
+
+    arn: user, root, federated user or assumed-role session; "" for anonymous, service and web identity callers. type: `aws:PrincipalType`
+    (Account, User, FederatedUser, AssumedRole, Anonymous), or Service and Federated for callers that only trust policies meet. role_arn: of the
+    role behind a session. org_paths: `o-x/r-y/ou-z/`. services: names of a calling AWS service. provider: ARN of the identity
+    provider. mfa: None for long-term credentials. token_issued_at: ISO time, temporary credentials only.
+    """
+
+    arn: str
+    account: str
+    type: str
+    role_arn: str = ""
+    userid: str = ""
+    username: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    org_id: str = ""
+    org_paths: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    provider: str = ""
+    source_identity: str = ""
+    mfa: bool | None = None
+    token_issued_at: str = ""
+
+    @classmethod
+    def anonymous(cls) -> Principal:
+        """A caller that did not sign."""
+        return cls("", "anonymous", "Anonymous")
+
+    @classmethod
+    def service(cls, name: str) -> Principal:
+        """An AWS service such as ec2.amazonaws.com, as it assumes a role."""
+        return cls("", "", "Service", services=(name,))
+
+    @classmethod
+    def federated(cls, provider: str) -> Principal:
+        """A caller known to an identity provider (its ARN)."""
+        return cls("", "", "Federated", provider=provider)
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.type == "Anonymous"
+
+    @property
+    def policy_arn(self) -> str:
+        """`aws:PrincipalArn`: the role's ARN for a session, not the session's."""
+        return self.role_arn or self.arn
+
+    @property
+    def display(self) -> str:
+        """How messages name the caller."""
+        if self.is_anonymous:
+            return "anonymous"
+        return self.arn or self.provider or (self.services[0] if self.services else "unknown")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to the policies. context: condition keys and their values; a tuple is a multi-valued key."""
+
+    action: str
+    resource: str
+    principal: Principal
+    context: Context = field(default_factory=dict)
+
+    @cached_property
+    def _values(self) -> dict[str, str | tuple[str, ...]]:
+        return {canonical_key(key): value for key, value in self.context.items()}
+
+    @cached_property
+    def action_lower(self) -> str:
+        return self.action.lower()
+
+    @cached_property
+    def resource_segments(self) -> tuple[str, ...]:
+        """The six segments of the resource's ARN; empty if it is not one."""
+        segments = tuple(self.resource.split(":", 5))
+        return segments if len(segments) == 6 and segments[0] == "arn" else ()
+
+    def value(self, key: str) -> str | tuple[str, ...] | None:
+        """The value of a key in canonical form, None if the request does not have it."""
+        return self._values.get(key)
+
+    def variable(self, key: str) -> str | None:
+        """The text a policy variable stands for; multi-valued keys have none."""
+        value = self._values.get(canonical_key(key))
+        return value if isinstance(value, str) else None
+
+
+def principal_context(principal: Principal) -> dict[str, str | tuple[str, ...]]:
+    """The global keys that follow from who asks. PrincipalType is always present: without it, "not Anonymous" would hold for anonymous callers."""
+    context: dict[str, str | tuple[str, ...]] = {"aws:PrincipalType": principal.type}
+    if principal.is_anonymous:
+        return context | {"aws:PrincipalAccount": "anonymous"}
+    optional = {
+        "aws:PrincipalArn": principal.policy_arn,
+        "aws:PrincipalAccount": principal.account,
+        "aws:PrincipalOrgID": principal.org_id,
+        "aws:userid": principal.userid,
+        "aws:username": principal.username,
+        "aws:SourceIdentity": principal.source_identity,
+        "aws:TokenIssueTime": principal.token_issued_at,
+        "aws:FederatedProvider": principal.provider,
+        "aws:PrincipalServiceName": principal.services[0] if principal.services else "",
+    }
+    context |= {key: value for key, value in optional.items() if value}
+    context["aws:PrincipalIsAWSService"] = "true" if principal.services else "false"
+    if principal.org_paths:
+        context["aws:PrincipalOrgPaths"] = principal.org_paths
+    if principal.services:
+        context["aws:PrincipalServiceNamesList"] = principal.services
+    if principal.mfa is not None:
+        context["aws:MultiFactorAuthPresent"] = "true" if principal.mfa else "false"
+    return context | {f"aws:PrincipalTag/{key}": value for key, value in principal.tags.items()}
+
+
+@dataclass(frozen=True)
+class ResourceOwner:
+    """What is known of the resource asked for: owner account, its organization, the resource's tags."""
+
+    account: str = ""
+    org_id: str = ""
+    org_paths: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def global_context(
+    principal: Principal,
+    *,
+    now: datetime,
+    region: str,
+    source_ip: str = "",
+    secure: bool = False,
+    user_agent: str = "",
+    referer: str = "",
+    owner: ResourceOwner | None = None,
+) -> dict[str, str | tuple[str, ...]]:
+    """The global keys of one request. now: aware, UTC. secure: TLS on the client's leg. Empty texts leave their key out."""
+    owner = owner or ResourceOwner()
+    context = principal_context(principal)
+    context |= {
+        "aws:SecureTransport": "true" if secure else "false",
+        "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(now.timestamp())),
+        "aws:ViaAWSService": "false",
+    }
+    optional = {
+        "aws:RequestedRegion": region,
+        "aws:SourceIp": source_ip,
+        "aws:UserAgent": user_agent,
+        "aws:referer": referer,
+        "aws:ResourceAccount": owner.account,
+        "aws:ResourceOrgID": owner.org_id,
+    }
+    context |= {key: value for key, value in optional.items() if value}
+    if owner.org_paths:
+        context["aws:ResourceOrgPaths"] = owner.org_paths
+    return context | {f"aws:ResourceTag/{key}": value for key, value in owner.tags.items()}
