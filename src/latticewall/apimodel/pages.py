@@ -1,0 +1,137 @@
+"""Pages of a list, from botocore's paginators: which members carry the token, the limit and the items of an operation.
+
+A token is opaque to clients: a position in the list, bound to the operation and to the parameters it was issued for. It grants nothing
+that the call itself would not, so it is checked for sense and not signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from latticewall.apimodel.catalog import Operation
+from latticewall.apimodel.error_dialects import page_token_code
+from latticewall.base.faults import Invalid
+
+TOKENS = ("NextToken", "nextToken", "Marker", "marker", "PaginationToken")
+LIMITS = ("MaxResults", "maxResults", "MaxItems", "maxItems", "Limit", "limit")
+
+
+@dataclass(frozen=True)
+class Page:
+    """The members through which an operation pages. `more` is the boolean some services add; empty where there is none."""
+
+    input_token: str
+    output_token: str
+    limit: str
+    result: str
+    more: str = ""
+
+
+@cache
+def page_of(operation: Operation) -> Page | None:
+    """How the operation pages; None when it answers everything at once, or by several tokens that only it understands."""
+    model = operation.page_model
+    if model is None:
+        return _guessed(operation)
+    result = _first(model["result_key"])
+    if not isinstance(model["input_token"], str) or not isinstance(model["output_token"], str):
+        return None
+    members = operation.output.members if operation.output else {}
+    more = str(model.get("more_results", ""))
+    return Page(
+        input_token=model["input_token"],
+        output_token=model["output_token"].split("||")[0].strip(),
+        limit=str(model.get("limit_key", "")),
+        result=result,
+        more=more if more in members else "",
+    )
+
+
+def paginate(
+    operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, default_limit: int | None = None
+) -> dict[str, Any]:
+    """The part of the output document that this page is: its items, and the token of the next page if there is one.
+
+    items: the whole list, in an order that stays the same between calls. default_limit: the page size when the caller names none; None
+    answers all. Raises Invalid, with the service's code, for a token that was not issued for this list.
+    """
+    page = page_of(operation)
+    if page is None:
+        raise ValueError(f"{operation} does not page by one token")
+    start = _position(operation, page, params, len(items))
+    end = start + (_limit(operation, page, params) or default_limit or len(items))
+    document: dict[str, Any] = {}
+    _place(document, page.result, list(items[start:end]))
+    if end < len(items):
+        document[page.output_token] = _token(operation, page, params, end)
+    if page.more:
+        document[page.more] = end < len(items)
+    return document
+
+
+def _limit(operation: Operation, page: Page, params: Mapping[str, Any]) -> int:
+    """The page size asked for, 0 for none; Route 53 sends it as text."""
+    asked = params.get(page.limit) or 0
+    try:
+        return max(int(asked), 0)
+    except ValueError:
+        fields = ((page.limit, "The value is not a number"),)
+        raise Invalid(f"The specified {page.limit} is not valid", code=page_token_code(operation.service), fields=fields) from None
+
+
+def _place(document: dict[str, Any], path: str, items: list[Any]) -> None:
+    *outer, last = path.split(".")
+    for name in outer:
+        document = document.setdefault(name, {})
+    document[last] = items
+
+
+def _first(value: Any) -> str:
+    return str(value[0]) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _guessed(operation: Operation) -> Page | None:
+    """Operations that page without a paginator in the model: the members have the usual names."""
+    inputs = operation.input.members if operation.input else {}
+    outputs = operation.output.members if operation.output else {}
+    token = next((name for name in TOKENS if name in inputs), "")
+    answered = next((name for name in (token, f"Next{token}") if name and name in outputs), "")
+    lists = [name for name, shape in outputs.items() if shape.type == "list"]
+    if not answered or len(lists) != 1:
+        return None
+    limit = next((name for name in LIMITS if name in inputs), "")
+    return Page(token, answered, limit, lists[0], "IsTruncated" if "IsTruncated" in outputs else "")
+
+
+def _binding(operation: Operation, page: Page, params: Mapping[str, Any]) -> str:
+    """A digest of what the list depends on: everything but the token and the page size."""
+    rest = {name: value for name, value in params.items() if name not in (page.input_token, page.limit)}
+    text = json.dumps([operation.qualified_name, rest], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _token(operation: Operation, page: Page, params: Mapping[str, Any], position: int) -> str:
+    return base64.b64encode(f"{position}:{_binding(operation, page, params)}".encode()).decode()
+
+
+def _position(operation: Operation, page: Page, params: Mapping[str, Any], count: int) -> int:
+    token = params.get(page.input_token)
+    if not token:
+        return 0
+    try:
+        position, _, binding = base64.b64decode(str(token), validate=True).decode().partition(":")
+        if binding == _binding(operation, page, params) and int(position) > 0:
+            return min(int(position), count)
+    except (binascii.Error, ValueError):
+        pass
+    member = page.input_token
+    raise Invalid(
+        f"The specified {member} is not valid", code=page_token_code(operation.service), fields=((member, "The token is not valid"),)
+    )

@@ -1,0 +1,124 @@
+"""JSON bodies: the body of rest-json and json 1.0 and 1.1, in both directions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from latticewall.apimodel.shapes import Shape
+from latticewall.wire import scalars
+from latticewall.wire.scalars import Malformed
+
+EPOCH = "unixTimestamp"
+"""The JSON protocols' timestamp unless the model says otherwise."""
+
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def load(body: bytes) -> Any:
+    """The JSON value of a body; an empty body is an empty object. Raises Malformed."""
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+        if _SURROGATE.search(body):
+            dump(value)  # half a surrogate pair is no text: it raises UnicodeEncodeError here, and not in some later answer
+        return value
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"the body is not valid JSON: {error}") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def read(shape: Shape, value: Any, path: str = "") -> Any:
+    """The document of a JSON value. Unknown members are ignored, as AWS does; a value of the wrong type raises Malformed."""
+    if value is None or shape.document:
+        return value
+    match shape.type:
+        case "structure":
+            return read_members(shape, _expect(value, dict, shape, path), path)
+        case "list":
+            return [read(shape.member, item, f"{path}[{index}]") for index, item in enumerate(_expect(value, list, shape, path))]
+        case "map":
+            entries = _expect(value, dict, shape, path)
+            return {key: read(shape.value, item, f"{path}.{key}") for key, item in entries.items() if item is not None}
+        case _:
+            return _scalar(shape, value, path)
+
+
+def read_members(shape: Shape, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The members of a structure that are in the body."""
+    document = {}
+    for name, member in shape.members.items():
+        found = None if member.location else value.get(member.location_name or name)
+        if found is not None:
+            document[name] = read(member, found, f"{path}.{name}" if path else name)
+    return document
+
+
+def _expect(value: Any, kind: type, shape: Shape, path: str) -> Any:
+    if not isinstance(value, kind):
+        raise Malformed(f"a {shape.type} was expected at {path or 'the top of the body'}")
+    return value
+
+
+def _scalar(shape: Shape, value: Any, path: str) -> Any:
+    match shape.type:
+        case "string" | "character":
+            return _expect(value, str, shape, path)
+        case "boolean":
+            return _expect(value, bool, shape, path)
+        case "timestamp" if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            return scalars.timestamp(value)
+        case "blob" if isinstance(value, str):
+            return scalars.blob(value)
+        case "integer" | "long" if (isinstance(value, int) and not isinstance(value, bool)) or _integral(value):
+            return int(value)
+        case "float" | "double" if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        case "float" | "double" if isinstance(value, str):
+            return scalars.number(value)
+    raise Malformed(f"a {shape.type} was expected at {path}")
+
+
+def _integral(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
+
+
+def write(shape: Shape, value: Any) -> Any:
+    """The JSON value of a document: only what the shape knows, without the members that are None."""
+    if value is None or shape.document:
+        return value
+    match shape.type:
+        case "structure":
+            return write_members(shape, value)
+        case "list":
+            return [write(shape.member, item) for item in value]
+        case "map":
+            return {key: write(shape.value, item) for key, item in value.items() if item is not None}
+        case "timestamp":
+            return scalars.timestamp_form(value, shape.timestamp_format or EPOCH)
+        case "blob":
+            return scalars.blob_form(value)
+        case "float" | "double":
+            return scalars.float_form(value)
+        case _:
+            return value
+
+
+def write_members(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a structure that belong in the body."""
+    return {
+        member.location_name or name: write(member, document[name])
+        for name, member in shape.members.items()
+        if not member.location and document.get(name) is not None
+    }
+
+
+def dump(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,62 @@
+"""An HTTP request and response, as bytes and text only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import parse_qsl
+
+Headers = tuple[tuple[str, str], ...]
+
+_MAX_FIELDS = 50_000
+"""Fields of a form or query string: far above any real request, low enough to bound the work of parsing one."""
+
+
+def _header(headers: Headers, name: str) -> str:
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), "")
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request as it arrived. raw_path and raw_query are still percent-encoded; the query is without its question mark."""
+
+    method: str
+    raw_path: str
+    raw_query: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        """The first header of that name in any case; empty if there is none."""
+        return _header(self.headers, name)
+
+    @cached_property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The decoded query string. Raises ValueError if it is not valid UTF-8 or has absurdly many fields."""
+        return tuple(parse_qsl(self.raw_query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS))
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """The fields of the query string and of a form-encoded body; the first of two equal names wins, as at AWS.
+
+        Raises ValueError as `query` does.
+        """
+        fields = list(self.query)
+        if self.header("content-type").partition(";")[0].strip().lower() in ("", "application/x-www-form-urlencoded"):
+            text = self.body.decode("utf-8")
+            fields += parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+        return dict(reversed(fields))
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """An answer, ready to be written."""
+
+    status: int
+    headers: Headers = field(default=())
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        """The first header of that name in any case; empty if there is none."""
+        return _header(self.headers, name)

@@ -1,0 +1,113 @@
+"""Which operation a request asks for.
+
+JSON names it in `X-Amz-Target`, query and EC2 in the fields `Action` and `Version`, REST by method and path. The signing name (from the
+credential scope) says which service a REST path belongs to; callers must still check that the signature is for the service found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from latticewall.apimodel.catalog import Catalog, Operation, Service
+from latticewall.apimodel.error_dialects import unknown_operation
+from latticewall.base.faults import Invalid
+from latticewall.wire.message import HttpRequest
+from latticewall.wire.uri_template import UriTemplate, uri_template
+
+
+def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Operation:
+    """The operation of a request. Raises Invalid with the service's own code when there is none such."""
+    target = request.header("x-amz-target")
+    if target:
+        return _by_target(catalog, target, signing_name)
+    services = catalog.find_by_signing(signing_name) if signing_name else tuple(catalog.services())
+    action = _action(request)
+    if action and any(service.protocol in ("query", "ec2") for service in services):
+        return _by_action(catalog, action, request.form.get("Version", ""), services)
+    rest = [service for service in services if service.protocol in ("rest-json", "rest-xml")]
+    operation = _by_path(rest, request)
+    if operation is None:
+        service = service_of(catalog, request, signing_name)
+        asked = f"{request.method} {request.raw_path}"
+        raise unknown_operation(service, asked) if service else Invalid(f"Unknown operation {asked}", code="UnknownOperationException")
+    return operation
+
+
+def service_of(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Service | None:
+    """The service a request is meant for, even if it names no operation of it: whose dialect to refuse it in."""
+    prefix = request.header("x-amz-target").rpartition(".")[0]
+    if prefix:
+        return next((service for service in catalog.services() if service.target_prefix == prefix), None)
+    services = catalog.find_by_signing(signing_name) if signing_name else tuple(catalog.services())
+    if _action(request):
+        version = request.form.get("Version", "")
+        queried = [service for service in services if service.protocol in ("query", "ec2")]
+        return next((service for service in queried if service.api_version == version), queried[0] if signing_name and queried else None)
+    if signing_name:
+        return services[0] if services else None
+    operation = _by_path([service for service in services if service.protocol in ("rest-json", "rest-xml")], request)
+    return operation.service if operation else None
+
+
+def _action(request: HttpRequest) -> str:
+    """The query protocols' action; empty for other requests and for bodies that are no form."""
+    try:
+        return request.form.get("Action", "")
+    except ValueError:
+        return ""
+
+
+def _by_target(catalog: Catalog, target: str, signing_name: str | None) -> Operation:
+    operation = catalog.find_by_target(target)
+    if operation is not None:
+        return operation
+    prefix, _, name = target.rpartition(".")
+    service = next((service for service in catalog.services() if service.target_prefix == prefix and prefix), None)
+    if service is None and signing_name:
+        service = next(iter(catalog.find_by_signing(signing_name)), None)
+    raise unknown_operation(service, name) if service else Invalid(f"Unknown target {target}", code="UnknownOperationException")
+
+
+def _by_action(catalog: Catalog, action: str, version: str, services: Iterable[Service]) -> Operation:
+    """By action and version among the services in question; a version we do not hold is read as the one we do."""
+    queried = [service for service in services if service.protocol in ("query", "ec2")]
+    found = catalog.find_by_query_version(action, version)
+    if found is not None and found.service in queried:
+        return found
+    for service in queried:
+        if action in service.operations:
+            return service.operations[action]
+    raise unknown_operation(next((service for service in queried if service.api_version == version), queried[0]), action, version)
+
+
+def _by_path(services: Iterable[Service], request: HttpRequest) -> Operation | None:
+    fields = _query_fields(request)
+    for service in services:
+        for template, operation in _routes(service).get(request.method, ()):
+            if all(field in fields or (not field[1] and any(name == field[0] for name, _ in fields)) for field in template.query):
+                try:
+                    labels = template.match(request.raw_path)
+                except ValueError:
+                    return None
+                if labels is not None:
+                    return operation
+    return None
+
+
+def _query_fields(request: HttpRequest) -> tuple[tuple[str, str], ...]:
+    try:
+        return request.query
+    except ValueError:
+        return ()
+
+
+@cache
+def _routes(service: Service) -> dict[str, list[tuple[UriTemplate, Operation]]]:
+    """The templates of a service by method, the most specific first."""
+    routes: dict[str, list[tuple[UriTemplate, Operation]]] = {}
+    for operation in service.operations.values():
+        routes.setdefault(operation.method, []).append((uri_template(operation.request_uri), operation))
+    for templates in routes.values():
+        templates.sort(key=lambda route: (route[0].greedy, [not literal for literal in route[0].literals]))
+    return routes

@@ -1,0 +1,120 @@
+"""An answer's bytes: the members of a document that the operation's output shape knows, in the service's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from latticewall.apimodel.catalog import Operation, Service
+from latticewall.apimodel.shapes import Shape
+from latticewall.base.faults import Unsupported
+from latticewall.wire import json_body, scalars, xml_body
+from latticewall.wire.message import Headers, HttpResponse
+from latticewall.wire.xml_body import XmlStyle
+
+XML = "text/xml;charset=UTF-8"
+EC2_STYLE = XmlStyle(item="item")
+QUERY_STYLE = XmlStyle()
+
+
+def serialise(operation: Operation, document: Mapping[str, Any], request_id: str) -> HttpResponse:
+    """The answer to a successful call. Members that the shape does not know, and those that are None, are left out.
+
+    Raises Unsupported for an operation that answers with an event stream.
+    """
+    if operation.output and any(member.event_stream for member in operation.output.members.values()):
+        raise Unsupported(f"{operation.name} answers with an event stream, which is not supported")
+    match operation.service.protocol:
+        case "json":
+            return _json(operation, document, request_id)
+        case "query":
+            return _query(operation, document, request_id)
+        case "ec2":
+            return _ec2(operation, document, request_id)
+        case protocol:
+            return _rest(operation, document, request_id, xml=protocol == "rest-xml")
+
+
+def json_type(service: Service) -> str:
+    return "application/json" if service.protocol == "rest-json" else f"application/x-amz-json-{service.json_version}"
+
+
+def _head(request_id: str, content_type: str) -> Headers:
+    return (("x-amzn-RequestId", request_id), *((("Content-Type", content_type),) if content_type else ()))
+
+
+def _json(operation: Operation, document: Mapping[str, Any], request_id: str) -> HttpResponse:
+    body = json_body.dump(json_body.write_members(operation.output, document)) if operation.output else b""
+    return HttpResponse(200, _head(request_id, json_type(operation.service)), body)
+
+
+def _namespace(service: Service) -> str:
+    return f' xmlns="{xml_body.escape(service.xml_namespace)}"' if service.xml_namespace else ""
+
+
+def _query(operation: Operation, document: Mapping[str, Any], request_id: str) -> HttpResponse:
+    content = ""
+    if operation.output:
+        members = xml_body.members(operation.output, document, QUERY_STYLE)
+        wrapper = operation.output.result_wrapper
+        content = xml_body.element(wrapper, members) if wrapper else members
+    metadata = xml_body.element("ResponseMetadata", xml_body.text_element("RequestId", request_id))
+    root = xml_body.element(f"{operation.name}Response", content + metadata, _namespace(operation.service))
+    return HttpResponse(200, _head(request_id, XML), xml_body.document(root))
+
+
+def _ec2(operation: Operation, document: Mapping[str, Any], request_id: str) -> HttpResponse:
+    """EC2 says `return` true where it has nothing else to say, and in every output that has the member."""
+    shape = operation.output
+    if shape is None:
+        content = xml_body.text_element("return", "true")
+    else:
+        succeeded = {"Return": True} if "Return" in shape.members and shape.members["Return"].type == "boolean" else {}
+        content = xml_body.members(shape, {**succeeded, **document}, EC2_STYLE)
+    identity = xml_body.text_element("requestId", request_id)
+    root = xml_body.element(f"{operation.name}Response", identity + content, _namespace(operation.service))
+    return HttpResponse(200, _head(request_id, XML), xml_body.document(root))
+
+
+def _rest(operation: Operation, document: Mapping[str, Any], request_id: str, *, xml: bool) -> HttpResponse:
+    shape = operation.output
+    if shape is None or operation.status == 204:
+        return HttpResponse(operation.status, _head(request_id, ""))
+    status = operation.status
+    headers: list[tuple[str, str]] = []
+    for name, member in shape.members.items():
+        value = document.get(name)
+        if member.location == "statusCode" and value is not None:
+            status = int(value)
+        elif member.location and value is not None:
+            headers += _header(name, member, value)
+    body, content_type = _payload(operation, shape, document, xml=xml)
+    return HttpResponse(status, (*_head(request_id, content_type if body else ""), *headers), body)
+
+
+def _header(name: str, shape: Shape, value: Any) -> Headers:
+    own = shape.location_name or name
+    if shape.location == "headers":
+        return tuple((f"{own}{key}", str(item)) for key, item in value.items())
+    if shape.type == "list":
+        return ((own, ",".join(scalars.to_text(shape.member, item, "rfc822") for item in value)),)
+    return ((own, scalars.to_text(shape, value, "rfc822")),)
+
+
+def _payload(operation: Operation, shape: Shape, document: Mapping[str, Any], *, xml: bool) -> tuple[bytes, str]:
+    if shape.payload:
+        payload, value = shape.members[shape.payload], document.get(shape.payload)
+        if value is None:
+            return b"", ""
+        if payload.type in ("blob", "string"):
+            return (value.encode() if isinstance(value, str) else value), "application/octet-stream"
+        if not xml:
+            return json_body.dump(json_body.write(payload, value)), json_type(operation.service)
+        root = xml_body.element(
+            payload.location_name or payload.name, xml_body.members(payload, value, QUERY_STYLE), _namespace(operation.service)
+        )
+        return xml_body.document(root), "text/xml"
+    if not xml:
+        return json_body.dump(json_body.write_members(shape, document)), json_type(operation.service)
+    content = xml_body.members(shape, document, QUERY_STYLE)
+    return xml_body.document(xml_body.element(shape.name, content, _namespace(operation.service))), "text/xml"
