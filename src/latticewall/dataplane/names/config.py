@@ -68,12 +68,12 @@ def decode(content: bytes) -> Config:
 
 
 def _resolver(item: Mapping[str, Any]) -> Resolver:
-    zones = tuple(
-        Zone(_text(zone["origin"]), tuple(_record(record) for record in zone["records"]))
-        for zone in item["zones"]
-    )
+    zones = tuple(Zone(_text(zone["origin"]), tuple(_record(record) for record in zone["records"])) for zone in item["zones"])
     return Resolver(
-        vpc_id=_text(item["vpc_id"]), namespace=_text(item["namespace"]), addresses=_each(item["addresses"], _text), zones=zones,
+        vpc_id=_text(item["vpc_id"]),
+        namespace=_text(item["namespace"]),
+        addresses=_each(item["addresses"], _text),
+        zones=zones,
         enabled=_flag(item["enabled"]),
     )
 

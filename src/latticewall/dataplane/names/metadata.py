@@ -20,8 +20,14 @@ TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - the header's name
 CREDENTIALS = "meta-data/iam/security-credentials"
 
 _REASONS = {
-    200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Not Allowed",
-    413: "Request Entity Too Large", 503: "Service Unavailable",
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Not Allowed",
+    413: "Request Entity Too Large",
+    503: "Service Unavailable",
 }
 _ERROR_PAGE = (
     '<?xml version="1.0" encoding="iso-8859-1"?>\n'
@@ -44,8 +50,11 @@ class Response:
     def encode(self, *, head_only: bool, keep_alive: bool) -> bytes:
         body = self.body.reveal().encode("utf-8", "surrogateescape")
         fields = (
-            ("Content-Type", self.content_type), ("Content-Length", str(len(body))), *self.headers,
-            ("Server", "EC2ws"), ("Connection", "keep-alive" if keep_alive else "close"),
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(body))),
+            *self.headers,
+            ("Server", "EC2ws"),
+            ("Connection", "keep-alive" if keep_alive else "close"),
         )
         head = f"HTTP/1.1 {self.status} {_REASONS[self.status]}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields) + "\r\n"
         return head.encode("latin-1") + (b"" if head_only else body)

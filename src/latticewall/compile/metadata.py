@@ -1,0 +1,129 @@
+"""The instance metadata of every running instance.
+
+AWS: "Instance metadata categories", "Instance identity documents for Amazon EC2 instances", "Retrieve security credentials from instance metadata".
+Credentials are added by the applier: they are no part of a plan.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from latticewall.base.ids import namespace
+from latticewall.compile.index import Attached, Index
+from latticewall.compile.internal_names import internal_name
+from latticewall.plan.names import MetadataInstance
+from latticewall.world.types import Instance
+
+_PREFIX = "meta-data/"
+
+
+def compile_metadata(index: Index) -> tuple[MetadataInstance, ...]:
+    """One per running instance that has a network interface."""
+    by_instance: dict[str, list[Attached]] = {}
+    for attached in (item for items in index.attached_of.values() for item in items):
+        by_instance.setdefault(attached.instance.id, []).append(attached)
+    found = [_instance(index, sorted(items, key=lambda item: item.interface.device_index)) for items in by_instance.values()]
+    return tuple(sorted(found, key=lambda item: item.instance_id))
+
+
+def _instance(index: Index, attached: list[Attached]) -> MetadataInstance:
+    instance = attached[0].instance
+    options = instance.metadata_options
+    documents = _documents(index, instance, attached)
+    if options.get("InstanceMetadataTags") == "enabled":
+        documents |= {f"{_PREFIX}tags/instance/{key}": value for key, value in instance.tags.items() if "/" not in key}
+    return MetadataInstance(
+        instance_id=instance.id,
+        namespace=namespace("vpc", instance.vpc_id),
+        addresses=tuple(str(address) for item in attached for address in item.interface.addresses),
+        documents=tuple(sorted(documents.items())),
+        role_name=instance.role_name,
+        role_arn=instance.role_arn,
+        http_tokens=options.get("HttpTokens", "required"),
+        http_endpoint=options.get("HttpEndpoint", "enabled"),
+        hop_limit=int(options.get("HttpPutResponseHopLimit", 2)),
+    )
+
+
+def _documents(index: Index, instance: Instance, attached: list[Attached]) -> dict[str, str]:
+    """Text by path below /latest/."""
+    region = index.world.region
+    hostname = internal_name(region, instance.private_ip)
+    values = {
+        "ami-id": instance.image_id,
+        "ami-launch-index": str(instance.launch_index),
+        "hostname": hostname,
+        "instance-id": instance.id,
+        "instance-life-cycle": "on-demand",
+        "instance-type": instance.instance_type,
+        "local-hostname": hostname,
+        "local-ipv4": str(instance.private_ip),
+        "mac": attached[0].interface.mac,
+        "placement/availability-zone": instance.availability_zone,
+        "placement/region": region,
+        "reservation-id": instance.reservation_id,
+        "security-groups": _group_names(index, instance.security_group_ids),
+        "services/domain": "amazonaws.com",
+        "services/partition": instance.arn.split(":")[1],
+    }
+    for item in attached:
+        values |= {f"network/interfaces/macs/{item.interface.mac}/{name}": text for name, text in _interface(index, item).items()}
+    if instance.role_name:
+        values["iam/info"] = _json({"Code": "Success", "LastUpdated": _seconds(instance.launch_time), "InstanceProfileArn": instance.instance_profile_arn})
+    documents = {_PREFIX + path: text for path, text in values.items()}
+    documents["dynamic/instance-identity/document"] = _identity(instance, region)
+    user_data = _user_data(instance)
+    return documents | ({"user-data": user_data} if user_data else {})
+
+
+def _interface(index: Index, item: Attached) -> dict[str, str]:
+    interface, vpc = item.interface, index.vpcs[item.interface.vpc_id]
+    return {
+        "device-number": str(interface.device_index),
+        "interface-id": interface.id,
+        "local-hostname": internal_name(index.world.region, interface.addresses[0]),
+        "local-ipv4s": "\n".join(str(address) for address in interface.addresses),
+        "mac": interface.mac,
+        "owner-id": item.instance.account,
+        "security-group-ids": "\n".join(interface.security_group_ids),
+        "security-groups": _group_names(index, interface.security_group_ids),
+        "subnet-id": interface.subnet_id,
+        "subnet-ipv4-cidr-block": str(item.subnet.cidr),
+        "vpc-id": interface.vpc_id,
+        "vpc-ipv4-cidr-block": str(vpc.cidrs[0]),
+        "vpc-ipv4-cidr-blocks": "\n".join(str(cidr) for cidr in vpc.cidrs),
+    }
+
+
+def _group_names(index: Index, ids: tuple[str, ...]) -> str:
+    return "\n".join(index.security_groups[id_].name for id_ in ids if id_ in index.security_groups)
+
+
+def _identity(instance: Instance, region: str) -> str:
+    return _json(
+        {
+            "accountId": instance.account, "availabilityZone": instance.availability_zone, "billingProducts": None, "devpayProductCodes": None,
+            "imageId": instance.image_id, "instanceId": instance.id, "instanceType": instance.instance_type, "kernelId": None,
+            "marketplaceProductCodes": None, "pendingTime": _seconds(instance.launch_time), "privateIp": str(instance.private_ip),
+            "ramdiskId": None, "region": region, "version": "2017-09-30",
+        }
+    )  # fmt: skip
+
+
+def _user_data(instance: Instance) -> str:
+    """What was given to RunInstances, decoded; bytes that are no UTF-8 come out again as they were (surrogates)."""
+    try:
+        return base64.b64decode(instance.user_data, validate=False).decode("utf-8", "surrogateescape")
+    except binascii.Error:
+        return ""
+
+
+def _seconds(timestamp: str) -> str:
+    """ISO time without the fraction of a second, as metadata writes it."""
+    return timestamp.partition(".")[0].removesuffix("Z") + "Z" if timestamp else ""
+
+
+def _json(document: dict[str, str | None]) -> str:
+    return json.dumps(document, indent=2)

@@ -1,0 +1,145 @@
+"""What the resolver of each VPC answers.
+
+AWS: "Understanding Amazon DNS", "DNS attributes for your VPC", "Considerations when working with a private hosted zone", "Custom domain names
+for VPC Lattice resources". A hosted zone is authoritative for everything beneath it in its VPCs. Of two zones with the same
+origin the one named first here answers: hosted zones, then those that VPC Lattice makes, then the VPC's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from latticewall.base.ids import namespace
+from latticewall.compile import addresses
+from latticewall.compile.hosted_zones import Alias, absolute, record_sets, resolve_aliases
+from latticewall.compile.index import Index
+from latticewall.compile.internal_names import internal_domain, internal_name
+from latticewall.compile.metadata import compile_metadata
+from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.plan.names import NamesPlan, Record, Resolver, Zone
+from latticewall.plan.node import Problem
+from latticewall.world.types import ResourceAssociation, ResourceConfiguration, Vpc, VpcAssociation, World
+
+TTL = 60
+"""Seconds, of the records that the region itself makes."""
+
+_Records = dict[str, list[Record]]
+"""Records by origin of their zone."""
+
+
+def compile_names(world: World) -> NamesPlan:
+    """World -> all resolvers and all metadata services."""
+    index = Index(world)
+    gates = ServiceNetworkGates(index)
+    return NamesPlan(
+        resolvers=tuple(_resolver(index, gates, vpc) for vpc in world.vpcs),
+        metadata=compile_metadata(index),
+    )
+
+
+def names_problems(world: World) -> list[Problem]:
+    """Record sets of hosted zones that no resolver serves, with the reason."""
+    return [Problem("route53:HostedZone", zone.id, reason) for zone in world.hosted_zones for reason in record_sets(zone).refused]
+
+
+def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Resolver:
+    name = namespace("vpc", vpc.id)
+    if not vpc.dns_support:
+        return Resolver(vpc.id, name, (), (), enabled=False)
+    listens = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
+    records: _Records = {}
+    aliases: list[Alias] = []
+    if vpc.dns_hostnames:  # private zones need both attributes of the VPC
+        aliases = _hosted_zones(index.world, vpc, records)
+        _resource_zones(gates, vpc, records)
+    _lattice_names(gates, vpc, records)
+    if vpc.dns_hostnames:
+        _own_names(index, vpc, records)
+    resolve_aliases(records, aliases)
+    return Resolver(vpc.id, name, listens, tuple(Zone(origin, tuple(sorted(found))) for origin, found in sorted(records.items())))
+
+
+def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:
+    """Private hosted zones associated with the VPC; returns their alias records, still to be resolved."""
+    aliases: list[Alias] = []
+    for zone in world.hosted_zones:
+        origin = absolute(zone.name)
+        if vpc.id in zone.vpc_ids and origin not in records:
+            found = record_sets(zone)
+            records[origin] = list(found.records)
+            aliases += found.aliases
+    return aliases
+
+
+def _resource_zones(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
+    """A zone for the custom domain name of each resource configuration to which private DNS applies."""
+    association = gates.association_of.get(vpc.id)
+    if association is None or not association.private_dns_enabled:
+        return
+    for resource, configuration in gates.resources(vpc.id):
+        if _has_private_dns(gates, vpc, association, resource, configuration):
+            origin = absolute(configuration.custom_domain_name)
+            records.setdefault(origin, [Record(origin, "A", TTL, (str(resource.address),))])
+
+
+def _has_private_dns(
+    gates: ServiceNetworkGates, vpc: Vpc, association: VpcAssociation, resource: ResourceAssociation, configuration: ResourceConfiguration
+) -> bool:
+    """Whether VPC Lattice makes a private zone for the resource's custom domain name in this VPC.
+
+    Without private DNS on the resource association there is none anywhere; with it, the VPC association says whether and for which domains.
+    """
+    domain = configuration.custom_domain_name
+    if not domain or not resource.private_dns_enabled:
+        return False
+    gateway = gates.gateways.get(configuration.gateway_id)
+    target = configuration.definition.get("dnsResource", {}).get("domainName", "")
+    if target and gateway is not None and gateway.vpc_id == vpc.id and _is_at_or_above(domain, target):
+        return False  # it would hide the very name that the target is resolved by
+    preference = association.dns_options.get("privateDnsPreference", "VERIFIED_DOMAINS_ONLY")
+    specified = association.dns_options.get("privateDnsSpecifiedDomains", [])
+    return {
+        "ALL_DOMAINS": True,
+        "VERIFIED_DOMAINS_ONLY": configuration.domain_verified,
+        "VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS": configuration.domain_verified or _is_specified(domain, specified),
+        "SPECIFIED_DOMAINS_ONLY": _is_specified(domain, specified),
+    }[preference]
+
+
+def _is_at_or_above(domain: str, name: str) -> bool:
+    domain, name = absolute(domain), absolute(name)
+    return name == domain or name.endswith("." + domain)
+
+
+def _is_specified(domain: str, specified: Iterable[str]) -> bool:
+    """Equal to one of the specified domains, or beneath one of the form *.example.com."""
+    domain = absolute(domain)
+    return any(domain.endswith(absolute(one)[1:]) if one.startswith("*.") else domain == absolute(one) for one in specified)
+
+
+def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
+    """The generated names of the services and resources of the VPC's service network. (On AWS they are public and lead nowhere elsewhere.)"""
+    association = gates.association_of.get(vpc.id)
+    if association is None:
+        return
+    for service in gates.services_of.get(association.service_network_id, []):
+        _add_below(records, service.dns_name, 1, str(addresses.LATTICE_SERVICES))
+    for resource, _ in gates.resources(vpc.id):
+        _add_below(records, resource.dns_name, 2, str(resource.address))
+
+
+def _add_below(records: _Records, dns_name: str, labels: int, address: str) -> None:
+    """An A record in the zone that begins after so many labels of the name."""
+    name = absolute(dns_name)
+    records.setdefault(name.split(".", labels)[labels], []).append(Record(name, "A", TTL, (address,)))
+
+
+def _own_names(index: Index, vpc: Vpc, records: _Records) -> None:
+    """ip-10-1-2-3.<domain> of the resolver and every network interface, and the way back from address to name."""
+    found = {addresses.base_plus_two(vpc.cidrs[0])}
+    found |= {address for interface in index.world.network_interfaces if interface.vpc_id == vpc.id for address in interface.addresses}
+    domain = internal_domain(index.world.region)
+    forward = [Record(absolute(internal_name(index.world.region, address)), "A", TTL, (str(address),)) for address in found]
+    backward = [Record(absolute(address.reverse_pointer), "PTR", TTL, (absolute(internal_name(index.world.region, address)),)) for address in found]
+    records.setdefault(absolute(domain), forward)
+    records.setdefault("in-addr.arpa.", backward)
