@@ -3,11 +3,3 @@
 Everything follows the shapes of `apimodel`; no operation has code of its own. Pure: no sockets, no clock, no randomness. May import `base`
 and `apimodel`. Never enters: who calls, what a resource is. A request that cannot be read is `faults.Invalid` with the service's own code.
 """
-
-from latticewall.wire.message import HttpRequest, HttpResponse
-from latticewall.wire.parse import parse
-from latticewall.wire.route import identify, service_of
-from latticewall.wire.serialise import serialise
-from latticewall.wire.serialise_fault import serialise_fault
-
-__all__ = ["HttpRequest", "HttpResponse", "identify", "parse", "serialise", "serialise_fault", "service_of"]

@@ -1,7 +1,7 @@
 """Which operation a request asks for.
 
 JSON names it in `X-Amz-Target`, query and EC2 in the fields `Action` and `Version`, REST by method and path. The signing name (from the
-credential scope) says which service a REST path belongs to; callers must still check that the signature is for the service found.
+credential scope) says which service a path or action belongs to; an operation of another service is never found.
 """
 
 from __future__ import annotations
@@ -11,27 +11,35 @@ from functools import cache
 
 from latticewall.apimodel.catalog import Catalog, Operation, Service
 from latticewall.apimodel.error_dialects import unknown_operation
-from latticewall.base.faults import Invalid
+from latticewall.base.faults import Denied, Invalid
 from latticewall.wire.message import HttpRequest
 from latticewall.wire.uri_template import UriTemplate, uri_template
 
 
 def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Operation:
-    """The operation of a request. Raises Invalid with the service's own code when there is none such."""
+    """The operation of a request.
+
+    signing_name: the service of the credential scope; None for a request without a signature. Raises Invalid with the service's own code
+    when there is no such operation, Denied when the request was signed for another service.
+    """
     target = request.header("x-amz-target")
     if target:
-        return _by_target(catalog, target, signing_name)
+        operation = _by_target(catalog, target, signing_name)
+        if signing_name and operation.service.signing_name != signing_name:
+            expected = operation.service.signing_name
+            raise Denied(f"Credential should be scoped to correct service: '{expected}'.", code="SignatureDoesNotMatch")
+        return operation
     services = catalog.find_by_signing(signing_name) if signing_name else tuple(catalog.services())
     action = _action(request)
     if action and any(service.protocol in ("query", "ec2") for service in services):
         return _by_action(catalog, action, request.form.get("Version", ""), services)
     rest = [service for service in services if service.protocol in ("rest-json", "rest-xml")]
-    operation = _by_path(rest, request)
-    if operation is None:
+    found = _by_path(rest, request)
+    if found is None:
         service = service_of(catalog, request, signing_name)
         asked = f"{request.method} {request.raw_path}"
         raise unknown_operation(service, asked) if service else Invalid(f"Unknown operation {asked}", code="UnknownOperationException")
-    return operation
+    return found
 
 
 def service_of(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Service | None:

@@ -1,4 +1,4 @@
-"""An answer's bytes: the members of a document that the operation's output shape knows, in the service's protocol."""
+"""An answer's or a refusal's bytes: the members that the output or error shape knows, in the form of the service's protocol."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from latticewall.apimodel.catalog import Operation, Service
+from latticewall.apimodel.error_dialects import dialect
 from latticewall.apimodel.shapes import Shape
-from latticewall.base.faults import Unsupported
+from latticewall.base.faults import Fault, Unsupported
 from latticewall.wire import json_body, scalars, xml_body
 from latticewall.wire.message import Headers, HttpResponse
 from latticewall.wire.xml_body import XmlStyle
@@ -118,3 +119,72 @@ def _payload(operation: Operation, shape: Shape, document: Mapping[str, Any], *,
         return json_body.dump(json_body.write_members(shape, document)), json_type(operation.service)
     content = xml_body.members(shape, document, QUERY_STYLE)
     return xml_body.document(xml_body.element(shape.name, content, _namespace(operation.service))), "text/xml"
+
+
+# --- refusals
+
+
+def serialise_fault(service: Service | None, fault: Fault, request_id: str) -> HttpResponse:
+    """The error answer of a service; of no service, where the request did not say which, plain JSON."""
+    if service is None:
+        code = fault.code or "UnknownOperationException"
+        headers = (*_head(request_id, "application/json"), ("x-amzn-ErrorType", code))
+        return HttpResponse(fault.status, headers, json_body.dump({"__type": code, "message": fault.message}))
+    code, status, members = dialect(service).code_and_members(fault)
+    shape = service.errors.get(code)
+    match service.protocol:
+        case "json" | "rest-json":
+            return _json_fault(service, code, status, members, shape, request_id)
+        case "ec2":
+            return _ec2_fault(code, status, members, request_id)
+        case _:
+            return _xml_fault(service, code, status, members, shape, request_id)
+
+
+def _message(members: Mapping[str, Any]) -> str:
+    return str(next((value for name, value in members.items() if name.lower() == "message"), ""))
+
+
+def _json_fault(
+    service: Service, code: str, status: int, members: Mapping[str, Any], shape: Shape | None, request_id: str
+) -> HttpResponse:
+    """json names the error in the body, rest-json in a header as well; the message member is spelled as the model spells it."""
+    body = json_body.write_members(shape, members) if shape else {}
+    if not any(name.lower() == "message" for name in body):
+        body["Message" if service.name == "network-firewall" else "message"] = _message(members)
+    headers = list(_head(request_id, json_type(service)))
+    if service.protocol == "rest-json":
+        headers.append(("x-amzn-ErrorType", code))
+        headers += _located(shape, members)
+    return HttpResponse(status, tuple(headers), json_body.dump({"__type": code, **body}))
+
+
+def _located(shape: Shape | None, members: Mapping[str, Any]) -> Headers:
+    """Members of an error that travel as headers, such as Lattice's Retry-After."""
+    found = shape.members.items() if shape else ()
+    return tuple(
+        (member.location_name or name, str(members[name])) for name, member in found if member.location == "header" and name in members
+    )
+
+
+def _ec2_fault(code: str, status: int, members: Mapping[str, Any], request_id: str) -> HttpResponse:
+    error = xml_body.element("Error", xml_body.text_element("Code", code) + xml_body.text_element("Message", _message(members)))
+    root = xml_body.element("Response", xml_body.element("Errors", error) + xml_body.text_element("RequestID", request_id))
+    return HttpResponse(status, _head(request_id, XML), xml_body.document(root))
+
+
+def _xml_fault(
+    service: Service, code: str, status: int, members: Mapping[str, Any], shape: Shape | None, request_id: str
+) -> HttpResponse:
+    """query and rest-xml: the standard envelope, and inside it the further members the model gives the error."""
+    further = {name: value for name, value in members.items() if name.lower() != "message"}
+    error = "".join(
+        (
+            xml_body.text_element("Type", "Receiver" if status >= 500 else "Sender"),
+            xml_body.text_element("Code", code),
+            xml_body.text_element("Message", _message(members)),
+            xml_body.members(shape, further, QUERY_STYLE) if shape else "",
+        )
+    )
+    content = xml_body.element("Error", error) + xml_body.text_element("RequestId", request_id)
+    return HttpResponse(status, _head(request_id, XML), xml_body.document(xml_body.element("ErrorResponse", content, _namespace(service))))
