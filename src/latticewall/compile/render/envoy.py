@@ -95,9 +95,8 @@ def inconsistencies(snapshot: EnvoySnapshot) -> tuple[str, ...]:
     """What makes a snapshot unfit for publishing: references to nothing, sockets claimed twice, impossible ports. Empty when it is whole."""
     found: list[str] = []
     for name, listener in snapshot.listeners.items():
-        for reference in _values(listener, "route_config_name"):
-            if reference not in snapshot.routes:
-                found.append(f"listener {name} names the route configuration {reference}, which does not exist")
+        missing = [route for route in _values(listener, "route_config_name") if route not in snapshot.routes]
+        found += [f"listener {name} names the route configuration {route}, which does not exist" for route in missing]
         found += [f"listener {name} names the cluster {c}, which does not exist" for c in _references(listener) if c not in snapshot.clusters]
     for name, route in snapshot.routes.items():
         found += [f"route configuration {name} names the cluster {c}, which does not exist" for c in _references(route) if c not in snapshot.clusters]

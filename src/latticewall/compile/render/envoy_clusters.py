@@ -53,7 +53,7 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
 
 def connection_options(connect_timeout: int, bind: str, namespace: str) -> Document:
     """What HTTP and TCP clusters have in common: how and where connections are opened."""
-    limits = {name: UNBOUNDED for name in ("max_connections", "max_pending_requests", "max_requests")}
+    limits = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), UNBOUNDED)
     return {
         "connect_timeout": seconds(connect_timeout),
         "circuit_breakers": {"thresholds": [limits]},
