@@ -1,0 +1,100 @@
+"""botocore's request is read back as what it was made of, and our answer is read back by botocore: for every operation of every service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from botocore_side import CATALOG, received, sent
+from shape_documents import document_of
+
+from latticewall.apimodel.catalog import Operation
+from latticewall.apimodel.shapes import Shape
+from latticewall.wire.parse import parse
+from latticewall.wire.route import identify
+from latticewall.wire.serialise import serialise
+
+EC2_SAMPLE = (
+    "Vpc",
+    "Subnet",
+    "RouteTable",
+    "Route",
+    "SecurityGroup",
+    "NetworkAcl",
+    "InternetGateway",
+    "NatGateway",
+    "Address",
+    "NetworkInterface",
+    "TransitGateway",
+    "PrefixList",
+    "VpcEndpoint",
+    "FlowLogs",
+    "Tags",
+    "Images",
+    "Instance",
+    "AvailabilityZones",
+    "LaunchTemplate",
+    "KeyPair",
+    "Volumes",
+    "DhcpOptions",
+)
+
+
+def sample() -> list[Operation]:
+    """Every operation of every service in scope; of EC2 those whose names hold a noun of the sample."""
+    operations = [operation for service in CATALOG.services() for operation in service.operations.values()]
+    return [op for op in operations if op.service.name != "ec2" or any(noun in op.name for noun in EC2_SAMPLE)]
+
+
+def seeds(operation: Operation) -> list[tuple[str, bool]]:
+    return [(f"{operation.qualified_name} {number}", number == 0) for number in range(2)]
+
+
+def streams(shape: Shape | None) -> bool:
+    return shape is not None and any(member.event_stream for member in shape.members.values())
+
+
+OPERATIONS = sample()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.qualified_name)
+def test_request_is_read_back(operation: Operation) -> None:
+    for seed, full in seeds(operation):
+        params = document_of(operation.input, seed, full=full) if operation.input else {}
+        request = sent(operation, params)
+        assert identify(CATALOG, request, operation.service.signing_name) is operation
+        assert parse(operation, request) == params
+
+
+@pytest.mark.parametrize(
+    "operation", [operation for operation in OPERATIONS if not streams(operation.output)], ids=lambda operation: operation.qualified_name
+)
+def test_answer_is_read_by_botocore(operation: Operation) -> None:
+    for seed, full in seeds(operation):
+        document = document_of(operation.output, seed, full=full) if operation.output else {}
+        found = received(operation, serialise(operation, {**document, "_private": "never leaves"}, "request-1"))
+        succeeded = {"Return": True} if operation.service.name == "ec2" and "Return" in operation_members(operation) else {}
+        assert decoded(operation, found) == {**succeeded, **document}
+
+
+def operation_members(operation: Operation) -> Mapping[str, Shape]:
+    return operation.output.members if operation.output else {}
+
+
+def decoded(operation: Operation, document: dict[str, Any]) -> dict[str, Any]:
+    """botocore leaves IAM's policy documents percent-encoded until a later stage."""
+    plain = _decoded(operation.output, document) if operation.output else document
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _decoded(shape: Shape, value: Any) -> Any:
+    match shape.type:
+        case "structure":
+            return {name: _decoded(shape.members[name], item) for name, item in value.items()}
+        case "list":
+            return [_decoded(shape.member, item) for item in value]
+        case _:
+            return unquote(value) if shape.percent_encoded else value
