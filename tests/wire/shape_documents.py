@@ -9,7 +9,7 @@ from typing import Any
 from latticewall.apimodel.shapes import Shape
 from latticewall.wire.scalars import iso
 
-TEXTS = ("plain", "a b", "<&>\"'", "ünï→𝒳", "a=b&c;d%2F+", "line\nfeed\ttab", "x,y")
+TEXTS = ("plain", "a b", "<&>\"'", "ünï→\U0001d4b3", "a=b&c;d%2F+", "line\nfeed\ttab", "x,y")
 DEPTH = 5
 
 
@@ -48,7 +48,7 @@ def _value(shape: Shape, rng: random.Random, full: bool, depth: int) -> Any:
         case "structure":
             return _structure(shape, rng, full, depth)
         case "list":
-            return [_value(shape.member, rng, full, depth + 1) for _ in range(2 if depth < DEPTH else 1)]
+            return [_value(shape.member, rng, full, depth + 1) for _ in range(max(int(shape.min or 0), 2 if depth < DEPTH else 1))]
         case "map":
             return {_key(shape.key, rng, n): _value(shape.value, rng, full, depth + 1) for n in range(2)}
         case _:
@@ -71,7 +71,8 @@ def scalar(shape: Shape, rng: random.Random) -> Any:
             return max(float(shape.min or 0), 0.5)
         case "timestamp":
             seconds = rng.randint(10**9, 2 * 10**9)
-            return iso(datetime.fromtimestamp(seconds, UTC))
+            milliseconds = 0 if shape.location == "header" else rng.randrange(1000)  # a header's date has none
+            return iso(datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000))
         case "blob":
             return rng.randbytes(5)
     if shape.enum:

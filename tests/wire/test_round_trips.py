@@ -16,36 +16,7 @@ from latticewall.wire.parse import parse
 from latticewall.wire.route import identify
 from latticewall.wire.serialise import serialise
 
-EC2_SAMPLE = (
-    "Vpc",
-    "Subnet",
-    "RouteTable",
-    "Route",
-    "SecurityGroup",
-    "NetworkAcl",
-    "InternetGateway",
-    "NatGateway",
-    "Address",
-    "NetworkInterface",
-    "TransitGateway",
-    "PrefixList",
-    "VpcEndpoint",
-    "FlowLogs",
-    "Tags",
-    "Images",
-    "Instance",
-    "AvailabilityZones",
-    "LaunchTemplate",
-    "KeyPair",
-    "Volumes",
-    "DhcpOptions",
-)
-
-
-def sample() -> list[Operation]:
-    """Every operation of every service in scope; of EC2 those whose names hold a noun of the sample."""
-    operations = [operation for service in CATALOG.services() for operation in service.operations.values()]
-    return [op for op in operations if op.service.name != "ec2" or any(noun in op.name for noun in EC2_SAMPLE)]
+OPERATIONS = [operation for service in CATALOG.services() for operation in service.operations.values()]
 
 
 def seeds(operation: Operation) -> list[tuple[str, bool]]:
@@ -54,9 +25,6 @@ def seeds(operation: Operation) -> list[tuple[str, bool]]:
 
 def streams(shape: Shape | None) -> bool:
     return shape is not None and any(member.event_stream for member in shape.members.values())
-
-
-OPERATIONS = sample()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.qualified_name)
