@@ -7,13 +7,15 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from latticewall.base.secret import Secret
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
 
 VERSION = 1
 TOKEN_KEY_BYTES = 32
+
+_T = TypeVar("_T")
 
 
 class BadConfig(ValueError):
@@ -56,8 +58,8 @@ def decode(content: bytes) -> Config:
         if len(key) < TOKEN_KEY_BYTES:
             raise BadConfig(f"token_key has {len(key)} bytes, at least {TOKEN_KEY_BYTES} are needed")
         plan = NamesPlan(
-            resolvers=tuple(_resolver(item) for item in document["resolvers"]),
-            metadata=tuple(_instance(item) for item in document["metadata"]),
+            resolvers=_each(document["resolvers"], _resolver),
+            metadata=_each(document["metadata"], _instance),
         )
         credentials = {str(name): Secret(json.dumps(value, indent=2)) for name, value in document["credentials"].items()}
     except BadConfig:
@@ -68,14 +70,17 @@ def decode(content: bytes) -> Config:
 
 
 def _resolver(item: Mapping[str, Any]) -> Resolver:
-    zones = tuple(Zone(_text(zone["origin"]), tuple(_record(record) for record in zone["records"])) for zone in item["zones"])
     return Resolver(
         vpc_id=_text(item["vpc_id"]),
         namespace=_text(item["namespace"]),
         addresses=_each(item["addresses"], _text),
-        zones=zones,
+        zones=_each(item["zones"], _zone),
         enabled=_flag(item["enabled"]),
     )
+
+
+def _zone(item: Mapping[str, Any]) -> Zone:
+    return Zone(_text(item["origin"]), _each(item["records"], _record))
 
 
 def _record(item: Mapping[str, Any]) -> Record:
@@ -87,7 +92,7 @@ def _instance(item: Mapping[str, Any]) -> MetadataInstance:
         instance_id=_text(item["instance_id"]),
         namespace=_text(item["namespace"]),
         addresses=_each(item["addresses"], _text),
-        documents=tuple((_text(path), _text(text)) for path, text in item["documents"]),
+        documents=_each(item["documents"], _document),
         role_name=_text(item["role_name"]),
         role_arn=_text(item["role_arn"]),
         http_tokens=_text(item["http_tokens"]),
@@ -96,7 +101,12 @@ def _instance(item: Mapping[str, Any]) -> MetadataInstance:
     )
 
 
-def _each(items: Any, one: Callable[[Any], str]) -> tuple[str, ...]:
+def _document(item: Any) -> tuple[str, str]:
+    path, text = item
+    return _text(path), _text(text)
+
+
+def _each(items: Any, one: Callable[[Any], _T]) -> tuple[_T, ...]:
     if not isinstance(items, list):
         raise BadConfig(f"expected a list, found {type(items).__name__}")
     return tuple(one(item) for item in items)

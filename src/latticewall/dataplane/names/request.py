@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 MAX_HEAD_BYTES = 8192
@@ -52,11 +52,17 @@ def parse(head: bytes) -> Request:
         headers[name] = (*headers.get(name, ()), field[2])
     if "transfer-encoding" in headers:
         raise BadRequest("no body is expected")
-    path = unquote(line[2].partition("?")[0], errors="strict") if "%" in line[2] else line[2].partition("?")[0]
-    request = Request(line[1], path, headers, keep_alive=False, body_bytes=0)
+    request = Request(line[1], _decoded(line[2].partition("?")[0]), headers, keep_alive=False, body_bytes=0)
     connection = (request.header("connection") or "").lower()
     keep_alive = connection == "keep-alive" if line[3] == "0" else connection != "close"
-    return Request(request.method, path, headers, keep_alive, _length(request.header("content-length")))
+    return replace(request, keep_alive=keep_alive, body_bytes=_length(request.header("content-length")))
+
+
+def _decoded(path: str) -> str:
+    try:
+        return unquote(path, errors="strict")
+    except UnicodeDecodeError as error:
+        raise BadRequest("malformed path") from error
 
 
 def _length(text: str | None) -> int:
