@@ -1,6 +1,7 @@
 """A small real HTTP server for targets: answers with what it was asked, as JSON. Usage: echo_server.py PORT [NAME]."""
 
 import json
+import socket
 import sys
 import time
 from http.server import BaseHTTPRequestHandler
@@ -16,7 +17,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/slow"):
             time.sleep(0.5)
         if self.path.startswith("/close"):
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
             return
         answer = {
             "name": sys.argv[2] if len(sys.argv) > 2 else "",

@@ -100,7 +100,7 @@ def response_of(answer: Answer) -> Any:
 
 def _header(name: str, value: str) -> Any:
     return base_pb2.HeaderValueOption(
-        header=base_pb2.HeaderValue(key=name, raw_value=value.encode()), append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+        header=base_pb2.HeaderValue(key=name, value=value), append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
     )
 
 

@@ -1,0 +1,46 @@
+"""One rig for all tests of a file: namespaces, Envoy, the target's server, the authorizer."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from envoy_lab import Lab, configuration, plan
+from envoy_rig import ENVOY, Rig, until
+
+from latticewall.dataplane.envoy.server import XdsServer
+
+
+def missing() -> str:
+    """Why this machine cannot run a rig, "" if it can."""
+    if not ENVOY.exists():
+        return f"there is no envoy at {ENVOY}"
+    trial = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "--mount", "true"], capture_output=True, text=True)
+    return f"no user and network namespaces: {trial.stderr.strip()}" if trial.returncode else ""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Short folder names: a unix socket's path is limited to 107 bytes."""
+    if reason := missing():
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="lw-", dir="/tmp"))
+    rig = Rig(folder)
+    lab = Lab(rig, XdsServer(rig.sockets.xds))
+    try:
+        lab.xds.start()
+        lab.authorize(configuration())
+        lab.start_authorizer()
+        rig.serve(8080, "a")
+        rig.start_envoy()
+        lab.publish(plan())
+        until(lambda: rig.try_request(host="orders.example.com"), "the target answers")
+        until(lambda: rig.request(host="orders.example.com").status == 200, "the target answers")
+        yield lab
+    finally:
+        lab.close()
+        shutil.rmtree(folder)

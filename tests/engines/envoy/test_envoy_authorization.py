@@ -1,0 +1,201 @@
+"""Requests through a real Envoy and the real authorizer: who may pass, and what the others are told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, POWERLESS, REGION, STRANGER, WEB, Key, Lab, configuration, plan, service_arn, virtual_host
+from envoy_rig import SERVICES, until
+
+from latticewall.auth.sigv4 import Credentials, sign
+from latticewall.base.secret import Secret
+from latticewall.dataplane.envoy.server import XdsServer
+from latticewall.telemetry import access_log
+
+pytestmark = [pytest.mark.netns, pytest.mark.engines]
+
+ANONYMOUS_DENIED = (
+    f"AccessDeniedException: User: anonymous is not authorized to perform: vpc-lattice-svcs:Invoke on resource: {service_arn('svc-orders')}/a/b "
+    "because no network-based policy allows the vpc-lattice-svcs:Invoke action"
+)
+
+
+@pytest.fixture(autouse=True)
+def guarded(lab: Lab) -> None:
+    """Each test starts from a service that asks the authorizer, which lets the organization's principals pass."""
+    lab.authorize(configuration(ALLOW_ORGANIZATION))
+    if lab.snapshot.routes["http-vpc-client-80"]["virtual_hosts"][0]["typed_per_filter_config"]["envoy.filters.http.ext_authz"].get("disabled"):
+        lab.publish(plan(virtual_host(authorize=True)))
+
+
+def test_an_unsigned_request_gets_the_one_line_refusal(lab: Lab) -> None:
+    answer = lab.rig.request("/a/b?x=1", host=HOST)
+    assert (answer.status, answer.body) == (403, ANONYMOUS_DENIED)
+    assert answer.header("content-type") == "text/plain"
+    assert answer.header("x-amzn-requestid")
+
+
+def test_a_request_signed_by_botocore_passes_with_the_callers_identity(lab: Lab) -> None:
+    answer = lab.rig.request("/a/b?x=1&y=", host=HOST, headers=WEB.sign("/a/b?x=1&y="))
+    assert answer.status == 200, answer.body
+    assert answer.seen("x-amzn-lattice-identity") == [
+        f"Principal={WEB.principal.arn}; PrincipalOrgID=o-ours; PrincipalOrgPaths=o-ours/r-1/; SessionName=i-1; Type=AWS_IAM"
+    ]
+    assert answer.seen("x-amzn-lattice-identity-tags") == [
+        rf"principal={WEB.principal.arn};principalorgid=o-ours;principalorgpath=o-ours/r-1/;team=a\;b"
+    ]
+    assert answer.seen("authorization")
+
+
+def test_a_request_signed_by_curl_passes(lab: Lab) -> None:
+    command = ["curl", "-s", "--max-time", "10", "--resolve", f"{HOST}:80:{SERVICES}", "--aws-sigv4", f"aws:amz:{REGION}:vpc-lattice-svcs"]
+    command += ["--user", f"{WEB.id}:{WEB.secret}", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", f"http://{HOST}/by-curl"]
+    curl = lab.rig.spawn("i-client", command, stdout=subprocess.PIPE)
+    output, _ = curl.communicate(timeout=20)
+    assert '"path": "/by-curl"' in output
+
+
+def refused(lab: Lab, headers: list[tuple[str, str]], path: str = "/") -> str:
+    answer = lab.rig.request(path, host=HOST, headers=headers)
+    assert answer.status == 403
+    return answer.body
+
+
+def test_a_wrong_secret_is_refused(lab: Lab) -> None:
+    headers = Key(WEB.principal, secret="not the secret").sign()
+    assert refused(lab, headers).startswith("InvalidSignatureException: The request signature we calculated does not match the signature you provided.")
+
+
+def test_a_changed_path_is_refused(lab: Lab) -> None:
+    assert refused(lab, WEB.sign("/orders/1"), "/orders/2").startswith("InvalidSignatureException: The request signature we calculated does not match")
+
+
+def test_a_stale_date_is_refused(lab: Lab) -> None:
+    old = datetime.now(UTC) - timedelta(minutes=6)
+    credentials = Credentials(WEB.id, Secret(WEB.secret))
+    headers = sign("GET", f"http://{HOST}/", {}, credentials, "vpc-lattice-svcs", REGION, old, payload_hash="UNSIGNED-PAYLOAD")
+    headers.pop("Host")
+    assert refused(lab, list(headers.items())).startswith(f"InvalidSignatureException: Signature expired: {old:%Y%m%dT%H%M%SZ} is now earlier than")
+
+
+def test_an_unknown_key_is_refused(lab: Lab) -> None:
+    lab.authorize(configuration(ALLOW_ORGANIZATION, keys=(STRANGER,)))
+    assert refused(lab, WEB.sign()) == "UnrecognizedClientException: The security token included in the request is invalid."
+
+
+def test_a_bad_signature_does_not_become_anonymous(lab: Lab) -> None:
+    lab.authorize(configuration(ALLOW_ALL))
+    assert lab.rig.request(host=HOST).status == 200
+    assert refused(lab, WEB.sign("/x"), "/y").startswith("InvalidSignatureException")
+
+
+def test_another_organization_and_a_role_without_permission_are_refused_by_their_layer(lab: Lab) -> None:
+    assert "User: arn:aws:sts::999988887777:assumed-role/x/s is not" in refused(lab, STRANGER.sign())
+    assert "because no network-based policy allows" in refused(lab, STRANGER.sign())
+    assert "because no identity-based policy allows" in refused(lab, POWERLESS.sign())
+
+
+def test_a_changed_policy_takes_effect_on_an_open_connection(lab: Lab) -> None:
+    first = lab.rig.request(host=HOST, connection="kept")
+    lab.authorize(configuration(ALLOW_ALL))
+    second = lab.rig.request(host=HOST, connection="kept")
+    lab.authorize(configuration(ALLOW_ORGANIZATION))
+    third = lab.rig.request(host=HOST, connection="kept")
+    assert [first.status, second.status, third.status] == [403, 200, 403]
+    assert first.port == second.port == third.port
+
+
+def test_a_changed_auth_type_takes_effect_on_an_open_connection(lab: Lab) -> None:
+    first = lab.rig.request(host=HOST, connection="type")
+    lab.publish(plan(virtual_host(authorize=False)))
+    second = lab.rig.request(host=HOST, connection="type")
+    lab.publish(plan(virtual_host(authorize=True)))
+    third = lab.rig.request(host=HOST, connection="type")
+    assert [first.status, second.status, third.status] == [403, 200, 403]
+    assert first.port == second.port == third.port
+
+
+def test_without_an_authorizer_nothing_passes_and_it_recovers(lab: Lab) -> None:
+    lab.authorize(configuration(ALLOW_ALL))
+    assert lab.rig.request(host=HOST).status == 200
+    lab.stop_authorizer()
+    assert lab.rig.request("/unguarded", host=HOST).status == 403
+    assert lab.rig.request(host=HOST, headers=WEB.sign()).status == 403
+    lab.start_authorizer()
+    until(lambda: lab.rig.request(host=HOST).status == 200, "requests pass again")
+    line = until(lambda: next((line for line in lab.rig.log_lines() if line["requestPath"] == "/unguarded"), None), "the refusal is logged")
+    record = access_log.read(json.dumps(line))
+    assert record is not None
+    assert record.record["failureReason"] == "InternalError"
+
+
+@pytest.mark.parametrize("content", [None, "", "{", '{"plan": {}, "signingKeys": {}}'])
+def test_without_a_readable_configuration_nothing_passes(lab: Lab, content: str | None) -> None:
+    lab.configuration_file.unlink()
+    if content is not None:
+        lab.configuration_file.write_text(content)
+    assert refused(lab, WEB.sign()) == "AccessDeniedException: the authorizer has no readable configuration"
+    lab.authorize(configuration(ALLOW_ALL))
+    assert lab.rig.request(host=HOST).status == 200
+
+
+def test_a_service_that_the_authorizer_does_not_know_is_closed(lab: Lab) -> None:
+    lab.authorize(configuration(ALLOW_ALL, service="svc-other"))
+    assert "because no service-based policy allows" in refused(lab, WEB.sign())
+
+
+def test_what_the_client_says_about_itself_never_reaches_the_target(lab: Lab) -> None:
+    lab.authorize(configuration(ALLOW_ALL))
+    forged = [("X-Amzn-Lattice-Identity", "Principal=root"), ("x-amzn-lattice-identity-tags", "a=b"), ("x-amzn-lattice-target", "t")]
+    answer = lab.rig.request(host=HOST, headers=[*forged, ("x-amzn-source-vpc", "vpc-evil"), ("x-forwarded-for", "1.2.3.4")])
+    assert answer.status == 200
+    assert answer.seen("x-amzn-lattice-identity") == []
+    assert answer.seen("x-amzn-lattice-identity-tags") == []
+    assert answer.seen("x-amzn-source-vpc") == ["vpc-client"]
+    assert len(answer.seen("x-amzn-lattice-target")) == 1
+    assert answer.seen("x-forwarded-for") == ["10.0.0.10"]
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/%2e%2e/b", "/bad%zz"])
+def test_paths_that_could_be_read_in_two_ways_are_refused(lab: Lab, path: str) -> None:
+    lab.authorize(configuration(ALLOW_ALL))
+    assert lab.rig.request(path, host=HOST).status == 400
+
+
+def test_a_restarted_control_plane_is_not_noticed(lab: Lab) -> None:
+    lab.authorize(configuration(ALLOW_ALL))
+    before = lab.rig.request(host=HOST, connection="through")
+    observed = lab.xds.observed()
+    lab.xds.stop()
+    assert lab.rig.request(host=HOST, connection="through").port == before.port
+    lab.xds = XdsServer(lab.rig.sockets.xds)
+    lab.xds.start()
+    lab.xds.publish(lab.snapshot)
+    assert lab.xds.wait_settled(10).settled
+    assert lab.xds.observed() == observed
+    after = lab.rig.request(host=HOST, connection="through")
+    assert (after.status, after.port) == (200, before.port)
+
+
+def test_the_access_log_says_who_was_let_in_and_who_was_not(lab: Lab) -> None:
+    lab.rig.request("/denied?secret=1", host=HOST, headers=[("user-agent", "test/1")])
+    lab.rig.request("/allowed", host=HOST, headers=WEB.sign("/allowed"))
+    lab.rig.request("/forged", host=HOST, headers=WEB.sign("/other"))
+
+    def records() -> dict[str, dict[str, object]]:
+        found = (access_log.read(json.dumps(line)) for line in lab.rig.log_lines())
+        return {item.record["requestPath"]: item.record for item in found if item is not None}
+
+    until(lambda: {"/denied", "/allowed", "/forged"} <= records().keys(), "three lines")
+    denied, allowed, forged = (records()[path] for path in ("/denied", "/allowed", "/forged"))
+    assert denied["resolvedUser"] == "Anonymous"
+    assert denied["authDeniedReason"] == "Network"
+    assert (denied["responseCode"], denied["failureReason"], denied["targetIpPort"]) == (403, "ClientAccessDenied", "-")
+    assert denied["userAgent"] == "test/1"
+    assert allowed["resolvedUser"] == allowed["callerPrincipal"] == WEB.principal.arn
+    assert (allowed["callerPrincipalOrgID"], allowed["callerPrincipalTags"]) == ("o-ours", '{"team":"a;b"}')
+    assert (allowed["responseCode"], allowed["failureReason"], allowed["targetIpPort"]) == (200, "-", "10.0.0.10:8080")
+    assert (forged["resolvedUser"], forged["responseCode"]) == ("Unknown", 403)
