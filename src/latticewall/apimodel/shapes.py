@@ -144,6 +144,12 @@ class Shape:
         return str(namespace.get("uri", "")) if isinstance(namespace, Mapping) else str(namespace)
 
     @property
+    def xml_prefix(self) -> str:
+        """The prefix that the namespace is declared under; empty for a default namespace."""
+        namespace = self.traits.get("xmlNamespace", "")
+        return str(namespace.get("prefix", "")) if isinstance(namespace, Mapping) else ""
+
+    @property
     def result_wrapper(self) -> str:
         return self._text("resultWrapper")
 

@@ -79,7 +79,7 @@ def _ec2(operation: Operation, document: Mapping[str, Any], request_id: str) -> 
 
 def _rest(operation: Operation, document: Mapping[str, Any], request_id: str, *, xml: bool) -> HttpResponse:
     shape = operation.output
-    if shape is None or operation.status == 204:
+    if shape is None:
         return HttpResponse(operation.status, _head(request_id, ""))
     status = operation.status
     headers: list[tuple[str, str]] = []
@@ -89,7 +89,7 @@ def _rest(operation: Operation, document: Mapping[str, Any], request_id: str, *,
             status = int(value)
         elif member.location and value is not None:
             headers += _header(name, member, value)
-    body, content_type = _payload(operation, shape, document, xml=xml)
+    body, content_type = (b"", "") if status == 204 else _payload(operation, shape, document, xml=xml)
     return HttpResponse(status, (*_head(request_id, content_type if body else ""), *headers), body)
 
 

@@ -95,11 +95,14 @@ def _entries(shape: Shape, value: Mapping[str, Any], style: XmlStyle) -> Iterabl
 
 
 def _attributes(shape: Shape, value: Mapping[str, Any]) -> str:
-    return "".join(
+    """The members that are attributes, after the declaration of the prefix they may need (S3's `xsi:type`)."""
+    attributes = [
         f' {member.location_name or name}="{escape(str(value[name]))}"'
         for name, member in shape.members.items()
         if member.xml_attribute and value.get(name) is not None
-    )
+    ]
+    prefix = f' xmlns:{shape.xml_prefix}="{escape(shape.xml_namespace)}"' if attributes and shape.xml_prefix else ""
+    return prefix + "".join(attributes)
 
 
 # --- reading
