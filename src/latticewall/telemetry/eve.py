@@ -1,0 +1,156 @@
+"""The engine's EVE log -> the records of Network Firewall's ALERT and FLOW logs ("Contents of a AWS Network Firewall log").
+
+In strict order the engine logs what rules matched, and the rank of the rules says what was decided (`compile.firewall.strict`); so the alerts
+of one packet are read together. They stand one after another in the log, with the same flow and time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+ALERT, FLOW = "ALERT", "FLOW"
+_NOT_IN_ALERT = ("flow", "in_iface", "payload", "payload_printable", "packet", "packet_info", "stream", "community_id", "metadata", "host", "pcap_cnt")
+_NOT_IN_FLOW = ("in_iface", "community_id", "metadata", "host", "vlan", "pcap_cnt")
+_PACKET_SOURCE = "geneve encapsulation"
+_BLOCKING = ("drop", "reject")
+
+
+class Meaning(Protocol):
+    """What is known about a rule of the engine (`plan.firewall.Signature`)."""
+
+    @property
+    def gid(self) -> int: ...
+    @property
+    def sid(self) -> int: ...
+    @property
+    def signature_id(self) -> int: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def logged(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the records come from, and what the engine's rules mean."""
+
+    firewall_name: str
+    availability_zone: str
+    signatures: Mapping[tuple[int, int], Meaning]
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """A record for the log destination of `log_type`, with the time it happened (epoch seconds)."""
+
+    log_type: str
+    timestamp: float
+    document: dict[str, Any]
+
+
+def index_signatures(signatures: Iterable[Meaning]) -> dict[tuple[int, int], Meaning]:
+    """Rules by the pair that names them in the engine's log."""
+    return {(item.gid, item.sid): item for item in signatures}
+
+
+class EveReader:
+    """Turns lines as they are appended into records. It holds back the alerts of the last packet, as more of them may follow."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._packet: list[dict[str, Any]] = []
+
+    def feed(self, lines: Iterable[str]) -> list[LogRecord]:
+        """The records of these lines. Lines that are not JSON objects (cut off by a full disk) are skipped."""
+        found: list[LogRecord] = []
+        for line in lines:
+            event = _parsed(line)
+            if event is None:
+                continue
+            if event.get("event_type") != "alert" or not self._same_packet(event):
+                found += self.flush()
+            if event.get("event_type") == "alert":
+                self._packet.append(event)
+            elif event.get("event_type") == "netflow":
+                found.append(_record(FLOW, event, self.source, _without(event, _NOT_IN_FLOW)))
+        return found
+
+    def flush(self) -> list[LogRecord]:
+        """The records held back: call it when the log has not grown for a moment, and before the rules change."""
+        packet, self._packet = self._packet, []
+        return alert_records(packet, self.source) if packet else []
+
+    def _same_packet(self, event: Mapping[str, Any]) -> bool:
+        return not self._packet or all(self._packet[0].get(key) == event.get(key) for key in ("flow_id", "timestamp", "src_ip", "src_port"))
+
+
+def alert_records(packet: Iterable[dict[str, Any]], source: Source) -> list[LogRecord]:
+    """What AWS logs of the alerts of one packet.
+
+    The first pass, drop or reject decides: what stands below a pass is not looked at, and of what stands below a block only alert rules are.
+    """
+    known = [(source.signatures.get((event["alert"].get("gid", 1), event["alert"].get("signature_id", 0))), event) for event in packet]
+    ranked = [(meaning.position, meaning.verdict) for meaning, _ in known if meaning and meaning.position and meaning.verdict != "alert"]
+    position, verdict = min(ranked, default=(0, ""))
+    found = []
+    for meaning, event in known:
+        if meaning is None or not meaning.logged:
+            continue
+        below = bool(position) and meaning.position > position
+        if below and (verdict == "pass" or meaning.verdict != "alert"):
+            continue
+        found.append(_record(ALERT, event, source, _alert(event, meaning, verdict)))
+    return found
+
+
+def _alert(event: Mapping[str, Any], meaning: Meaning, decided: str) -> dict[str, Any]:
+    """The event as AWS shows it: the rule's own name and number, and what its action did."""
+    shown = _without(event, _NOT_IN_ALERT)
+    alert = {key: value for key, value in event["alert"].items() if key not in ("gid", "metadata", "rule")}
+    blocked = meaning.verdict in _BLOCKING
+    alert |= {"action": "blocked" if blocked else "allowed", "signature_id": meaning.signature_id, "signature": meaning.message}
+    shown |= {"alert": alert, "pkt_src": _PACKET_SOURCE}
+    if blocked or decided in _BLOCKING:
+        shown["verdict"] = {**event.get("verdict", {}), "action": "drop"}
+        if "reject" in (meaning.verdict, decided) and event.get("proto") == "TCP":
+            shown["verdict"] |= {"reject-target": event["verdict"].get("reject-target", "to_client"), "reject": ["tcp-reset"]}
+    elif decided == "pass":
+        shown["verdict"] = {**event.get("verdict", {}), "action": "pass"}
+    return shown
+
+
+def _record(log_type: str, event: Mapping[str, Any], source: Source, shown: dict[str, Any]) -> LogRecord:
+    seconds = _seconds(str(event.get("timestamp", "")))
+    envelope = {
+        "firewall_name": source.firewall_name,
+        "availability_zone": source.availability_zone,
+        "event_timestamp": str(int(seconds)),
+        "event": shown,
+    }
+    return LogRecord(log_type, seconds, envelope)
+
+
+def _without(event: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    hidden = frozenset(names)
+    return {key: value for key, value in event.items() if key not in hidden}
+
+
+def _seconds(timestamp: str) -> float:
+    """EVE's local time with offset ("2026-01-02T03:04:05.678901+0000") as epoch seconds."""
+    return datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "timestamp" in event else None
