@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,6 @@ from latticewall.dataplane.names.process import replace, status_path
 from latticewall.plan.names import NamesPlan
 
 KEY = bytes(range(32))
-LOCAL = ("10.0.0.2", "169.254.169.253", "169.254.169.254")
-"""Addresses of each router namespace: the resolver's two and the metadata service's."""
 
 _SETUP = """
 set -e
@@ -55,8 +55,24 @@ def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
     raise AssertionError(f"not within {seconds} s: {condition}")
 
 
+class Client:
+    """A running program in an instance."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def ask(self) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
 class Lab:
     """The namespaces; they live as long as the shell that made them."""
+
+    interpreter = sys.executable
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -102,8 +118,6 @@ class Lab:
 
     def settled(self) -> dict[str, Any]:
         """The status, once it is about the file as it is now."""
-        import hashlib
-
         digest = hashlib.sha256(self.config.read_bytes()).hexdigest()
 
         def read() -> dict[str, Any] | None:
@@ -125,9 +139,32 @@ class Lab:
             raise AssertionError(f"{command} -> {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def remake(self, vpc: str) -> None:
+        """Another namespace under the VPC's name, with nothing in it but the metadata address."""
+        script = f"""
+set -e
+cd {self.folder}/netns
+umount {vpc}
+rm {vpc}
+touch {vpc}
+unshare --net={vpc} ip link set lo up
+nsenter --net={vpc} ip address add 169.254.169.254/32 dev lo
+"""
+        subprocess.run([*self._enter(), "sh", "-c", script], check=True, capture_output=True, timeout=60)
+
+    @contextmanager
+    def interactive(self, namespace: str, program: str) -> Iterator[Client]:
+        """A Python program inside the namespace that answers every line it is sent with a line of JSON."""
+        command = [*self._enter(), "nsenter", f"--net={self.folder}/netns/{namespace}", self.interpreter, "-c", program]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield Client(process)
+            finally:
+                process.kill()
+
     def python(self, namespace: str, program: str) -> Any:
         """The JSON that a Python program prints, run inside the namespace."""
-        return json.loads(self.run(namespace, sys.executable, "-c", program))
+        return json.loads(self.run(namespace, self.interpreter, "-c", program))
 
     def _enter(self) -> list[str]:
         return ["nsenter", f"--target={self._shell.pid}", "--user", "--mount", "--net", "--preserve-credentials"]

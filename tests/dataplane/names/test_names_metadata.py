@@ -72,6 +72,7 @@ def test_folders_list_their_entries(path: str, listing: str) -> None:
     ("path", "text"),
     [
         ("/latest/meta-data/instance-id", "i-web"),
+        ("/latest/meta-data/instance-id/", "i-web"),
         ("/latest/meta-data/instance-id?x=1", "i-web"),
         ("/latest/meta-data/tags/instance/a%20key", "its value"),
         ("/latest/meta-data/iam/security-credentials/web", '{"Code": "Success"}'),
@@ -83,7 +84,7 @@ def test_files_are_served(path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/latest/meta-data/nope", "/latest/meta-data/instance-id/", "/latest//meta-data", "/latestx", "/2009-04-04/", "/latest/../latest/user-data"]
+    "path", ["/latest/meta-data/nope", "/latest/meta-data/instance-id/x", "/latest//meta-data", "/latestx", "/2009-04-04/", "/latest/../latest/user-data"]
 )
 def test_unknown_paths_are_not_found(path: str) -> None:
     assert read(path)[0] == 404

@@ -75,10 +75,11 @@ class MetadataTree:
         self._folders = _folders(self._files)
 
     def read(self, path: str) -> tuple[Secret, str] | None:
-        """(text, content type) of a path below /latest/, None when there is nothing. A final slash is optional for a folder, wrong for a file."""
+        """(text, content type) of a path below /latest/, None when there is nothing. A final slash changes nothing: SDKs ask for files with one."""
+        path = path.removesuffix("/")
         if path in self._files:
             return self._files[path], "application/octet-stream" if path == "user-data" else "text/plain"
-        entries = self._folders.get(path.removesuffix("/"))
+        entries = self._folders.get(path)
         return None if entries is None else (Secret("\n".join(entries)), "text/plain")
 
 
