@@ -240,17 +240,17 @@ class _Parser:
 
     def check_actions(self, actions: Iterable[str], where: str) -> None:
         for action in actions:
-            if action == "*":
+            if action == "*" and self.form is not Form.TRUST:
                 continue
             vendor, colon, name = action.partition(":")
+            if self.form is Form.TRUST and vendor.lower() != "sts":
+                self.refuse("AssumeRole policy may only specify STS AssumeRole actions.", f"{where}: {action}")
             if not colon or not name:
                 self.refuse("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.", f"{where}: {action}")
             if ":" in name:
                 self.refuse("Actions/Condition can contain only one colon.", f"{where}: {action}")
             if not _VENDOR.match(vendor):
                 self.refuse(f"Vendor {vendor} is not valid", f"{where}: {action}")
-            if self.form is Form.TRUST and vendor.lower() != "sts":
-                self.refuse("AssumeRole policy may only specify STS AssumeRole actions.", f"{where}: {action}")
 
     def resources(self, item: dict[str, Any], where: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
         if self.form is Form.TRUST:
