@@ -1,6 +1,6 @@
 """A client inside an instance's namespace: reads one JSON request per line, performs it, answers one JSON line.
 
-HTTP requests name a connection: the same name goes over the same keep-alive connection, and the answer says which local port that was.
+HTTP requests name a connection: the same name goes over the same keep-alive connection, and the answer says which local port that was. A TCP request sends its text and answers with everything that comes back until the other side closes.
 """
 
 import http.client
@@ -34,7 +34,8 @@ def perform_tcp(request):
     with socket.create_connection((request["address"], request["port"]), timeout=10) as connection:
         connection.settimeout(10)
         connection.sendall(request["send"].encode())
-        return {"received": connection.recv(65536).decode()}
+        parts = iter(lambda: connection.recv(65536), b"")
+        return {"received": b"".join(parts).decode()}
 
 
 for line in sys.stdin:

@@ -144,7 +144,15 @@ class Rig:
         return answer
 
     def try_request(
-        self, path: str = "/", *, host: str, port: int = 80, method: str = "GET", headers: Sequence[tuple[str, str]] = (), body: str = "", connection: str = "new"
+        self,
+        path: str = "/",
+        *,
+        host: str,
+        port: int = 80,
+        method: str = "GET",
+        headers: Sequence[tuple[str, str]] = (),
+        body: str = "",
+        connection: str = "new",
     ) -> Answer | str:
         """One request from the client instance; the error's text when there was no answer."""
         name = connection if connection != "new" else os.urandom(8).hex()

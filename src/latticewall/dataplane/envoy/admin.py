@@ -1,0 +1,47 @@
+"""What Envoy says about itself on its administration socket: the health of targets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from typing import Any
+
+TIMEOUT = 5.0
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(self._path)
+
+
+def target_health(admin_socket: str) -> dict[tuple[str, str, int], bool]:
+    """(cluster, address, port) -> healthy, for the targets of clusters with health checks once their first check has run. Raises OSError."""
+    found: dict[tuple[str, str, int], bool] = {}
+    for cluster in _get(admin_socket, "/clusters?format=json").get("cluster_statuses", []):
+        for host in cluster.get("host_statuses", []):
+            address = host["address"].get("socket_address", {})
+            health = host.get("health_status", {})
+            if "address" in address and not health.get("pending_active_hc"):
+                found[(cluster["name"], address["address"], address["port_value"])] = not health.get("failed_active_health_check", False)
+    return found
+
+
+def _get(admin_socket: str, path: str) -> dict[str, Any]:
+    connection = _UnixConnection(admin_socket)
+    try:
+        connection.request("GET", path)
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+    except (http.client.HTTPException, ValueError) as error:
+        raise OSError(f"envoy's administration socket gave no sensible answer: {error}") from error
+    finally:
+        connection.close()
+    return answer
