@@ -1,6 +1,7 @@
 """A client inside an instance's namespace: reads one JSON request per line, performs it, answers one JSON line.
 
-HTTP requests name a connection: the same name goes over the same keep-alive connection, and the answer says which local port that was. A TCP request sends its text and answers with everything that comes back until the other side closes.
+HTTP requests name a connection: the same name goes over the same keep-alive connection, and the answer says which local port that was.
+A TCP request sends its text and answers with everything that comes back until the other side closes.
 """
 
 import http.client

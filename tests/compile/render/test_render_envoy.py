@@ -1,0 +1,179 @@
+"""What Envoy is given for a small service network, against a file people can read, and what is refused before Envoy sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from latticewall.compile.render.envoy import EnvoyPaths, EnvoySnapshot, inconsistencies, render, version
+from latticewall.plan.proxy import (
+    Cluster,
+    Endpoint,
+    HeaderMatch,
+    HealthCheck,
+    HttpListener,
+    HttpRoute,
+    ProxyPlan,
+    RouteMatch,
+    TcpListener,
+    VirtualHost,
+)
+
+GOLDEN = Path(__file__).with_name("envoy_golden.json")
+BASE = "arn:aws:vpc-lattice:us-west-2:111122223333"
+NETWORK = f"{BASE}:servicenetwork/sn-1"
+
+
+def host(service: str, domain: str, *routes: HttpRoute, authorize: bool = True, idle_timeout: int = 60) -> VirtualHost:
+    return VirtualHost(f"{BASE}:service/{service}", service, NETWORK, "listener-1", (domain,), routes, authorize, idle_timeout)
+
+
+def forward(*clusters: tuple[str, int], match: RouteMatch | None = None, rule: str = "rule-default") -> HttpRoute:
+    arns = tuple((name, f"{BASE}:targetgroup/{name}") for name, _ in clusters)
+    return HttpRoute(match or RouteMatch(), rule, clusters=clusters, target_groups=arns)
+
+
+ORDERS = host(
+    "svc-orders",
+    "orders.example.com",
+    forward(
+        ("tg-a", 90),
+        ("tg-b", 10),
+        match=RouteMatch("/v2", "prefix", case_sensitive=False, method="GET", headers=(HeaderMatch("x-tier", "gold", "contains"),)),
+        rule="rule-1",
+    ),
+    HttpRoute(RouteMatch("/gone", "exact"), "rule-2", fixed_status=404),
+    forward(("tg-a", 100)),
+    idle_timeout=120,
+)
+OPEN = host("svc-status", "status.example.com", forward(("tg-b", 1)), authorize=False)
+LISTENER = HttpListener("http-vpc-1-80", "vpc-1", "169.254.171.32", 80, "vpc-1", "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-1", (ORDERS, OPEN))
+CLUSTERS = (
+    Cluster(
+        "tg-a",
+        "vpc-2",
+        "169.254.171.2",
+        (Endpoint("10.0.0.11", 8080), Endpoint("10.0.0.10", 8080)),
+        health_check=HealthCheck("/health", 30, 5, 5, 2, port=9090, codes=((200, 299), (401, 401))),
+        arn=f"{BASE}:targetgroup/tg-a",
+    ),
+    Cluster(
+        "tg-b",
+        "vpc-2",
+        "169.254.171.2",
+        (),
+        protocol="GRPC",
+        tls=True,
+        health_check=HealthCheck("/", 30, 5, 5, 2, protocol="HTTP"),
+        arn=f"{BASE}:targetgroup/tg-b",
+    ),
+)
+TCP = TcpListener(
+    name="tcp-vpc-1-snra-1",
+    namespace="vpc-1",
+    address="129.224.0.9",
+    ports=((6379, 6380),),
+    vpc_id="vpc-1",
+    vpc_arn="arn:aws:ec2:us-west-2:111122223333:vpc/vpc-1",
+    resource_configuration_arn=f"{BASE}:resourceconfiguration/rcfg-1",
+    association_id="snra-1",
+    service_network_arn=NETWORK,
+    target="10.0.0.50",
+    upstream_namespace="vpc-2",
+    bind="10.0.0.40",
+)
+PLAN = ProxyPlan((LISTENER,), (TCP,), CLUSTERS)
+PATHS = EnvoyPaths("/netns", "/log/access.jsonl")
+
+
+def tables(snapshot: EnvoySnapshot) -> dict[str, object]:
+    return {kind: dict(snapshot.table(kind)) for kind in ("clusters", "endpoints", "listeners", "routes")}
+
+
+def versions(plan: ProxyPlan) -> dict[tuple[str, str], str]:
+    snapshot = render(plan, PATHS)
+    return {(kind, name): version(item) for kind in tables(snapshot) for name, item in snapshot.table(kind).items()}
+
+
+def test_a_small_service_network_is_rendered_as_recorded() -> None:
+    text = json.dumps(tables(render(PLAN, PATHS)), indent=1, sort_keys=True) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_it_is_whole_and_free_of_problems() -> None:
+    snapshot = render(PLAN, PATHS)
+    assert snapshot.problems == ()
+    assert inconsistencies(snapshot) == ()
+
+
+def test_the_order_of_a_plans_parts_does_not_matter() -> None:
+    other = ProxyPlan((replace(LISTENER, virtual_hosts=(OPEN, ORDERS)),), (TCP,), tuple(reversed(CLUSTERS)))
+    assert versions(other) == versions(PLAN)
+
+
+def changed(before: ProxyPlan, after: ProxyPlan) -> set[tuple[str, str]]:
+    """Which resources a change of the plan touches."""
+    old, new = render(before, PATHS), render(after, PATHS)
+    return {
+        (kind, name)
+        for kind in ("clusters", "endpoints", "listeners", "routes")
+        for name in {*old.table(kind), *new.table(kind)}
+        if old.table(kind).get(name) != new.table(kind).get(name)
+    }
+
+
+def test_a_change_touches_no_more_than_it_must() -> None:
+    more_targets = replace(CLUSTERS[0], endpoints=(*CLUSTERS[0].endpoints, Endpoint("10.0.0.12", 8080)))
+    assert changed(PLAN, replace(PLAN, clusters=(more_targets, CLUSTERS[1]))) == {("endpoints", "tg-a")}
+    closed = replace(LISTENER, virtual_hosts=(ORDERS, replace(OPEN, authorize=True)))
+    assert changed(PLAN, replace(PLAN, http_listeners=(closed,))) == {("routes", "http-vpc-1-80")}
+    fewer = replace(LISTENER, virtual_hosts=(ORDERS,))
+    assert changed(PLAN, replace(PLAN, http_listeners=(fewer,))) == {("routes", "http-vpc-1-80")}
+
+
+def test_two_services_cannot_share_a_name_on_one_port() -> None:
+    thief = host("svc-thief", "orders.example.com", forward(("tg-b", 1)))
+    snapshot = render(replace(PLAN, http_listeners=(replace(LISTENER, virtual_hosts=(ORDERS, thief)),)), PATHS)
+    assert [(problem.kind, problem.id) for problem in snapshot.problems] == [("vpc-lattice:Service", "svc-thief")]
+    names = [item["name"] for item in snapshot.routes["http-vpc-1-80"]["virtual_hosts"]]
+    assert names == ["svc-orders", "unknown-host"]
+
+
+@pytest.mark.parametrize(
+    ("tcp", "words"),
+    [
+        (replace(TCP, ports=((1, 65535),)), "65535 ports"),
+        (replace(TCP, target="db.example.com"), "db.example.com"),
+    ],
+)
+def test_a_resource_that_cannot_be_carried_is_a_problem_and_the_rest_stays(tcp: TcpListener, words: str) -> None:
+    snapshot = render(replace(PLAN, tcp_listeners=(tcp,)), PATHS)
+    assert [(problem.kind, problem.id) for problem in snapshot.problems] == [("vpc-lattice:ServiceNetworkResourceAssociation", "snra-1")]
+    assert words in snapshot.problems[0].message
+    assert list(snapshot.listeners) == ["http-vpc-1-80"]
+
+
+def test_what_names_nothing_or_claims_twice_is_found() -> None:
+    twin = replace(LISTENER, name="http-twin")
+    snapshot = render(ProxyPlan((LISTENER, twin), (), CLUSTERS[:1]), PATHS)
+    found = "\n".join(inconsistencies(snapshot))
+    assert "route configuration http-vpc-1-80 names the cluster tg-b, which does not exist" in found
+    assert "listeners http-vpc-1-80 and http-twin claim the same socket 169.254.171.32:80" in found
+    broken = replace(render(PLAN, PATHS), routes={}, endpoints={})
+    found = "\n".join(inconsistencies(broken))
+    assert "listener http-vpc-1-80 names the route configuration http-vpc-1-80, which does not exist" in found
+    assert "cluster tg-a has no endpoints resource" in found
+    odd = render(replace(PLAN, http_listeners=(replace(LISTENER, port=70000),)), PATHS)
+    assert inconsistencies(odd) == ("listener http-vpc-1-80 has the port 70000",)
+
+
+def test_no_text_of_a_plan_is_read_as_a_format() -> None:
+    odd = replace(LISTENER, vpc_arn="arn:%REQ(authorization)%")
+    snapshot = render(replace(PLAN, http_listeners=(odd,)), PATHS)
+    assert "%REQ(authorization)%" not in json.dumps(tables(snapshot)).replace("%%REQ(authorization)%%", "")

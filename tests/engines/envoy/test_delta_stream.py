@@ -1,0 +1,165 @@
+"""The incremental protocol's state machine by itself, against a client that behaves, refuses, reconnects or answers late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
+
+
+def resource(version: str = "1", needs: str = "") -> Resource:
+    return Resource(version, f"message {version}", needs)
+
+
+def published(*, clusters: Mapping[str, str], listeners: Mapping[str, str], endpoints: str = "1", routes: str = "1") -> Published:
+    """Resources by name and version; each cluster needs its endpoints, each listener its routes."""
+    return Published(
+        clusters={name: resource(version, name) for name, version in clusters.items()},
+        endpoints={name: resource(endpoints) for name in clusters},
+        listeners={name: resource(version, name) for name, version in listeners.items()},
+        routes={name: resource(routes) for name in listeners},
+    )
+
+
+class Client:
+    """An Envoy as the protocol sees it: subscribes to what accepted clusters and listeners need."""
+
+    def __init__(self, stream: DeltaStream, *, refuses: frozenset[str] = frozenset(), has: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        self.stream = stream
+        self.refuses = refuses
+        self.log: list[str] = []
+        has = has or {}
+        for kind in ("clusters", "listeners"):
+            stream.receive(Request(kind, initial_versions=has.get(kind, {})))
+        for kind in ("endpoints", "routes"):
+            if has.get(kind):
+                stream.receive(Request(kind, subscribe=tuple(has[kind]), initial_versions=has[kind]))
+
+    def take(self, response: Response) -> None:
+        """Answer one response."""
+        shown = ",".join(sorted(response.resources)) + "".join(f" -{name}" for name in response.removed)
+        bad = sorted(self.refuses & set(response.resources)) if response.kind == "listeners" else []
+        self.log.append(f"{response.kind} {shown}".strip() + (" refused" if bad else ""))
+        self.stream.receive(Request(response.kind, nonce=response.nonce, error=f"bad {','.join(bad)}" if bad else ""))
+        if wanted := tuple(name for name, item in response.resources.items() if item.needs and name not in bad):
+            self.stream.receive(Request({"clusters": "endpoints", "listeners": "routes"}[response.kind], subscribe=wanted))
+
+    def follow(self, snapshot: Published) -> list[str]:
+        """Answer everything until the server has nothing more to say; what was received, in order."""
+        self.log = []
+        while (response := self.stream.next(snapshot)) is not None:
+            self.take(response)
+        return self.log
+
+
+ONE = published(clusters={"c": "1"}, listeners={"l": "1"})
+
+
+def test_a_new_client_gets_clusters_before_endpoints_before_listeners_before_routes() -> None:
+    client = Client(DeltaStream())
+    assert client.follow(ONE) == ["clusters c", "endpoints c", "listeners l", "routes l"]
+    assert client.stream.settled(ONE)
+    assert client.follow(ONE) == []
+
+
+def test_an_empty_network_is_said_once() -> None:
+    client = Client(DeltaStream())
+    assert client.follow(Published()) == ["clusters", "listeners"]
+    assert client.stream.settled(Published())
+
+
+def test_a_reconnecting_client_that_has_everything_is_sent_nothing() -> None:
+    stream = DeltaStream()
+    client = Client(stream, has={"clusters": {"c": "1"}, "endpoints": {"c": "1"}, "listeners": {"l": "1"}, "routes": {"l": "1"}})
+    assert client.follow(ONE) == []
+    assert stream.settled(ONE)
+
+
+def test_a_reconnecting_client_loses_what_is_gone_meanwhile() -> None:
+    client = Client(DeltaStream(), has={"clusters": {"c": "1", "old": "1"}, "endpoints": {"c": "1"}, "listeners": {"gone": "1"}})
+    assert client.follow(ONE) == ["listeners  -gone", "listeners l", "routes l", "clusters  -old"]
+    assert client.stream.settled(ONE)
+
+
+def test_clusters_come_before_the_routes_that_use_them_and_go_after() -> None:
+    client = Client(DeltaStream())
+    client.follow(ONE)
+    moved = published(clusters={"d": "1"}, listeners={"l": "1"}, routes="2")
+    assert client.follow(moved) == ["clusters d", "endpoints d", "routes l", "clusters  -c"]
+    assert client.stream.settled(moved)
+
+
+def test_listeners_wait_until_their_clusters_are_answered() -> None:
+    stream = DeltaStream()
+    client = Client(stream)
+    sent = stream.next(ONE)
+    assert sent is not None
+    assert sent.kind == "clusters"
+    assert stream.next(ONE) is None
+    assert not stream.settled(ONE)
+    client.take(sent)
+    assert client.follow(ONE) == ["endpoints c", "listeners l", "routes l"]
+
+
+def test_a_rebuilt_cluster_gets_its_unchanged_endpoints_again() -> None:
+    client = Client(DeltaStream())
+    client.follow(ONE)
+    rebuilt = published(clusters={"c": "2"}, listeners={"l": "1"})
+    assert client.follow(rebuilt) == ["clusters c", "endpoints c"]
+
+
+def test_a_refused_response_is_repeated_one_by_one_so_that_the_refusal_has_a_name() -> None:
+    client = Client(DeltaStream(), refuses=frozenset({"bad"}))
+    snapshot = published(clusters={}, listeners={"bad": "1", "good": "1", "fine": "1"})
+    client.follow(snapshot)
+    assert client.log[:2] == ["clusters", "listeners bad,fine,good refused"]
+    assert {"listeners bad refused", "listeners fine", "listeners good"} <= set(client.log)
+    assert client.stream.refusals() == (Refusal("listeners", "bad", "1", "bad bad"),)
+    assert client.stream.settled(snapshot)
+    assert client.follow(snapshot) == []
+
+
+def test_a_refused_resource_is_offered_again_when_it_changes_or_on_request() -> None:
+    client = Client(DeltaStream(), refuses=frozenset({"bad"}))
+    client.follow(published(clusters={}, listeners={"bad": "1"}))
+    changed = published(clusters={}, listeners={"bad": "2"})
+    assert client.follow(changed) == ["listeners bad refused"]
+    client.refuses = frozenset()
+    assert client.follow(changed) == []
+    client.stream.retry_refused()
+    assert client.follow(changed) == ["listeners bad", "routes bad"]
+    assert client.stream.refusals() == ()
+    assert client.stream.settled(changed)
+
+
+def test_a_resource_asked_for_again_is_sent_again() -> None:
+    client = Client(DeltaStream())
+    client.follow(ONE)
+    client.stream.receive(Request("routes", unsubscribe=("l",)))
+    client.stream.receive(Request("routes", subscribe=("l",)))
+    assert client.follow(ONE) == ["routes l"]
+
+
+def test_an_answer_to_an_older_response_changes_nothing() -> None:
+    stream = DeltaStream()
+    Client(stream)
+    sent = stream.next(ONE)
+    assert sent is not None
+    stream.receive(Request("clusters", nonce="stale", error="no"))
+    assert stream.next(ONE) is None
+    assert stream.refusals() == ()
+
+
+def test_what_is_known_is_what_was_acknowledged() -> None:
+    stream = DeltaStream()
+    client = Client(stream)
+    stream.next(ONE)
+    assert stream.known("clusters") == {}
+    client = Client(DeltaStream())
+    client.follow(ONE)
+    assert {kind: client.stream.known(kind) for kind in ("clusters", "endpoints", "listeners", "routes")} == {
+        "clusters": {"c": "1"},
+        "endpoints": {"c": "1"},
+        "listeners": {"l": "1"},
+        "routes": {"l": "1"},
+    }

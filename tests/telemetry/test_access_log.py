@@ -1,0 +1,181 @@
+"""Envoy's lines -> the records AWS documents."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from latticewall.telemetry.access_log import Subscribed, read
+
+SERVICE = "arn:aws:vpc-lattice:us-west-2:111122223333:service/svc-1"
+NETWORK = "arn:aws:vpc-lattice:us-west-2:111122223333:servicenetwork/sn-1"
+
+HTTP: dict[str, Any] = {
+    "kind": "http",
+    "startTime": "2026-01-02T03:04:05Z",
+    "requestId": "r-1",
+    "serviceNetworkArn": NETWORK,
+    "serviceArn": SERVICE,
+    "listenerId": "listener-1",
+    "ruleId": "rule-1",
+    "targetGroupArn": "arn:tg",
+    "targetNamespace": "vpc-0b",
+    "sourceVpcArn": "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-0a",
+    "sourceVpcId": "vpc-0a",
+    "sourceIpPort": "10.0.0.10:40000",
+    "targetIpPort": "10.0.0.11:8080",
+    "resolvedUser": None,
+    "authDeniedReason": None,
+    "callerPrincipal": None,
+    "callerPrincipalOrgID": None,
+    "callerPrincipalTags": None,
+    "requestMethod": "GET",
+    "requestPath": "/a",
+    "hostHeader": "orders.example.com:80",
+    "userAgent": None,
+    "protocol": "HTTP/1.1",
+    "responseCode": 200,
+    "grpcResponseCode": None,
+    "bytesReceived": 40,
+    "bytesSent": 138,
+    "duration": 3,
+    "requestToTargetDuration": 1,
+    "responseFromTargetDuration": 2,
+    "responseFlags": "-",
+    "responseCodeDetails": "via_upstream",
+}
+
+TCP: dict[str, Any] = {
+    "kind": "tcp",
+    "eventTimestamp": "2026-01-02T03:04:05.678Z",
+    "serviceNetworkArn": NETWORK,
+    "serviceNetworkResourceAssociationId": "snra-1",
+    "sourceVpcArn": "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-0a",
+    "resourceConfigurationArn": "arn:rcfg",
+    "sourceIpPort": "10.0.0.10:40000",
+    "destinationIpPort": "129.224.0.7:6379",
+    "gatewayIpPort": "10.3.0.20:50000",
+    "resourceIpPort": "10.3.0.9:6379",
+    "responseFlags": "-",
+}
+
+
+def record(entry: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    found = read(json.dumps(entry | changes))
+    assert found is not None
+    return found.record
+
+
+def test_a_request_has_exactly_the_documented_fields() -> None:
+    assert record(HTTP) == {
+        "startTime": "2026-01-02T03:04:05Z",
+        "requestId": "r-1",
+        "serviceNetworkArn": NETWORK,
+        "serviceArn": SERVICE,
+        "targetGroupArn": "arn:tg",
+        "listenerId": "listener-1",
+        "listenerType": "HTTP",
+        "sourceVpcArn": "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-0a",
+        "sourceVpcId": "vpc-0a",
+        "destinationVpcId": "vpc-0b",
+        "sourceIpPort": "10.0.0.10:40000",
+        "targetIpPort": "10.0.0.11:8080",
+        "resolvedUser": "-",
+        "authDeniedReason": "-",
+        "callerPrincipal": "-",
+        "callerPrincipalOrgID": "-",
+        "callerPrincipalTags": "-",
+        "callerX509IssuerOU": "-",
+        "callerX509SubjectCN": "-",
+        "callerX509SANNameCN": "-",
+        "callerX509SANDNS": "-",
+        "callerX509SANURI": "-",
+        "requestMethod": "GET",
+        "requestPath": "/a",
+        "hostHeader": "orders.example.com:80",
+        "userAgent": "-",
+        "protocol": "HTTP/1.1",
+        "responseCode": 200,
+        "grpcResponseCode": "-",
+        "bytesReceived": 40,
+        "bytesSent": 138,
+        "duration": 3,
+        "requestToTargetDuration": 1,
+        "responseFromTargetDuration": 2,
+        "serverNameIndication": "-",
+        "sslCipher": "-",
+        "tlsVersion": "-",
+        "failureReason": "-",
+    }
+
+
+def test_the_network_and_the_service_are_told() -> None:
+    found = read(json.dumps(HTTP))
+    assert found is not None
+    assert found.subscribed == (Subscribed(NETWORK, "SERVICE"), Subscribed(SERVICE, "SERVICE"))
+    assert json.loads(found.line) == found.record
+    assert "\n" not in found.line
+
+
+def test_a_denied_request_never_had_a_target() -> None:
+    changes = {"responseCode": 403, "responseFlags": "UAEX", "responseCodeDetails": "ext_authz_denied", "targetIpPort": None}
+    found = record(HTTP, **changes, resolvedUser="Anonymous", authDeniedReason="Network", requestToTargetDuration=None)
+    assert (found["failureReason"], found["authDeniedReason"], found["resolvedUser"]) == ("ClientAccessDenied", "Network", "Anonymous")
+    assert (found["targetGroupArn"], found["targetIpPort"], found["destinationVpcId"]) == ("-", "-", "-")
+    assert (found["responseCode"], found["requestToTargetDuration"]) == (403, 0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "details", "reason"),
+    [
+        ("UF,URX", "x", "TargetConnectionError"),
+        ("UH", "no_healthy_upstream", "TargetConnectionError"),
+        ("UPE", "x", "TargetProtocolError"),
+        ("UT", "x", "TargetDataTimeout"),
+        ("UC", "x", "TargetConnectionClosed"),
+        ("DC", "downstream_remote_disconnect", "ClientConnectionClosed"),
+        ("DPE", "http1.codec_error", "ClientProtocolError"),
+        ("DT", "max_duration_timeout", "ConnectionDurationExceeded"),
+        ("UAEX", "ext_authz_error", "InternalError"),
+        ("OM", "overload", "InternalError"),
+        ("NR", "route_not_found", "-"),
+        ("-", "via_upstream", "-"),
+    ],
+)
+def test_failures_have_awss_names(flags: str, details: str, reason: str) -> None:
+    assert record(HTTP, responseFlags=flags, responseCodeDetails=details)["failureReason"] == reason
+
+
+def test_a_request_for_no_service_concerns_nobody() -> None:
+    assert read(json.dumps(HTTP | {"serviceArn": None})) is None
+
+
+def test_a_connection_to_a_resource_has_exactly_the_documented_fields() -> None:
+    found = read(json.dumps(TCP))
+    assert found is not None
+    assert found.record == {
+        "eventTimestamp": "2026-01-02T03:04:05.678Z",
+        "serviceNetworkArn": NETWORK,
+        "serviceNetworkResourceAssociationId": "snra-1",
+        "vpcEndpointId": "-",
+        "sourceVpcArn": "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-0a",
+        "resourceConfigurationArn": "arn:rcfg",
+        "protocol": "tcp",
+        "sourceIpPort": "10.0.0.10:40000",
+        "destinationIpPort": "129.224.0.7:6379",
+        "gatewayIpPort": "10.3.0.20:50000",
+        "resourceIpPort": "10.3.0.9:6379",
+    }
+    assert found.subscribed == (Subscribed(NETWORK, "RESOURCE"), Subscribed("arn:rcfg", "RESOURCE"))
+
+
+def test_a_connection_that_failed_has_no_gateway_address() -> None:
+    assert record(TCP, gatewayIpPort=None, responseFlags="UF")["gatewayIpPort"] == "-"
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", '"x"', "{}", '{"kind":"udp"}'])
+def test_anything_else_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        read(line)
