@@ -159,7 +159,7 @@ def test_the_first_of_two_zones_with_one_origin_answers() -> None:
 
 
 def test_unusable_records_are_named_and_the_others_served() -> None:
-    assert [reason.partition(": ")[2].partition(":")[0] for reason in ZONES.rejected] == ["bad.example.com. A", "bad.elsewhere.org. A"]
+    assert [what for what, _ in ZONES.rejected] == ["bad.example.com. A", "bad.elsewhere.org. A"]
     assert ask("bad.example.com").rcode() == dns.rcode.NXDOMAIN
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ VERSION = 1
 TOKEN_KEY_BYTES = 32
 
 _T = TypeVar("_T")
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
 class BadConfig(ValueError):
@@ -72,7 +74,7 @@ def decode(content: bytes) -> Config:
 def _resolver(item: Mapping[str, Any]) -> Resolver:
     return Resolver(
         vpc_id=_text(item["vpc_id"]),
-        namespace=_text(item["namespace"]),
+        namespace=_namespace(item["namespace"]),
         addresses=_each(item["addresses"], _text),
         zones=_each(item["zones"], _zone),
         enabled=_flag(item["enabled"]),
@@ -90,7 +92,7 @@ def _record(item: Mapping[str, Any]) -> Record:
 def _instance(item: Mapping[str, Any]) -> MetadataInstance:
     return MetadataInstance(
         instance_id=_text(item["instance_id"]),
-        namespace=_text(item["namespace"]),
+        namespace=_namespace(item["namespace"]),
         addresses=_each(item["addresses"], _text),
         documents=_each(item["documents"], _document),
         role_name=_text(item["role_name"]),
@@ -110,6 +112,14 @@ def _each(items: Any, one: Callable[[Any], _T]) -> tuple[_T, ...]:
     if not isinstance(items, list):
         raise BadConfig(f"expected a list, found {type(items).__name__}")
     return tuple(one(item) for item in items)
+
+
+def _namespace(value: Any) -> str:
+    """A file name, and nothing that could lead elsewhere."""
+    name = _text(value)
+    if not _NAMESPACE.fullmatch(name):
+        raise BadConfig(f"{name!r} is not the name of a namespace")
+    return name
 
 
 def _text(value: Any) -> str:

@@ -6,30 +6,42 @@ import asyncio
 import json
 import logging
 import os
-import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from latticewall.dataplane.names import config as file_format
 from latticewall.dataplane.names.config import BadConfig, Config
 from latticewall.dataplane.names.imds import Served
 from latticewall.dataplane.names.metadata import MetadataTree
 from latticewall.dataplane.names.place import DNS_PORT, HTTP_PORT, Place
+from latticewall.dataplane.names.watch import Watch
 from latticewall.dataplane.names.zones import ZoneSet
 from latticewall.plan.names import MetadataInstance, Zone
 
-POLL_SECONDS = 0.05
 CHECK_SECONDS = 0.5
 """Between attempts to open what could not be opened, and looks whether the namespaces are still those the sockets are in."""
+POLL_SECONDS = 0.05
+"""Between looks at the file where it cannot be watched."""
 METADATA_ADDRESS = "169.254.169.254"
 
 _log = logging.getLogger("names")
 
 
+class Unserved(NamedTuple):
+    """Something in the plan that is not served, and why. kind, id: the resource as the store names it."""
+
+    kind: str
+    id: str
+    reason: str
+
+
 def status_path(config: Path) -> Path:
     """The status file of a configuration file.
 
-    {"digest": of the file in force, "rejected": {"digest", "reason"} of one that could not be read or null, "failures": [[id, why], ...]}
+    {"digest": of the file in force, "rejected": {"digest", "reason"} of one that could not be read or null, "failures": [[kind, id, why], ...]}
     """
     return config.with_name(config.name + ".status")
 
@@ -54,24 +66,38 @@ class NamesProcess:
         self._rejected: dict[str, str] | None = None
         self._places: dict[str, Place] = {}
         self._zones: dict[str, tuple[tuple[Zone, ...], ZoneSet]] = {}
-        self._failures: list[tuple[str, str]] = []
+        self._failures: list[Unserved] = []
+        self._reported = b""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; then all sockets are closed."""
-        next_check = 0.0
-        while not stop.is_set():
-            fresh = self._load()
-            now = time.monotonic()
-            if fresh or (now >= next_check and (self._failures or any(place.moved() for place in self._places.values()))):
-                await self._apply()
-            if now >= next_check:
-                next_check = now + CHECK_SECONDS
-            try:
-                await asyncio.wait_for(stop.wait(), POLL_SECONDS)
-            except TimeoutError:
-                continue
+        """Until `stop` is set; then all sockets are closed. A status from before says nothing about this process."""
+        status_path(self._file).unlink(missing_ok=True)
+        changed = asyncio.Event()
+        watch = self._watch(changed.set)
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(self._follow(changed, CHECK_SECONDS if watch else POLL_SECONDS))
+            await stop.wait()
+            following.cancel()
+        if watch is not None:
+            watch.close()
         for place in self._places.values():
             place.close()
+
+    async def _follow(self, changed: asyncio.Event, interval: float) -> None:
+        """Look at the file when told that it changed, and every `interval` seconds at whether everything is still as it should be."""
+        while True:
+            changed.clear()
+            if self._load() or self._failures or any(place.moved() for place in self._places.values()):
+                await self._apply()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), interval)
+
+    def _watch(self, changed: Callable[[], None]) -> Watch | None:
+        try:
+            return Watch(self._file.parent, changed)
+        except OSError as error:
+            _log.warning("%s cannot be watched (%s): looking at it every %g s", self._file.parent, error.strerror, POLL_SECONDS)
+            return None
 
     def _load(self) -> bool:
         """Read the file if it is another one than last time. False when there is nothing new, or nothing usable."""
@@ -100,8 +126,9 @@ class NamesProcess:
     async def _apply(self) -> None:
         """Make sockets and answers what the configuration says, one namespace after the other; a namespace that fails stops no other."""
         config = self._config
-        assert config is not None
-        failures: list[tuple[str, str]] = []
+        if config is None:
+            return
+        failures: list[Unserved] = []
         wanted = self._wanted(config)
         for gone in set(self._places) - set(wanted):
             self._places.pop(gone).close()
@@ -111,10 +138,10 @@ class NamesProcess:
         self._fill_metadata(config, failures)
         for namespace, addresses in wanted.items():
             problems = await self._places[namespace].ensure(addresses)
-            failures += [(namespace, f"{address}:{port}: {reason}") for (address, port), reason in problems.items()]
+            failures += [Unserved("ec2:Vpc", namespace, f"{address}:{port}: {reason}") for (address, port), reason in problems.items()]
         if failures != self._failures:
-            for owner, reason in failures:
-                _log.warning("%s: %s", owner, reason)
+            for failure in failures:
+                _log.warning("%s %s: %s", *failure)
         self._failures = failures
         self._report()
 
@@ -128,7 +155,7 @@ class NamesProcess:
             wanted.setdefault(instance.namespace, set()).add((METADATA_ADDRESS, HTTP_PORT))
         return wanted
 
-    def _fill_zones(self, config: Config, failures: list[tuple[str, str]]) -> None:
+    def _fill_zones(self, config: Config, failures: list[Unserved]) -> None:
         """Index the zones that changed; a VPC whose zones did not keeps its index."""
         held, self._zones = self._zones, {}
         for resolver in config.plan.resolvers:
@@ -138,9 +165,9 @@ class NamesProcess:
             zones = before[1] if before is not None and before[0] == resolver.zones else ZoneSet(resolver.zones)
             self._zones[resolver.namespace] = resolver.zones, zones
             self._places[resolver.namespace].resolver.zones = zones
-            failures += [(resolver.vpc_id, reason) for reason in zones.rejected]
+            failures += [Unserved("route53:ResourceRecordSet", what, f"{reason} (in {resolver.vpc_id})") for what, reason in zones.rejected]
 
-    def _fill_metadata(self, config: Config, failures: list[tuple[str, str]]) -> None:
+    def _fill_metadata(self, config: Config, failures: list[Unserved]) -> None:
         """Tell every namespace its instances. An address that two instances claim identifies neither: nobody is served on it."""
         claims = Counter((instance.namespace, address) for instance in config.plan.metadata for address in instance.addresses)
         served: dict[str, dict[str, tuple[MetadataInstance, MetadataTree]]] = {}
@@ -148,15 +175,20 @@ class NamesProcess:
             tree = MetadataTree(instance, config.credentials.get(instance.instance_id))
             for address in instance.addresses:
                 if claims[instance.namespace, address] > 1:
-                    failures.append((instance.instance_id, f"{address} is claimed by another instance too: no metadata is served there"))
+                    failures.append(Unserved("ec2:Instance", instance.instance_id, f"another instance too claims {address}: no metadata is served there"))
                 else:
                     served.setdefault(instance.namespace, {})[address] = instance, tree
         for namespace, place in self._places.items():
             place.metadata.served = Served(served.get(namespace, {}), config.token_key)
 
     def _report(self) -> None:
+        """Write the status if it says something new (whoever watches the folder is not woken for nothing, this process included)."""
         status = {"digest": self._config.digest if self._config else "", "rejected": self._rejected, "failures": self._failures}
+        content = json.dumps(status).encode()
+        if content == self._reported:
+            return
         try:
-            replace(status_path(self._file), json.dumps(status).encode())
+            replace(status_path(self._file), content)
+            self._reported = content
         except OSError as error:
             _log.error("%s cannot be written: %s", status_path(self._file), error.strerror)

@@ -38,8 +38,8 @@ class ZoneIndex:
     origin: Name
     nodes: dict[Name, Node] = field(default_factory=dict)
     inner: set[Name] = field(default_factory=set)
-    rejected: list[str] = field(default_factory=list)
-    """Records that are not valid zone-file text, each with its reason; they are not served."""
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    """(what, why) of records that are not valid zone-file text; they are not served."""
 
     @classmethod
     def of(cls, zone: Zone) -> ZoneIndex:
@@ -49,7 +49,7 @@ class ZoneIndex:
             try:
                 index._add(record)
             except (dns.exception.DNSException, ValueError) as error:
-                index.rejected.append(f"{zone.origin}: {record.name} {record.type}: {error or type(error).__name__}")
+                index.rejected.append((f"{record.name} {record.type}", f"{error or type(error).__name__}"))
         return index
 
     def _add(self, record: Record) -> None:
@@ -98,12 +98,12 @@ class ZoneSet:
 
     def __init__(self, zones: Iterable[Zone]) -> None:
         self._zones: dict[Name, ZoneIndex] = {}
-        self.rejected: list[str] = []
+        self.rejected: list[tuple[str, str]] = []
         for zone in zones:
             try:
                 index = ZoneIndex.of(zone)
             except (dns.exception.DNSException, ValueError) as error:
-                self.rejected.append(f"{zone.origin}: {error or type(error).__name__}")
+                self.rejected.append((zone.origin, f"{error or type(error).__name__}"))
                 continue
             self.rejected += index.rejected
             self._zones.setdefault(index.origin, index)

@@ -1,0 +1,91 @@
+"""The names part of a plan: write the process's file, see that the process runs, wait until it has the file in force."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from latticewall.base.ports import Random
+from latticewall.dataplane.names import config as file_format
+from latticewall.dataplane.names.config import TOKEN_KEY_BYTES, BadConfig
+from latticewall.dataplane.names.process import replace, status_path
+from latticewall.plan.names import MetadataInstance
+from latticewall.plan.node import NodePlan
+from latticewall.reconcile.applier import Failure, Report
+
+CONFIG = Path("/run/latticewall/names.json")
+NETNS = Path("/run/latticewall/netns")
+PATIENCE_SECONDS = 10.0
+"""How long a file may take to be in force; a process that was just started is included."""
+
+Credentials = Callable[[str], Mapping[str, Any] | None]
+"""Instance id -> what instance metadata hands out for its role (Code, LastUpdated, Type, AccessKeyId, SecretAccessKey, Token, Expiration), None when
+the role cannot be assumed. Must answer with the same credentials until new ones are due (AWS: at least five minutes before they expire)."""
+
+
+class NamesFailed(Exception):
+    """The process did not take the file: it refused it, or is not there."""
+
+
+def command(config: Path = CONFIG, netns: Path = NETNS) -> tuple[str, ...]:
+    """The process's command line."""
+    return (sys.executable, "-m", "latticewall.dataplane.names", "--config", str(config), "--netns", str(netns))
+
+
+class NamesApplier:
+    """ensure: sees that the process with `command(config)` runs, in the base network namespace. random: makes the key that signs tokens."""
+
+    name = "names"
+
+    def __init__(self, ensure: Callable[[], object], credentials: Credentials, random: Random, config: Path = CONFIG) -> None:
+        self._ensure = ensure
+        self._credentials = credentials
+        self._random = random
+        self._config = config
+
+    def apply(self, plan: NodePlan) -> Report:
+        """Raises NamesFailed when the process does not follow, OSError when the file cannot be written."""
+        before = self._read()
+        content = file_format.encode(plan.names, self._token_key(before), self._documents(plan.names.metadata))
+        if content != before:
+            replace(self._config, content)
+        self._ensure()
+        status = self._await(file_format.digest_of(content))
+        failures = tuple(Failure(*failure) for failure in status["failures"])
+        return Report(changed=int(content != before), failures=failures)
+
+    def _read(self) -> bytes:
+        try:
+            return self._config.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def _token_key(self, before: bytes) -> bytes:
+        """The key in force, so that tokens outlive the control plane; a new one for a new or an unreadable file."""
+        try:
+            return file_format.decode(before).token_key
+        except BadConfig:
+            return self._random.token_bytes(TOKEN_KEY_BYTES)
+
+    def _documents(self, instances: tuple[MetadataInstance, ...]) -> dict[str, Mapping[str, Any]]:
+        found = {instance.instance_id: self._credentials(instance.instance_id) for instance in instances if instance.role_name}
+        return {instance_id: document for instance_id, document in found.items() if document is not None}
+
+    def _await(self, digest: str) -> dict[str, Any]:
+        """The process's status, once it is about this file."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                status: dict[str, Any] = json.loads(status_path(self._config).read_bytes())
+            except FileNotFoundError:
+                status = {"digest": "", "rejected": None}
+            if status["digest"] == digest:
+                return status
+            if status["rejected"] is not None and status["rejected"]["digest"] == digest:
+                raise NamesFailed(f"the names process refuses {self._config}: {status['rejected']['reason']}")
+            time.sleep(0.005)
+        raise NamesFailed(f"the names process has not taken {self._config} within {PATIENCE_SECONDS:g} s; its log says why")

@@ -1,0 +1,100 @@
+"""The applier with the real process behind it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from names_lab import Lab
+
+from latticewall.dataplane.names import applier, config
+from latticewall.dataplane.names.applier import NamesApplier, NamesFailed
+from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
+from latticewall.plan.node import NodePlan
+from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.reconcile.applier import Failure
+
+pytestmark = pytest.mark.netns
+
+ZONE = Zone("example.com.", (Record("web.example.com.", "A", 60, ("10.1.1.1",)),))
+NAMES = NamesPlan(
+    (Resolver("vpc-a", "vpc-a", ("10.0.0.2",), (ZONE,)),),
+    (
+        MetadataInstance("i-web", "vpc-a", ("10.0.0.10",), (("meta-data/instance-id", "i-web"),), "web"),
+        MetadataInstance("i-plain", "vpc-a", ("10.0.0.11",), ()),
+    ),
+)
+
+
+class Sequence:
+    """Another key every time."""
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def token_bytes(self, count: int) -> bytes:
+        self._made += 1
+        return bytes([self._made]) * count
+
+
+def node(names: NamesPlan) -> NodePlan:
+    return NodePlan(1, (), (), (), ProxyPlan("eu-west-1"), AuthorizationPlan("eu-west-1"), names, ())
+
+
+def credentials(instance_id: str) -> Mapping[str, Any] | None:
+    return {"Code": "Success", "AccessKeyId": f"ASIA-{instance_id}"}
+
+
+@pytest.fixture
+def names(lab: Lab) -> NamesApplier:
+    return NamesApplier(lambda: None, credentials, Sequence(), lab.config)
+
+
+def written(lab: Lab) -> config.Config:
+    return config.decode(lab.config.read_bytes())
+
+
+def test_a_plan_is_in_force_when_apply_returns(lab: Lab, names: NamesApplier) -> None:
+    names.apply(node(NamesPlan()))
+    report = names.apply(node(NAMES))
+    assert (report.changed, report.failures) == (1, ())
+    assert lab.run("i-a-10", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://169.254.169.254/") == "401"
+    assert names.apply(node(NAMES)).changed == 0
+
+
+def test_only_roles_get_credentials_and_the_file_is_private(lab: Lab, names: NamesApplier) -> None:
+    names.apply(node(NAMES))
+    found = {instance_id: json.loads(secret.reveal()) for instance_id, secret in written(lab).credentials.items()}
+    assert found == {"i-web": {"Code": "Success", "AccessKeyId": "ASIA-i-web"}}
+    assert stat.S_IMODE(lab.config.stat().st_mode) == 0o600
+    NamesApplier(lambda: None, lambda _: None, Sequence(), lab.config).apply(node(NAMES))
+    assert written(lab).credentials == {}
+
+
+def test_the_token_key_outlives_the_control_plane(lab: Lab, names: NamesApplier) -> None:
+    names.apply(node(NAMES))
+    key = written(lab).token_key
+    NamesApplier(lambda: None, credentials, Sequence(), lab.config).apply(node(NamesPlan()))
+    assert written(lab).token_key == key
+
+
+def test_what_is_not_served_is_reported_on_its_resource(names: NamesApplier) -> None:
+    lost = replace(NAMES.resolvers[0], vpc_id="vpc-lost", namespace="vpc-lost")
+    report = names.apply(node(replace(NAMES, resolvers=(*NAMES.resolvers, lost))))
+    assert report.failures == (Failure("ec2:Vpc", "vpc-lost", "10.0.0.2:53: No such file or directory (vpc-lost)"),)
+
+
+def test_a_process_that_does_not_follow_is_an_error(lab: Lab, names: NamesApplier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applier, "PATIENCE_SECONDS", 0.2)
+    with pytest.raises(NamesFailed, match=r"refuses .*not the name of a namespace"):
+        names.apply(node(replace(NAMES, resolvers=(replace(NAMES.resolvers[0], namespace="../vpc-a"),))))
+    lab.stop()
+    with pytest.raises(NamesFailed, match="has not taken"):
+        names.apply(node(replace(NAMES, metadata=())))
+    monkeypatch.undo()
+    restarted = NamesApplier(lab.start, credentials, Sequence(), lab.config)
+    assert restarted.apply(node(NAMES)).failures == ()
