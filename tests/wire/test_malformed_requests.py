@@ -87,6 +87,9 @@ def test_xml(body: bytes) -> None:
         ("sts:AssumeRole", b"\xff\xfe", "MalformedInput"),
         ("iam:CreateRole", b"RoleName.x=1", "MalformedInput"),
         ("ec2:CreateVpc", b"DryRun=maybe", "InvalidParameterValue"),
+        ("ec2:DescribeInstances", b"InstanceId=i-1", "InvalidParameterValue"),
+        ("ec2:DescribeInstances", b"Filter.1=x", "InvalidParameterValue"),
+        ("iam:TagRole", b"RoleName=web&Tags=x", "MalformedInput"),
         ("ec2:CreateVpc", b"Bogus=1", "UnknownParameter"),
         ("ec2:CreateVpc", b"TagSpecification.1.Bogus=1", "UnknownParameter"),
         ("ec2:CreateVpc", b"TagSpecification.x.Tag.1.Key=1", "UnknownParameter"),
@@ -109,6 +112,23 @@ def test_iam_ignores_unknown_parameters_and_takes_the_first_of_two() -> None:
 def test_presigned_queries_carry_their_signature_beside_the_parameters() -> None:
     request = HttpRequest("GET", "/", "Action=DescribeVpcs&VpcId.1=vpc-1&X-Amz-Signature=abc&X-Amz-Date=1")
     assert parse(CATALOG.operation("ec2:DescribeVpcs"), request) == {"VpcIds": ["vpc-1"]}
+
+
+def test_an_empty_list_is_the_bare_name() -> None:
+    assert parse(CATALOG.operation("ec2:DescribeVpcs"), post(b"VpcId=")) == {"VpcIds": []}
+    assert parse(CATALOG.operation("iam:TagRole"), post(b"RoleName=web&Tags=")) == {"RoleName": "web", "Tags": []}
+
+
+def test_recursive_shapes_do_not_recurse_without_end() -> None:
+    def nested(depth: int) -> HttpRequest:
+        return HttpRequest("POST", "/", body=b'{"Aggregators":[' * depth + b"{}" + b"]}" * depth)
+
+    operation = CATALOG.operation("ssm:GetInventory")
+    assert outcome(operation, nested(200)) == "SerializationException"
+    document = parse(operation, nested(20))
+    for _ in range(20):
+        document = document["Aggregators"][0]
+    assert document == {}
 
 
 def test_list_numbers_order_the_items_and_may_have_gaps() -> None:

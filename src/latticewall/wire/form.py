@@ -102,6 +102,9 @@ class _Reader:
         return own if shape.query_name or not shape.location_name else own[:1].upper() + own[1:]
 
     def _value(self, shape: Shape, place: Field) -> Any:
+        if shape.type in ("structure", "list", "map") and place.text:
+            # Ignored, `InstanceId=i-1` without its number would mean every instance.
+            raise Malformed(f"the parameter {place.path} is a {shape.type} and has no value of its own")
         match shape.type:
             case "structure":
                 return self.structure(shape, place)

@@ -15,6 +15,8 @@ EPOCH = "unixTimestamp"
 """The JSON protocols' timestamp unless the model says otherwise."""
 
 
+_MAX_DEPTH = 100
+"""Levels of a recursive shape: what is read here, later stages walk again."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -39,6 +41,8 @@ def read(shape: Shape, value: Any, path: str = "") -> Any:
     """The document of a JSON value. Unknown members are ignored, as AWS does; a value of the wrong type raises Malformed."""
     if value is None or shape.document:
         return value
+    if path.count(".") + path.count("[") > _MAX_DEPTH:
+        raise Malformed("the body is nested too deeply")
     match shape.type:
         case "structure":
             return read_members(shape, _expect(value, dict, shape, path), path)
