@@ -33,7 +33,9 @@ def keys(token_digest: str = DIGEST, expires: datetime | None = None) -> Callabl
     return look_up
 
 
-def authenticate(head: Head, *, now: datetime = NOW, lookup: Callable[[str, str], DerivedKey | None] | None = None, strict: bool = False) -> str | Refusal | None:
+def authenticate(
+    head: Head, *, now: datetime = NOW, lookup: Callable[[str, str], DerivedKey | None] | None = None, strict: bool = False
+) -> str | Refusal | None:
     return verify_lattice(head, lookup or keys(), now, REGION, strict_generic=strict)
 
 

@@ -30,9 +30,7 @@ ANONYMOUS = Principal.anonymous()
 
 def policy(*statements: dict[str, Any], form: Form = Form.AUTH, version: str = "2012-10-17", name: str = "p") -> Policy:
     """A policy of the statements; what an element of its form needs and a statement leaves out is filled in with "*"."""
-    defaults: dict[str, Any] = {"Effect": "Allow"}
-    if not any("Action" in key for statement in statements for key in statement):
-        defaults["Action"] = "sts:*" if form is Form.TRUST else "*"
+    defaults: dict[str, Any] = {"Effect": "Allow", "Action": "sts:*" if form is Form.TRUST else "*"}
     if form is not Form.TRUST:
         defaults["Resource"] = "*"
     if form is not Form.IDENTITY:

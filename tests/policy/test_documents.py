@@ -58,6 +58,7 @@ def statement(**changes: Any) -> dict[str, Any]:
         (statement(Resource=None), "Policy statement must contain resources. (Statement[0])"),
         (statement(Resource=[]), "Policy statement must contain resources. (Statement[0])"),
         (statement(Resource="bucket"), 'Resource bucket must be in ARN format or "*". (Statement[0])'),
+        (statement(Resource="arn:aws:s3"), 'Resource arn:aws:s3 must be in ARN format or "*". (Statement[0])'),
         (statement(Principal="*"), "Policy document should not specify a principal. (Statement[0].Principal)"),
         (statement(Sid="no spaces"), "Statement IDs (SID) must be alpha-numeric."),
         (statement(Sid=1), "Syntax errors in policy. (Statement[0].Sid must be a string)"),

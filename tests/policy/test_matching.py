@@ -60,6 +60,8 @@ def test_a_star_in_an_arn_pattern_crosses_slashes_but_not_the_first_five_colons(
     queue = ask(resource="arn:aws:sqs:us-east-1:111122223333:a:b/c")
     assert allowed(policy({"Resource": "arn:aws:sqs:us-east-1:111122223333:*"}, form=Form.IDENTITY), queue)
     assert allowed(policy({"Resource": "arn:aws:sqs:*:*:a:*"}, form=Form.IDENTITY), queue)
+    assert allowed(policy({"Resource": "arn:aws:sqs:*"}, form=Form.IDENTITY), queue)
+    assert not allowed(policy({"Resource": "arn:aws:sns:*"}, form=Form.IDENTITY), queue)
     assert not allowed(policy({"Resource": "arn:aws:sqs:*:a:b/c:*"}, form=Form.IDENTITY), queue)
 
 

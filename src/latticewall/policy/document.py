@@ -261,7 +261,8 @@ class _Parser:
         resources, not_resources = self.pair(item, "Resource", where, "Policy statement must contain resources.")
         if self.form is Form.IDENTITY:
             for resource in (*(resources or ()), *(not_resources or ())):
-                if resource != "*" and (not resource.startswith("arn:") or resource.count(":") < 5) and resource != "arn:*":
+                whole = resource.count(":") >= 5 or resource.endswith("*")
+                if resource != "*" and not (resource.startswith("arn:") and whole):
                     self.refuse(f'Resource {resource} must be in ARN format or "*".', where)
         return resources, not_resources
 
