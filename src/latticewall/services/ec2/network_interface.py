@@ -1,0 +1,251 @@
+"""Elastic network interfaces: addresses, security groups, attachments ("Elastic network interfaces")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from typing import Any
+
+from latticewall.base.faults import Invalid
+from latticewall.base.rows import Row
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.ec2 import cidrs, security_group, subnet, text
+from latticewall.services.ec2.describe import describing, paths
+from latticewall.services.ec2.requests import boolean, only, tags_for
+
+FILTERS = paths(
+    "network-interface-id subnet-id vpc-id availability-zone availability-zone-id description interface-type mac-address owner-id private-ip-address "
+    "private-dns-name requester-id requester-managed source-dest-check status",
+    group_id="Groups.GroupId", group_name="Groups.GroupName", addresses__private_ip_address="PrivateIpAddresses.PrivateIpAddress",
+    addresses__primary="PrivateIpAddresses.Primary", attachment__attachment_id="Attachment.AttachmentId", attachment__status="Attachment.Status",
+    attachment__instance_id="Attachment.InstanceId", attachment__instance_owner_id="Attachment.InstanceOwnerId",
+    attachment__device_index="Attachment.DeviceIndex", attachment__delete_on_termination="Attachment.DeleteOnTermination",
+    attachment__attach_time="Attachment.AttachTime",
+)  # fmt: skip
+MAX_GROUPS = 16
+INTERNAL = "ec2.internal"
+
+
+def internal_name(region: str, address: str) -> str:
+    """ "ip-10-1-2-3.ec2.internal": the name of an address inside its VPC ("DNS attributes for your VPC")."""
+    domain = INTERNAL if region == "us-east-1" else f"{region}.compute.internal"
+    return f"ip-{address.replace('.', '-')}.{domain}"
+
+
+def mac_of(identifier: str) -> str:
+    """A locally administered hardware address that follows from the interface's id."""
+    digits = identifier.removeprefix("eni-")[-10:].rjust(10, "0")
+    return ":".join(("02", *(digits[at : at + 2] for at in range(0, 10, 2))))
+
+
+def choose_addresses(ctx: Context, home: Row, wanted: Sequence[str], more: int = 0) -> list[str]:
+    """Addresses for an interface in the subnet: those wanted (checked), else the lowest free one; then `more` further ones. The primary is the first."""
+    network, taken = subnet.network_of(home), subnet.taken(ctx, home)
+    chosen: list[IPv4Address] = []
+    for text_form in wanted:
+        address = cidrs.parse_address(text_form)
+        if address not in network:
+            raise text.invalid("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
+        if address in cidrs.reserved(network):
+            raise text.invalid("InvalidParameterValue", f"Address {address} is in subnet's reserved address range")
+        if address in taken or address in chosen:
+            raise text.conflict("InvalidIPAddress.InUse", f"Address {address} is in use.")
+        chosen.append(address)
+    for _ in range(more + (0 if wanted else 1)):
+        free = cidrs.lowest_free(network, taken.union(chosen))
+        if free is None:
+            message = f"There are not enough free addresses in subnet '{home.id}' to satisfy the request."
+            raise text.conflict("InsufficientFreeAddressesInSubnet", message)
+        chosen.append(free)
+    return [str(address) for address in chosen]
+
+
+def check_groups(ctx: Context, vpc_id: str, group_ids: Sequence[str]) -> list[str]:
+    """The groups of an interface: in its VPC, each once, at most 16; the VPC's default group when none is given."""
+    if not group_ids:
+        return [security_group.default_of(ctx, vpc_id).id]
+    found = list(dict.fromkeys(group_ids))
+    if len(found) > MAX_GROUPS:
+        raise text.conflict("SecurityGroupsPerInterfaceLimitExceeded", f"The maximum number of security groups per interface is {MAX_GROUPS}")
+    for identifier in found:
+        if ctx.resolve("ec2:SecurityGroup", identifier).document["VpcId"] != vpc_id:
+            raise Invalid(f"You have specified two resources that belong to different networks: {identifier} is not in {vpc_id}.", code="InvalidParameterValue")
+    return found
+
+
+def make(
+    ctx: Context, home: Row, *, addresses: Sequence[str] = (), more: int = 0, groups: Sequence[str] | None = (), description: str = "",
+    tags: dict[str, str] | None = None, interface_type: str = "interface", requester_managed: bool = False,
+) -> Row:  # fmt: skip
+    """A new interface in the subnet `home`. groups: none given = the default group; None = an interface that never has groups."""
+    group_ids = [] if groups is None else check_groups(ctx, home.document["VpcId"], groups)
+    chosen = choose_addresses(ctx, home, addresses, more)
+    identifier = ctx.new_id("eni-")
+    document = {
+        "SubnetId": home.id, "VpcId": home.document["VpcId"], "AvailabilityZone": home.document["AvailabilityZone"], "OwnerId": ctx.caller.account,
+        "AvailabilityZoneId": home.document["AvailabilityZoneId"], "Description": description, "InterfaceType": interface_type,
+        "MacAddress": mac_of(identifier), "SourceDestCheck": True, "RequesterManaged": requester_managed, "Ipv6Addresses": [],
+        **address_members(chosen), "Groups": security_group.groups_shown(ctx, group_ids),
+    }  # fmt: skip
+    refs = {"SubnetId": home.id}
+    row = ctx.create("ec2:NetworkInterface", document, id=identifier, parent=home.id, tags=tags, refs=refs)
+    for group_id in group_ids:
+        ctx.refer(row, "Groups", group_id)
+    return row
+
+
+def address_members(addresses: Sequence[str]) -> Document:
+    """The members of a document that hold the addresses, the primary first."""
+    listed = [{"PrivateIpAddress": address, "Primary": index == 0} for index, address in enumerate(addresses)]
+    return {"PrivateIpAddress": addresses[0], "PrivateIpAddresses": listed}
+
+
+def view(ctx: Context, row: Row) -> Document:
+    """Status, and names where the VPC gives names."""
+    shown: Document = {"Status": "in-use" if row.document.get("Attachment") or row.document["RequesterManaged"] else "available"}
+    shown["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(row.tags.items())]
+    vpc = ctx.find("ec2:Vpc", row.document["VpcId"])
+    if vpc and vpc.document["_EnableDnsHostnames"]:
+        addresses = row.document["PrivateIpAddresses"]
+        shown["PrivateIpAddresses"] = [{**item, "PrivateDnsName": internal_name(row.region, item["PrivateIpAddress"])} for item in addresses]
+        shown["PrivateDnsName"] = internal_name(row.region, row.document["PrivateIpAddress"])
+    return shown
+
+
+def wanted_addresses(params: Document) -> list[str]:
+    """The addresses that PrivateIpAddress and PrivateIpAddresses name, the primary first."""
+    listed = list(params.get("PrivateIpAddresses") or ())
+    primary = [item for item in listed if item.get("Primary")]
+    if len(primary) > 1 or (primary and params.get("PrivateIpAddress") not in (None, "", primary[0].get("PrivateIpAddress"))):
+        raise text.bad_combination("Only one primary private IP address can be specified.")
+    ordered = [item["PrivateIpAddress"] for item in sorted(listed, key=lambda item: not item.get("Primary")) if item.get("PrivateIpAddress")]
+    single = params.get("PrivateIpAddress")
+    return [single, *(address for address in ordered if address != single)] if single else ordered
+
+
+def create_network_interface(ctx: Context, params: Document) -> Document:
+    """CreateNetworkInterface."""
+    only(
+        params, "SubnetId Description PrivateIpAddress PrivateIpAddresses SecondaryPrivateIpAddressCount Groups", InterfaceType="interface"
+    )  # fmt: skip
+    home = ctx.resolve("ec2:Subnet", params["SubnetId"])
+    row = make(
+        ctx, home, addresses=wanted_addresses(params), more=params.get("SecondaryPrivateIpAddressCount") or 0, groups=params.get("Groups") or (),
+        description=params.get("Description") or "", tags=tags_for(params, "network-interface"),
+    )  # fmt: skip
+    shown = {**ctx.view(row), "Status": "pending"}
+    return {"NetworkInterface": shown, "ClientToken": params.get("ClientToken") or ""}
+
+
+describe_network_interfaces = describing("ec2:NetworkInterface", "NetworkInterfaces", "NetworkInterfaceIds", FILTERS)
+
+
+def delete_network_interface(ctx: Context, params: Document) -> Document:
+    """DeleteNetworkInterface: not while it is attached or belongs to a service."""
+    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    if row.document["RequesterManaged"]:
+        raise text.invalid("OperationNotPermitted", "You are not allowed to manage 'ela-attach' attachments.")
+    if row.document.get("Attachment"):
+        raise text.conflict("InvalidParameterValue", f"Network interface '{row.id}' is currently in use.")
+    ctx.remove(row)
+    return {}
+
+
+# -- attributes ----------------------------------------------------------------------------------------------------------------------------
+
+
+def set_groups(ctx: Context, row: Row, group_ids: Sequence[str]) -> Row:
+    """The interface has exactly these groups from now on."""
+    found = check_groups(ctx, row.document["VpcId"], group_ids)
+    ctx.forget(row, "Groups")
+    for identifier in found:
+        ctx.refer(row, "Groups", identifier)
+    return ctx.change(row, {"Groups": security_group.groups_shown(ctx, found)})
+
+
+def modify_network_interface_attribute(ctx: Context, params: Document) -> Document:
+    """ModifyNetworkInterfaceAttribute: Description, Groups, SourceDestCheck or the attachment's DeleteOnTermination; one per call."""
+    only(params, "NetworkInterfaceId Description Groups SourceDestCheck Attachment")
+    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    given = [member for member in ("Description", "Groups", "SourceDestCheck", "Attachment") if params.get(member) is not None]
+    if len(given) != 1:
+        raise text.bad_combination("Fields for multiple attribute types specified" if given else "No attributes specified.")
+    if given == ["Groups"]:
+        set_groups(ctx, row, params["Groups"])
+    elif given == ["SourceDestCheck"]:
+        ctx.change(row, {"SourceDestCheck": boolean(params["SourceDestCheck"])})
+    elif given == ["Description"]:
+        ctx.change(row, {"Description": params["Description"].get("Value", "")})
+    else:
+        attachment = row.document.get("Attachment") or {}
+        wanted = params["Attachment"]
+        if attachment.get("AttachmentId") != wanted.get("AttachmentId"):
+            raise _no_attachment(wanted.get("AttachmentId", ""))
+        ctx.change(row, {"Attachment": {**attachment, "DeleteOnTermination": bool(wanted.get("DeleteOnTermination"))}})
+    return {}
+
+
+def describe_network_interface_attribute(ctx: Context, params: Document) -> Document:
+    """DescribeNetworkInterfaceAttribute."""
+    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    document = row.document
+    answers: dict[str, Document] = {
+        "description": {"Description": {"Value": document["Description"]}}, "groupSet": {"Groups": document["Groups"]},
+        "sourceDestCheck": {"SourceDestCheck": {"Value": document["SourceDestCheck"]}},
+        "attachment": {"Attachment": document["Attachment"]} if document.get("Attachment") else {},
+    }  # fmt: skip
+    if params.get("Attribute") not in answers:
+        raise text.bad_value(params.get("Attribute"), "attribute")
+    return {"NetworkInterfaceId": row.id, **answers[params["Attribute"]]}
+
+
+# -- attachments ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _no_attachment(identifier: str) -> Invalid:
+    return text.invalid("InvalidAttachmentID.NotFound", f"The network interface attachment '{identifier}' does not exist.")
+
+
+def attach(ctx: Context, row: Row, instance: Row, device_index: int, *, delete_on_termination: bool) -> Row:
+    """Put the interface into the instance. Raises EC2's refusals."""
+    if row.document.get("Attachment") or row.document["RequesterManaged"]:
+        raise text.conflict("InvalidNetworkInterface.InUse", f"Interface: [{row.id}] in use.")
+    if row.document["AvailabilityZone"] != instance.document["Placement"]["AvailabilityZone"] or row.document["VpcId"] != instance.document["VpcId"]:
+        raise text.invalid("InvalidParameterCombination", f"You may not attach a network interface to an instance of another zone or VPC: {row.id}")
+    if any(other.document["Attachment"]["DeviceIndex"] == device_index for other in ctx.referring(instance, "ec2:NetworkInterface", "InstanceId")):
+        raise text.invalid("InvalidParameterValue", f"Instance '{instance.id}' already has an interface attached at device index '{device_index}'.")
+    attachment: dict[str, Any] = {
+        "AttachmentId": ctx.new_id("eni-attach-"), "DeviceIndex": device_index, "NetworkCardIndex": 0, "InstanceId": instance.id,
+        "InstanceOwnerId": instance.account, "Status": "attached", "AttachTime": ctx.now, "DeleteOnTermination": delete_on_termination,
+    }  # fmt: skip
+    ctx.refer(row, "InstanceId", instance.id)
+    return ctx.change(row, {"Attachment": attachment})
+
+
+def attach_network_interface(ctx: Context, params: Document) -> Document:
+    """AttachNetworkInterface: an attached interface stays when the instance ends."""
+    only(params, "NetworkInterfaceId InstanceId DeviceIndex NetworkCardIndex", NetworkCardIndex=0)
+    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    instance = ctx.resolve("ec2:Instance", params["InstanceId"])
+    attached = attach(ctx, row, instance, params["DeviceIndex"], delete_on_termination=False)
+    return {"AttachmentId": attached.document["Attachment"]["AttachmentId"], "NetworkCardIndex": 0}
+
+
+def detach(ctx: Context, row: Row) -> Row:
+    ctx.forget(row, "InstanceId")
+    return ctx.change(row, {"Attachment": None})
+
+
+def detach_network_interface(ctx: Context, params: Document) -> Document:
+    """DetachNetworkInterface: not the primary one."""
+    only(params, "AttachmentId Force", Force=True)
+    for row in ctx.live("ec2:NetworkInterface"):
+        attachment = row.document.get("Attachment") or {}
+        if attachment.get("AttachmentId") != params["AttachmentId"]:
+            continue
+        if attachment["DeviceIndex"] == 0:
+            raise text.invalid("OperationNotPermitted", "The network interface at device index 0 cannot be detached.")
+        detach(ctx, row)
+        return {}
+    raise _no_attachment(params["AttachmentId"])

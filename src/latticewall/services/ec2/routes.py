@@ -1,0 +1,183 @@
+"""Routes of VPC route tables ("Configure route tables", "How route priority works").
+
+A route stores its destination, one target member and its origin; whether it is active follows from the target as it is now.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from latticewall.base.faults import Invalid
+from latticewall.base.rows import Row
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.ec2 import cidrs, text
+from latticewall.services.ec2.requests import only
+
+TARGETS = ("GatewayId", "TransitGatewayId", "VpcEndpointId", "NetworkInterfaceId", "InstanceId", "LocalTarget")
+SHOWN = ("GatewayId", "TransitGatewayId", "NetworkInterfaceId")
+SUPPORTED = f"RouteTableId DestinationCidrBlock {' '.join(TARGETS)}"
+
+
+def local(cidr: str) -> Document:
+    return {"DestinationCidrBlock": cidr, "GatewayId": "local", "Origin": "CreateRouteTable"}
+
+
+def target_of(route: Document) -> str:
+    """The id of what a stored route leads to ("local" for the VPC itself)."""
+    return next((route[member] for member in SHOWN if route.get(member)), "")
+
+
+def state(ctx: Context, table: Row, route: Document) -> str:
+    """ "active", or "blackhole" when the target is gone or cannot take packets."""
+    return "active" if reachable(ctx, table, target_of(route)) else "blackhole"
+
+
+def reachable(ctx: Context, table: Row, target: str) -> bool:
+    vpc_id = table.document["VpcId"]
+    if target == "local":
+        return True
+    if target.startswith("tgw-"):
+        return attached(ctx, vpc_id, target)
+    if target.startswith("vpce-"):
+        return ctx.find("ec2:VpcEndpoint", target) is not None
+    if target.startswith("igw-"):
+        gateway = ctx.find("ec2:InternetGateway", target)
+        return gateway is not None and any(attachment["VpcId"] == vpc_id for attachment in gateway.document["Attachments"])
+    interface = ctx.find("ec2:NetworkInterface", target)
+    instance = ctx.find("ec2:Instance", interface.document.get("Attachment", {}).get("InstanceId", "")) if interface else None
+    return instance is not None and instance.status in ("creating", "ready", "updating", "starting")
+
+
+def attached(ctx: Context, vpc_id: str, gateway_id: str) -> bool:
+    """Whether the VPC has an attachment to the transit gateway."""
+    return any(
+        row.document["TransitGatewayId"] == gateway_id and row.document["ResourceId"] == vpc_id and row.status not in ("deleting", "failed")
+        for row in ctx.live("ec2:TransitGatewayAttachment")
+    )
+
+
+def _target(ctx: Context, table: Row, params: Document) -> Document:
+    """The target member to store, checked. Raises EC2's refusals."""
+    given = [member for member in TARGETS if params.get(member)]
+    if len(given) != 1:
+        raise text.bad_combination("The request must contain exactly one of gatewayId, transitGatewayId, vpcEndpointId, networkInterfaceId, instanceId")
+    member = given[0]
+    identifier = params[member]
+    if member == "LocalTarget" or identifier == "local":
+        return {"GatewayId": "local"}
+    if member == "TransitGatewayId":
+        ctx.resolve("ec2:TransitGateway", identifier)
+        if not attached(ctx, table.document["VpcId"], identifier):
+            raise text.not_found("InvalidTransitGatewayID.NotFound", f"The transitGateway ID '{identifier}' does not exist")
+        return {"TransitGatewayId": identifier}
+    if member == "VpcEndpointId" or (member == "GatewayId" and identifier.startswith("vpce-")):
+        return {"GatewayId": _same_vpc(table, ctx.resolve("ec2:VpcEndpoint", identifier)).id}
+    if member == "GatewayId":
+        return {"GatewayId": _internet_gateway(ctx, table, identifier)}
+    if member == "InstanceId":
+        identifier = _only_interface(ctx, ctx.resolve("ec2:Instance", identifier))
+    return _interface(ctx, table, identifier)
+
+
+def _same_vpc(table: Row, target: Row) -> Row:
+    if target.document.get("VpcId") != table.document["VpcId"]:
+        raise text.invalid("InvalidParameterValue", f"route table {table.id} and {target.id} belong to different networks")
+    return target
+
+
+def _internet_gateway(ctx: Context, table: Row, identifier: str) -> str:
+    gateway = ctx.resolve("ec2:InternetGateway", identifier)
+    if not any(attachment["VpcId"] == table.document["VpcId"] for attachment in gateway.document["Attachments"]):
+        raise text.invalid("InvalidParameterValue", f"route table {table.id} and network gateway {identifier} belong to different networks")
+    return identifier
+
+
+def _only_interface(ctx: Context, instance: Row) -> str:
+    interfaces = ctx.referring(instance, "ec2:NetworkInterface")
+    if len(interfaces) != 1:
+        raise text.invalid("InvalidInstanceID", f"There are multiple interfaces attached to instance '{instance.id}'. Please specify an interface ID.")
+    return interfaces[0].id
+
+
+def _interface(ctx: Context, table: Row, identifier: str) -> Document:
+    interface = _same_vpc(table, ctx.resolve("ec2:NetworkInterface", identifier))
+    attachment = interface.document.get("Attachment", {})
+    instance = {"InstanceId": attachment["InstanceId"], "InstanceOwnerId": interface.account} if attachment.get("InstanceId") else {}
+    return {"NetworkInterfaceId": interface.id, **instance}
+
+
+def _destination(params: Document) -> str:
+    if not params.get("DestinationCidrBlock"):
+        raise text.missing_parameter("destinationCidrBlock")
+    network = cidrs.parse(params["DestinationCidrBlock"], "destinationCidrBlock")
+    if network.subnet_of(cidrs.UNROUTABLE):
+        raise text.bad_value(str(network), "destinationCidrBlock", "Routes to this range are not supported.")
+    return str(network)
+
+
+def _check_against_local(ctx: Context, table: Row, destination: str, target: Document) -> None:
+    """A route more specific than a local one: only for a whole subnet, and only to an endpoint or interface."""
+    network = IPv4Network(destination)
+    inside = [route for route in table.document["Routes"] if route["Origin"] == "CreateRouteTable" and network != IPv4Network(route["DestinationCidrBlock"])]
+    if not any(network.subnet_of(IPv4Network(route["DestinationCidrBlock"])) for route in inside):
+        return
+    subnets = {subnet.document["CidrBlock"] for subnet in ctx.live("ec2:Subnet") if subnet.document["VpcId"] == table.document["VpcId"]}
+    leads = target_of(target)
+    if destination not in subnets or not leads.startswith(("vpce-", "eni-")):
+        message = f"The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. "
+        raise Invalid(message + "This route can target only an interface or an instance.", code="InvalidParameterValue")
+
+
+def create_route(ctx: Context, params: Document) -> Document:
+    """CreateRoute."""
+    only(params, SUPPORTED)
+    table = ctx.resolve("ec2:RouteTable", params["RouteTableId"])
+    destination = _destination(params)
+    target = _target(ctx, table, params)
+    if any(route["DestinationCidrBlock"] == destination for route in table.document["Routes"]):
+        raise text.conflict("RouteAlreadyExists", f"The route identified by {destination} already exists.")
+    if target_of(target) == "local":
+        raise text.bad_value("local", "gatewayId", "Local routes come with the VPC's CIDR blocks.")
+    _check_against_local(ctx, table, destination, target)
+    ctx.change(table, {"Routes": [*table.document["Routes"], {"DestinationCidrBlock": destination, **target, "Origin": "CreateRoute"}]})
+    return {"Return": True}
+
+
+def _position(table: Row, destination: str) -> int:
+    found = [index for index, route in enumerate(table.document["Routes"]) if route["DestinationCidrBlock"] == destination]
+    if not found:
+        message = f"no route with destination-cidr-block {destination} in route table {table.id}"
+        raise text.not_found("InvalidRoute.NotFound", message)
+    return found[0]
+
+
+def replace_route(ctx: Context, params: Document) -> Document:
+    """ReplaceRoute: also the target of a local route (an interface or endpoint), and LocalTarget=true to restore it."""
+    only(params, SUPPORTED)
+    table = ctx.resolve("ec2:RouteTable", params["RouteTableId"])
+    destination = _destination(params)
+    position = _position(table, destination)
+    old = table.document["Routes"][position]
+    target = _target(ctx, table, params)
+    is_local = old["Origin"] == "CreateRouteTable"
+    leads = target_of(target)
+    if (is_local and leads != "local" and not leads.startswith(("vpce-", "eni-"))) or (not is_local and leads == "local"):
+        raise text.bad_value(leads, "target", "A local route leads to the VPC, an interface or a firewall endpoint, and only a local route leads to the VPC.")
+    _check_against_local(ctx, table, destination, target)
+    changed = list(table.document["Routes"])
+    changed[position] = {"DestinationCidrBlock": destination, **target, "Origin": old["Origin"]}
+    ctx.change(table, {"Routes": changed})
+    return {}
+
+
+def delete_route(ctx: Context, params: Document) -> Document:
+    """DeleteRoute: not the local ones."""
+    only(params, "RouteTableId DestinationCidrBlock")
+    table = ctx.resolve("ec2:RouteTable", params["RouteTableId"])
+    destination = _destination(params)
+    position = _position(table, destination)
+    if table.document["Routes"][position]["Origin"] == "CreateRouteTable":
+        raise text.invalid("InvalidParameterValue", f"cannot remove local route {destination} in route table {table.id}")
+    ctx.change(table, {"Routes": [route for index, route in enumerate(table.document["Routes"]) if index != position]})
+    return {}
