@@ -136,7 +136,6 @@ class TcpListener:
 class ProxyPlan:
     """Everything Envoy gets."""
 
-    region: str
     http_listeners: tuple[HttpListener, ...] = ()
     tcp_listeners: tuple[TcpListener, ...] = ()
     clusters: tuple[Cluster, ...] = ()
@@ -176,9 +175,9 @@ class AuthPrincipal:
 
 @dataclass(frozen=True)
 class AuthorizationPlan:
-    """What the authorizer decides from: layers by ARN, tags of services and networks, principals. Signing keys are added by its applier."""
+    """What the authorizer decides from: layers by ARN, tags of services and networks, principals. Signing keys are added by its applier, for each
+    region that `services` lie in: a request must be signed for the region of the service's ARN."""
 
-    region: str
     networks: tuple[AuthLayer, ...] = ()
     services: tuple[AuthLayer, ...] = ()
     resource_tags: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()

@@ -20,7 +20,7 @@ EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
 
 def read_row(values: Sequence[Any]) -> Row:
     *plain, document, tags = values
-    return Row(*plain, document=json.loads(document), tags=json.loads(tags))
+    return Row(*plain, json.loads(document), json.loads(tags))
 
 
 def dump(value: Any) -> str:
@@ -100,6 +100,11 @@ class Transaction(Snapshot):
         self._new_revision: int | None = None
 
     @property
+    def changed(self) -> bool:
+        """Whether a resource was changed: only then is there a new revision."""
+        return self._new_revision is not None
+
+    @property
     def new_revision(self) -> int:
         """The revision this transaction writes, assigned at its first change."""
         if self._new_revision is None:
@@ -143,6 +148,19 @@ class Transaction(Snapshot):
         """Keep the answer to a request with an idempotency token; answers older than a day are dropped."""
         self._db.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)", (key, digest, dump(response), self.now))
         self._db.execute("DELETE FROM token WHERE at < datetime(?, '-1 day')", (self.now,))
+
+    def add_log_events(self, group: str, stream: str, events: Sequence[tuple[int, int, str]]) -> None:
+        """Add (timestamp ms, ingestion ms, message) to a stream; no revision comes of it."""
+        query = "INSERT INTO log_event (log_group, stream, timestamp, ingestion, message) VALUES (?, ?, ?, ?, ?)"
+        self._db.executemany(query, [(group, stream, *event) for event in events])
+
+    def delete_log_events(self, group: str, stream: str = "") -> None:
+        """Forget a group's events (of one stream, if given)."""
+        self._db.execute("DELETE FROM log_event WHERE log_group = ? AND (? = '' OR stream = ?)", (group, stream, stream))
+
+    def move_cursor(self, name: str, position: str) -> None:
+        """Remember where a follower has got to."""
+        self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, position))
 
     def _log(self, kind: str, id: str, before: str | None, after: str | None) -> None:  # noqa: A002
         values = (self.new_revision, kind, id, before, after, self.now, self._caller, self._request_id)
@@ -205,8 +223,9 @@ class Store:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-        with self._changed:
-            self._changed.notify_all()
+        if transaction.changed:
+            with self._changed:
+                self._changed.notify_all()
 
     @property
     def revision(self) -> int:
@@ -218,27 +237,6 @@ class Store:
         with self._changed:
             self._changed.wait_for(lambda: self.revision > revision, timeout)
         return self.revision
-
-    def append_log_events(self, group: str, stream: str, events: Sequence[tuple[int, int, str]], cursor: tuple[str, str] | None = None) -> None:
-        """Add (timestamp ms, ingestion ms, message) to a stream, and move a follower's cursor in the same transaction."""
-        with self._write_lock:
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                db.executemany(
-                    "INSERT INTO log_event (log_group, stream, timestamp, ingestion, message) VALUES (?, ?, ?, ?, ?)",
-                    [(group, stream, *event) for event in events],
-                )
-                if cursor:
-                    db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
-
-    def delete_log_events(self, group: str, stream: str = "") -> None:
-        with self._write_lock:
-            self._connection().execute("DELETE FROM log_event WHERE log_group = ? AND (? = '' OR stream = ?)", (group, stream, stream))
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -1,0 +1,124 @@
+"""The one door: every face, stack and inner process performs an operation with `App.call`, and only here.
+
+The order of a call is the design: parameters checked by the model, caller authorised, idempotency token replayed, then one transaction in
+which the service's operation runs, and the answer paged. A refusal leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from latticewall.apimodel import constraints, pages
+from latticewall.apimodel.catalog import Catalog, Operation
+from latticewall.base.caller import Caller
+from latticewall.base.faults import Conflict, Fault, Unsupported
+from latticewall.base.ports import Clock, Random
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.resources.registry import Registry
+from latticewall.store import Store, Transaction
+
+Authorise = Callable[[Context, Operation, Mapping[str, Any]], None]
+"""Raises Denied unless the context's caller may perform the operation with these parameters."""
+
+
+class DryRun(Fault):
+    """EC2's answer to a call that would have succeeded; undoes the transaction."""
+
+    status = 412
+
+
+def iso(moment: datetime) -> str:
+    """A time as documents hold it: UTC, milliseconds, Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+class App:
+    """The region's operations over one store."""
+
+    def __init__(
+        self, store: Store, registry: Registry, catalog: Catalog, clock: Clock, random: Random, *, authorise: Authorise, ports: Mapping[str, Any] | None = None
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.catalog = catalog
+        self.clock = clock
+        self.random = random
+        self._authorise = authorise
+        self._ports = dict(ports or {})
+
+    def call(self, caller: Caller, operation: str, params: Mapping[str, Any], request_id: str = "") -> Document:
+        """Perform "service:Operation" and return its output document. Raises base.faults."""
+        model = self.catalog.operation(operation)
+        request_id = request_id or self.new_request_id()
+        with self.store.write(caller.arn, request_id) as tx:
+            return self._perform(tx, caller, model, params, request_id, inner=False)
+
+    def context(self, tx: Transaction, caller: Caller, service: str, operation: str, request_id: str) -> Context:
+        """A context for work that is not one client's call (settling, metadata credentials)."""
+
+        def call(name: str, params: Mapping[str, Any]) -> Document:
+            return self._perform(tx, caller, self.catalog.operation(name), params, request_id, inner=True)
+
+        return Context(caller, tx, self.registry, self.random, service, operation, request_id, call, self._ports)
+
+    def new_request_id(self) -> str:
+        text = self.random.token_bytes(16).hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _perform(self, tx: Transaction, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, inner: bool) -> Document:
+        handler = self.registry.operation(model.service.name, model.name)
+        if handler is None:
+            raise Unsupported(f"latticewall does not support {model.service.name}:{model.name} yet", kind=f"{model.service.name}:{model.name}")
+        constraints.verify(model, params)
+        ctx = self.context(tx, caller, model.service.name, model.name, request_id)
+        if not inner:
+            self._authorise(ctx, model, params)
+        token = _token_key(model, caller, params)
+        digest = _digest(params)
+        if token and (known := tx.token(token)):
+            return _replayed(model, known, digest)
+        answer = handler(ctx, dict(params))
+        if params.get("DryRun") and model.service.name == "ec2":
+            raise DryRun("Request would have succeeded, but DryRun flag is set.", code="DryRunOperation")
+        if token:
+            tx.remember(token, digest, answer)
+        return _paged(model, answer, params)
+
+
+def _token_key(model: Operation, caller: Caller, params: Mapping[str, Any]) -> str:
+    token = next((str(params[member]) for member in model.idempotency_tokens if params.get(member)), "")
+    return "|".join((caller.account, caller.region, model.qualified_name, token)) if token else ""
+
+
+def _digest(params: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(params, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _replayed(model: Operation, known: tuple[str, Document], digest: str) -> Document:
+    if known[0] != digest:
+        code = "IdempotentParameterMismatch" if model.service.protocol == "ec2" else ""
+        raise Conflict("The client token was already used with different parameters", code=code, kind=model.qualified_name)
+    return known[1]
+
+
+def _paged(model: Operation, answer: Document, params: Mapping[str, Any]) -> Document:
+    """One page of a list, where the operation pages by one token."""
+    page = pages.page_of(model)
+    if page is None:
+        return answer
+    *outer, last = page.result.split(".")
+    holder: Any = answer
+    for name in outer:
+        holder = holder.get(name) or {}
+    items = holder.get(last)
+    if not isinstance(items, list) or page.output_token in answer:
+        return answer
+    part = pages.paginate(model, items, params)
+    return {**answer, **part}
+
+

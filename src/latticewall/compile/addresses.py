@@ -1,0 +1,36 @@
+"""Addresses that latticewall itself uses inside every VPC, in one place.
+
+169.254.171.0/24 and 129.224.0.0/17 are VPC Lattice's own ("How VPC Lattice works"); 169.254.64.0/23 carries the links to Transit Gateways and
+firewall endpoints, which AWS does not show.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+LATTICE_PREFIX = IPv4Network("169.254.171.0/24")
+LATTICE_SERVICES = IPv4Address("169.254.171.32")
+LATTICE_UPSTREAM = IPv4Address("169.254.171.2")
+RESOURCE_PREFIX = IPv4Network("129.224.0.0/17")
+
+METADATA = IPv4Address("169.254.169.254")
+RESOLVER = IPv4Address("169.254.169.253")
+
+TRANSIT_GATEWAY_SIDE = IPv4Address("169.254.64.1")
+TRANSIT_GATEWAY_VPC_SIDE = IPv4Address("169.254.64.2")
+FIREWALL_SIDE = IPv4Address("169.254.65.1")
+FIREWALL_VPC_SIDE = IPv4Address("169.254.65.2")
+
+VPC_MTU = 9001
+TRANSIT_GATEWAY_MTU = 8500
+"""Bytes, as AWS documents them; also used for firewall endpoints."""
+
+
+def base_plus_two(cidr: IPv4Network) -> IPv4Address:
+    """The resolver's address in a VPC or subnet."""
+    return cidr.network_address + 2
+
+
+def router(cidr: IPv4Network) -> IPv4Address:
+    """The implicit router's address in a subnet."""
+    return cidr.network_address + 1

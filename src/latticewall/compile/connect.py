@@ -1,0 +1,57 @@
+"""Who may connect to a TCP resource that has an auth policy of its own: decided per instance before its first packet.
+
+The caller is known without a signature: it is the role of the connecting instance, and its address cannot be forged (source/destination check).
+Ours, not AWS's: docs/features/auth-policies.md. What does not parse allows nobody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from latticewall.base.faults import Fault
+from latticewall.compile.index import Attached, Index
+from latticewall.policy.combine import PrincipalPolicies
+from latticewall.policy.document import Form, parse_policy
+from latticewall.policy.engine import PolicySet
+from latticewall.policy.lattice import Route, connect_request, decide_connect
+from latticewall.policy.request import Principal, ResourceOwner, global_context
+from latticewall.world.types import ResourceConfiguration, Role, ServiceNetwork
+
+
+def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork, configuration: ResourceConfiguration, port: int) -> tuple[str, ...]:
+    """Addresses in the VPC whose instances may connect to that port of the resource."""
+    try:
+        policy = PolicySet([parse_policy(configuration.policy, Form.AUTH)])
+    except Fault:
+        return ()
+    roles = {role.arn: role for role in index.world.roles}
+    found = [
+        str(address)
+        for item in index.attached_of.get(vpc_id, [])
+        if item.instance.role_arn in roles and _may_connect(index, item, roles[item.instance.role_arn], policy, network, configuration, port)
+        for address in item.interface.addresses
+    ]
+    return tuple(sorted(found))
+
+
+def _may_connect(
+    index: Index, item: Attached, role: Role, policy: PolicySet, network: ServiceNetwork, configuration: ResourceConfiguration, port: int
+) -> bool:
+    principal = Principal(
+        arn=f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{item.instance.id}", account=role.account, type="AssumedRole", role_arn=role.arn,
+        userid=f"{role.role_id}:{item.instance.id}", tags=dict(role.tags), org_id=role.org_id, org_paths=role.org_paths,
+    )  # fmt: skip
+    vpc = index.vpcs[item.interface.vpc_id]
+    route = Route(service_network_arn=network.arn, port=port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
+    keys = global_context(
+        principal, now=datetime.fromisoformat(index.world.now), region=index.world.region, source_ip=str(item.interface.addresses[0]),
+        owner=ResourceOwner(account=configuration.account),
+    )  # fmt: skip
+    try:
+        identity = PrincipalPolicies(
+            identity=PolicySet([parse_policy(text, Form.IDENTITY) for text in role.policies]),
+            boundary=PolicySet([parse_policy(role.boundary, Form.IDENTITY)]) if role.boundary else None,
+        )
+    except Fault:
+        return False
+    return decide_connect(connect_request(principal, route, configuration.arn, keys), policy, identity).allowed

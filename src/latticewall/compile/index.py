@@ -1,0 +1,133 @@
+"""Look-ups over a world that several concerns need, built once per compilation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network
+
+from latticewall.base.ids import device, namespace
+from latticewall.world.types import FirewallEndpoint, Instance, NetworkInterface, ResourceGateway, SecurityGroup, Subnet, TransitGatewayAttachment, Vpc, World
+
+RUNNING = ("pending", "running")
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A network interface of a running instance, with the names of both ends of its link."""
+
+    interface: NetworkInterface
+    instance: Instance
+    subnet: Subnet
+
+    @property
+    def router_device(self) -> str:
+        return device("e", self.interface.id)
+
+    @property
+    def instance_device(self) -> str:
+        return f"eth{self.interface.device_index}"
+
+    @property
+    def instance_namespace(self) -> str:
+        return namespace("i", self.instance.id)
+
+
+@dataclass(frozen=True)
+class AttachmentSubnet:
+    """A Transit Gateway attachment's presence in one Availability Zone."""
+
+    attachment: TransitGatewayAttachment
+    subnet: Subnet
+
+    @property
+    def vpc_device(self) -> str:
+        return device("t", self.attachment.id, self.subnet.id)
+
+    @property
+    def gateway_device(self) -> str:
+        return device("a", self.attachment.id, self.subnet.id)
+
+
+class Index:
+    """The world by id and by VPC."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @cached_property
+    def subnets(self) -> dict[str, Subnet]:
+        return {subnet.id: subnet for subnet in self.world.subnets}
+
+    @cached_property
+    def vpcs(self) -> dict[str, Vpc]:
+        return {vpc.id: vpc for vpc in self.world.vpcs}
+
+    @cached_property
+    def security_groups(self) -> dict[str, SecurityGroup]:
+        return {group.id: group for group in self.world.security_groups}
+
+    @cached_property
+    def prefix_lists(self) -> dict[str, tuple[IPv4Network, ...]]:
+        return {prefix_list.id: prefix_list.cidrs for prefix_list in self.world.prefix_lists}
+
+    @cached_property
+    def subnets_of(self) -> dict[str, list[Subnet]]:
+        found = defaultdict(list)
+        for subnet in self.world.subnets:
+            found[subnet.vpc_id].append(subnet)
+        return found
+
+    @cached_property
+    def attached_of(self) -> dict[str, list[Attached]]:
+        """VPC id -> interfaces of its running instances."""
+        instances = {instance.id: instance for instance in self.world.instances if instance.state in RUNNING}
+        found = defaultdict(list)
+        for interface in self.world.network_interfaces:
+            if interface.instance_id in instances and interface.subnet_id in self.subnets:
+                found[interface.vpc_id].append(Attached(interface, instances[interface.instance_id], self.subnets[interface.subnet_id]))
+        return found
+
+    @cached_property
+    def attachment_subnets_of(self) -> dict[str, list[AttachmentSubnet]]:
+        """VPC id -> its Transit Gateway attachments, one entry per subnet."""
+        found = defaultdict(list)
+        for gateway in self.world.transit_gateways:
+            for attachment in gateway.attachments:
+                for subnet_id in attachment.subnet_ids:
+                    if subnet_id in self.subnets:
+                        found[attachment.vpc_id].append(AttachmentSubnet(attachment, self.subnets[subnet_id]))
+        return found
+
+    @cached_property
+    def firewall_endpoints_of(self) -> dict[str, list[FirewallEndpoint]]:
+        found = defaultdict(list)
+        for firewall in self.world.firewalls:
+            for endpoint in firewall.endpoints:
+                found[endpoint.vpc_id].append(endpoint)
+        return found
+
+    @cached_property
+    def gateways_of(self) -> dict[str, list[ResourceGateway]]:
+        found = defaultdict(list)
+        for gateway in self.world.resource_gateways:
+            found[gateway.vpc_id].append(gateway)
+        return found
+
+    @cached_property
+    def members_of_group(self) -> dict[str, tuple[IPv4Address, ...]]:
+        """Security group id -> private addresses of what carries it (interfaces of running instances and resource gateways)."""
+        found: dict[str, set[IPv4Address]] = defaultdict(set)
+        for attached in (item for items in self.attached_of.values() for item in items):
+            for group in attached.interface.security_group_ids:
+                found[group].update(attached.interface.addresses)
+        for gateway in self.world.resource_gateways:
+            for group in gateway.security_group_ids:
+                found[group].update(gateway.addresses)
+        return {group: tuple(sorted(addresses)) for group, addresses in found.items()}
+
+
+def firewall_device(endpoint_id: str) -> str:
+    """The VPC side of a firewall endpoint's link."""
+    return device("f", endpoint_id)

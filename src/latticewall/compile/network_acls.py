@@ -1,0 +1,65 @@
+"""Network ACLs: stateless, at every crossing of a subnet's border ("Network ACL rules").
+
+An ACL that allows everything both ways (every VPC's default one) needs no rules.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from latticewall.base.ids import device
+from latticewall.compile.index import Index, firewall_device
+from latticewall.compile.security_groups import protocol_matches
+from latticewall.plan.nft import Chain, Match, NftRule
+from latticewall.world.types import NetworkAcl, NetworkAclEntry, Vpc
+
+
+def compile_acls(index: Index, vpc: Vpc) -> tuple[list[NftRule], list[Chain]]:
+    """The jumps for the forward chain, and the chains they lead to: out of the source subnet, then into the destination subnet."""
+    acls = {acl.id: acl for acl in index.world.network_acls}
+    devices = _devices_by_subnet(index, vpc)
+    leaving: list[NftRule] = []
+    entering: list[NftRule] = []
+    chains: list[Chain] = []
+    for subnet in index.subnets_of.get(vpc.id, []):
+        acl = acls.get(subnet.network_acl_id)
+        names = devices.get(subnet.id, ())
+        if acl is None or not names or allows_everything(acl):
+            continue
+        for egress, key, jumps in ((True, "iifname", leaving), (False, "oifname", entering)):
+            name = f"acl_{'out' if egress else 'in'}_{device('', subnet.id)}"
+            within = NftRule((Match("oifname" if egress else "iifname", names),), "return", comment="inside the subnet")
+            chains.append(Chain(name, (within, *_entries(acl, egress=egress))))
+            jumps.append(NftRule((Match(key, names),), f"jump {name}", comment=f"{subnet.id} {acl.id}"))
+    return leaving + entering, chains
+
+
+def allows_everything(acl: NetworkAcl) -> bool:
+    """Whether the first entry of each direction already lets every packet pass."""
+    first = {}
+    for entry in sorted(acl.entries, key=lambda entry: entry.number):
+        first.setdefault(entry.egress, entry)
+    return len(first) == 2 and all(entry.allow and entry.protocol == "-1" and entry.cidr.prefixlen == 0 for entry in first.values())
+
+
+def _entries(acl: NetworkAcl, *, egress: bool) -> list[NftRule]:
+    entries = sorted((entry for entry in acl.entries if entry.egress == egress), key=lambda entry: entry.number)
+    rules = [_entry(acl, entry) for entry in entries]
+    return [*rules, NftRule((), "drop", comment=f"{acl.id} *")]
+
+
+def _entry(acl: NetworkAcl, entry: NetworkAclEntry) -> NftRule:
+    peer = () if entry.cidr.prefixlen == 0 else (Match("ip daddr" if entry.egress else "ip saddr", (str(entry.cidr),)),)
+    matches = (*peer, *protocol_matches(entry.protocol, entry.from_port, entry.to_port))
+    return NftRule(matches, "return" if entry.allow else "drop", comment=f"{acl.id} #{entry.number}")
+
+
+def _devices_by_subnet(index: Index, vpc: Vpc) -> dict[str, tuple[str, ...]]:
+    found = defaultdict(list)
+    for item in index.attached_of.get(vpc.id, []):
+        found[item.subnet.id].append(item.router_device)
+    for item in index.attachment_subnets_of.get(vpc.id, []):
+        found[item.subnet.id].append(item.vpc_device)
+    for endpoint in index.firewall_endpoints_of.get(vpc.id, []):
+        found[endpoint.subnet_id].append(firewall_device(endpoint.id))
+    return {subnet: tuple(sorted(names)) for subnet, names in found.items()}

@@ -1,0 +1,187 @@
+"""The service network as Envoy's configuration will say it ("Listeners for your VPC Lattice service", "Target groups in VPC Lattice")."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from ipaddress import AddressValueError, IPv4Address
+from typing import Any
+
+from latticewall.base.ids import namespace
+from latticewall.compile import addresses
+from latticewall.compile.index import Index
+from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.plan.node import Problem
+from latticewall.plan.proxy import (
+    AuthLayer,
+    AuthorizationPlan,
+    AuthPrincipal,
+    Cluster,
+    Endpoint,
+    HeaderMatch,
+    HealthCheck,
+    HttpListener,
+    HttpRoute,
+    ProxyPlan,
+    RouteMatch,
+    TcpListener,
+    VirtualHost,
+)
+from latticewall.world.types import LatticeRule, Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, TargetGroup, Vpc, World
+
+
+def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, list[Problem]]:
+    """Listening sockets in client VPCs, clusters in target VPCs."""
+    problems: list[Problem] = []
+    http = [listener for vpc in index.world.vpcs for listener in _http_listeners(index, gates, vpc)]
+    tcp: list[TcpListener] = []
+    for vpc in index.world.vpcs:
+        for association, configuration in gates.resources(vpc.id):
+            made = _tcp_listener(index, gates, vpc, association, configuration)
+            if isinstance(made, Problem):
+                problems.append(made)
+            else:
+                tcp.append(made)
+    used = {cluster for listener in http for host in listener.virtual_hosts for route in host.routes for cluster, _ in route.clusters}
+    clusters = [_cluster(group) for group in index.world.target_groups if group.id in used]
+    plan = ProxyPlan(
+        http_listeners=tuple(sorted(http, key=lambda listener: listener.name)),
+        tcp_listeners=tuple(sorted(tcp, key=lambda listener: listener.name)),
+        clusters=tuple(sorted(clusters, key=lambda cluster: cluster.name)),
+    )
+    return plan, problems
+
+
+def compile_authorization(world: World) -> AuthorizationPlan:
+    """What the authorizer decides from."""
+    tagged = [(item.arn, item.tags) for item in (*world.service_networks, *world.services) if item.tags]
+    principals = [
+        AuthPrincipal(
+            access_key_id=key.access_key_id, arn=key.arn, account=key.account, principal_type=key.principal_type, user_id=key.user_id,
+            role_arn=key.role_arn, org_id=key.org_id, org_paths=key.org_paths, tags=key.tags, policies=key.policies, boundary=key.boundary,
+            session_policy=key.session_policy, expires=key.expires, token_digest=key.token_digest,
+        )
+        for key in world.credentials
+    ]  # fmt: skip
+    return AuthorizationPlan(
+        networks=tuple(AuthLayer(network.arn, network.auth_type, network.policy) for network in world.service_networks),
+        services=tuple(AuthLayer(service.arn, service.auth_type, service.policy) for service in world.services),
+        resource_tags=tuple(sorted(tagged)),
+        vpc_owners=tuple((vpc.id, vpc.account) for vpc in world.vpcs),
+        principals=tuple(sorted(principals, key=lambda principal: principal.access_key_id)),
+    )
+
+
+def _http_listeners(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> list[HttpListener]:
+    association = gates.association_of.get(vpc.id)
+    if association is None:
+        return []
+    network = gates.networks[association.service_network_id]
+    by_port: dict[int, list[tuple[Service, Listener]]] = defaultdict(list)
+    for service, listener in gates.listeners(vpc.id):
+        by_port[listener.port].append((service, listener))
+    groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
+    return [
+        HttpListener(
+            name=f"http-{vpc.id}-{port}", namespace=namespace("vpc", vpc.id), address=str(addresses.LATTICE_SERVICES), port=port, vpc_id=vpc.id,
+            vpc_arn=vpc.arn, virtual_hosts=tuple(_virtual_host(network, service, listener, groups) for service, listener in found),
+        )
+        for port, found in sorted(by_port.items())
+    ]  # fmt: skip
+
+
+def _virtual_host(network: ServiceNetwork, service: Service, listener: Listener, groups: dict[str, TargetGroup]) -> VirtualHost:
+    domains = tuple(name.lower() for name in (service.dns_name, service.custom_domain_name) if name)
+    return VirtualHost(
+        service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=domains,
+        routes=tuple(_route(rule, groups) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),
+        idle_timeout=service.idle_timeout,
+    )  # fmt: skip
+
+
+def _route(rule: LatticeRule, groups: dict[str, TargetGroup]) -> HttpRoute:
+    match = _route_match(rule.match.get("httpMatch") or {})
+    if "fixedResponse" in rule.action:
+        return HttpRoute(match, rule.id, fixed_status=rule.action["fixedResponse"]["statusCode"])
+    forwards = [
+        (groups[item["targetGroupIdentifier"]], int(item.get("weight", 100)))
+        for item in rule.action["forward"]["targetGroups"]
+        if item["targetGroupIdentifier"] in groups
+    ]
+    return HttpRoute(
+        match, rule.id, clusters=tuple((group.id, weight) for group, weight in forwards), target_groups=tuple((group.id, group.arn) for group, _ in forwards)
+    )
+
+
+def _route_match(match: dict[str, Any]) -> RouteMatch:
+    path = match.get("pathMatch") or {}
+    mode, text = next(iter((path.get("match") or {"any": "/"}).items()))
+    headers = []
+    for header in match.get("headerMatches") or ():
+        header_mode, value = next(iter(header["match"].items()))
+        headers.append(HeaderMatch(header["name"].lower(), value, header_mode, bool(header.get("caseSensitive", False))))
+    return RouteMatch(text, mode, bool(path.get("caseSensitive", True)), match.get("method", ""), tuple(headers))
+
+
+def _cluster(group: TargetGroup) -> Cluster:
+    endpoints = sorted(Endpoint(str(target.address), target.port) for target in group.targets if target.address is not None)
+    return Cluster(
+        name=group.id, namespace=namespace("vpc", group.vpc_id), bind=str(addresses.LATTICE_UPSTREAM), endpoints=tuple(endpoints),
+        protocol=group.protocol_version or "HTTP1", tls=group.protocol == "HTTPS", health_check=_health_check(group), arn=group.arn,
+    )  # fmt: skip
+
+
+def _health_check(group: TargetGroup) -> HealthCheck | None:
+    check = group.health_check
+    if not check.get("enabled"):
+        return None
+    return HealthCheck(
+        path=check.get("path") or "/", interval=check["healthCheckIntervalSeconds"], timeout=check["healthCheckTimeoutSeconds"],
+        healthy=check["healthyThresholdCount"], unhealthy=check["unhealthyThresholdCount"], port=check.get("port") or 0,
+        codes=status_ranges((check.get("matcher") or {}).get("httpCode", "200")), protocol=check.get("protocol", "HTTP"),
+    )  # fmt: skip
+
+
+def status_ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """A matcher's "200,202" or "200-299" as inclusive ranges."""
+    found = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        found.append((int(first), int(last or first)))
+    return tuple(found)
+
+
+def _tcp_listener(
+    index: Index, gates: ServiceNetworkGates, vpc: Vpc, association: ResourceAssociation, configuration: ResourceConfiguration
+) -> TcpListener | Problem:
+    gateway = gates.gateways.get(configuration.gateway_id)
+    if gateway is None or not gateway.addresses:
+        return Problem("vpc-lattice:ResourceConfiguration", configuration.id, f"its resource gateway `{configuration.gateway_id}` has no address")
+    target = _target_address(index, configuration, gateway.vpc_id)
+    if target is None:
+        return Problem("vpc-lattice:ResourceConfiguration", configuration.id, f"`{configuration.definition}` does not name an address in the gateway's VPC")
+    return TcpListener(
+        name=f"tcp-{vpc.id}-{association.id}", namespace=namespace("vpc", vpc.id), address=str(association.address), ports=configuration.port_ranges,
+        vpc_id=vpc.id, vpc_arn=vpc.arn, resource_configuration_arn=configuration.arn, association_id=association.id,
+        service_network_arn=gates.networks[association.service_network_id].arn, target=str(target),
+        upstream_namespace=namespace("vpc", gateway.vpc_id), bind=str(gateway.addresses[0]),
+    )  # fmt: skip
+
+
+def _target_address(index: Index, configuration: ResourceConfiguration, vpc_id: str) -> IPv4Address | None:
+    """Where the resource is: its IP, or the address its DNS name has in the gateway's VPC (private zones and instance names)."""
+    definition = configuration.definition
+    if ip := (definition.get("ipResource") or {}).get("ipAddress"):
+        try:
+            return IPv4Address(ip)
+        except AddressValueError:
+            return None
+    name = str((definition.get("dnsResource") or {}).get("domainName", "")).lower().rstrip(".")
+    for zone in index.world.hosted_zones:
+        if vpc_id in zone.vpc_ids:
+            for record in zone.records:
+                if record["Type"] == "A" and record["Name"].lower().rstrip(".") == name and record.get("ResourceRecords"):
+                    return IPv4Address(record["ResourceRecords"][0]["Value"])
+    for item in index.attached_of.get(vpc_id, []):
+        if name.split(".")[0] == f"ip-{str(item.interface.addresses[0]).replace('.', '-')}":
+            return item.interface.addresses[0]
+    return None

@@ -1,0 +1,85 @@
+"""Security groups as two independent gates per network interface ("Control traffic to your AWS resources using security groups").
+
+Chain `eg_<interface>` is what may leave it, `in_<interface>` what may reach it: "return" means this gate lets the packet on, the end of the
+chain drops. A packet between two interfaces passes both; replies never come here, connection tracking has let them through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+
+from latticewall.base.ids import device
+from latticewall.compile.index import Attached, Index
+from latticewall.plan.nft import Chain, Match, NftRule
+from latticewall.world.types import SecurityGroupRule
+
+ALL_PORTS = (0, 65535)
+
+
+def gate_name(direction: str, owner_id: str) -> str:
+    """The chain of one gate: direction "eg" or "in"."""
+    return f"{direction}_{device('', owner_id)}"
+
+
+def compile_gates(index: Index, attached: Iterable[Attached]) -> list[Chain]:
+    """Both gates of every interface."""
+    found = []
+    for item in attached:
+        groups = item.interface.security_group_ids
+        found.append(gate(index, gate_name("eg", item.interface.id), groups, egress=True, owner=item.interface.id))
+        found.append(gate(index, gate_name("in", item.interface.id), groups, egress=False, owner=item.interface.id))
+    return found
+
+
+def gate(index: Index, name: str, group_ids: Iterable[str], *, egress: bool, owner: str) -> Chain:
+    """One gate: returns for what a rule of the groups allows, drops the rest."""
+    rules = [rule for group in group_ids for rule in _group_rules(index, group, egress=egress, verdict="return")]
+    return Chain(name, (*rules, NftRule((), "drop", comment=f"{owner}: no rule allows it")))
+
+
+def _group_rules(index: Index, group_id: str, *, egress: bool, verdict: str) -> Iterator[NftRule]:
+    group = index.security_groups.get(group_id)
+    for rule in group.rules if group else ():
+        if rule.egress == egress:
+            for matches in rule_matches(index, rule):
+                yield NftRule(matches, verdict, comment=rule.id)
+
+
+def rule_matches(index: Index, rule: SecurityGroupRule) -> Iterator[tuple[Match, ...]]:
+    """The conditions of a rule; none at all when it refers to nothing that has an address."""
+    peers = _peers(index, rule)
+    if peers == ():
+        return
+    key = "ip daddr" if rule.egress else "ip saddr"
+    peer = (Match(key, peers),) if peers else ()
+    yield (*peer, *protocol_matches(rule.protocol, rule.from_port, rule.to_port))
+
+
+def _peers(index: Index, rule: SecurityGroupRule) -> tuple[str, ...] | None:
+    """Addresses a rule speaks of: None = any, () = nothing."""
+    if rule.group_id:
+        return tuple(str(address) for address in index.members_of_group.get(rule.group_id, ()))
+    if rule.prefix_list_id:
+        return tuple(str(cidr) for cidr in index.prefix_lists.get(rule.prefix_list_id, ()))
+    if rule.cidr is None:
+        return ()
+    return None if rule.cidr.prefixlen == 0 else (str(rule.cidr),)
+
+
+def protocol_matches(protocol: str, first: int, last: int) -> tuple[Match, ...]:
+    """Protocol and ports (for ICMP: type and code, -1 = any) as conditions."""
+    name = {"6": "tcp", "17": "udp", "1": "icmp"}.get(protocol, protocol)
+    if name == "-1":
+        return ()
+    if name in ("tcp", "udp"):
+        whole = (first, last) in (ALL_PORTS, (-1, -1))
+        return (Match("meta l4proto", (name,)),) if whole else (Match(f"{name} dport", (str(first) if first == last else f"{first}-{last}",)),)
+    if name == "icmp":
+        kind = (Match("icmp type", (str(first),)),) if first >= 0 else (Match("meta l4proto", ("icmp",)),)
+        return (*kind, Match("icmp code", (str(last),))) if first >= 0 and last >= 0 else kind
+    return (Match("meta l4proto", (name,)),)
+
+
+def addresses_text(found: Iterable[IPv4Address]) -> tuple[str, ...]:
+    return tuple(str(address) for address in sorted(found))

@@ -1,0 +1,140 @@
+"""The service network inside each VPC: which addresses are local, who may reach them, and what the gateways may open.
+
+Sources: "Control traffic in VPC Lattice using security groups", "Resource gateways in VPC Lattice", "Manage the associations for a VPC Lattice service
+network". Auth policies on resource configurations are latticewall's own (docs/features/auth-policies.md).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from ipaddress import IPv4Address
+
+from latticewall.compile import addresses
+from latticewall.compile.connect import allowed_addresses
+from latticewall.compile.index import Index
+from latticewall.compile.security_groups import gate, gate_name
+from latticewall.plan.nft import Chain, Match, NftRule
+from latticewall.world.types import Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, VpcAssociation
+
+
+class ServiceNetworkGates:
+    """What the service network adds to the router of each VPC."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        world = index.world
+        self.networks: dict[str, ServiceNetwork] = {network.id: network for network in world.service_networks}
+        self.configurations: dict[str, ResourceConfiguration] = {found.id: found for found in world.resource_configurations}
+        self.gateways = {gateway.id: gateway for gateway in world.resource_gateways}
+        self.services: dict[str, Service] = {service.id: service for service in world.services}
+
+    @cached_property
+    def association_of(self) -> dict[str, VpcAssociation]:
+        """VPC id -> its association; a VPC has at most one."""
+        return {association.vpc_id: association for association in self.index.world.vpc_associations if association.vpc_id in self.index.vpcs}
+
+    @cached_property
+    def services_of(self) -> dict[str, list[Service]]:
+        """Service network id -> its services."""
+        found = defaultdict(list)
+        for association in self.index.world.service_associations:
+            if association.service_id in self.services:
+                found[association.service_network_id].append(self.services[association.service_id])
+        return found
+
+    @cached_property
+    def resources_of(self) -> dict[str, list[tuple[ResourceAssociation, ResourceConfiguration]]]:
+        """Service network id -> its resources."""
+        found = defaultdict(list)
+        for association in self.index.world.resource_associations:
+            if association.resource_configuration_id in self.configurations:
+                found[association.service_network_id].append((association, self.configurations[association.resource_configuration_id]))
+        return found
+
+    def listeners(self, vpc_id: str) -> list[tuple[Service, Listener]]:
+        """The HTTP listeners that clients in the VPC can reach."""
+        association = self.association_of.get(vpc_id)
+        services = self.services_of.get(association.service_network_id, []) if association else []
+        return [(service, listener) for service in services for listener in service.listeners if listener.protocol == "HTTP"]
+
+    def resources(self, vpc_id: str) -> list[tuple[ResourceAssociation, ResourceConfiguration]]:
+        """The TCP resources that clients in the VPC can reach."""
+        association = self.association_of.get(vpc_id)
+        return self.resources_of.get(association.service_network_id, []) if association else []
+
+    def local_addresses(self, vpc_id: str) -> set[IPv4Address]:
+        """Addresses that Envoy's sockets use inside the VPC's router."""
+        found: set[IPv4Address] = set()
+        if vpc_id in self.association_of:
+            found.add(addresses.LATTICE_SERVICES)
+        if any(group.vpc_id == vpc_id for group in self.index.world.target_groups):
+            found.add(addresses.LATTICE_UPSTREAM)
+        found |= {association.address for association, _ in self.resources(vpc_id)}
+        return found | {address for gateway in self.index.gateways_of.get(vpc_id, []) for address in gateway.addresses}
+
+    # -- filters ------------------------------------------------------------------------------------------------------------------------
+
+    def input_rules(self, vpc_id: str) -> list[NftRule]:
+        """Which local ports belong to the service network: each leads to the chain `lattice`, which decides."""
+        devices = tuple(sorted(item.router_device for item in self.index.attached_of.get(vpc_id, [])))
+        if not devices or vpc_id not in self.association_of:
+            return []
+        here = Match("iifname", devices)
+        found = []
+        if ports := sorted({listener.port for _, listener in self.listeners(vpc_id)}):
+            service = (here, Match("ip daddr", (str(addresses.LATTICE_SERVICES),)), Match("tcp dport", tuple(str(port) for port in ports)))
+            found.append(NftRule(service, "jump lattice", comment="services"))
+        for association, configuration in self.resources(vpc_id):
+            matches = (here, Match("ip daddr", (str(association.address),)), Match("tcp dport", port_texts(configuration)))
+            found.append(NftRule(matches, "jump lattice", comment=association.id))
+        return found
+
+    def output_rules(self, vpc_id: str) -> list[NftRule]:
+        """A resource gateway opens only what its own security groups let out."""
+        found = []
+        for gateway in self.index.gateways_of.get(vpc_id, []):
+            own = Match("ip saddr", tuple(str(address) for address in gateway.addresses))
+            found.append(NftRule((own, Match("ct state", ("new",))), f"jump {gate_name('eg', gateway.id)}", comment=gateway.id))
+        return found
+
+    def chains(self, vpc_id: str) -> list[Chain]:
+        """`lattice` (client's egress gate, the association's gate, the resource's auth policy, accept) and what it jumps to."""
+        found = [
+            gate(self.index, gate_name("eg", gateway.id), gateway.security_group_ids, egress=True, owner=gateway.id)
+            for gateway in self.index.gateways_of.get(vpc_id, [])
+        ]
+        association = self.association_of.get(vpc_id)
+        attached = self.index.attached_of.get(vpc_id, [])
+        if association is None or not attached:
+            return found
+        rules = [NftRule((Match("iifname", (item.router_device,)),), f"jump {gate_name('eg', item.interface.id)}") for item in attached]
+        if association.security_group_ids:
+            name = gate_name("in", association.id)
+            found.append(gate(self.index, name, association.security_group_ids, egress=False, owner=association.id))
+            rules.append(NftRule((), f"jump {name}", comment=association.id))
+        for resource, configuration in self.resources(vpc_id):
+            if configuration.has_policy:
+                name = gate_name("au", resource.id)
+                found.append(self._connect_chain(name, vpc_id, association, configuration))
+                rules.append(NftRule((Match("ip daddr", (str(resource.address),)),), f"jump {name}", comment=f"{configuration.id} auth policy"))
+        return [*found, Chain("lattice", (*rules, NftRule((), "accept", comment=association.id)))]
+
+    def _connect_chain(self, name: str, vpc_id: str, association: VpcAssociation, configuration: ResourceConfiguration) -> Chain:
+        """Only the instances whose role the resource configuration's auth policy allows get an answer at all."""
+        network = self.networks[association.service_network_id]
+        rules = []
+        for ports in configuration.port_ranges:
+            allowed = allowed_addresses(self.index, vpc_id, network, configuration, ports[0])
+            if allowed:
+                port = Match("tcp dport", (port_text(ports),))
+                rules.append(NftRule((Match("ip saddr", allowed), port), "return", comment=f"{configuration.id} allowed"))
+        return Chain(name, (*rules, NftRule((), "drop", comment=f"{configuration.id} auth policy: no role or no allow")))
+
+
+def port_text(ports: tuple[int, int]) -> str:
+    return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}"
+
+
+def port_texts(configuration: ResourceConfiguration) -> tuple[str, ...]:
+    return tuple(port_text(ports) for ports in configuration.port_ranges)

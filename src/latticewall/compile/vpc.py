@@ -1,0 +1,119 @@
+"""A VPC as a router namespace: addresses, links, routes, and the order in which a packet meets its filters."""
+
+from __future__ import annotations
+
+from latticewall.base.ids import namespace
+from latticewall.compile import addresses
+from latticewall.compile.index import Attached, Index, firewall_device
+from latticewall.compile.network_acls import compile_acls
+from latticewall.compile.route_tables import compile_routes, compile_rules
+from latticewall.compile.security_groups import compile_gates, gate_name
+from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
+from latticewall.plan.topology import Address, End, Link, Namespace, Route
+from latticewall.world.types import Vpc
+
+ROUTER_SYSCTLS = (
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/all/send_redirects", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv4/conf/default/send_redirects", "0"),
+    ("ipv4/ip_forward", "1"),
+    ("ipv6/conf/all/disable_ipv6", "1"),
+    ("ipv6/conf/default/disable_ipv6", "1"),
+)
+ESTABLISHED = NftRule((Match("ct state", ("established", "related")),), "accept", comment="replies")
+
+
+def compile_vpc(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Namespace, list[Namespace], list[Link]]:
+    """The router of a VPC, its instances' namespaces, and the links between them."""
+    attached = index.attached_of.get(vpc.id, [])
+    name = namespace("vpc", vpc.id)
+    router = Namespace(
+        name=name, kind="vpc", owner=vpc.id, addresses=_addresses(index, vpc, gates), routes=compile_routes(index, vpc),
+        rules=compile_rules(index, vpc), sysctls=ROUTER_SYSCTLS, ruleset=_ruleset(index, vpc, attached, gates),
+    )  # fmt: skip
+    links = [
+        Link(End(name, item.router_device), End(item.instance_namespace, item.instance_device, item.interface.mac), addresses.VPC_MTU, item.interface.id)
+        for item in attached
+    ]
+    by_instance: dict[str, list[Attached]] = {}
+    for item in attached:
+        by_instance.setdefault(item.instance.id, []).append(item)
+    return router, [_instance_namespace(items) for items in by_instance.values()], links
+
+
+def _instance_namespace(items: list[Attached]) -> Namespace:
+    """An instance's own network: its addresses and a default route to its subnet's router, over the primary interface."""
+    items = sorted(items, key=lambda item: item.interface.device_index)
+    primary = items[0]
+    found = [Address(item.instance_device, f"{address}/32") for item in items for address in item.interface.addresses]
+    default = Route(254, "default", primary.instance_device, str(addresses.router(primary.subnet.cidr)), origin="implicit router")
+    sysctls = tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward")
+    if not primary.interface.source_dest_check:
+        sysctls = ROUTER_SYSCTLS
+    return Namespace(
+        name=primary.instance_namespace, kind="instance", owner=primary.instance.id, addresses=tuple(sorted(found)), routes=(default,), sysctls=sysctls
+    )
+
+
+def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Address, ...]:
+    local = {addresses.router(subnet.cidr) for subnet in index.subnets_of.get(vpc.id, [])}
+    local |= {addresses.METADATA}
+    if vpc.dns_support:
+        local |= {addresses.base_plus_two(vpc.cidrs[0]), addresses.RESOLVER}
+    if index.attachment_subnets_of.get(vpc.id):
+        local.add(addresses.TRANSIT_GATEWAY_VPC_SIDE)
+    if index.firewall_endpoints_of.get(vpc.id):
+        local.add(addresses.FIREWALL_VPC_SIDE)
+    local |= gates.local_addresses(vpc.id)
+    return tuple(sorted(Address("lo", f"{address}/32") for address in local))
+
+
+def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNetworkGates) -> Ruleset:
+    acl_jumps, acl_chains = compile_acls(index, vpc)
+    checked = [item for item in attached if item.interface.source_dest_check]
+    prerouting = Chain("prerouting", tuple(_sends_as_itself(item) for item in checked), hook="prerouting", priority=-300)
+    leave = [NftRule((Match("iifname", (item.router_device,)),), f"jump {gate_name('eg', item.interface.id)}") for item in attached]
+    arrive = [NftRule((Match("oifname", (item.router_device,)),), f"jump {gate_name('in', item.interface.id)}") for item in attached]
+    devices = tuple(sorted(item.router_device for item in attached))
+    routed = [item.vpc_device for item in index.attachment_subnets_of.get(vpc.id, [])]
+    routed += [firewall_device(endpoint.id) for endpoint in index.firewall_endpoints_of.get(vpc.id, [])]
+    known = tuple(sorted({*devices, *routed}))
+    passed = [NftRule((Match("iifname", known), Match("oifname", known)), "accept", comment="both gates passed")] if known else []
+    misdirected = [_receives_as_itself(item) for item in checked]
+    forward = Chain("forward", (*misdirected, *acl_jumps, ESTABLISHED, *leave, *arrive, *passed), hook="forward", policy="drop")
+    incoming = Chain("input", (*_own_services(vpc, devices), *gates.input_rules(vpc.id)), hook="input", policy="drop")
+    outgoing = Chain("output", (ESTABLISHED, *gates.output_rules(vpc.id), *_only_through_gates(arrive)), hook="output")
+    return Ruleset(
+        chains=(prerouting, forward, incoming, outgoing, *acl_chains, *compile_gates(index, attached), *gates.chains(vpc.id))
+    )
+
+
+def _sends_as_itself(item: Attached) -> NftRule:
+    """Half of the source/destination check, before anything looks at the packet: identity by source address depends on it."""
+    own = Match("ip saddr", tuple(str(address) for address in item.interface.addresses), negate=True)
+    return NftRule((Match("iifname", (item.router_device,)), own), "drop", comment=f"{item.interface.id} source/destination check")
+
+
+def _receives_as_itself(item: Attached) -> NftRule:
+    own = Match("ip daddr", tuple(str(address) for address in item.interface.addresses), negate=True)
+    return NftRule((Match("oifname", (item.router_device,)), own), "drop", comment=f"{item.interface.id} source/destination check")
+
+
+def _own_services(vpc: Vpc, devices: tuple[str, ...]) -> list[NftRule]:
+    """The resolver and instance metadata, which no security group or network ACL can close."""
+    found = [ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept")]
+    if not devices:
+        return found
+    here = Match("iifname", devices)
+    if vpc.dns_support:
+        resolvers = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
+        found += [NftRule((here, Match("ip daddr", resolvers), Match(key, ("53",))), "accept", comment="resolver") for key in ("udp dport", "tcp dport")]
+    metadata = (here, Match("ip daddr", (str(addresses.METADATA),)), Match("tcp dport", ("80",)))
+    return [*found, NftRule(metadata, "accept", comment="instance metadata")]
+
+
+def _only_through_gates(arrive: list[NftRule]) -> list[NftRule]:
+    """What the router itself opens towards an interface meets that interface's ingress gate too."""
+    return [NftRule((*rule.matches, Match("ct state", ("new",))), rule.verdict) for rule in arrive]

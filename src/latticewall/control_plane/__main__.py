@@ -1,0 +1,126 @@
+"""`python -m latticewall.control_plane`: run by the holder, inside the region's namespaces, with the API's listening socket as a descriptor."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from latticewall.apimodel.catalog import Catalog
+from latticewall.app import App, iso
+from latticewall.auth.callers import root
+from latticewall.base.secret import Secret
+from latticewall.control_plane.access import authorise
+from latticewall.control_plane.appliers import Appliers
+from latticewall.control_plane.identity import ensure_account, metadata_credentials, refresh_instance_sessions
+from latticewall.control_plane.inner import InnerRequests
+from latticewall.control_plane.ports import service_ports
+from latticewall.control_plane.services import registry
+from latticewall.control_plane.world import compile_snapshot
+from latticewall.faces.asgi import AsgiApp
+from latticewall.faces.http import Endpoint
+from latticewall.plan.node import NodePlan
+from latticewall.reconcile.loop import Loop
+from latticewall.resources.settle import settle
+from latticewall.services.cloudformation.runner import StackRunner
+from latticewall.store import Store
+from latticewall.telemetry.shipping import Shipper
+
+log = logging.getLogger("latticewall")
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class SystemRandom:
+    def token_bytes(self, count: int) -> bytes:
+        return secrets.token_bytes(count)
+
+
+class ControlPlane:
+    """Everything of the process, put together; `run` serves until SIGTERM."""
+
+    def __init__(self, state: Path, listen_fd: int, region: str, *, open_mode: bool) -> None:
+        clock = SystemClock()
+        self.store = Store(state / "region.db", lambda: iso(clock.now()))
+        self.listener = socket.socket(fileno=listen_fd)
+        host, port = self.listener.getsockname()[:2]
+        self.appliers = Appliers(state, clock, self._secret_of, self._credentials_of)
+        self.app = App(self.store, registry(), Catalog(), clock, SystemRandom(), authorise=authorise, ports=service_ports(self.appliers))
+        self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
+        self.region = region
+        self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
+        self.stacks = StackRunner(self.app)
+        self.shipper = Shipper(self.store, self.appliers.log_files, lambda: iso(clock.now()))
+        inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, open_mode=open_mode)
+        inner.read_counters = self.appliers.read_counters
+        self.endpoint = Endpoint(self.app, self.account, region, inner, open_mode)
+
+    def run(self) -> None:
+        threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for name, work in (("reconcile", self.loop.run), ("stacks", self.stacks.run), ("logs", self.shipper.run))
+        ]
+        for thread in threads:
+            thread.start()
+        config = uvicorn.Config(AsgiApp(self.endpoint), http="httptools", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75)
+        server = uvicorn.Server(config)
+        try:
+            asyncio.run(server.serve(sockets=[self.listener]))
+        finally:
+            self.stacks.stop()
+            self.loop.stop()
+            self.shipper.stop()
+            for thread in threads:
+                thread.join(timeout=5)
+
+    def _compile(self) -> NodePlan:
+        refresh_instance_sessions(self.app)
+        with self.store.read() as snapshot:
+            return compile_snapshot(snapshot, iso(self.app.clock.now()))
+
+    def _settle(self, revision: int, failures: Mapping[tuple[str, str], str]) -> None:
+        """One short transaction, only when something waits."""
+        with self.store.read() as snapshot:
+            waiting = any(snapshot.rows(status=status) for status in ("creating", "updating", "starting", "stopping", "deleting"))
+        if waiting:
+            with self.store.write("latticewall", "settled") as tx:
+                settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures)
+
+    def _secret_of(self, access_key_id: str) -> Secret | None:
+        with self.store.read() as snapshot:
+            row = snapshot.get("sts:Session" if access_key_id.startswith("ASIA") else "iam:AccessKey", access_key_id)
+        return Secret(row.document["_secret"]) if row else None
+
+    def _credentials_of(self, instance_id: str) -> dict[str, Any] | None:
+        return metadata_credentials(self.app, instance_id)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="latticewall.control_plane")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--open", action="store_true")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ControlPlane(arguments.state, int(os.environ["LATTICEWALL_LISTEN_FD"]), arguments.region, open_mode=arguments.open).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

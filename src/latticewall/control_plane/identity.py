@@ -1,0 +1,110 @@
+"""The region's own account, and the sessions that instance metadata hands out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from latticewall.app import App, iso
+from latticewall.auth.credentials import mint_access_key
+from latticewall.base.rows import Row
+from latticewall.store import Snapshot
+
+SESSION_HOURS = 6
+RENEW_BEFORE = timedelta(hours=1)
+"""New credentials appear well before the old ones expire, as AWS does (at least five minutes)."""
+
+
+def ensure_account(app: App, state: Path, region: str, endpoint: str) -> str:
+    """The region's account and its administrator's key, made at first start; written for `latticewall env` (mode 600). Returns the account."""
+    with app.store.read() as snapshot:
+        key = _administrator(snapshot)
+    if key is None:
+        account = str(100_000_000_000 + int.from_bytes(app.random.token_bytes(8), "big") % 900_000_000_000)
+        minted = mint_access_key(app.random, account, temporary=False)
+        document = {"AccessKeyId": minted.id, "Status": "Active", "_secret": minted.secret.reveal(), "_administrator": True}
+        with app.store.write("latticewall", "start") as tx:
+            key = tx.put(Row("iam:AccessKey", account, "", minted.id, document=document))
+    written = {
+        "account": key.account, "access_key_id": key.id, "secret_access_key": key.document["_secret"], "region": region, "endpoint": endpoint,
+    }  # fmt: skip
+    _write_private(state / "credentials.json", json.dumps(written, indent=1) + "\n")
+    return key.account
+
+
+def _administrator(snapshot: Snapshot) -> Row | None:
+    return next((row for row in snapshot.rows("iam:AccessKey") if row.document.get("_administrator")), None)
+
+
+def _write_private(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+def refresh_instance_sessions(app: App) -> None:
+    """Every running instance with a role has a session with time left; sessions of others, and expired ones, are gone.
+
+    Writes only when something must change, so that an unchanged region keeps its revision.
+    """
+    now = app.clock.now()
+    with app.store.read() as snapshot:
+        wanted = _instance_roles(snapshot)
+        sessions = snapshot.rows("sts:Session")
+    stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or (row.document.get("_instance") and not _serves(row, wanted))]
+    fresh = {row.document["_instance"] for row in sessions if row.document.get("_instance") and row.document["Expiration"] > iso(now + RENEW_BEFORE)}
+    missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh or any(row.document.get("_instance") == instance for row in stale)]
+    if not stale and not missing:
+        return
+    with app.store.write("latticewall", "instance metadata") as tx:
+        for row in stale:
+            tx.delete(row)
+        for instance, role in missing:
+            minted = mint_access_key(app.random, role.account, temporary=True)
+            assert minted.token is not None
+            token = minted.token.reveal()
+            document = {
+                "Arn": f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{instance}", "UserId": f"{role.id}:{instance}", "_instance": instance,
+                "Expiration": iso(now + timedelta(hours=SESSION_HOURS)), "_secret": minted.secret.reveal(), "_token": token,
+                "_token_digest": hashlib.sha256(token.encode()).hexdigest(), "_issued": iso(now),
+            }  # fmt: skip
+            tx.put(Row("sts:Session", role.account, "", minted.id, parent=role.id, document=document))
+
+
+def _serves(row: Row, wanted: dict[str, Row]) -> bool:
+    role = wanted.get(row.document["_instance"])
+    return role is not None and role.id == row.parent
+
+
+def _instance_roles(snapshot: Snapshot) -> dict[str, Row]:
+    """Instance id -> the role of its instance profile, for instances that run."""
+    found: dict[str, Row] = {}
+    for instance in snapshot.rows("ec2:Instance"):
+        profile_arn = (instance.document.get("IamInstanceProfile") or {}).get("Arn", "")
+        profile = snapshot.by_arn(profile_arn) if profile_arn and instance.status in ("creating", "ready", "updating", "starting") else None
+        if profile is None:
+            continue
+        for edge in snapshot.edges_from("iam:InstanceProfile", profile.id):
+            role = snapshot.get("iam:Role", edge.target_id)
+            if edge.target_kind == "iam:Role" and role is not None:
+                found[instance.id] = role
+    return found
+
+
+def metadata_credentials(app: App, instance_id: str) -> dict[str, Any] | None:
+    """The credentials document of instance metadata ("Retrieve security credentials from instance metadata"); None without a role."""
+    with app.store.read() as snapshot:
+        sessions = [row for row in snapshot.rows("sts:Session") if row.document.get("_instance") == instance_id]
+    if not sessions:
+        return None
+    row = max(sessions, key=lambda row: row.document["Expiration"])
+    return {
+        "Code": "Success", "LastUpdated": row.document["_issued"][:19] + "Z", "Type": "AWS-HMAC", "AccessKeyId": row.id,
+        "SecretAccessKey": row.document["_secret"], "Token": row.document["_token"], "Expiration": row.document["Expiration"][:19] + "Z",
+    }  # fmt: skip

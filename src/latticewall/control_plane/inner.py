@@ -1,0 +1,106 @@
+"""latticewall's own requests, below /_latticewall/: what the AWS APIs have no words for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from latticewall.app import App
+from latticewall.auth.callers import root
+from latticewall.base.faults import Denied
+from latticewall.reconcile.loop import Loop
+
+
+class InnerRequests:
+    """Answers for the endpoint's inner requests. processes: lists the holder's processes (name, pid, state, restarts, ...)."""
+
+    def __init__(self, app: App, loop: Loop, account: str, region: str, processes: Callable[[], list[dict[str, Any]]], *, open_mode: bool) -> None:
+        self._app = app
+        self._loop = loop
+        self._account = account
+        self._region = region
+        self._processes = processes
+        self._open_mode = open_mode
+        self._answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            "health": self.health,
+            "status": self.status,
+            "call": self.call,
+            "plan": self.plan,
+            "wait": self.wait,
+            "instances": self.instances,
+            "counters": self.counters,
+            "reset": self.reset,
+        }
+        self.read_counters: Callable[[str], dict[str, tuple[int, int]]] = lambda _: {}
+
+    def __call__(self, path: str, params: Mapping[str, Any]) -> Any:
+        return self._answers[path](params)
+
+    def health(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether the region serves, for load balancers and impatient scripts."""
+        services = dict.fromkeys(self._app.registry.services, "available")
+        return {"status": "ok" if not self._loop.progress.errors else "degraded", "services": services}
+
+    def status(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Processes with pid, memory and state; the revision stored and the revision applied; what fails and why."""
+        progress = self._loop.progress
+        return {
+            "account": self._account,
+            "region": self._region,
+            "open": self._open_mode,
+            "control_plane_pid": os.getpid(),
+            "revision": self._app.store.revision,
+            "applied_revision": progress.applied_revision,
+            "round_seconds": round(progress.round_seconds, 3),
+            "processes": self._processes(),
+            "failures": [{"kind": kind, "id": id, "message": message} for (kind, id), message in sorted(progress.failures.items())],
+            "errors": progress.errors,
+        }
+
+    def call(self, params: Mapping[str, Any]) -> Any:
+        """An operation as the region's administrator: {"operation": "ec2:DescribeVpcs", "params": {...}, "region"?, "account"?}."""
+        caller = root(params.get("account") or self._account, params.get("region") or self._region)
+        return self._app.call(caller, params["operation"], params.get("params") or {})
+
+    def plan(self, _: Mapping[str, Any]) -> Any:
+        """The plan the node has, without access keys."""
+        plan = self._loop.plan
+        return _plain(plan) if plan else None
+
+    def wait(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Wait until the newest (or a given) revision is applied: {"revision"?, "timeout"?} -> {"applied": bool}."""
+        revision = int(params.get("revision") or self._app.store.revision)
+        return {"applied": self._loop.wait_applied(revision, min(float(params.get("timeout") or 30), 120)), "revision": revision}
+
+    def instances(self, _: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Instances with the pid of their init, for `exec`."""
+        pids = {process["name"].removeprefix("instance-"): process.get("pid") for process in self._processes() if process["name"].startswith("instance-")}
+        with self._app.store.read() as snapshot:
+            rows = snapshot.rows("ec2:Instance")
+        return [
+            {"id": row.id, "name": row.tags.get("Name", ""), "region": row.region, "status": row.status, "pid": pids.get(row.id),
+             "address": row.document.get("PrivateIpAddress", "")}
+            for row in rows
+            if row.status != "deleted"
+        ]  # fmt: skip
+
+    def counters(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Packet and byte counters of a router, firewall or Transit Gateway namespace: {"namespace": "tgw-..."}."""
+        return {name: {"packets": packets, "bytes": size} for name, (packets, size) in self.read_counters(str(params["namespace"])).items()}
+
+    def reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Forget every resource (open mode only)."""
+        if not self._open_mode:
+            raise Denied("reset is only for regions started with --open", code="AccessDenied")
+        with self._app.store.write("latticewall", "reset") as tx:
+            for row in tx.rows():
+                if not row.document.get("_administrator"):
+                    tx.delete(row)
+        return {"status": "reset"}
+
+
+def _plain(value: Any) -> Any:
+    """A plan as JSON; secrets print as [redacted]."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

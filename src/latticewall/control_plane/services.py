@@ -1,0 +1,23 @@
+"""What the region speaks: the list of services is the list of features."""
+
+from __future__ import annotations
+
+from latticewall.resources.registry import Registry
+from latticewall.services import cloudformation, ec2, iam, logs, network_firewall, organizations, route53, ssm, sts, vpc_lattice
+
+SERVICES = (
+    ec2.SERVICE,
+    vpc_lattice.SERVICE,
+    network_firewall.SERVICE,
+    iam.SERVICE,
+    sts.SERVICE,
+    organizations.SERVICE,
+    route53.SERVICE,
+    logs.SERVICE,
+    ssm.SERVICE,
+    cloudformation.SERVICE,
+)
+
+
+def registry() -> Registry:
+    return Registry(SERVICES)

@@ -1,0 +1,60 @@
+"""From the store's newest revision to the node's plan: a world per region in use, one plan of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from latticewall.compile.node import compile_node
+from latticewall.plan.names import NamesPlan
+from latticewall.plan.node import NodePlan
+from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.store import Snapshot
+from latticewall.world.build import build_world
+from latticewall.world.types import World
+
+MINUTE = len("2026-01-02T03:04")
+
+
+def build_worlds(snapshot: Snapshot, now: str) -> list[World]:
+    """One world per region that has resources. Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
+    rows = snapshot.rows()
+    regions = sorted({row.region for row in rows if row.region})
+    return [build_world(rows, region, snapshot.revision, now[:MINUTE] + ":00.000Z") for region in regions]
+
+
+def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
+    """Regions share a host without meeting: their resources have different ids, so their plans simply stand side by side."""
+    found = list(plans)
+    return NodePlan(
+        revision=revision,
+        namespaces=tuple(sorted((item for plan in found for item in plan.namespaces), key=lambda item: item.name)),
+        links=tuple(sorted(item for plan in found for item in plan.links)),
+        firewalls=tuple(item for plan in found for item in plan.firewalls),
+        proxy=ProxyPlan(
+            http_listeners=tuple(item for plan in found for item in plan.proxy.http_listeners),
+            tcp_listeners=tuple(item for plan in found for item in plan.proxy.tcp_listeners),
+            clusters=tuple(item for plan in found for item in plan.proxy.clusters),
+        ),
+        authorization=_merge_authorization([plan.authorization for plan in found]),
+        names=NamesPlan(
+            resolvers=tuple(item for plan in found for item in plan.names.resolvers), metadata=tuple(item for plan in found for item in plan.names.metadata)
+        ),
+        instances=tuple(item for plan in found for item in plan.instances),
+        problems=tuple(item for plan in found for item in plan.problems),
+    )
+
+
+def _merge_authorization(plans: list[AuthorizationPlan]) -> AuthorizationPlan:
+    principals = {principal.access_key_id: principal for plan in plans for principal in plan.principals}
+    return AuthorizationPlan(
+        networks=tuple(item for plan in plans for item in plan.networks),
+        services=tuple(item for plan in plans for item in plan.services),
+        resource_tags=tuple(item for plan in plans for item in plan.resource_tags),
+        vpc_owners=tuple(item for plan in plans for item in plan.vpc_owners),
+        principals=tuple(principals[key] for key in sorted(principals)),
+    )
+
+
+def compile_snapshot(snapshot: Snapshot, now: str) -> NodePlan:
+    """The plan of everything in the store."""
+    return merge_plans(snapshot.revision, (compile_node(world) for world in build_worlds(snapshot, now)))

@@ -1,0 +1,111 @@
+"""The AWS endpoint: bytes in, one `App.call`, bytes out.
+
+Every request is signed (Signature Version 4): the scope names the region and the service addressed. In open mode any access key is accepted
+unverified; a 12-digit key names the account, every other one the region's own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from latticewall.apimodel.catalog import Service
+from latticewall.app import App
+from latticewall.auth.callers import caller_of, known_key, root
+from latticewall.auth.canonical import Head
+from latticewall.auth.signature import is_signed, parse_signature
+from latticewall.auth.sigv4 import Verified, verify
+from latticewall.base.caller import Caller
+from latticewall.base.faults import Denied, Fault
+from latticewall.wire.message import HttpRequest, HttpResponse
+from latticewall.wire.parse import parse
+from latticewall.wire.route import identify
+from latticewall.wire.serialise import serialise, serialise_fault
+
+log = logging.getLogger(__name__)
+INNER = "/_latticewall/"
+SIGNING_NAME = "latticewall"
+"""The service name that the command line signs inner requests for."""
+Inner = Callable[[str, Mapping[str, Any]], Any]
+"""(path below /_latticewall/, parameters) -> a JSON value; raises KeyError for an unknown path."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One region's HTTP face. account, region: whom open mode speaks for when the request does not say. inner: latticewall's own requests."""
+
+    app: App
+    account: str
+    region: str
+    inner: Inner
+    open_mode: bool = False
+
+    def answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
+        """Handle one request; never raises."""
+        request_id = self.app.new_request_id()
+        if request.raw_path.startswith(INNER):
+            return self._inner(request)
+        service: Service | None = None
+        try:
+            service = self._service_hint(request)
+            verified = self._authenticate(request)
+            operation = identify(self.app.catalog, request, verified.service or None)
+            service = operation.service
+            caller = replace(self._caller(verified), source_ip=source_ip, user_agent=request.header("user-agent") or "")
+            params = parse(operation, request)
+            return serialise(operation, self.app.call(caller, operation.qualified_name, params, request_id), request_id)
+        except Fault as fault:
+            return serialise_fault(service or self.app.catalog.service("sts"), fault, request_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            failure = Fault("An internal error has occurred", code="InternalFailure")
+            answer = serialise_fault(service or self.app.catalog.service("sts"), failure, request_id)
+            return replace(answer, status=500)
+
+    def _service_hint(self, request: HttpRequest) -> Service | None:
+        """The service whose error dialect fits, as the unverified scope or target names it."""
+        scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", request.header("authorization") or "")
+        found = self.app.catalog.find_by_signing(scope[1]) if scope else ()
+        return found[0] if found else None
+
+    def _authenticate(self, request: HttpRequest) -> Verified:
+        head = Head(request.method, request.raw_path + (f"?{request.raw_query}" if request.raw_query else ""), request.headers)
+        if self.open_mode:
+            if not is_signed(head):
+                return Verified(self.account, self.region, "")
+            signature = parse_signature(head)
+            return Verified(signature.access_key_id, signature.region, signature.service)
+        with self.app.store.read() as snapshot:
+            return verify(head, request.body, lambda key: known_key(snapshot, key), self.app.clock.now())
+
+    def _caller(self, verified: Verified) -> Caller:
+        with self.app.store.read() as snapshot:
+            caller = caller_of(snapshot, verified.access_key_id, verified.region)
+        if caller is not None:
+            return caller
+        if not self.open_mode:
+            raise Denied("The security token included in the request is invalid.", code="InvalidClientTokenId")
+        account = verified.access_key_id if re.fullmatch(r"\d{12}", verified.access_key_id) else self.account
+        return root(account, verified.region, verified.access_key_id)
+
+    def _inner(self, request: HttpRequest) -> HttpResponse:
+        path = request.raw_path.removeprefix(INNER)
+        try:
+            if path != "health" and not self.open_mode:
+                verified = self._authenticate(request)
+                if verified.service != SIGNING_NAME or self._caller(verified).principal_type != "Account":
+                    raise Denied("only the region's administrator may ask this", code="AccessDenied")
+            params = json.loads(request.body) if request.body else {}
+            return _json(200, self.inner(path, params))
+        except Fault as fault:
+            return _json(fault.status, {"message": fault.message, "code": fault.code})
+        except (KeyError, ValueError) as error:
+            return _json(404 if isinstance(error, KeyError) else 400, {"message": f"unknown or malformed inner request `{path}`: {error}"})
+
+
+def _json(status: int, value: Any) -> HttpResponse:
+    return HttpResponse(status, (("content-type", "application/json"),), json.dumps(value, default=str).encode())

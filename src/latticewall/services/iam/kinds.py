@@ -1,0 +1,42 @@
+"""IAM's kinds. All are global: stored without a region. Their rows' ids are IAM's unique ids; names are unique per account.
+
+Private members: `_inline` {policy name: text} and `_attached` [policy ARNs] of roles and users; `_document` (default version's text) and
+`_versions` {id: {text, created}} of managed policies; `_secret` of access keys.
+"""
+
+from __future__ import annotations
+
+from latticewall.base.rows import Row
+from latticewall.resources import tags
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document, Kind, Ref
+
+
+def show_profile_roles(ctx: Context, row: Row) -> Document:
+    return {"Roles": [ctx.view(role) for role in ctx.referred(row, "role")]}
+
+
+def show_policy(ctx: Context, row: Row) -> Document:
+    attached = [holder for kind in ("iam:Role", "iam:User") for holder in ctx.rows(kind) if row.arn in holder.document.get("_attached", ())]
+    shown: Document = {"AttachmentCount": len(attached)}
+    return {**shown, "Tags": tags.as_list(row.tags)} if row.tags else shown
+
+
+ROLE = Kind(
+    "iam:Role", id_member="RoleId", id_prefix="AROA", arn_member="Arn", name_member="RoleName", unique="account", by_name=True, is_global=True,
+    tag_member="Tags", not_found="NoSuchEntity",
+)  # fmt: skip
+USER = Kind(
+    "iam:User", id_member="UserId", id_prefix="AIDA", arn_member="Arn", name_member="UserName", unique="account", by_name=True, is_global=True,
+    tag_member="Tags", not_found="NoSuchEntity", owns=(),
+)  # fmt: skip
+POLICY = Kind(
+    "iam:Policy", id_member="PolicyId", id_prefix="ANPA", arn_member="Arn", name_member="PolicyName", unique="account", by_name=False, is_global=True,
+    view=show_policy, not_found="NoSuchEntity",
+)  # fmt: skip
+INSTANCE_PROFILE = Kind(
+    "iam:InstanceProfile", id_member="InstanceProfileId", id_prefix="AIPA", arn_member="Arn", name_member="InstanceProfileName", unique="account",
+    by_name=True, is_global=True, tag_member="Tags", refs={"role": Ref("iam:Role")}, view=show_profile_roles, not_found="NoSuchEntity",
+)  # fmt: skip
+ACCESS_KEY = Kind("iam:AccessKey", id_member="AccessKeyId", id_prefix="AKIA", is_global=True, refs={"user": Ref("iam:User")}, not_found="NoSuchEntity")
+KINDS = (ROLE, USER, POLICY, INSTANCE_PROFILE, ACCESS_KEY)

@@ -1,0 +1,69 @@
+"""Access keys of users, and of the account's root when the caller is root and names nobody ("CreateAccessKey")."""
+
+from __future__ import annotations
+
+from latticewall.auth.credentials import mint_access_key
+from latticewall.base.faults import LimitExceeded
+from latticewall.base.rows import Row
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document, Handler
+from latticewall.services.iam import text
+
+MAX_KEYS = 2
+
+
+def _owner(ctx: Context, params: Document) -> Row | None:
+    """The user meant; None = the account's root."""
+    name = params.get("UserName")
+    if not name and ctx.caller.principal_type == "Account":
+        return None
+    name = name or ctx.caller.arn.rsplit("/", 1)[-1]
+    user = ctx.find("iam:User", name)
+    if user is None:
+        raise text.missing("User", name)
+    return user
+
+
+def _keys(ctx: Context, owner: Row | None) -> list[Row]:
+    return [row for row in ctx.rows("iam:AccessKey") if row.parent == (owner.id if owner else "")]
+
+
+def create(ctx: Context, params: Document) -> Document:
+    owner = _owner(ctx, params)
+    if len([row for row in _keys(ctx, owner) if not row.document.get("_administrator")]) >= MAX_KEYS:
+        raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {MAX_KEYS}", code="LimitExceeded")
+    key = mint_access_key(ctx.random, ctx.caller.account, temporary=False)
+    document: Document = {"Status": "Active", "CreateDate": ctx.now, "_secret": key.secret.reveal()}
+    if owner:
+        document["UserName"] = owner.name
+    row = ctx.create("iam:AccessKey", document, id=key.id, parent=owner.id if owner else "", refs={"user": owner.id} if owner else {})
+    return {"AccessKey": {**ctx.view(row), "SecretAccessKey": key.secret.reveal()}}
+
+
+def listing(ctx: Context, params: Document) -> Document:
+    return {"AccessKeyMetadata": [ctx.view(row) for row in _keys(ctx, _owner(ctx, params))], "IsTruncated": False}
+
+
+def _find(ctx: Context, params: Document) -> Row:
+    row = next((row for row in _keys(ctx, _owner(ctx, params)) if row.id == params["AccessKeyId"]), None)
+    if row is None:
+        raise text.bad(f"The Access Key with id {params['AccessKeyId']} cannot be found.", "NoSuchEntity")
+    return row
+
+
+def update(ctx: Context, params: Document) -> Document:
+    ctx.change(_find(ctx, params), {"Status": params["Status"]})
+    return {}
+
+
+def delete(ctx: Context, params: Document) -> Document:
+    ctx.remove(_find(ctx, params))
+    return {}
+
+
+OPERATIONS: dict[str, Handler] = {
+    "CreateAccessKey": create,
+    "ListAccessKeys": listing,
+    "UpdateAccessKey": update,
+    "DeleteAccessKey": delete,
+}

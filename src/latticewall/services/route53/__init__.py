@@ -1,0 +1,12 @@
+"""Route 53: hosted zones and their record sets; private zones answer in the VPCs they are associated with ("Route 53 API Reference").
+
+Public zones are kept and answer nobody: there is no Internet here. Routing policies other than simple, and health checks, are refused.
+"""
+
+from __future__ import annotations
+
+from latticewall.resources.kind import Kind, Service
+from latticewall.services.route53.semantics import OPERATIONS
+
+HOSTED_ZONE = Kind("route53:HostedZone", arn="arn:aws:route53:::hostedzone/{id}", is_global=True)
+SERVICE = Service("route53", (HOSTED_ZONE,), OPERATIONS)

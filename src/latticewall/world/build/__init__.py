@@ -1,0 +1,68 @@
+"""Rows -> World: references resolved, defaults explicit, sorted. What is being deleted is already gone here; a reference to nothing leaves the referrer out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from latticewall.base.rows import Row
+from latticewall.world.build.ec2 import (
+    build_instances,
+    build_network_acls,
+    build_network_interfaces,
+    build_prefix_lists,
+    build_route_tables,
+    build_security_groups,
+    build_subnets,
+    build_transit_gateways,
+    build_vpcs,
+)
+from latticewall.world.build.firewall import build_firewalls
+from latticewall.world.build.identity import build_credentials, build_roles
+from latticewall.world.build.lattice import (
+    build_resource_associations,
+    build_resource_configurations,
+    build_resource_gateways,
+    build_service_associations,
+    build_service_networks,
+    build_services,
+    build_target_groups,
+    build_vpc_associations,
+)
+from latticewall.world.build.rows import Rows
+from latticewall.world.build.zones import build_hosted_zones
+from latticewall.world.types import World
+
+__all__ = ["build_world"]
+
+
+def build_world(rows: Iterable[Row], region: str, revision: int, now: str) -> World:
+    """The world of one region. rows: of every kind; those of other regions are left out, global ones stay. now: ISO 8601."""
+    found = Rows(rows, region)
+    subnets = build_subnets(found)
+    instances = build_instances(found)
+    return World(
+        region=region,
+        revision=revision,
+        now=now,
+        vpcs=build_vpcs(found),
+        subnets=subnets,
+        route_tables=build_route_tables(found),
+        security_groups=build_security_groups(found),
+        network_acls=build_network_acls(found),
+        prefix_lists=build_prefix_lists(found),
+        network_interfaces=build_network_interfaces(found),
+        instances=instances,
+        transit_gateways=build_transit_gateways(found),
+        firewalls=build_firewalls(found),
+        service_networks=build_service_networks(found),
+        services=build_services(found),
+        target_groups=build_target_groups(found, instances),
+        vpc_associations=build_vpc_associations(found),
+        service_associations=build_service_associations(found),
+        resource_gateways=build_resource_gateways(found),
+        resource_configurations=build_resource_configurations(found),
+        resource_associations=build_resource_associations(found),
+        hosted_zones=build_hosted_zones(found),
+        credentials=build_credentials(found, now),
+        roles=build_roles(found),
+    )

@@ -1,0 +1,142 @@
+"""VPC Lattice's rows as the world sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import AddressValueError, IPv4Address
+
+from latticewall.base.rows import Row
+from latticewall.world.build.rows import Rows, tag_pairs, text
+from latticewall.world.types import (
+    Instance,
+    LatticeRule,
+    Listener,
+    ResourceAssociation,
+    ResourceConfiguration,
+    ResourceGateway,
+    Service,
+    ServiceAssociation,
+    ServiceNetwork,
+    Target,
+    TargetGroup,
+    VpcAssociation,
+)
+
+
+def build_service_networks(rows: Rows) -> tuple[ServiceNetwork, ...]:
+    return tuple(
+        ServiceNetwork(row.id, row.arn, row.account, row.document.get("authType", "NONE"), text(row.document.get("_policy")), tag_pairs(row.tags))
+        for row in rows.of("vpc-lattice:ServiceNetwork")
+    )
+
+
+def build_services(rows: Rows) -> tuple[Service, ...]:
+    return tuple(
+        Service(
+            id=row.id, arn=row.arn, account=row.account, name=row.name, auth_type=row.document.get("authType", "NONE"),
+            policy=text(row.document.get("_policy")), dns_name=row.document["dnsEntry"]["domainName"],
+            custom_domain_name=text(row.document.get("customDomainName")), idle_timeout=int(row.document.get("idleTimeoutSeconds", 60)),
+            listeners=tuple(_listener(rows, listener) for listener in rows.children("vpc-lattice:Listener", row.id)), tags=tag_pairs(row.tags),
+        )
+        for row in rows.of("vpc-lattice:Service")
+    )  # fmt: skip
+
+
+def _listener(rows: Rows, row: Row) -> Listener:
+    rules = [_rule(rule) for rule in rows.children("vpc-lattice:Rule", row.id)]
+    rules.sort(key=lambda rule: (rule.is_default, rule.priority))
+    return Listener(row.id, row.arn, row.parent, row.document["protocol"], int(row.document["port"]), tuple(rules))
+
+
+def _rule(row: Row) -> LatticeRule:
+    document = row.document
+    return LatticeRule(row.id, int(document.get("priority", 0)), bool(document.get("isDefault")), document.get("match") or {}, document["action"])
+
+
+def build_target_groups(rows: Rows, instances: Iterable[Instance]) -> tuple[TargetGroup, ...]:
+    addresses = {instance.id: instance.private_ip for instance in instances if instance.state in ("pending", "running")}
+    found = []
+    for row in rows.of("vpc-lattice:TargetGroup"):
+        config = row.document.get("config") or {}
+        targets = [
+            Target(target["id"], int(target["port"]), _address(target["id"], addresses))
+            for target in row.document.get("_targets") or ()
+            if target.get("status") != "DRAINING"
+        ]
+        found.append(
+            TargetGroup(
+                id=row.id, arn=row.arn, type=row.document["type"], protocol=config.get("protocol", ""), protocol_version=config.get("protocolVersion", ""),
+                port=int(config.get("port", 0)), vpc_id=config.get("vpcIdentifier", ""), health_check=config.get("healthCheck") or {}, targets=tuple(targets),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _address(target_id: str, addresses: dict[str, IPv4Address]) -> IPv4Address | None:
+    if target_id.startswith("i-"):
+        return addresses.get(target_id)
+    try:
+        return IPv4Address(target_id)
+    except AddressValueError:
+        return None
+
+
+def build_vpc_associations(rows: Rows) -> tuple[VpcAssociation, ...]:
+    return tuple(
+        VpcAssociation(
+            id=row.id, arn=row.arn, service_network_id=row.document["serviceNetworkId"], vpc_id=row.document["vpcId"],
+            security_group_ids=tuple(row.document.get("securityGroupIds") or ()), private_dns_enabled=bool(row.document.get("privateDnsEnabled")),
+            dns_options=row.document.get("dnsOptions") or {},
+        )
+        for row in rows.of("vpc-lattice:ServiceNetworkVpcAssociation")
+    )  # fmt: skip
+
+
+def build_service_associations(rows: Rows) -> tuple[ServiceAssociation, ...]:
+    return tuple(
+        ServiceAssociation(row.id, row.arn, row.document["serviceNetworkId"], row.document["serviceId"])
+        for row in rows.of("vpc-lattice:ServiceNetworkServiceAssociation")
+    )
+
+
+def build_resource_gateways(rows: Rows) -> tuple[ResourceGateway, ...]:
+    return tuple(
+        ResourceGateway(
+            id=row.id, arn=row.arn, vpc_id=row.document["vpcId"], subnet_ids=tuple(row.document.get("subnetIds") or ()),
+            security_group_ids=tuple(row.document.get("securityGroupIds") or ()),
+            addresses=tuple(IPv4Address(address) for address in row.document.get("_addresses") or ()),
+        )
+        for row in rows.of("vpc-lattice:ResourceGateway")
+    )  # fmt: skip
+
+
+def build_resource_configurations(rows: Rows) -> tuple[ResourceConfiguration, ...]:
+    verified = {row.document.get("domainName", "") for row in rows.of("vpc-lattice:DomainVerification") if row.document.get("status") == "VERIFIED"}
+    return tuple(_resource_configuration(row, verified) for row in rows.of("vpc-lattice:ResourceConfiguration"))
+
+
+def _resource_configuration(row: Row, verified: set[str]) -> ResourceConfiguration:
+    document = row.document
+    custom = text(document.get("customDomainName"))
+    return ResourceConfiguration(
+        id=row.id, arn=row.arn, account=row.account, type=document["type"], gateway_id=text(document.get("resourceGatewayId")),
+        protocol=document.get("protocol", "TCP"), port_ranges=tuple(_port_range(item) for item in document.get("portRanges") or ()),
+        definition=document.get("resourceConfigurationDefinition") or {}, custom_domain_name=custom, policy=text(document.get("_policy")),
+        has_policy="_policy" in document, domain_verified=any(custom == name or custom.endswith("." + name) for name in verified),
+    )  # fmt: skip
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    return int(first), int(last or first)
+
+
+def build_resource_associations(rows: Rows) -> tuple[ResourceAssociation, ...]:
+    return tuple(
+        ResourceAssociation(
+            id=row.id, arn=row.arn, service_network_id=row.document["serviceNetworkId"], resource_configuration_id=row.document["resourceConfigurationId"],
+            address=IPv4Address(row.document["_address"]), private_dns_enabled=bool(row.document.get("privateDnsEnabled")),
+            dns_name=(row.document.get("dnsEntry") or {}).get("domainName", ""),
+        )
+        for row in rows.of("vpc-lattice:ServiceNetworkResourceAssociation")
+    )  # fmt: skip
