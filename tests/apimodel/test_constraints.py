@@ -120,3 +120,8 @@ def test_sensitive_values_are_not_repeated() -> None:
 )
 def test_ec2_reports_one_violation_with_its_own_code(params: dict[str, Any], code: str, message: str) -> None:
     assert refusal("ec2:DeleteVpc", params) == (code, message)
+
+
+def test_a_region_may_have_any_name() -> None:
+    vpc = {"VPCRegion": "home-lab-1", "VPCId": "vpc-0123456789abcdef0"}
+    verify(CATALOG.operation("route53:CreateHostedZone"), {"Name": "example.com", "CallerReference": "1", "VPC": vpc})

@@ -36,9 +36,7 @@ def test_request_is_read_back(operation: Operation) -> None:
         assert parse(operation, request) == params
 
 
-@pytest.mark.parametrize(
-    "operation", [operation for operation in OPERATIONS if not streams(operation.output)], ids=lambda operation: operation.qualified_name
-)
+@pytest.mark.parametrize("operation", [operation for operation in OPERATIONS if not streams(operation.output)], ids=lambda operation: operation.qualified_name)
 def test_answer_is_read_by_botocore(operation: Operation) -> None:
     for seed, full in seeds(operation):
         document = document_of(operation.output, seed, full=full) if operation.output else {}

@@ -80,10 +80,6 @@ class Operation:
         """AWS accepts this call without a signature (web identity, SAML)."""
         return self._model.get("authtype") == "none"
 
-    @property
-    def documentation(self) -> str:
-        return str(self._model.get("documentation", ""))
-
 
 class Service:
     """One AWS service as its model describes it. `name` is botocore's."""

@@ -18,9 +18,7 @@ _SIGNATURE_FAMILIES = (
 )
 
 SIGNATURE_CODES: Mapping[str, Mapping[str, str]] = {
-    name: {"query": query, "rest-xml": query, "json": json, "rest-json": json, "ec2": ec2}
-    for query, json, ec2 in _SIGNATURE_FAMILIES
-    for name in (query, json)
+    name: {"query": query, "rest-xml": query, "json": json, "rest-json": json, "ec2": ec2} for query, json, ec2 in _SIGNATURE_FAMILIES for name in (query, json)
 }
 """A refused signature under each protocol's name for it, whichever name the fault carries ("Common errors" of the API references)."""
 
@@ -256,12 +254,8 @@ EC2_NOUNS: Mapping[str, Ec2Noun] = {
     "ec2:Route": Ec2Noun("InvalidRoute.NotFound", "RouteAlreadyExists", "RouteLimitExceeded"),
     "ec2:RouteTable": Ec2Noun("InvalidRouteTableID.NotFound", limit="RouteTableLimitExceeded", malformed_id="InvalidRouteTableId.Malformed"),
     "ec2:RouteTableAssociation": _ASSOCIATION,
-    "ec2:SecurityGroup": Ec2Noun(
-        "InvalidGroup.NotFound", "InvalidGroup.Duplicate", "SecurityGroupLimitExceeded", malformed_id="InvalidGroupId.Malformed"
-    ),
-    "ec2:SecurityGroupRule": Ec2Noun(
-        "InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.Duplicate", "RulesPerSecurityGroupLimitExceeded"
-    ),
+    "ec2:SecurityGroup": Ec2Noun("InvalidGroup.NotFound", "InvalidGroup.Duplicate", "SecurityGroupLimitExceeded", malformed_id="InvalidGroupId.Malformed"),
+    "ec2:SecurityGroupRule": Ec2Noun("InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.Duplicate", "RulesPerSecurityGroupLimitExceeded"),
     "ec2:Snapshot": Ec2Noun("InvalidSnapshot.NotFound"),
     "ec2:Subnet": Ec2Noun("InvalidSubnetID.NotFound", "InvalidSubnet.Conflict", "SubnetLimitExceeded"),
     "ec2:SubnetCidrBlockAssociation": Ec2Noun("InvalidSubnetCidrBlockAssociationID.NotFound"),

@@ -54,9 +54,7 @@ def page_of(operation: Operation) -> Page | None:
     )
 
 
-def paginate(
-    operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, default_limit: int | None = None
-) -> dict[str, Any]:
+def paginate(operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, default_limit: int | None = None) -> dict[str, Any]:
     """The part of the output document that this page is: its items, and the token of the next page if there is one.
 
     items: the whole list, in an order that stays the same between calls. default_limit: the page size when the caller names none; None
@@ -132,6 +130,4 @@ def _position(operation: Operation, page: Page, params: Mapping[str, Any], count
     except (binascii.Error, ValueError):
         pass
     member = page.input_token
-    raise Invalid(
-        f"The specified {member} is not valid", code=page_token_code(operation.service), fields=((member, "The token is not valid"),)
-    )
+    raise Invalid(f"The specified {member} is not valid", code=page_token_code(operation.service), fields=((member, "The token is not valid"),))

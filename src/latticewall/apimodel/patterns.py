@@ -78,10 +78,7 @@ def _property(part: str, *, in_class: bool) -> str:
 @cache
 def category_ranges(name: str) -> str:
     """The body of a character class for a Unicode general category such as `L` or `Zs`. Raises KeyError for an unknown one."""
-    runs = [
-        (codes[0], codes[-1])
-        for codes in (list(run) for member, run in groupby(_PLANES, lambda code: category(chr(code)).startswith(name)) if member)
-    ]
+    runs = [(codes[0], codes[-1]) for codes in (list(run) for member, run in groupby(_PLANES, lambda code: category(chr(code)).startswith(name)) if member)]
     if not runs:
         raise KeyError(name)
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in runs)

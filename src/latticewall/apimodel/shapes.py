@@ -100,10 +100,6 @@ class Shape:
     def idempotency_token(self) -> bool:
         return self._flag("idempotencyToken")
 
-    @property
-    def documentation(self) -> str:
-        return self._text("documentation")
-
     # wire traits
 
     @property

@@ -111,9 +111,7 @@ def _payload(operation: Operation, shape: Shape, document: Mapping[str, Any], *,
             return (value.encode() if isinstance(value, str) else value), "application/octet-stream"
         if not xml:
             return json_body.dump(json_body.write(payload, value)), json_type(operation.service)
-        root = xml_body.element(
-            payload.location_name or payload.name, xml_body.members(payload, value, QUERY_STYLE), _namespace(operation.service)
-        )
+        root = xml_body.element(payload.location_name or payload.name, xml_body.members(payload, value, QUERY_STYLE), _namespace(operation.service))
         return xml_body.document(root), "text/xml"
     if not xml:
         return json_body.dump(json_body.write_members(shape, document)), json_type(operation.service)
@@ -145,9 +143,7 @@ def _message(members: Mapping[str, Any]) -> str:
     return str(next((value for name, value in members.items() if name.lower() == "message"), ""))
 
 
-def _json_fault(
-    service: Service, code: str, status: int, members: Mapping[str, Any], shape: Shape | None, request_id: str
-) -> HttpResponse:
+def _json_fault(service: Service, code: str, status: int, members: Mapping[str, Any], shape: Shape | None, request_id: str) -> HttpResponse:
     """json names the error in the body, rest-json in a header as well; the message member is spelled as the model spells it."""
     body = json_body.write_members(shape, members) if shape else {}
     if not any(name.lower() == "message" for name in body):
@@ -162,9 +158,7 @@ def _json_fault(
 def _located(shape: Shape | None, members: Mapping[str, Any]) -> Headers:
     """Members of an error that travel as headers, such as Lattice's Retry-After."""
     found = shape.members.items() if shape else ()
-    return tuple(
-        (member.location_name or name, str(members[name])) for name, member in found if member.location == "header" and name in members
-    )
+    return tuple((member.location_name or name, str(members[name])) for name, member in found if member.location == "header" and name in members)
 
 
 def _ec2_fault(code: str, status: int, members: Mapping[str, Any], request_id: str) -> HttpResponse:
@@ -173,9 +167,7 @@ def _ec2_fault(code: str, status: int, members: Mapping[str, Any], request_id: s
     return HttpResponse(status, _head(request_id, XML), xml_body.document(root))
 
 
-def _xml_fault(
-    service: Service, code: str, status: int, members: Mapping[str, Any], shape: Shape | None, request_id: str
-) -> HttpResponse:
+def _xml_fault(service: Service, code: str, status: int, members: Mapping[str, Any], shape: Shape | None, request_id: str) -> HttpResponse:
     """query and rest-xml: the standard envelope, and inside it the further members the model gives the error."""
     further = {name: value for name, value in members.items() if name.lower() != "message"}
     error = "".join(
