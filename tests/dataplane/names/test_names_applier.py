@@ -89,10 +89,10 @@ def test_what_is_not_served_is_reported_on_its_resource(names: NamesApplier) -> 
 
 
 def test_a_process_that_does_not_follow_is_an_error(lab: Lab, names: NamesApplier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applier, "PATIENCE_SECONDS", 0.2)
     with pytest.raises(NamesFailed, match=r"refuses .*not the name of a namespace"):
         names.apply(node(replace(NAMES, resolvers=(replace(NAMES.resolvers[0], namespace="../vpc-a"),))))
     lab.stop()
+    monkeypatch.setattr(applier, "PATIENCE_SECONDS", 0.2)
     with pytest.raises(NamesFailed, match="has not taken"):
         names.apply(node(replace(NAMES, metadata=())))
     monkeypatch.undo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import resource
 import signal
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="the file to serve from; read again whenever it changes")
     parser.add_argument("--netns", type=Path, default=Path("/run/latticewall/netns"), help="folder of the named network namespaces")
     arguments = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # five sockets per VPC, and connections
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(serve(arguments.config, arguments.netns))
 

@@ -90,7 +90,8 @@ class NamesProcess:
             if self._load() or self._failures or any(place.moved() for place in self._places.values()):
                 await self._apply()
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), interval)
+                async with asyncio.timeout(interval):  # not wait_for: it can lose a cancellation that comes together with the event
+                    await changed.wait()
 
     def _watch(self, changed: Callable[[], None]) -> Watch | None:
         try:
