@@ -1,0 +1,72 @@
+"""What a listener does with a request: match and action ("Listener rules for your VPC Lattice service")."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from latticewall.base.rows import Row
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import quotas, text
+from latticewall.services.vpc_lattice.find import usable
+from latticewall.services.vpc_lattice.nouns import RULE, TARGET_GROUP
+
+FIXED_STATUSES = (404, 500)
+DEFAULT_WEIGHT = 100
+
+
+class Action(NamedTuple):
+    """An action as it is stored and echoed, and the ids of the target groups it forwards to."""
+
+    document: Document
+    target_groups: tuple[str, ...] = ()
+
+
+def services_of(ctx: Context, group: Row) -> list[str]:
+    """The ids of the services whose rules forward to the target group (at most one)."""
+    return sorted({rule.document["_serviceId"] for rule in ctx.referring(group, RULE)})
+
+
+def read(ctx: Context, service_id: str, action: Document, member: str) -> Action:
+    """Check an action for a service. member: what the request calls it. Identifiers stay in the form given (id or ARN)."""
+    if fixed := action.get("fixedResponse"):
+        if fixed["statusCode"] not in FIXED_STATUSES:
+            raise text.invalid(f"{member}.fixedResponse.statusCode", f"Fixed response status code {fixed['statusCode']} is not one of 404, 500")
+        return Action({"fixedResponse": {"statusCode": fixed["statusCode"]}})
+    groups, forwards = [], []
+    for item in action["forward"]["targetGroups"]:
+        group = _target_group(ctx, service_id, item["targetGroupIdentifier"])
+        if group.id in groups:
+            raise text.invalid(f"{member}.forward.targetGroups", f"Target group {group.id} is named more than once")
+        groups.append(group.id)
+        weight = item.get("weight")
+        forwards.append({"targetGroupIdentifier": item["targetGroupIdentifier"], "weight": DEFAULT_WEIGHT if weight is None else weight})
+    _check_quota(ctx, service_id, groups)
+    return Action({"forward": {"targetGroups": forwards}}, tuple(groups))
+
+
+def _target_group(ctx: Context, service_id: str, identifier: str) -> Row:
+    """A target group that this service may use: nobody else's account, used by no other service."""
+    group = usable(ctx, TARGET_GROUP, identifier)
+    if group.account != ctx.caller.account:
+        raise text.not_found(TARGET_GROUP, identifier)
+    if others := [other for other in services_of(ctx, group) if other != service_id]:
+        raise text.conflict(TARGET_GROUP, group.id, f"Target group {group.id} is in use by another service: {others[0]}")
+    return group
+
+
+def _check_quota(ctx: Context, service_id: str, groups: list[str]) -> None:
+    rules = [row for row in ctx.live(RULE) if row.document["_serviceId"] == service_id]
+    used = {group.id for rule in rules for group in ctx.referred(rule, "targetGroups")}
+    quotas.check("vpc-lattice:ServiceTargetGroup", len(used.union(groups)), service_id)
+
+
+def check_match(match: Document) -> Document:
+    """A rule's match, with at least one condition; echoed as it was given."""
+    http: dict[str, Any] = match.get("httpMatch") or {}
+    if not any(http.get(condition) for condition in ("method", "pathMatch", "headerMatches")):
+        raise text.invalid("match.httpMatch", "A rule needs at least one condition: method, pathMatch or headerMatches")
+    for mode, path in ((http.get("pathMatch") or {}).get("match") or {}).items():
+        if not path.startswith("/"):
+            raise text.invalid(f"match.httpMatch.pathMatch.match.{mode}", f"Path {path} must start with /")
+    return match

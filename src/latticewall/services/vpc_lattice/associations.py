@@ -1,0 +1,139 @@
+"""What belongs to a service network: services, VPCs, resources ("Manage the associations for a VPC Lattice service network")."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+from latticewall.base.rows import Row
+from latticewall.resources import tags
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import dns, quotas, text
+from latticewall.services.vpc_lattice.find import relink, security_groups_in, usable, vpc_of
+from latticewall.services.vpc_lattice.nouns import (
+    RESOURCE_ASSOCIATION,
+    RESOURCE_CONFIGURATION,
+    SERVICE,
+    SERVICE_ASSOCIATION,
+    SERVICE_NETWORK,
+    VPC_ASSOCIATION,
+)
+
+RESOURCE_ADDRESSES = IPv4Network("129.224.0.0/17")
+FIRST_ADDRESS = 10
+"""Offset of the first address given to a resource, above those that a network usually keeps for itself."""
+NEEDS_DOMAINS = ("VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", "SPECIFIED_DOMAINS_ONLY")
+
+
+def refuse_in_progress(ctx: Context, row: Row) -> None:  # noqa: ARG001 - the signature of a kind's hook
+    """An association is deleted only when its creation or update is over."""
+    if row.status in ("creating", "updating"):
+        raise text.in_progress(row.kind, row.id, row.status)
+
+
+def _refuse_pair(ctx: Context, network: Row, kind: str, member: str, other: Row) -> list[Row]:
+    """The network's associations of this kind; refused when `other` is among them already, in whatever status."""
+    existing = ctx.referring(network, kind)
+    for row in existing:
+        if row.document[member] == other.id:
+            status = text.STATUS[row.status]
+            raise text.conflict(kind, row.id, f"{other.id} is already associated with {network.id}: association {row.id} is in status {status}")
+    quotas.check(kind, len(existing) + 1, network.id)
+    return existing
+
+
+# -- services ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def create_service_association(ctx: Context, params: Document) -> Document:
+    """CreateServiceNetworkServiceAssociation; a custom domain can be in a service network only once."""
+    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
+    service = usable(ctx, SERVICE, params["serviceIdentifier"])
+    existing = _refuse_pair(ctx, network, SERVICE_ASSOCIATION, "serviceId", service)
+    custom = service.document.get("customDomainName")
+    if custom and any(row.document.get("customDomainName") == custom for row in existing):
+        raise text.conflict(SERVICE, service.id, f"A service with the custom domain name {custom} already exists in service network {network.id}")
+    document = {
+        "serviceId": service.id, "serviceNetworkId": network.id, "createdBy": ctx.caller.account, "dnsEntry": service.document["dnsEntry"],
+    }  # fmt: skip
+    if custom:
+        document["customDomainName"] = custom
+    refs = {"serviceNetworkIdentifier": network.id, "serviceIdentifier": service.id}
+    return ctx.view(ctx.create(SERVICE_ASSOCIATION, document, tags=tags.read(params.get("tags")), refs=refs))
+
+
+# -- VPCs --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def create_vpc_association(ctx: Context, params: Document) -> Document:
+    """CreateServiceNetworkVpcAssociation: a VPC is in one service network. Without security groups all of the VPC may use the network."""
+    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
+    vpc = vpc_of(ctx, params["vpcIdentifier"])
+    if existing := ctx.referring(vpc, VPC_ASSOCIATION):
+        raise text.conflict(VPC_ASSOCIATION, existing[0].id, f"{text.VPC_TAKEN} Association {existing[0].id}: {text.STATUS[existing[0].status]}")
+    quotas.check(VPC_ASSOCIATION, len(ctx.referring(network, VPC_ASSOCIATION)) + 1, network.id)
+    groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
+    document: Document = {"serviceNetworkId": network.id, "vpcId": vpc.id, "createdBy": ctx.caller.account, **_dns_members(params)}
+    if groups:
+        document["securityGroupIds"] = groups
+    refs = {"serviceNetworkIdentifier": network.id, "vpcIdentifier": vpc.id}
+    row = ctx.create(VPC_ASSOCIATION, document, tags=tags.read(params.get("tags")), refs=refs)
+    relink(ctx, row, "securityGroupIds", groups)
+    return ctx.view(row)
+
+
+def update_vpc_association(ctx: Context, params: Document) -> Document:
+    """UpdateServiceNetworkVpcAssociation. Security groups can be replaced or added, never all taken away."""
+    row = usable(ctx, VPC_ASSOCIATION, params["serviceNetworkVpcAssociationIdentifier"])
+    if row.status in ("creating", "updating"):
+        raise text.in_progress(row.kind, row.id, row.status)
+    changes = _dns_members(params)
+    if params.get("securityGroupIds") is not None:
+        if not params["securityGroupIds"]:
+            raise text.invalid("securityGroupIds", "An association keeps at least one security group")
+        changes["securityGroupIds"] = security_groups_in(ctx, vpc_of(ctx, row.document["vpcId"]), params["securityGroupIds"])
+        relink(ctx, row, "securityGroupIds", changes["securityGroupIds"])
+    return ctx.view(ctx.change(row, changes, settle=True))
+
+
+def _dns_members(params: Document) -> dict[str, Any]:
+    """privateDnsEnabled and dnsOptions, where given."""
+    options = params.get("dnsOptions") or {}
+    needs = options.get("privateDnsPreference") in NEEDS_DOMAINS
+    if needs != bool(options.get("privateDnsSpecifiedDomains")):
+        word = "needed" if needs else "allowed only"
+        raise text.invalid("dnsOptions.privateDnsSpecifiedDomains", f"Specified domains are {word} with the preferences {', '.join(NEEDS_DOMAINS)}")
+    return {member: params[member] for member in ("privateDnsEnabled", "dnsOptions") if params.get(member) is not None}
+
+
+# -- resources ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def create_resource_association(ctx: Context, params: Document) -> Document:
+    """CreateServiceNetworkResourceAssociation: the resource gets an address that is its own within the service network."""
+    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
+    configuration = usable(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"])
+    existing = _refuse_pair(ctx, network, RESOURCE_ASSOCIATION, "resourceConfigurationId", configuration)
+    shareable = (network.document.get("sharingConfig") or {}).get("enabled")
+    if shareable and not configuration.document["allowAssociationToShareableServiceNetwork"]:
+        message = f"Resource configuration {configuration.id} does not allow association with {network.id}, which is enabled for sharing"
+        raise text.invalid("serviceNetworkIdentifier", message)
+    identifier = ctx.new_id("snra-")
+    document: Document = {
+        "serviceNetworkId": network.id, "resourceConfigurationId": configuration.id, "createdBy": ctx.caller.account,
+        "privateDnsEnabled": bool(params.get("privateDnsEnabled")), "dnsEntry": dns.resource_entry(ctx.caller.region, identifier, configuration.id),
+        "isManagedAssociation": False, "_address": _free_address(existing),
+    }  # fmt: skip
+    custom = configuration.document.get("customDomainName")
+    if custom and document["privateDnsEnabled"]:
+        document["privateDnsEntry"] = {"domainName": custom}
+    refs = {"serviceNetworkIdentifier": network.id, "resourceConfigurationIdentifier": configuration.id}
+    return ctx.view(ctx.create(RESOURCE_ASSOCIATION, document, id=identifier, tags=tags.read(params.get("tags")), refs=refs))
+
+
+def _free_address(existing: list[Row]) -> str:
+    """The lowest address that no resource of the network has; there are far more than the quota of associations."""
+    taken = {row.document["_address"] for row in existing}
+    candidates = (str(RESOURCE_ADDRESSES[offset]) for offset in range(FIRST_ADDRESS, RESOURCE_ADDRESSES.num_addresses))
+    return next(address for address in candidates if address not in taken)

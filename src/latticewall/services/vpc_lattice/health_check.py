@@ -1,0 +1,61 @@
+"""A target group's health check, complete with its defaults ("Health checks for your VPC Lattice target groups")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import text
+
+NUMBERS = {
+    "healthCheckIntervalSeconds": (30, 5, 300),
+    "healthCheckTimeoutSeconds": (5, 1, 120),
+    "healthyThresholdCount": (5, 2, 10),
+    "unhealthyThresholdCount": (2, 2, 10),
+}
+"""Member -> default, lowest, highest."""
+_CODES = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
+_LOWEST_CODE, _HIGHEST_CODE = 200, 499
+
+
+def complete(given: Mapping[str, Any], group_protocol: str, current: Mapping[str, Any] | None = None) -> Document:
+    """The whole health check: what is given, else what is current, else the defaults. A zero or an empty text means the default.
+
+    The protocol's default is the group's: the samples of real answers show that, against a sentence that says HTTP.
+    """
+    wanted = {**(current or {}), **{member: value for member, value in given.items() if value is not None}}
+    if wanted.get("protocol") == "TCP":
+        raise text.invalid("healthCheck.protocol", "Health check protocol must be HTTP or HTTPS")
+    if wanted.get("protocolVersion", "HTTP1") != "HTTP1":
+        raise text.unsupported("healthCheck.protocolVersion", f"Health check protocol version {wanted['protocolVersion']} is not supported yet; HTTP1 is")
+    found: Document = {
+        "enabled": wanted.get("enabled", True), "protocol": wanted.get("protocol") or group_protocol, "protocolVersion": "HTTP1",
+        "path": _path(wanted.get("path") or "/"), "matcher": {"httpCode": _codes((wanted.get("matcher") or {}).get("httpCode") or "200")},
+    }  # fmt: skip
+    for member, (default, lowest, highest) in NUMBERS.items():
+        value = wanted.get(member) or default
+        if not lowest <= value <= highest:
+            raise text.invalid(f"healthCheck.{member}", f"{member} must be between {lowest} and {highest}, not {value}")
+        found[member] = value
+    if wanted.get("port"):
+        found["port"] = wanted["port"]
+    return found
+
+
+def _path(path: str) -> str:
+    if not path.startswith("/") or any(character.isspace() or ord(character) < 32 for character in path):
+        raise text.invalid("healthCheck.path", f"Health check path {path} is not a URI path")
+    return path
+
+
+def _codes(codes: str) -> str:
+    """A matcher: codes from 200 to 499, lists and ranges of them."""
+    if not _CODES.fullmatch(codes):
+        raise text.invalid("healthCheck.matcher.httpCode", f"Matcher {codes} is not a list of codes or ranges such as 200,202 or 200-299")
+    for part in codes.split(","):
+        first, _, last = part.partition("-")
+        if not _LOWEST_CODE <= int(first) <= int(last or first) <= _HIGHEST_CODE:
+            raise text.invalid("healthCheck.matcher.httpCode", f"Matcher {part} is not within 200-499")
+    return codes

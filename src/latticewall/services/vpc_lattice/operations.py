@@ -1,0 +1,177 @@
+"""Which function answers which operation. Operations that are not listed (resource policies) answer that they are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import wraps
+from typing import NamedTuple
+
+from latticewall.resources import verbs
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document, Handler
+from latticewall.services.vpc_lattice import (
+    access_log,
+    associations,
+    auth_policy,
+    domain_verification,
+    listener,
+    resource_configuration,
+    resource_gateway,
+    service_network,
+    target_group,
+    targets,
+    text,
+)
+from latticewall.services.vpc_lattice.find import refuse_foreign
+from latticewall.services.vpc_lattice.nouns import (
+    ACCESS_LOG_SUBSCRIPTION,
+    DOMAIN_VERIFICATION,
+    LISTENER,
+    RESOURCE_ASSOCIATION,
+    RESOURCE_CONFIGURATION,
+    RESOURCE_GATEWAY,
+    SERVICE,
+    SERVICE_ASSOCIATION,
+    SERVICE_NETWORK,
+    TARGET_GROUP,
+    VPC_ASSOCIATION,
+)
+
+NETWORK = {"serviceNetworkIdentifier": "serviceNetworkId"}
+
+
+def _local(handler: Handler) -> Handler:
+    """The handler, for resources of the caller's own account and region only."""
+
+    @wraps(handler)
+    def guarded(ctx: Context, params: Document) -> Document:
+        refuse_foreign(ctx, params)
+        return handler(ctx, params)
+
+    return guarded
+
+
+def _shown(ctx: Context, shown: Document) -> Document:  # noqa: ARG001 - the signature of verbs.delete
+    """Deletions that answer with the resource in its last state."""
+    return shown
+
+
+def _either(kind: str, where: Mapping[str, str]) -> Handler:
+    """A list that needs at least one of its filters."""
+    listing = verbs.listing(kind, where=where)
+
+    def handler(ctx: Context, params: Document) -> Document:
+        if not any(params.get(member) for member in where):
+            names = " or ".join(where)
+            raise text.invalid(next(iter(where)), f"One of {names} is required")
+        return listing(ctx, params)
+
+    return handler
+
+
+def _no_endpoints(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of a handler
+    """A list of associations with VPC endpoints: there can be none, for EC2 makes no such endpoint yet."""
+    return {"items": []}
+
+
+def _no_endpoint_association(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of a handler
+    """DeleteResourceEndpointAssociation, of which there can be none."""
+    raise text.not_found("vpc-lattice:ResourceEndpointAssociation", params["resourceEndpointAssociationIdentifier"])
+
+
+class _Noun(NamedTuple):
+    """One family of operations. shows: Delete answers with the resource. where: filters of its List."""
+
+    kind: str
+    identifier: str
+    create: Handler
+    update: Handler | None = None
+    shows: bool = True
+    where: Mapping[str, str] = {}
+    needs_filter: bool = False
+
+
+NOUNS = {
+    "ServiceNetwork": _Noun(
+        SERVICE_NETWORK, "serviceNetworkIdentifier", service_network.create_service_network, service_network.update_service_network, shows=False
+    ),
+    "Service": _Noun(SERVICE, "serviceIdentifier", service_network.create_service, service_network.update_service),
+    "TargetGroup": _Noun(
+        TARGET_GROUP, "targetGroupIdentifier", target_group.create_target_group, target_group.update_target_group,
+        where={"vpcIdentifier": "vpcIdentifier", "targetGroupType": "type"},
+    ),
+    "ServiceNetworkServiceAssociation": _Noun(
+        SERVICE_ASSOCIATION, "serviceNetworkServiceAssociationIdentifier", associations.create_service_association,
+        where={**NETWORK, "serviceIdentifier": "serviceId"}, needs_filter=True,
+    ),
+    "ServiceNetworkVpcAssociation": _Noun(
+        VPC_ASSOCIATION, "serviceNetworkVpcAssociationIdentifier", associations.create_vpc_association, associations.update_vpc_association,
+        where={**NETWORK, "vpcIdentifier": "vpcId"}, needs_filter=True,
+    ),
+    "ServiceNetworkResourceAssociation": _Noun(
+        RESOURCE_ASSOCIATION, "serviceNetworkResourceAssociationIdentifier", associations.create_resource_association,
+        where={**NETWORK, "resourceConfigurationIdentifier": "resourceConfigurationId"},
+    ),
+    "ResourceGateway": _Noun(
+        RESOURCE_GATEWAY, "resourceGatewayIdentifier", resource_gateway.create_resource_gateway, resource_gateway.update_resource_gateway
+    ),
+    "ResourceConfiguration": _Noun(
+        RESOURCE_CONFIGURATION, "resourceConfigurationIdentifier", resource_configuration.create_resource_configuration,
+        resource_configuration.update_resource_configuration, shows=False,
+        where={
+            "resourceGatewayIdentifier": "resourceGatewayId", "resourceConfigurationGroupIdentifier": "resourceConfigurationGroupId",
+            "domainVerificationIdentifier": "domainVerificationId",
+        },
+    ),
+    "AccessLogSubscription": _Noun(
+        ACCESS_LOG_SUBSCRIPTION, "accessLogSubscriptionIdentifier", access_log.create_access_log_subscription,
+        access_log.update_access_log_subscription, shows=False,
+    ),
+}  # fmt: skip
+OTHERS: dict[str, Handler] = {
+    "CreateListener": listener.create_listener,
+    "GetListener": listener.get_listener,
+    "ListListeners": verbs.listing(LISTENER, parent="serviceIdentifier", parent_kind=SERVICE),
+    "UpdateListener": listener.update_listener,
+    "DeleteListener": listener.delete_listener,
+    "CreateRule": listener.create_rule,
+    "GetRule": listener.get_rule,
+    "ListRules": listener.list_rules,
+    "UpdateRule": listener.update_rule,
+    "BatchUpdateRule": listener.batch_update_rule,
+    "DeleteRule": listener.delete_rule,
+    "RegisterTargets": targets.register_targets,
+    "DeregisterTargets": targets.deregister_targets,
+    "ListTargets": targets.list_targets,
+    "ListAccessLogSubscriptions": access_log.list_access_log_subscriptions,
+    "PutAuthPolicy": auth_policy.put_auth_policy,
+    "GetAuthPolicy": auth_policy.get_auth_policy,
+    "DeleteAuthPolicy": auth_policy.delete_auth_policy,
+    "StartDomainVerification": domain_verification.start_domain_verification,
+    "GetDomainVerification": domain_verification.get_domain_verification,
+    "ListDomainVerifications": domain_verification.list_domain_verifications,
+    "DeleteDomainVerification": verbs.delete(DOMAIN_VERIFICATION, "domainVerificationIdentifier"),
+    "ListServiceNetworkVpcEndpointAssociations": _no_endpoints,
+    "ListResourceEndpointAssociations": _no_endpoints,
+    "DeleteResourceEndpointAssociation": _no_endpoint_association,
+    "TagResource": verbs.tag_resource("resourceArn", "tags"),
+    "UntagResource": verbs.untag_resource("resourceArn", "tagKeys"),
+    "ListTagsForResource": verbs.list_tags("resourceArn", "tags", as_map=True),
+}
+
+
+def _family(name: str, noun: _Noun) -> dict[str, Handler]:
+    """Create, Get, Update, Delete and List of one noun."""
+    listed = _either(noun.kind, noun.where) if noun.needs_filter else verbs.listing(noun.kind, where=noun.where)
+    found = {
+        f"Create{name}": noun.create,
+        f"Get{name}": verbs.get(noun.kind, noun.identifier),
+        f"Delete{name}": verbs.delete(noun.kind, noun.identifier, answer=_shown if noun.shows else None),
+        f"List{name}s": listed,
+    }
+    return found | ({f"Update{name}": noun.update} if noun.update else {})
+
+
+OPERATIONS: Mapping[str, Handler] = {
+    operation: _local(handler) for found in (*(_family(name, noun) for name, noun in NOUNS.items()), OTHERS) for operation, handler in found.items()
+}

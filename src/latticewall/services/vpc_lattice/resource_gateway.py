@@ -1,0 +1,106 @@
+"""Resource gateways: where connections to resources leave from ("Resource gateways in VPC Lattice").
+
+A gateway has one network interface per subnet, so that its address is reserved there and its security groups count as groups of the VPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from latticewall.base.faults import Fault
+from latticewall.base.rows import Row
+from latticewall.resources import tags
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import quotas, text
+from latticewall.services.vpc_lattice.find import elsewhere, relink, security_groups_in, usable, vpc_of
+from latticewall.services.vpc_lattice.nouns import RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, SUBNET
+
+DEFAULT_RESOLUTION = "PUBLIC"
+
+
+def create_resource_gateway(ctx: Context, params: Document) -> Document:
+    """CreateResourceGateway; without security groups it has the VPC's default one."""
+    address_type = params.get("ipAddressType") or "IPV4"
+    if address_type != "IPV4":
+        raise text.unsupported("ipAddressType", f"IP address type {address_type} is not supported yet; IPV4 is")
+    if params.get("ipv4AddressesPerEni") not in (None, 1):
+        raise text.unsupported("ipv4AddressesPerEni", "More than one address per network interface is not supported yet")
+    vpc = vpc_of(ctx, params.get("vpcIdentifier"))
+    subnets = _subnets(ctx, vpc, params.get("subnetIds") or ())
+    groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
+    quotas.check(RESOURCE_GATEWAY, len(ctx.referring(vpc, RESOURCE_GATEWAY)) + 1, vpc.id)
+    identifier = ctx.new_id("rgw-")
+    interfaces = [_make_interface(ctx, identifier, subnet, groups) for subnet in subnets]
+    groups = groups or [group["GroupId"] for group in interfaces[0]["Groups"]]
+    document: Document = {
+        "vpcId": vpc.id, "subnetIds": [subnet.id for subnet in subnets], "securityGroupIds": groups, "ipAddressType": address_type,
+        "resourceConfigDnsResolution": params.get("resourceConfigDnsResolution") or DEFAULT_RESOLUTION,
+        "_addresses": [interface["PrivateIpAddress"] for interface in interfaces],
+    }  # fmt: skip
+    if params.get("ipv4AddressesPerEni"):
+        document["ipv4AddressesPerEni"] = params["ipv4AddressesPerEni"]
+    row = ctx.create(RESOURCE_GATEWAY, document, id=identifier, name=params["name"], tags=tags.read(params.get("tags")), refs={"vpcIdentifier": vpc.id})
+    relink(ctx, row, "subnetIds", document["subnetIds"])
+    relink(ctx, row, "securityGroupIds", groups)
+    relink(ctx, row, "interfaces", [interface["NetworkInterfaceId"] for interface in interfaces])
+    return ctx.view(row)
+
+
+def _subnets(ctx: Context, vpc: Row, identifiers: Sequence[str]) -> list[Row]:
+    if not identifiers:
+        raise text.invalid("subnetIds", "At least one subnet is required")
+    found: list[Row] = []
+    for identifier in identifiers:
+        subnet = elsewhere(ctx, SUBNET, identifier)
+        if subnet.document["VpcId"] != vpc.id:
+            raise text.invalid("subnetIds", f"Subnet {subnet.id} does not belong to VPC {vpc.id}")
+        if any(subnet.id == other.id for other in found):
+            raise text.invalid("subnetIds", f"Subnet {subnet.id} is named more than once")
+        found.append(subnet)
+    return found
+
+
+def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence[str]) -> dict[str, Any]:
+    """A network interface for the gateway; EC2 picks the address and, where no group is given, the VPC's default group."""
+    params: Document = {"SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}"}
+    if groups:
+        params["Groups"] = list(groups)
+    try:
+        interface: dict[str, Any] = ctx.call("ec2:CreateNetworkInterface", params)["NetworkInterface"]
+    except Fault as fault:  # EC2's codes mean nothing to Lattice's clients
+        raise text.invalid("subnetIds", fault.message) from fault
+    return interface
+
+
+def update_resource_gateway(ctx: Context, params: Document) -> Document:
+    """UpdateResourceGateway: security groups (an empty list means the VPC's default one again) and name resolution."""
+    row = usable(ctx, RESOURCE_GATEWAY, params["resourceGatewayIdentifier"])
+    changes: Document = {}
+    if params.get("resourceConfigDnsResolution"):
+        changes["resourceConfigDnsResolution"] = params["resourceConfigDnsResolution"]
+    if params.get("securityGroupIds") is not None:
+        vpc = vpc_of(ctx, row.document["vpcId"])
+        groups = security_groups_in(ctx, vpc, params["securityGroupIds"]) or [_default_group(ctx, vpc)]
+        for interface in ctx.referred(row, "interfaces"):
+            ctx.call("ec2:ModifyNetworkInterfaceAttribute", {"NetworkInterfaceId": interface.id, "Groups": groups})
+        relink(ctx, row, "securityGroupIds", groups)
+        changes["securityGroupIds"] = groups
+    return ctx.view(ctx.change(row, changes, settle=True))
+
+
+def _default_group(ctx: Context, vpc: Row) -> str:
+    filters = [{"Name": "vpc-id", "Values": [vpc.id]}, {"Name": "group-name", "Values": ["default"]}]
+    return str(ctx.call("ec2:DescribeSecurityGroups", {"Filters": filters})["SecurityGroups"][0]["GroupId"])
+
+
+def release(ctx: Context, row: Row) -> None:
+    """Before a gateway goes: resource configurations that use it refuse; then its interfaces and references go, so that its subnets can be deleted."""
+    for user in ctx.referring(row, RESOURCE_CONFIGURATION):
+        raise text.conflict(RESOURCE_GATEWAY, row.id, f"Resource gateway {row.id} is in use by resource configuration {user.id}")
+    interfaces = ctx.referred(row, "interfaces")
+    for role in ("interfaces", "subnetIds", "securityGroupIds"):
+        ctx.forget(row, role)
+    for interface in interfaces:
+        ctx.call("ec2:DeleteNetworkInterface", {"NetworkInterfaceId": interface.id})

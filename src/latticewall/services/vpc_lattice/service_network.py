@@ -1,0 +1,49 @@
+"""Service networks and services ("Service networks in VPC Lattice", "Services in VPC Lattice")."""
+
+from __future__ import annotations
+
+from latticewall.resources import tags
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import dns, quotas, text
+from latticewall.services.vpc_lattice.find import usable
+from latticewall.services.vpc_lattice.nouns import SERVICE, SERVICE_NETWORK
+
+
+def create_service_network(ctx: Context, params: Document) -> Document:
+    """CreateServiceNetwork."""
+    quotas.check(SERVICE_NETWORK, len(ctx.live(SERVICE_NETWORK)) + 1)
+    document = {"authType": params.get("authType") or "NONE"}
+    if params.get("sharingConfig"):
+        document["sharingConfig"] = params["sharingConfig"]
+    return ctx.view(ctx.create(SERVICE_NETWORK, document, name=params["name"], tags=tags.read(params.get("tags"))))
+
+
+def update_service_network(ctx: Context, params: Document) -> Document:
+    """UpdateServiceNetwork: the auth type; with NONE a stored policy stays, inactive."""
+    row = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
+    return ctx.view(ctx.change(row, {"authType": params["authType"]}))
+
+
+def create_service(ctx: Context, params: Document) -> Document:
+    """CreateService. Certificates belong to HTTPS listeners, which are not there yet."""
+    _refuse_certificate(params)
+    quotas.check(SERVICE, len(ctx.live(SERVICE)) + 1)
+    identifier = ctx.new_id("svc-")
+    document = {"authType": params.get("authType") or "NONE", "dnsEntry": dns.service_entry(ctx.caller.region, params["name"], identifier)}
+    for member in ("customDomainName", "idleTimeoutSeconds"):
+        if params.get(member) is not None:
+            document[member] = params[member]
+    return ctx.view(ctx.create(SERVICE, document, id=identifier, name=params["name"], tags=tags.read(params.get("tags"))))
+
+
+def update_service(ctx: Context, params: Document) -> Document:
+    """UpdateService."""
+    _refuse_certificate(params)
+    row = usable(ctx, SERVICE, params["serviceIdentifier"])
+    return ctx.view(ctx.change(row, {member: params[member] for member in ("authType", "idleTimeoutSeconds") if params.get(member) is not None}))
+
+
+def _refuse_certificate(params: Document) -> None:
+    if params.get("certificateArn"):
+        raise text.unsupported("certificateArn", "Certificates are not supported yet: HTTPS listeners are not there")

@@ -1,0 +1,77 @@
+"""Target groups ("Target groups in VPC Lattice", "Create a VPC Lattice target group")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from latticewall.base.rows import Row
+from latticewall.resources import tags
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import health_check, quotas, text, view
+from latticewall.services.vpc_lattice.actions import services_of
+from latticewall.services.vpc_lattice.find import usable, vpc_of
+from latticewall.services.vpc_lattice.nouns import SERVICE, TARGET_GROUP
+
+TYPES = ("INSTANCE", "IP")
+DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443}
+FLATTENED = ("port", "protocol", "ipAddressType", "vpcIdentifier")
+
+
+def create_target_group(ctx: Context, params: Document) -> Document:
+    """CreateTargetGroup."""
+    if params["type"] not in TYPES:
+        raise text.unsupported("type", f"Target group type {params['type']} is not supported yet; INSTANCE and IP are")
+    given = params.get("config") or {}
+    config = _config(params["type"], given)
+    vpc = vpc_of(ctx, given.get("vpcIdentifier"))
+    quotas.check(TARGET_GROUP, len(ctx.live(TARGET_GROUP)) + 1)
+    document = {"type": params["type"], "config": {**config, "vpcIdentifier": vpc.id}, "_targets": []}
+    row = ctx.create(TARGET_GROUP, document, name=params["name"], tags=tags.read(params.get("tags")), refs={"vpcIdentifier": vpc.id})
+    return ctx.view(row)
+
+
+def _config(group_type: str, given: dict[str, Any]) -> Document:
+    """The configuration with its defaults. What needs TLS listeners or IPv6 is refused: those are not there yet."""
+    if given.get("lambdaEventStructureVersion"):
+        raise text.invalid("config.lambdaEventStructureVersion", "lambdaEventStructureVersion is for LAMBDA target groups only")
+    protocol = given.get("protocol") or "HTTP"
+    if protocol not in DEFAULT_PORTS:
+        raise text.unsupported("config.protocol", f"Target group protocol {protocol} is not supported yet: it is for TLS_PASSTHROUGH listeners only")
+    version = given.get("protocolVersion") or "HTTP1"
+    if version != "HTTP1":
+        raise text.unsupported("config.protocolVersion", f"Protocol version {version} is not supported yet: it is for HTTPS listeners only")
+    if given.get("ipAddressType") and group_type != "IP":
+        raise text.invalid("config.ipAddressType", "ipAddressType is for IP target groups only")
+    if given.get("ipAddressType") == "IPV6":
+        raise text.unsupported("config.ipAddressType", "IPv6 targets are not supported yet")
+    found = {
+        "port": given.get("port") or DEFAULT_PORTS[protocol], "protocol": protocol, "protocolVersion": version,
+        "healthCheck": health_check.complete(given.get("healthCheck") or {}, protocol),
+    }  # fmt: skip
+    return found | ({"ipAddressType": "IPV4"} if group_type == "IP" else {})
+
+
+def shown(ctx: Context, row: Row) -> Document:
+    """The services that use the group, and what list summaries show of its configuration."""
+    arns = [service.arn for service in (ctx.tx.get(SERVICE, identifier) for identifier in services_of(ctx, row)) if service]
+    config = row.document["config"]
+    return {**view.times(ctx, row), "serviceArns": arns, **{member: config[member] for member in FLATTENED if member in config}}
+
+
+def update_target_group(ctx: Context, params: Document) -> Document:
+    """UpdateTargetGroup: the health check; members that are not given stay."""
+    row = usable(ctx, TARGET_GROUP, params["targetGroupIdentifier"])
+    config = row.document["config"]
+    changed = health_check.complete(params["healthCheck"], config["protocol"], config["healthCheck"])
+    return ctx.view(ctx.change(row, {"config": {**config, "healthCheck": changed}}))
+
+
+def refuse_in_use(ctx: Context, row: Row) -> None:
+    """DeleteTargetGroup waits until the group is made and empty."""
+    if row.status == "creating":
+        raise text.in_progress(TARGET_GROUP, row.id, row.status)
+    if users := services_of(ctx, row):
+        raise text.conflict(TARGET_GROUP, row.id, f"Target group {row.id} is in use by service {users[0]}")
+    if row.document["_targets"]:
+        raise text.conflict(TARGET_GROUP, row.id, f"Target group {row.id} still has {len(row.document['_targets'])} registered targets")
