@@ -164,13 +164,15 @@ class Context:
         Returns the row as it is now ("deleting" when it settles, a tombstone, or None when gone).
         """
         kind = self.registry.kind(row.kind)
+        if kind.lifecycle.settles and row.status == "deleting":
+            return row  # the end comes when the data plane has settled
         if kind.removing and row.status not in ("deleting", *GONE):
             kind.removing(self, row)
         self._clear_dependents(row, kind, force=force)
         for owned in self.registry.kinds_owned_by(kind):
             for child in self.tx.rows(owned.name, parent=row.id):
                 self.remove(child, force=True)
-        if kind.lifecycle.settles and row.status != "deleting":
+        if kind.lifecycle.settles:
             return self.tx.put(replace(row, status="deleting"))
         return self.bury(row)
 

@@ -20,7 +20,7 @@ def read(value: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, text in pairs:
         if key.lower().startswith("aws:"):
-            raise Invalid(f"Tag keys starting with 'aws:' are reserved for system use: {key}", code="InvalidParameterValue", fields=(("tags", "reserved prefix"),))
+            raise Invalid(f"Tag keys starting with 'aws:' are reserved for system use: {key}", fields=(("tags", "reserved prefix"),))
         if key in found:
             raise Invalid(f"Duplicate tag keys found. Please note that Tag keys are case insensitive: {key}", fields=(("tags", "duplicate key"),))
         found[key] = text
