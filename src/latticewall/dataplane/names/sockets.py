@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-CLONE_NEWNET = 0x40000000
+from latticewall.dataplane.syscalls import CLONE_NEWNET, setns
+
 IP_FREEBIND = 15
 """Linux: bind an address that the namespace does not have (yet), so that the order of addresses and sockets does not matter."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
 _T = TypeVar("_T")
 
 
@@ -28,10 +26,7 @@ def inside(namespace: Path, action: Callable[[], _T]) -> _T:
 
     def run() -> None:
         try:
-            with namespace.open("rb") as file:
-                if _libc.setns(file.fileno(), CLONE_NEWNET) != 0:
-                    code = ctypes.get_errno()
-                    raise OSError(code, os.strerror(code), str(namespace))
+            setns(namespace, CLONE_NEWNET)
             results.append(action())
         except OSError as error:
             errors.append(error)
