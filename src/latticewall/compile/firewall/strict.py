@@ -93,14 +93,19 @@ def _pass(place: Place, segments: Segments) -> Iterator[Line]:
 def _block(place: Place, segments: Segments) -> Iterator[Line]:
     rule, slot = place.grouped.rule, _slot(place)
     unpassed = _unpassed(segments, place.above)
-    if rule.scope is Scope.HEADER:
-        # Without any flow bit the engine would look at it once per flow only, and later packets would carry no mark.
-        yield _silent(rule, *(unpassed or (_flowbit("set", _SEEN),)), _mark(slot))
-        yield _logging(place, rule.with_options(*unpassed, *_once(place.position)))
+    if rule.scope is Scope.INSPECTION:
+        flag = f"{_BLOCKED}.{marks.block(slot)}"
+        asks = (*unpassed, _flowbit("isnotset", flag))
+        yield _logging(place, rule.with_options(*asks, _flowbit("set", flag), _mark(slot)))
+    elif rule.scope is Scope.PACKET:
+        asks = unpassed
+        yield _logging(place, rule.with_options(*asks, _mark(slot)))
     else:
-        lasts = (_flowbit("set", f"{_BLOCKED}.{marks.block(slot)}"),) if rule.scope is Scope.INSPECTION else ()
-        yield _logging(place, rule.with_options(*unpassed, *lasts, _mark(slot)))
-    if rule.protocol == "ip" and unpassed:
+        asks = unpassed
+        # Without any flow bit the engine would look at it once per flow only, and later packets would carry no mark.
+        yield _silent(rule, *(asks or (_flowbit("set", _SEEN),)), _mark(slot))
+        yield _logging(place, rule.with_options(*asks, *_once(place.position)))
+    if rule.protocol == "ip" and asks:
         # Without a flow every question is answered no, so these packets are judged one by one, by marks alone.
         yield _silent(rule.without_effects(), *_NO_FLOW.options, _mark(slot))
 
