@@ -6,7 +6,8 @@ from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.firewall_endpoints import compile_firewalls
 from latticewall.compile.index import RUNNING, Index
-from latticewall.compile.names import compile_names
+from latticewall.compile.internal_names import internal_domain
+from latticewall.compile.names import compile_names, names_problems
 from latticewall.compile.proxy import compile_authorization, compile_proxy
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.transit_gateway import compile_transit_gateway
@@ -42,7 +43,7 @@ def compile_node(world: World) -> NodePlan:
         authorization=compile_authorization(world),
         names=compile_names(world),
         instances=_instances(index),
-        problems=tuple(sorted([*problems, *proxy_problems])),
+        problems=tuple(sorted([*problems, *proxy_problems, *names_problems(world)])),
     )
 
 
@@ -56,8 +57,3 @@ def _instance(instance: Instance, vpc: Vpc, region: str) -> InstancePlan:
         address=str(instance.private_ip), resolver=str(addresses.base_plus_two(vpc.cidrs[0])) if vpc.dns_support else "",
         search=internal_domain(region), user_data=instance.user_data, boot=instance.boot,
     )  # fmt: skip
-
-
-def internal_domain(region: str) -> str:
-    """The domain of instances' own names ("Understanding Amazon DNS")."""
-    return "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
