@@ -42,7 +42,7 @@ class Sequence:
 
 
 def node(names: NamesPlan) -> NodePlan:
-    return NodePlan(1, (), (), (), ProxyPlan("eu-west-1"), AuthorizationPlan("eu-west-1"), names, ())
+    return NodePlan(1, (), (), (), ProxyPlan(), AuthorizationPlan(), names, ())
 
 
 def credentials(instance_id: str) -> Mapping[str, Any] | None:
