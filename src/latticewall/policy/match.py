@@ -114,7 +114,7 @@ class PrincipalMatcher:
         """Whether NotPrincipal leaves the principal out. An account entry exempts only that account's root user, as AWS asks to list it
         beside each exempted user or role."""
         grant = self.grant(principal)
-        return grant is not None and (grant is not Grant.ACCOUNT or principal.type == "Account")
+        return self._everyone or (grant is not None and (grant is not Grant.ACCOUNT or principal.type == "Account"))
 
 
 def account_of(name: str) -> str:
