@@ -1,0 +1,90 @@
+"""Instances: their files, and the holder's processes that are them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from latticewall.dataplane.processes import HolderError, Processes
+from latticewall.plan.instances import InstancePlan
+from latticewall.plan.node import NodePlan
+from latticewall.reconcile.applier import Failure, Report
+
+
+class InstanceApplier:
+    """Runs what the plan says is running and stops every other instance. folder: S/instances, which keeps consoles and homes across stops."""
+
+    name = "instances"
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self._processes = processes
+        self._folder = folder
+
+    def apply(self, plan: NodePlan) -> Report:
+        try:
+            running = self._processes.list()
+        except HolderError as error:
+            return Report(0, tuple(Failure("instance", instance.instance_id, str(error)) for instance in plan.instances))
+        before = {name: process for name, process in running.items() if process.kind == "instance"}
+        report = Report()
+        for instance in plan.instances:
+            try:
+                changed = self._write_files(instance)
+                process = self._processes.ensure(_spec(instance))
+                known = before.get(instance.instance_id)
+                report += Report(changed + (known is None or known.pid != process.pid or process.state != known.state))
+            except (HolderError, OSError) as error:
+                report += Report(0, (Failure("instance", instance.instance_id, str(error)),))
+        for name in sorted(before.keys() - {instance.instance_id for instance in plan.instances}):
+            report += self._stop(name)
+        return report
+
+    def forget(self, instance_id: str) -> None:
+        """Remove what a terminated instance leaves behind: its console and its home."""
+        shutil.rmtree(self._folder / instance_id, ignore_errors=True)
+
+    def console(self, instance_id: str) -> str:
+        """What its boot and user data have printed; "" before its first boot."""
+        try:
+            return (self._folder / instance_id / "console.log").read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def _stop(self, name: str) -> Report:
+        try:
+            self._processes.remove(name)
+        except HolderError as error:
+            return Report(0, (Failure("instance", name, str(error)),))
+        return Report(1)
+
+    def _write_files(self, instance: InstancePlan) -> int:
+        """Resolver, hosts and name; written in place, because the running instance sees these very files."""
+        folder = self._folder / instance.instance_id / "etc"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        changed = 0
+        for name, text in _files(instance).items():
+            file = folder / name
+            if not file.exists() or file.read_text() != text:
+                file.write_text(text)
+                file.chmod(0o644)
+                changed = 1
+        return changed
+
+
+def _files(instance: InstancePlan) -> dict[str, str]:
+    qualified = f"{instance.hostname}.{instance.search} " if instance.search else ""
+    resolver = f"nameserver {instance.resolver}\noptions timeout:2 attempts:2\n" if instance.resolver else ""
+    search = f"search {instance.search}\n" if instance.search else ""
+    hosts = f"127.0.0.1 localhost\n{instance.address} {qualified}{instance.hostname}\n"
+    return {"resolv.conf": search + resolver, "hosts": hosts, "hostname": f"{instance.hostname}\n"}
+
+
+def _spec(instance: InstancePlan) -> dict[str, str]:
+    return {
+        "kind": "instance",
+        "name": instance.instance_id,
+        "netns": instance.namespace,
+        "hostname": instance.hostname,
+        "user_data": instance.user_data,
+        "boot": instance.boot,
+    }

@@ -1,0 +1,171 @@
+"""Everything the kernel does for a plan: namespaces, their filters, the links between them, and last what makes packets flow.
+
+The order is the fail-closed one. A namespace gets its filters before it gets links and routes; when its filters cannot be loaded, nothing else in it
+changes: a new one stays without links, an old one stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from latticewall.compile.render.network import NetworkState, Unrenderable, after_creation, alias, create_link, delete_device, desired_state
+from latticewall.compile.render.nft import UnsafeText
+from latticewall.dataplane.kernel import BASE, Kernel, KernelError
+from latticewall.dataplane.links import LinkChanges, ends_in, link_changes, removal_lines
+from latticewall.dataplane.network import ensure_network, ensure_sysctls
+from latticewall.dataplane.nft import LoadedRulesets, ensure_queue, ensure_ruleset
+from latticewall.plan.node import NodePlan
+from latticewall.plan.topology import Link, Namespace
+from latticewall.reconcile.applier import Failure, Report
+
+_REFUSALS = (KernelError, UnsafeText, Unrenderable, ValueError, OSError)
+_WORKERS = 4
+"""Namespaces worked on at a time: the work is waiting for short-lived tools."""
+
+
+class KernelApplier:
+    """Namespaces, links, addresses, routes, rules, nft and queues of a plan. loaded: folder where it notes what nft was given."""
+
+    name = "kernel"
+
+    def __init__(self, kernel: Kernel, loaded: Path) -> None:
+        self._kernel = kernel
+        self._loaded = LoadedRulesets(loaded)
+
+    def apply(self, plan: NodePlan) -> Report:
+        return _Round(self._kernel, self._loaded, plan.namespaces, plan.links).run()
+
+    def counters(self, namespace: str) -> dict[str, tuple[int, int]]:
+        """Named nft counters of a namespace: name -> (packets, bytes); empty when it has none or does not exist."""
+        try:
+            return self._kernel.counters(namespace)
+        except KernelError:
+            return {}
+
+
+class _Round:
+    """One application of a plan. `_states` holds what was observed of every namespace that is in order so far."""
+
+    def __init__(self, kernel: Kernel, loaded: LoadedRulesets, namespaces: Iterable[Namespace], links: Iterable[Link]) -> None:
+        self._kernel = kernel
+        self._loaded = loaded
+        self._wanted = {namespace.name: namespace for namespace in namespaces}
+        self._planned = frozenset(self._wanted)
+        self._states: dict[str, NetworkState] = {}
+        self._changed = 0
+        self._failures: list[Failure] = []
+        self._links = tuple(link for link in links if self._renders(link))
+
+    def run(self) -> Report:
+        existing = self._kernel.namespaces()
+        self._create(existing)
+        self._each(self._wanted.values(), self._observe)
+        self._each(self._present(), self._filter)
+        self._connect()
+        self._each(self._present(), self._route)
+        self._prune(existing)
+        return Report(self._changed, tuple(sorted(set(self._failures))))
+
+    def _create(self, existing: frozenset[str]) -> None:
+        for namespace in list(self._wanted.values()):
+            if namespace.name not in existing:
+                self._loaded.forget(namespace.name)
+                try:
+                    self._kernel.create_namespace(namespace.name)
+                    self._changed += 1
+                except _REFUSALS as error:
+                    del self._wanted[namespace.name]
+                    self._fail(namespace, error)
+
+    def _observe(self, namespace: Namespace) -> int:
+        self._states[namespace.name] = self._kernel.network(namespace.name)
+        return 0
+
+    def _filter(self, namespace: Namespace) -> int:
+        devices = tuple(self._states[namespace.name].devices)
+        try:
+            return (
+                ensure_sysctls(self._kernel, namespace, devices)
+                + ensure_queue(self._kernel, namespace)
+                + ensure_ruleset(self._kernel, self._loaded, namespace)
+            )
+        except _REFUSALS:
+            del self._states[namespace.name]
+            raise
+
+    def _connect(self) -> None:
+        reachable = [link for link in self._links if link.a.namespace in self._states and link.b.namespace in self._states]
+        changes = link_changes(reachable, self._states, kept=self._links)
+        if changes.remove:
+            self._remove(changes)
+        if changes.create:
+            self._make(changes.create)
+
+    def _remove(self, changes: LinkChanges) -> None:
+        for name, lines in removal_lines(changes).items():
+            self._changed += len(lines)
+            failed = self._kernel.ip(name, lines)
+            self._failures += [Failure("link", name, f"ip {error.line}: {error.message}") for error in failed]
+        self._each(self._present(), self._observe)
+
+    def _make(self, links: tuple[Link, ...]) -> None:
+        """All new links of all namespaces in one batch."""
+        lines = [create_link(link, self._kernel.folder) for link in links]
+        broken = {error.line: error.message for error in self._kernel.ip(BASE, lines)}
+        for link, line in zip(links, lines, strict=True):
+            if line in broken:
+                self._failures.append(Failure("link", link.owner, broken[line]))
+                continue
+            self._changed += 1
+            for name in (link.a.namespace, link.b.namespace):
+                self._states[name] = after_creation(self._states[name], ends_in(name, [link]))
+
+    def _route(self, namespace: Namespace) -> int:
+        desired = desired_state(namespace, self._links)
+        return ensure_network(self._kernel, namespace.name, self._states[namespace.name], desired)
+
+    def _prune(self, existing: frozenset[str]) -> None:
+        """Namespaces of ours that the plan no longer has. Their links go first, because a process may keep the namespace itself alive."""
+        for name in sorted(existing - self._planned):
+            try:
+                marked = [device.name for device in self._kernel.network(name).devices.values() if device.alias]
+                self._kernel.ip(name, [delete_device(device) for device in marked])
+                self._kernel.delete_namespace(name)
+                self._loaded.forget(name)
+                self._changed += 1
+            except _REFUSALS as error:
+                self._failures.append(Failure("namespace", name, str(error)))
+
+    def _renders(self, link: Link) -> bool:
+        try:
+            alias(link)
+            create_link(link, self._kernel.folder)
+        except Unrenderable as error:
+            self._failures.append(Failure("link", link.owner, str(error)))
+            return False
+        return True
+
+    # -- bookkeeping ------------------------------------------------------------------------------------------------------------------
+
+    def _present(self) -> list[Namespace]:
+        return [namespace for name, namespace in self._wanted.items() if name in self._states]
+
+    def _each(self, namespaces: Iterable[Namespace], action: Callable[[Namespace], int]) -> None:
+        """Do it for all, a few at a time; what fails becomes a Failure of that namespace's resource."""
+
+        def attempt(namespace: Namespace) -> tuple[Namespace, int, Exception | None]:
+            try:
+                return namespace, action(namespace), None
+            except _REFUSALS as error:
+                return namespace, 0, error
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            for namespace, changed, error in pool.map(attempt, list(namespaces)):
+                self._changed += changed
+                if error is not None:
+                    self._fail(namespace, error)
+
+    def _fail(self, namespace: Namespace, error: Exception) -> None:
+        self._failures.append(Failure(namespace.kind, namespace.owner, f"{namespace.name}: {error}"))
