@@ -95,6 +95,7 @@ class Rig:
         self.folder = folder
         self.sockets = Sockets(xds=str(folder / "xds"), authorizer=str(folder / "authz"), admin=str(folder / "admin"))
         self.paths = EnvoyPaths(namespaces="/run/netns", access_log=str(folder / "access.jsonl"))
+        (folder / "netns").symlink_to("/run/netns")
         self._processes: list[subprocess.Popen[str]] = []
         self._holder = self._popen(["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", _SETUP], stdout=subprocess.PIPE)
         assert self._holder.stdout is not None

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-
 from envoy.service.discovery.v3 import discovery_pb2
+
 from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, version
 from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
 from latticewall.dataplane.envoy.protobufs import pack

@@ -1,0 +1,105 @@
+"""Keeps Envoy running and its configuration equal to the plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Protocol
+
+from latticewall.compile.render.envoy import TYPE_URLS, EnvoyPaths, EnvoySnapshot, inconsistencies, render
+from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
+from latticewall.dataplane.envoy.delta import Refusal
+from latticewall.dataplane.envoy.server import XdsServer
+from latticewall.dataplane.holder.specs import ProcessSpec
+from latticewall.plan.node import NodePlan
+from latticewall.plan.proxy import ProxyPlan
+from latticewall.reconcile.applier import Failure, Report
+
+WAIT_SECONDS = 10.0
+FLUSH_MILLISECONDS = 200
+DRAIN_SECONDS = 60
+MOST_WORKERS = 4
+
+Owner = tuple[str, str]
+"""Kind and id of the AWS resource that fails when something of Envoy's does."""
+
+
+class Processes(Protocol):
+    """What is needed of the holder's client."""
+
+    def ensure(self, spec: ProcessSpec) -> bool:
+        """Have the process running as specified; True if that changed something."""
+        ...
+
+
+class NotApplied(RuntimeError):
+    """Envoy does not have the plan's configuration (yet), or the configuration is unfit to be given to it; it keeps the last good one."""
+
+
+class EnvoyApplier:
+    """program: the envoy to run. folder: where its sockets and files are, as the processes of the region see it (/run/latticewall)."""
+
+    name = "envoy"
+
+    def __init__(self, processes: Processes, xds: XdsServer, program: str, folder: Path) -> None:
+        self._processes = processes
+        self._xds = xds
+        self._program = program
+        self._own = folder / "envoy"
+        self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"))
+        self._sockets = Sockets(str(folder / "xds.sock"), str(folder / "authz.sock"), str(self._own / "admin.sock"))
+
+    def apply(self, plan: NodePlan) -> Report:
+        """Raises NotApplied (or protobufs.Malformed) when nothing can be said about single resources: then nothing of this revision is settled."""
+        snapshot = render(plan.proxy, self._paths)
+        if found := inconsistencies(snapshot):
+            raise NotApplied("; ".join(found))
+        started = self._processes.ensure(self._process())
+        before = self._xds.observed()
+        self._xds.publish(snapshot)
+        outcome = self._xds.wait_settled(WAIT_SECONDS)
+        if not outcome.settled:
+            state = "has not answered for its configuration" if outcome.connected else "is not connected"
+            raise NotApplied(f"envoy {state} after {WAIT_SECONDS:g} s")
+        changed = int(started) + _difference(before, self._xds.observed())
+        return Report(changed, _failures(plan.proxy, snapshot, outcome.refusals))
+
+    def _process(self) -> ProcessSpec:
+        """Write the bootstrap and say how to run Envoy with it; another bootstrap restarts it."""
+        text = json.dumps(bootstrap("latticewall", self._sockets), indent=1, sort_keys=True)
+        file = self._own / "bootstrap.json"
+        self._own.mkdir(mode=0o700, exist_ok=True)
+        file.write_text(text)
+        workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+        options = {"-c": file, "--concurrency": workers, "--file-flush-interval-msec": FLUSH_MILLISECONDS, "--drain-time-s": DRAIN_SECONDS}
+        words = tuple(str(word) for option in options.items() for word in option)
+        argv = (self._program, *words, "--log-level", "warning", "--disable-hot-restart")
+        return ProcessSpec("envoy", argv, key=hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _difference(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> int:
+    """How many resources Envoy has at another version than before, has now, or has no more."""
+    return sum(len(set(before.get(kind, {}).items()) ^ set(after.get(kind, {}).items())) for kind in TYPE_URLS)
+
+
+def _failures(plan: ProxyPlan, snapshot: EnvoySnapshot, refusals: tuple[Refusal, ...]) -> tuple[Failure, ...]:
+    """What could not be rendered and what Envoy refuses, at the AWS resources concerned."""
+    owners = _owners(plan)
+    failures = {Failure(problem.kind, problem.id, problem.message) for problem in snapshot.problems}
+    for refusal in refusals:
+        resource = refusal.name.rpartition(":")[0]
+        for kind, owner in owners.get(refusal.name) or owners.get(resource) or [("envoy", refusal.name)]:
+            failures.add(Failure(kind, owner, f"envoy refuses its {refusal.kind}: {refusal.message}"))
+    return tuple(sorted(failures))
+
+
+def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
+    """The AWS resources behind the names that Envoy knows (those of a TCP resource end in the port)."""
+    owners: dict[str, list[Owner]] = {cluster.name: [("vpc-lattice:TargetGroup", cluster.name)] for cluster in plan.clusters}
+    for http in plan.http_listeners:
+        owners[http.name] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
+    for tcp in plan.tcp_listeners:
+        owners[tcp.name] = [("vpc-lattice:ServiceNetworkResourceAssociation", tcp.association_id)]
+    return owners

@@ -1,0 +1,206 @@
+"""The appliers on the rig: processes started, configuration in force, refusals at the AWS resource they concern."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import missing
+from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, WEB, configuration, http_listener, plan, service_arn, tcp_listener, virtual_host
+from envoy_rig import ENVOY, Answer, Rig, until
+
+from latticewall.base.secret import Secret
+from latticewall.dataplane.authorizer.applier import AuthorizerApplier, NotInForce
+from latticewall.dataplane.envoy import applier
+from latticewall.dataplane.envoy.applier import EnvoyApplier, NotApplied
+from latticewall.dataplane.envoy.server import XdsServer
+from latticewall.dataplane.holder.specs import ProcessSpec
+from latticewall.plan.names import NamesPlan
+from latticewall.plan.node import NodePlan
+from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.reconcile.applier import Report
+
+pytestmark = [pytest.mark.netns, pytest.mark.engines]
+
+
+@dataclass
+class RigProcesses:
+    """Starts what the appliers ask for inside the rig."""
+
+    rig: Rig
+    running: dict[str, tuple[ProcessSpec, subprocess.Popen[str]]] = field(default_factory=dict)
+
+    def ensure(self, spec: ProcessSpec) -> bool:
+        if spec.name in self.running and self.running[spec.name][0] == spec:
+            return False
+        self.stop(spec.name)
+        with (self.rig.folder / f"{spec.name}.log").open("a") as log:
+            self.running[spec.name] = (spec, self.rig.spawn("", spec.argv, stdout=log, stderr=log))
+        return True
+
+    def stop(self, name: str) -> None:
+        if name in self.running:
+            self.rig.stop(self.running.pop(name)[1])
+
+
+@dataclass
+class FixedClock:
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@dataclass
+class Region:
+    """A rig with both appliers."""
+
+    rig: Rig
+    xds: XdsServer
+    processes: RigProcesses
+    clock: FixedClock
+    envoy: EnvoyApplier
+    authorizer: AuthorizerApplier
+    secrets: dict[str, Secret]
+    asked: list[str]
+
+    def apply(self, proxy: ProxyPlan, authorization: AuthorizationPlan) -> Report:
+        node = NodePlan(1, (), (), (), proxy, authorization, NamesPlan(), ())
+        return self.authorizer.apply(node) + self.envoy.apply(node)
+
+    @property
+    def file(self) -> Path:
+        return self.rig.folder / "authz.json"
+
+
+@pytest.fixture(scope="module")
+def region() -> Iterator[Region]:
+    if reason := missing():
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="lw-", dir="/tmp"))
+    rig = Rig(folder)
+    xds = XdsServer(str(folder / "xds.sock"))
+    processes = RigProcesses(rig)
+    clock = FixedClock()
+    secrets = {WEB.id: Secret(WEB.secret)}
+    asked: list[str] = []
+
+    def secret(access_key_id: str) -> Secret | None:
+        asked.append(access_key_id)
+        return secrets.get(access_key_id)
+
+    try:
+        xds.start()
+        rig.serve(8080, "a")
+        envoy, authorizer = EnvoyApplier(processes, xds, str(ENVOY), folder), AuthorizerApplier(processes, secret, clock, folder)
+        yield Region(rig, xds, processes, clock, envoy, authorizer, secrets, asked)
+    finally:
+        rig.close()
+        xds.stop()
+        shutil.rmtree(folder)
+
+
+GUARDED = plan(virtual_host(authorize=True))
+
+
+def authorization(policy: str) -> AuthorizationPlan:
+    return configuration(policy).plan
+
+
+def test_applying_starts_everything_and_repeating_changes_nothing(region: Region) -> None:
+    first = region.apply(GUARDED, authorization(ALLOW_ORGANIZATION))
+    assert first.changed > 2
+    assert first.failures == ()
+    until(lambda: isinstance(region.rig.try_request(host=HOST), Answer), "envoy listens")
+    until(lambda: region.rig.request(host=HOST, headers=WEB.sign()).status == 200, "the target serves")
+    assert region.rig.request(host=HOST).status == 403
+    asked = list(region.asked)
+    assert region.apply(GUARDED, authorization(ALLOW_ORGANIZATION)) == Report()
+    assert region.asked == [*asked, *(key for key in asked if key not in region.secrets)]
+
+
+def test_when_apply_returns_the_policy_is_in_force(region: Region) -> None:
+    for _ in range(5):
+        region.apply(GUARDED, authorization(ALLOW_ALL))
+        assert region.rig.request(host=HOST, connection="kept").status == 200
+        region.apply(GUARDED, authorization(ALLOW_ORGANIZATION))
+        assert region.rig.request(host=HOST, connection="kept").status == 403
+
+
+def test_the_file_is_private_and_holds_no_secret(region: Region) -> None:
+    region.apply(GUARDED, authorization(ALLOW_ALL))
+    assert stat.S_IMODE(region.file.stat().st_mode) == 0o600
+    assert WEB.secret not in region.file.read_text()
+    days = json.loads(region.file.read_text())["signingKeys"][WEB.id]
+    assert len(days) == 3
+
+
+def test_keys_follow_the_days(region: Region) -> None:
+    region.apply(GUARDED, authorization(ALLOW_ALL))
+    before = set(json.loads(region.file.read_text())["signingKeys"][WEB.id])
+    region.clock.time += timedelta(days=1)
+    try:
+        assert region.apply(GUARDED, authorization(ALLOW_ALL)).changed == 1
+        after = set(json.loads(region.file.read_text())["signingKeys"][WEB.id])
+        assert len(after) == 3
+        assert len(before & after) == 2
+    finally:
+        region.clock.time -= timedelta(days=1)
+
+
+def test_a_principal_whose_secret_is_gone_cannot_sign(region: Region) -> None:
+    region.apply(GUARDED, authorization(ALLOW_ALL))
+    gone = replace(authorization(ALLOW_ALL), principals=())
+    region.apply(GUARDED, gone)
+    assert region.rig.request(host=HOST, headers=WEB.sign()).body.startswith("UnrecognizedClientException")
+
+
+def test_refusals_are_the_failures_of_their_resources(region: Region) -> None:
+    nowhere = replace(http_listener(virtual_host("svc-lost", ("lost.example.com",))), name="http-lost", address="192.0.2.9")
+    lost = replace(tcp_listener((6379, 6379)), name="tcp-lost", address="192.0.2.10", association_id="snra-lost")
+    wide = replace(tcp_listener((1, 1000)), name="tcp-wide", association_id="snra-wide")
+    report = region.apply(replace(plan(), http_listeners=(http_listener(), nowhere), tcp_listeners=(lost, wide)), authorization(ALLOW_ALL))
+    assert {(failure.kind, failure.id) for failure in report.failures} == {
+        ("vpc-lattice:Service", "svc-lost"),
+        ("vpc-lattice:ServiceNetworkResourceAssociation", "snra-lost"),
+        ("vpc-lattice:ServiceNetworkResourceAssociation", "snra-wide"),
+    }
+    assert region.rig.request(host=HOST).status == 200
+    assert region.apply(plan(), authorization(ALLOW_ALL)).failures == ()
+
+
+def test_an_unfit_plan_is_not_applied_and_the_last_good_one_stays(region: Region) -> None:
+    region.apply(plan(), authorization(ALLOW_ALL))
+    with pytest.raises(NotApplied, match="tg-a, which does not exist"):
+        region.apply(replace(plan(), clusters=()), authorization(ALLOW_ALL))
+    assert region.rig.request(host=HOST).status == 200
+
+
+def test_what_cannot_be_confirmed_is_not_claimed(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    region.apply(plan(), authorization(ALLOW_ALL))
+    monkeypatch.setattr(applier, "WAIT_SECONDS", 0.3)
+    region.rig.stop(region.processes.running["envoy"][1])
+    with pytest.raises(NotApplied, match=r"not (connected|answered)"):
+        region.apply(plan(virtual_host("svc-new", ("new.example.com",))), authorization(ALLOW_ALL))
+    region.processes.stop("envoy")
+    with pytest.raises(NotInForce, match="decides from configuration"):
+        region.authorizer.wait_applied("0" * 64, 1)
+    region.processes.stop("authorizer")
+    with pytest.raises(NotInForce, match="does not answer"):
+        region.authorizer.wait_applied("0" * 64, 0.3)
+
+
+def test_what_was_stopped_is_started_again(region: Region) -> None:
+    for name in ("envoy", "authorizer"):
+        region.processes.stop(name)
+    region.apply(GUARDED, authorization(ALLOW_ORGANIZATION))
+    until(lambda: isinstance(region.rig.try_request(host=HOST), Answer), "envoy listens")
+    assert service_arn("svc-orders") in until(lambda: region.rig.request(host=HOST).body, "the authorizer is asked")
