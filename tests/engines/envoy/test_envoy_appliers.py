@@ -7,10 +7,11 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import missing
@@ -22,7 +23,8 @@ from latticewall.dataplane.authorizer.applier import AuthorizerApplier, NotInFor
 from latticewall.dataplane.envoy import applier
 from latticewall.dataplane.envoy.applier import EnvoyApplier, NotApplied
 from latticewall.dataplane.envoy.server import XdsServer
-from latticewall.dataplane.holder.specs import ProcessSpec
+from latticewall.dataplane.holder.specs import ProcessSpec, parse
+from latticewall.dataplane.processes import Running
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
@@ -33,18 +35,22 @@ pytestmark = [pytest.mark.netns, pytest.mark.engines]
 
 @dataclass
 class RigProcesses:
-    """Starts what the appliers ask for inside the rig."""
+    """Starts what the appliers ask for inside the rig, as the holder does inside a region."""
 
     rig: Rig
     running: dict[str, tuple[ProcessSpec, subprocess.Popen[str]]] = field(default_factory=dict)
 
-    def ensure(self, spec: ProcessSpec) -> bool:
-        if spec.name in self.running and self.running[spec.name][0] == spec:
-            return False
-        self.stop(spec.name)
-        with (self.rig.folder / f"{spec.name}.log").open("a") as log:
-            self.running[spec.name] = (spec, self.rig.spawn("", spec.argv, stdout=log, stderr=log))
-        return True
+    def list(self) -> dict[str, Running]:
+        return {name: Running(name, "process", process.pid, "running", 0, "", "") for name, (_, process) in self.running.items()}
+
+    def ensure(self, document: Mapping[str, Any]) -> Running:
+        spec = parse(document)
+        assert isinstance(spec, ProcessSpec)
+        if spec.name not in self.running or self.running[spec.name][0] != spec:
+            self.stop(spec.name)
+            with (self.rig.folder / spec.log).open("a") as log:
+                self.running[spec.name] = (spec, self.rig.spawn("", spec.argv, stdout=log, stderr=log))
+        return self.list()[spec.name]
 
     def stop(self, name: str) -> None:
         if name in self.running:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import grpc
 
@@ -19,7 +19,7 @@ from latticewall.base.secret import Secret
 from latticewall.dataplane.authorizer import config
 from latticewall.dataplane.authorizer.decisions import region_of
 from latticewall.dataplane.authorizer.service import STATUS_METHOD
-from latticewall.dataplane.holder.specs import ProcessSpec
+from latticewall.dataplane.processes import Processes
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import AuthorizationPlan
 from latticewall.reconcile.applier import Report
@@ -27,14 +27,6 @@ from latticewall.reconcile.applier import Report
 WAIT_SECONDS = 10.0
 _DAYS = (-1, 0, 1)
 """Yesterday's keys for requests signed just before midnight, tomorrow's so that midnight needs nobody."""
-
-
-class Processes(Protocol):
-    """What is needed of the holder's client."""
-
-    def ensure(self, spec: ProcessSpec) -> bool:
-        """Have the process running as specified; True if that changed something."""
-        ...
 
 
 class NotInForce(RuntimeError):
@@ -58,16 +50,18 @@ class AuthorizerApplier:
         self._derived: dict[tuple[str, str, str], bytes] = {}
 
     def apply(self, plan: NodePlan) -> Report:
-        """Raises NotInForce when the process does not take the configuration in time: then nothing of this revision is settled."""
+        """Raises NotInForce (or HolderError) when the process does not take the configuration in time: then nothing of this revision is settled."""
         text = config.dump(config.Configuration(plan.authorization, self._keys(plan.authorization)))
         written = self._write(text)
-        started = self._processes.ensure(self._process())
+        running = self._processes.list().get(self.name)
+        process = self._processes.ensure(self._process())
+        started = running is None or running.pid != process.pid
         self.wait_applied(config.digest(text), WAIT_SECONDS)
         return Report(changed=int(written) + int(started))
 
-    def _process(self) -> ProcessSpec:
-        argv = (sys.executable, "-m", "latticewall.dataplane.authorizer", "--config", str(self._file), "--socket", str(self._socket))
-        return ProcessSpec("authorizer", argv)
+    def _process(self) -> dict[str, Any]:
+        argv = [sys.executable, "-m", "latticewall.dataplane.authorizer", "--config", str(self._file), "--socket", str(self._socket)]
+        return {"name": self.name, "argv": argv}
 
     def _keys(self, plan: AuthorizationPlan) -> config.SigningKeys:
         """For every principal, the days around now and every region that services lie in. Keys of earlier applications are carried over."""

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from latticewall.compile.render.envoy import TYPE_URLS, EnvoyPaths, EnvoySnapshot, inconsistencies, render
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
 from latticewall.dataplane.envoy.delta import Refusal
 from latticewall.dataplane.envoy.server import XdsServer
-from latticewall.dataplane.holder.specs import ProcessSpec
+from latticewall.dataplane.processes import Processes
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import ProxyPlan
 from latticewall.reconcile.applier import Failure, Report
@@ -24,14 +24,6 @@ MOST_WORKERS = 4
 
 Owner = tuple[str, str]
 """Kind and id of the AWS resource that fails when something of Envoy's does."""
-
-
-class Processes(Protocol):
-    """What is needed of the holder's client."""
-
-    def ensure(self, spec: ProcessSpec) -> bool:
-        """Have the process running as specified; True if that changed something."""
-        ...
 
 
 class NotApplied(RuntimeError):
@@ -52,11 +44,13 @@ class EnvoyApplier:
         self._sockets = Sockets(str(folder / "xds.sock"), str(folder / "authz.sock"), str(self._own / "admin.sock"))
 
     def apply(self, plan: NodePlan) -> Report:
-        """Raises NotApplied (or protobufs.Malformed) when nothing can be said about single resources: then nothing of this revision is settled."""
+        """Raises NotApplied, HolderError or protobufs.Malformed when nothing can be said about single resources: then nothing is settled."""
         snapshot = render(plan.proxy, self._paths)
         if found := inconsistencies(snapshot):
             raise NotApplied("; ".join(found))
-        started = self._processes.ensure(self._process())
+        running = self._processes.list().get(self.name)
+        process = self._processes.ensure(self._process())
+        started = running is None or running.pid != process.pid
         before = self._xds.observed()
         self._xds.publish(snapshot)
         outcome = self._xds.wait_settled(WAIT_SECONDS)
@@ -66,7 +60,7 @@ class EnvoyApplier:
         changed = int(started) + _difference(before, self._xds.observed())
         return Report(changed, _failures(plan.proxy, snapshot, outcome.refusals))
 
-    def _process(self) -> ProcessSpec:
+    def _process(self) -> dict[str, Any]:
         """Write the bootstrap and say how to run Envoy with it; another bootstrap restarts it."""
         text = json.dumps(bootstrap("latticewall", self._sockets), indent=1, sort_keys=True)
         file = self._own / "bootstrap.json"
@@ -75,8 +69,8 @@ class EnvoyApplier:
         workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
         options = {"-c": file, "--concurrency": workers, "--file-flush-interval-msec": FLUSH_MILLISECONDS, "--drain-time-s": DRAIN_SECONDS}
         words = tuple(str(word) for option in options.items() for word in option)
-        argv = (self._program, *words, "--log-level", "warning", "--disable-hot-restart")
-        return ProcessSpec("envoy", argv, key=hashlib.sha256(text.encode()).hexdigest()[:16])
+        argv = [self._program, *words, "--log-level", "warning", "--disable-hot-restart"]
+        return {"name": self.name, "argv": argv, "key": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
 def _difference(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> int:
