@@ -6,17 +6,20 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from signers import capture_curl
 
-from latticewall.auth.canonical import Head
+from latticewall.auth.canonical import Head, canonical_request
 from latticewall.auth.lattice import DerivedKey, Refusal, verify_lattice
-from latticewall.auth.sigv4 import Credentials, derive_signing_key, sign
+from latticewall.auth.sigv4 import Credentials, derive_signing_key, sign, signature_value
 from latticewall.base.secret import Secret
 
 AKID, SECRET, TOKEN = "ASIAEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "SESSION/TOKEN+="
@@ -104,7 +107,10 @@ def test_unsigned_is_anonymous(headers: tuple[tuple[str, str], ...]) -> None:
     assert authenticate(Head("GET", "/", (("Host", HOST), *headers))) is None
 
 
-@pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/..", "/%2e%2e/x", "/a/%2E", "/a%2f..%2fb", "/a\\..\\b", "/a%5c..%5Cb", "/a%", "/a%2", "/a%zz"])
+AMBIGUOUS = ["/a/../b", "/a/./b", "/..", "/%2e%2e/x", "/a/%2E", "/a%2f..%2fb", "/a\\..\\b", "/a%5c..%5Cb", "/a%", "/a%2", "/a%zz", "/\u20ac"]
+
+
+@pytest.mark.parametrize("path", AMBIGUOUS)
 @pytest.mark.parametrize("sign_it", [True, False])
 def test_ambiguous_paths_are_refused_for_everyone(path: str, sign_it: bool) -> None:
     head = replace(signed(), target=path) if sign_it else Head("GET", path, (("Host", HOST),))
@@ -168,10 +174,47 @@ def test_proxy_added_headers_pass_and_derived_keys_do_not_print() -> None:
     assert "secret" not in repr(DerivedKey(b"secret bytes"))
 
 
-def test_presigned_request_needs_the_payload_header() -> None:
+def presigned(signed_headers: str) -> Head:
+    """A request signed in the query, as AWS's C signer does it for Lattice: the payload's header is sent and signed beside host."""
     credential = f"{AKID}%2F20260102%2F{REGION}%2Fvpc-lattice-svcs%2Faws4_request"
-    query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date=20260102T000200Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host"
-    head = Head("GET", f"/?{query}&X-Amz-Signature={'0' * 64}", (("Host", HOST),))
-    refusal = authenticate(head)
-    assert isinstance(refusal, Refusal)
-    assert refusal.text.startswith("IncompleteSignatureException: Missing the 'x-amz-content-sha256'")
+    query = (
+        f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date=20260102T000200Z&X-Amz-Expires=600"
+        f"&X-Amz-Security-Token={quote(TOKEN, safe='')}&X-Amz-SignedHeaders={quote(signed_headers)}&a=b%20c"
+    )
+    head = Head("GET", f"/x?{query}", (("host", HOST), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")))
+    request = canonical_request(head, "/x", signed_headers.split(";"), "UNSIGNED-PAYLOAD")
+    key = derive_signing_key(SECRET, "20260102", REGION, "vpc-lattice-svcs")
+    value = signature_value(key, "20260102T000200Z", f"20260102/{REGION}/vpc-lattice-svcs/aws4_request", request)
+    return replace(head, target=f"{head.target}&X-Amz-Signature={value}")
+
+
+def test_presigned_requests() -> None:
+    head = presigned("host;x-amz-content-sha256")
+    assert authenticate(head) == AKID
+    assert authenticate(head, now=NOW + timedelta(minutes=10)) == AKID
+    late, altered = authenticate(head, now=NOW + timedelta(minutes=10, seconds=1)), authenticate(replace(head, target=head.target + "0"))
+    other = authenticate(replace(head, target=head.target.replace("a=b", "a=c")))
+    assert [isinstance(answer, Refusal) for answer in (late, altered, other)] == [True, True, True]
+    missing = authenticate(presigned("host"))
+    assert missing == Refusal(403, "IncompleteSignatureException: Missing the 'x-amz-content-sha256' in canonical headers.")
+    for expires in ("0", "604801", "", "-1", "x"):
+        refusal = authenticate(replace(head, target=head.target.replace("Expires=600", f"Expires={expires}")))
+        assert isinstance(refusal, Refusal)
+        assert "X-Amz-Expires must be a number of seconds" in refusal.text
+
+
+FRAGMENTS = [
+    *("AWS4-HMAC-SHA256", " ", ",", "=", "Credential=", "SignedHeaders=host;x-amz-content-sha256", "Signature=", "/", ";", "\xff"),
+    *("a/20260102/r/s/aws4_request", "20260102T000200Z", "UNSIGNED-PAYLOAD"),
+]
+NAMES = ["Authorization", "X-Amz-Date", "Date", "Host", ":authority", "x-amz-content-sha256", "X-Amz-Security-Token", "x-amz-other", ""]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(st.sampled_from(NAMES), st.lists(st.sampled_from(FRAGMENTS), max_size=6).map("".join))),
+    st.lists(st.sampled_from(["/", "%2F", "%", "?", "&", "=", "X-Amz-Algorithm", "X-Amz-Credential", "a", "..", "\u20ac"]), max_size=8).map("".join),
+)
+def test_no_head_is_ever_authenticated_by_accident(headers: list[tuple[str, str]], target: str) -> None:
+    answer = authenticate(Head("GET", target, tuple(headers)))
+    assert answer is None or (isinstance(answer, Refusal) and answer.status in (400, 403))

@@ -134,6 +134,15 @@ def test_own_signature_is_accepted() -> None:
     assert verify(signed(), b"{}", known(TEMPORARY), NOW) == Verified(AKID, "eu-west-9", "vpc-lattice")
 
 
+def test_signing_replaces_what_it_sets_whatever_its_case() -> None:
+    given = {"host": "elsewhere", "x-amz-date": "never", "X-AMZ-SECURITY-TOKEN": "other", "authorization": "Bearer x", "User-Agent": "a", "X-Y": " 1  2 "}
+    sent = sign("GET", "http://h:1/a?b", given, Credentials(AKID, TEMPORARY.secret, TEMPORARY.token), "sts", "r", NOW)
+    assert sorted(sent) == ["Authorization", "Host", "User-Agent", "X-Amz-Date", "X-Amz-Security-Token", "X-Y"]
+    assert sent["Host"] == "h:1"
+    assert "user-agent" not in sent["Authorization"]
+    assert verify(Head("GET", "/a?b", tuple(sent.items())), b"", known(TEMPORARY), NOW) == Verified(AKID, "r", "sts")
+
+
 def flipped(text: str, index: int) -> str:
     other = "0" if text[index] != "0" else "1"
     return text[:index] + other + text[index + 1 :]
@@ -202,6 +211,8 @@ def test_wrong_secret() -> None:
         (replace(signed(), target="/?X-Amz-Algorithm=AWS4-HMAC-SHA256"), "SignatureDoesNotMatch", ""),
         (replace(signed(), target="/a%2"), "MalformedQueryString", "escape"),
         (replace(signed(), target="/?a=%zz"), "MalformedQueryString", "escape"),
+        (replace(signed(), target="/\u20ac"), "MalformedQueryString", "not a sequence of bytes"),
+        (with_header(signed(), "X-Other", "\u20ac"), "MalformedQueryString", "not a sequence of bytes"),
         (replace(signed(), headers=(*signed().headers, *signed().headers)), "IncompleteSignature", "more than one"),
     ],
 )

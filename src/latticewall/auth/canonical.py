@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -28,6 +29,11 @@ class Head:
     method: str
     target: str
     headers: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+    @cached_property
+    def is_bytes(self) -> bool:
+        """Whether every character stands for one byte; nothing that came over a wire fails this, and nothing else can be verified."""
+        return all(ord(max(text, default="\0")) < 256 for text in (self.method, self.target, *chain(*self.headers)))
 
     @property
     def path(self) -> str:
@@ -104,7 +110,7 @@ def generic_uri(path: str) -> str:
 
 def s3_uri(path: str) -> str:
     """The path as S3 signers and curl write it: as it is on the wire."""
-    return encode(path or "/", keep="/%" + "".join(map(chr, range(0x21, 0x7F))))
+    return path or "/"
 
 
 def uris(path: str, *, strict_generic: bool) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def verify_lattice(
     keys(access key id, day): the derived key. now: aware, UTC. A bad signature never becomes anonymous. strict_generic: accept only the
     canonical path of AWS's generic signers, not also that of S3-style signers and curl.
     """
-    if has_bad_escape(head.path) or has_dot_segment(head.path) or _two_hosts(head):
+    if not head.is_bytes or has_bad_escape(head.path) or has_dot_segment(head.path) or _two_hosts(head):
         return Refusal(400, "")
     if not is_signed(head):
         return None

@@ -74,7 +74,7 @@ def derive_signing_key(secret: str, day: str, region: str, service: str) -> byte
 
 
 def _hmac(key: bytes, text: str) -> bytes:
-    return hmac.digest(key, text.encode("latin-1", "replace"), "sha256")
+    return hmac.digest(key, text.encode("latin-1"), "sha256")
 
 
 def signature_value(key: bytes, stamp: str, scope: str, request: str) -> str:
@@ -102,16 +102,21 @@ def sign(
     body: bytes = b"",
     payload_hash: str = "",
 ) -> dict[str, str]:
-    """The headers to send: those given plus X-Amz-Date, the session token, Host and Authorization. url: with its path and query already
-    percent-encoded. payload_hash: a literal such as UNSIGNED-PAYLOAD, which is then sent too; without, the body's own hash is signed."""
+    """The headers to send: those given, and in place of given ones Host, X-Amz-Date, the session token and Authorization.
+
+    url: with its path and query already percent-encoded. payload_hash: a literal such as UNSIGNED-PAYLOAD, which is then sent too; without,
+    the body's own hash is signed.
+    """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
-    sent = {"Host": parts.netloc.rpartition("@")[2], **headers, "X-Amz-Date": stamp}
+    own = {"Host": parts.netloc.rpartition("@")[2], "X-Amz-Date": stamp}
     if payload_hash:
-        sent["X-Amz-Content-SHA256"] = payload_hash
+        own["X-Amz-Content-SHA256"] = payload_hash
     if credentials.session_token is not None:
-        sent["X-Amz-Security-Token"] = credentials.session_token.reveal()
+        own["X-Amz-Security-Token"] = credentials.session_token.reveal()
+    set_here = {name.lower() for name in own} | {"authorization"}
+    sent = {name: value for name, value in headers.items() if name.lower() not in set_here} | own
     head = Head(method, target, tuple((name, value) for name, value in sent.items()))
     names = tuple(sorted(name for name in head.by_name if name != ":authority" and name not in _NEVER_SIGNED))
     scope = f"{stamp[:8]}/{region}/{service}/{TERMINATOR}"
@@ -156,7 +161,7 @@ def verify(
     if known is None or not known.active:
         raise invalid_token()
     check_token(signature.token, known.token)
-    if not matches or not hmac.compare_digest(_declared_hash(head, body_hash), body_hash):
+    if not matches or head.first("x-amz-content-sha256") not in (None, body_hash):
         raise mismatch()
     if known.expires is not None and now >= known.expires:
         raise expired_token()
@@ -164,8 +169,8 @@ def verify(
 
 
 def _check_escapes(head: Head) -> None:
-    if has_bad_escape(head.path):
-        raise Invalid("The path holds an incomplete percent escape.", code="MalformedQueryString")
+    if not head.is_bytes or has_bad_escape(head.path):
+        raise Invalid("The path holds an incomplete percent escape, or the head is not a sequence of bytes.", code="MalformedQueryString")
     if has_bad_escape(head.query):
         raise Invalid("Incomplete trailing escape % sequence", code="MalformedQueryString")
 
@@ -187,13 +192,5 @@ def _listed(services: Iterable[str]) -> str:
 def check_token(given: str, expected: Secret | None) -> None:
     """A temporary key comes with its own session token, a long-term key with none."""
     wanted = expected.reveal() if expected is not None else ""
-    if not hmac.compare_digest(given.encode("latin-1", "replace"), wanted.encode()):
-        raise invalid_token(INVALID_DAMAGED if given else invalid_token().message)
-
-
-INVALID_DAMAGED = "The security token included in the request is invalid"
-
-
-def _declared_hash(head: Head, body_hash: str) -> str:
-    """What x-amz-content-sha256 says of the body; without the header there is nothing to contradict."""
-    return (head.first("x-amz-content-sha256") or body_hash).encode("ascii", "replace").decode()
+    if not hmac.compare_digest(given.encode("latin-1"), wanted.encode()):
+        raise invalid_token()
