@@ -67,7 +67,7 @@ class Context:
         if not identifier:
             return None
         if identifier.startswith("arn:"):
-            row = self.tx.by_arn(identifier)
+            row = self.tx.by_arn(identifier) if kind.by_arn else None
             row = row if row and row.kind == kind_name else None
         else:
             row = self.tx.get(kind_name, identifier, self.caller.account, self.region_of(kind))
@@ -171,7 +171,8 @@ class Context:
         self._clear_dependents(row, kind, force=force)
         for owned in self.registry.kinds_owned_by(kind):
             for child in self.tx.rows(owned.name, parent=row.id):
-                self.remove(child, force=True)
+                if child.status not in GONE:
+                    self.remove(child, force=True)
         if kind.lifecycle.settles:
             return self.tx.put(replace(row, status="deleting"))
         return self.bury(row)

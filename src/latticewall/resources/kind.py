@@ -57,6 +57,7 @@ class Kind:
     ("" = the service gives the id). arn: template with {region} {account} {id} {name} {parent}. unique: scope of `name`: "" (none), "region",
     "account" (global kinds), "parent". refs: create-input member -> Ref; resolved from id, ARN or (if `by_name`) name, kept as edges whose
     role is the member. owns: kinds deleted with it (their `parent` is its id). is_global: stored without a region.
+    by_name, by_arn: what besides the id identifies it in calls; an ARN may name another account's resource, so EC2's kinds take none.
     tag_member: member of Get/Describe answers that shows the tags as a list of Key/Value; "" when they are only in ListTags.
     view: further members computed for answers. removing: called before it is deleted (checks, releases).
     not_found: AWS code when it does not exist, "" = the dialect's. not_found_text: its message with {id}, "" = the service's usual one.
@@ -70,6 +71,7 @@ class Kind:
     name_member: str = ""
     unique: str = ""
     by_name: bool = False
+    by_arn: bool = True
     refs: Mapping[str, Ref] = field(default_factory=dict)
     owns: tuple[str, ...] = ()
     lifecycle: Lifecycle = INSTANT

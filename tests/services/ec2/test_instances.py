@@ -258,7 +258,15 @@ def test_protection_and_attributes(region: Region, vpc: str, subnet: str) -> Non
     region.call("TerminateInstances", InstanceIds=[identifier])
 
 
-def test_unknown_and_malformed_ids(region: Region) -> None:
+def test_unknown_and_malformed_ids(region: Region, subnet: str) -> None:
+    arn = region.call("DescribeSubnets", SubnetIds=[subnet])["Subnets"][0]["SubnetArn"]
+    with region.refused("InvalidSubnetID.NotFound", arn):
+        interface(region, arn)
+    with region.refused("InvalidVolume.NotFound"):
+        region.call("DescribeVolumes", VolumeIds=["vol-0nowhere"])
+    pending = region.run(subnet)["InstanceId"]
+    with region.refused("IncorrectInstanceState", pending):
+        region.call("StopInstances", InstanceIds=[pending])
     with region.refused("InvalidInstanceID.NotFound", "i-0nowhere"):
         region.call("TerminateInstances", InstanceIds=["i-0nowhere"])
     with region.refused("InvalidInstanceID.Malformed", "web"):
@@ -266,9 +274,7 @@ def test_unknown_and_malformed_ids(region: Region) -> None:
 
 
 def test_instance_profiles(region: Region, subnet: str) -> None:
-    profiles = []
-    for name in ("web", "db"):
-        profiles.append(region.call("iam:CreateInstanceProfile", InstanceProfileName=name)["InstanceProfile"])
+    profiles = [region.call("iam:CreateInstanceProfile", InstanceProfileName=name)["InstanceProfile"] for name in ("web", "db")]
     by_name = region.run(subnet, IamInstanceProfile={"Name": "web"})
     by_arn = region.run(subnet, IamInstanceProfile={"Arn": profiles[0]["Arn"]})
     wanted = {"Arn": profiles[0]["Arn"], "Id": profiles[0]["InstanceProfileId"]}

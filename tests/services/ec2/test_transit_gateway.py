@@ -82,7 +82,7 @@ def test_no_default_table_when_both_options_are_off(region: Region, hub: Hub) ->
     assert region.call("DescribeTransitGatewayRouteTables")["TransitGatewayRouteTables"] == []
     options = region.call("DescribeTransitGateways")["TransitGateways"][0]["Options"]
     assert "AssociationDefaultRouteTableId" not in options
-    _, attachment = hub.attach("10.1.0.0/16")
+    hub.attach("10.1.0.0/16")
     assert "Association" not in region.call("DescribeTransitGatewayAttachments")["TransitGatewayAttachments"][0]
     table = hub.table()
     region.settle()

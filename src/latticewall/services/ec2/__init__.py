@@ -97,6 +97,7 @@ OPERATIONS: dict[str, Handler] = {
     "ModifyInstanceAttribute": instance.modify_instance_attribute,
     "ModifyInstanceMetadataOptions": instance.modify_instance_metadata_options,
     "DescribeInstanceCreditSpecifications": instance.describe_instance_credit_specifications,
+    "DescribeVolumes": instance.describe_volumes,
     "GetConsoleOutput": instance.get_console_output,
     "AssociateIamInstanceProfile": instance_profile.associate_iam_instance_profile,
     "DisassociateIamInstanceProfile": instance_profile.disassociate_iam_instance_profile,

@@ -154,6 +154,8 @@ def _stop(ctx: Context, row: Row, params: Document) -> str:
         raise text.invalid("OperationNotPermitted", message)
     if row.status in ("stopping", "stopped"):
         return row.status
+    if row.status in ("creating", "starting"):
+        raise text.conflict("IncorrectInstanceState", f"The instance '{row.id}' is not in a state from which it can be stopped.")
     return ctx.change(row, {"StateTransitionReason": f"User initiated ({ctx.now})"}, status="stopping").status
 
 
@@ -292,6 +294,13 @@ def describe_instance_credit_specifications(ctx: Context, params: Document) -> D
             default = "standard" if family == "t2" else "unlimited"
             shown.append({"InstanceId": row.id, "CpuCredits": row.document["_CpuCredits"] or default})
     return {"InstanceCreditSpecifications": select(shown, params.get("Filters"), paths("instance-id"))}
+
+
+def describe_volumes(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of an operation
+    """DescribeVolumes: there are none; instances live on the machine's file system."""
+    for identifier in params.get("VolumeIds") or ():
+        raise text.not_found("InvalidVolume.NotFound", f"The volume '{identifier}' does not exist.")
+    return {"Volumes": []}
 
 
 def get_console_output(ctx: Context, params: Document) -> Document:

@@ -44,6 +44,8 @@ Rows with status "deleting", "deleted" or "failed" are not part of the desired s
 
 from __future__ import annotations
 
+from functools import partial
+
 from latticewall.resources.kind import Kind, Lifecycle, Ref
 from latticewall.services.ec2 import (
     instance,
@@ -62,6 +64,7 @@ HOUR = 3600
 AVAILABLE = {"creating": "pending", "ready": "available", "updating": "available", "failed": "pending"}
 GATEWAY = {**AVAILABLE, "updating": "modifying"}
 IN_VPC = {"VpcId": Ref("ec2:Vpc")}
+_kind = partial(Kind, by_arn=False)
 
 
 def _arn(resource: str) -> str:
@@ -69,85 +72,85 @@ def _arn(resource: str) -> str:
 
 
 KINDS = (
-    Kind(
+    _kind(
         "ec2:Vpc", id_member="VpcId", id_prefix="vpc-", arn=_arn("vpc"), tag_member="Tags", not_found="InvalidVpcID.NotFound",
         lifecycle=Lifecycle("State", AVAILABLE, settles=True), cloudformation="AWS::EC2::VPC",
     ),
-    Kind(
+    _kind(
         "ec2:Subnet", id_member="SubnetId", id_prefix="subnet-", arn=_arn("subnet"), tag_member="Tags", refs=IN_VPC, view=subnet.view,
         lifecycle=Lifecycle("State", AVAILABLE), not_found="InvalidSubnetID.NotFound", cloudformation="AWS::EC2::Subnet",
     ),
-    Kind(
+    _kind(
         "ec2:RouteTable", id_member="RouteTableId", id_prefix="rtb-", arn=_arn("route-table"), tag_member="Tags", refs=IN_VPC, view=route_table.view,
         not_found="InvalidRouteTableID.NotFound", cloudformation="AWS::EC2::RouteTable",
     ),
-    Kind(
+    _kind(
         "ec2:InternetGateway", id_member="InternetGatewayId", id_prefix="igw-", arn=_arn("internet-gateway"), tag_member="Tags", refs=IN_VPC,
         not_found="InvalidInternetGatewayID.NotFound", cloudformation="AWS::EC2::InternetGateway",
     ),
-    Kind(
+    _kind(
         "ec2:NetworkAcl", id_member="NetworkAclId", id_prefix="acl-", arn=_arn("network-acl"), tag_member="Tags", refs=IN_VPC,
         not_found="InvalidNetworkAclID.NotFound", cloudformation="AWS::EC2::NetworkAcl",
     ),
-    Kind(
+    _kind(
         "ec2:SecurityGroup", id_member="GroupId", id_prefix="sg-", arn_member="SecurityGroupArn", arn=_arn("security-group"), name_member="GroupName",
         tag_member="Tags", refs=IN_VPC, owns=("ec2:SecurityGroupRule",), view=security_group.view, not_found="InvalidGroup.NotFound",
         not_found_text="The security group '{id}' does not exist", cloudformation="AWS::EC2::SecurityGroup",
     ),
-    Kind(
+    _kind(
         "ec2:SecurityGroupRule", id_member="SecurityGroupRuleId", id_prefix="sgr-", arn=_arn("security-group-rule"), tag_member="Tags",
         refs={"ReferencedGroupId": Ref("ec2:SecurityGroup"), "PrefixListId": Ref("ec2:ManagedPrefixList")}, view=security_group_rule.view,
         not_found="InvalidSecurityGroupRuleId.NotFound", not_found_text="The security group rule ID '{id}' does not exist",
     ),
-    Kind(
+    _kind(
         "ec2:ManagedPrefixList", id_member="PrefixListId", id_prefix="pl-", arn_member="PrefixListArn", arn=_arn("prefix-list"),
         name_member="PrefixListName", tag_member="Tags", view=prefix_list.view, not_found="InvalidPrefixListID.NotFound",
         not_found_text="The prefix list ID '{id}' does not exist", cloudformation="AWS::EC2::PrefixList",
     ),
-    Kind(
+    _kind(
         "ec2:NetworkInterface", id_member="NetworkInterfaceId", id_prefix="eni-", arn=_arn("network-interface"), tag_member="TagSet",
         refs={"SubnetId": Ref("ec2:Subnet"), "Groups": Ref("ec2:SecurityGroup"), "InstanceId": Ref("ec2:Instance", "clear"),
               "OwnerId": Ref("ec2:TransitGatewayAttachment", "cascade")},
         view=network_interface.view, not_found="InvalidNetworkInterfaceID.NotFound", cloudformation="AWS::EC2::NetworkInterface",
     ),
-    Kind(
+    _kind(
         "ec2:Instance", id_member="InstanceId", id_prefix="i-", arn=_arn("instance"), tag_member="Tags", view=instance.view,
         lifecycle=Lifecycle("State", instance.SPELLING, settles=True, tombstone=HOUR), not_found="InvalidInstanceID.NotFound",
         cloudformation="AWS::EC2::Instance",
     ),
-    Kind(
+    _kind(
         "ec2:TransitGateway", id_member="TransitGatewayId", id_prefix="tgw-", arn=_arn("transit-gateway"), tag_member="Tags",
         owns=("ec2:TransitGatewayRouteTable",), view=transit_gateway.view, lifecycle=Lifecycle("State", GATEWAY, settles=True, tombstone=2 * HOUR),
         not_found="InvalidTransitGatewayID.NotFound", not_found_text="Transit Gateway {id} was deleted or does not exist.",
         cloudformation="AWS::EC2::TransitGateway",
     ),
-    Kind(
+    _kind(
         "ec2:TransitGatewayAttachment", id_member="TransitGatewayAttachmentId", id_prefix="tgw-attach-", arn=_arn("transit-gateway-attachment"),
         tag_member="Tags", refs={"TransitGatewayId": Ref("ec2:TransitGateway"), "VpcId": Ref("ec2:Vpc"), "SubnetIds": Ref("ec2:Subnet")},
         view=transit_gateway_attachment.view, lifecycle=Lifecycle("State", {**GATEWAY, "failed": "failed"}, settles=True, tombstone=2 * HOUR),
         not_found="InvalidTransitGatewayAttachmentID.NotFound", not_found_text="Transit Gateway Attachment {id} was deleted or does not exist.",
         cloudformation="AWS::EC2::TransitGatewayAttachment",
     ),
-    Kind(
+    _kind(
         "ec2:TransitGatewayRouteTable", id_member="TransitGatewayRouteTableId", id_prefix="tgw-rtb-", arn=_arn("transit-gateway-route-table"),
         tag_member="Tags", refs={"TransitGatewayId": Ref("ec2:TransitGateway")}, lifecycle=Lifecycle("State", AVAILABLE, settles=True, tombstone=2 * HOUR),
         owns=("ec2:TransitGatewayRouteTableAssociation", "ec2:TransitGatewayRouteTablePropagation"),
         not_found="InvalidRouteTableID.NotFound", not_found_text="Transit Gateway Route Table {id} was deleted or does not exist.",
         cloudformation="AWS::EC2::TransitGatewayRouteTable",
     ),
-    Kind(
+    _kind(
         "ec2:TransitGatewayRouteTableAssociation", id_prefix="tgw-rtb-association-",
         refs={"TransitGatewayAttachmentId": Ref("ec2:TransitGatewayAttachment", "cascade")},
         lifecycle=Lifecycle("State", {"creating": "associating", "ready": "associated", "deleting": "disassociating"}, settles=True),
         cloudformation="AWS::EC2::TransitGatewayRouteTableAssociation",
     ),
-    Kind(
+    _kind(
         "ec2:TransitGatewayRouteTablePropagation", id_prefix="tgw-rtb-propagation-",
         refs={"TransitGatewayAttachmentId": Ref("ec2:TransitGatewayAttachment", "cascade")},
         lifecycle=Lifecycle("State", {"creating": "enabling", "ready": "enabled", "deleting": "disabling"}, settles=True),
         cloudformation="AWS::EC2::TransitGatewayRouteTablePropagation",
     ),
-    Kind(
+    _kind(
         "ec2:VpcEndpoint", id_member="VpcEndpointId", id_prefix="vpce-", arn=_arn("vpc-endpoint"), tag_member="Tags",
         refs={"VpcId": Ref("ec2:Vpc"), "SubnetIds": Ref("ec2:Subnet")}, view=vpc_endpoint.view,
         lifecycle=Lifecycle("State", AVAILABLE, settles=True), not_found="InvalidVpcEndpointId.NotFound",

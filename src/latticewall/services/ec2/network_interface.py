@@ -103,7 +103,8 @@ def address_members(addresses: Sequence[str]) -> Document:
 
 def view(ctx: Context, row: Row) -> Document:
     """Status, and names where the VPC gives names."""
-    shown: Document = {"Status": "in-use" if row.document.get("Attachment") or row.document["RequesterManaged"] else "available"}
+    used = bool(row.document.get("Attachment") or row.document["RequesterManaged"] or ctx.tx.edges_to(row.kind, row.id))
+    shown: Document = {"Status": "in-use" if used else "available"}
     shown["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(row.tags.items())]
     vpc = ctx.find("ec2:Vpc", row.document["VpcId"])
     if vpc and vpc.document["_EnableDnsHostnames"]:
