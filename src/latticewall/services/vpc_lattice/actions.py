@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from latticewall.base.rows import Row
@@ -12,6 +13,9 @@ from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import RULE, TARGET_GROUP
 
 FIXED_STATUSES = (404, 500)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]+")
+"""What the API's model leaves open and HTTP does not (RFC 9110, 5.6.2 and 5.5)."""
 DEFAULT_WEIGHT = 100
 
 
@@ -62,11 +66,15 @@ def _check_quota(ctx: Context, service_id: str, groups: list[str]) -> None:
 
 
 def check_match(match: Document) -> Document:
-    """A rule's match, with at least one condition; echoed as it was given."""
+    """A rule's match, with at least one condition that HTTP can meet; echoed as it was given."""
     http: dict[str, Any] = match.get("httpMatch") or {}
     if not any(http.get(condition) for condition in ("method", "pathMatch", "headerMatches")):
         raise text.invalid("match.httpMatch", "A rule needs at least one condition: method, pathMatch or headerMatches")
-    for mode, path in ((http.get("pathMatch") or {}).get("match") or {}).items():
-        if not path.startswith("/"):
-            raise text.invalid(f"match.httpMatch.pathMatch.match.{mode}", f"Path {path} must start with /")
+    if http.get("method") and not _TOKEN.fullmatch(http["method"]):
+        raise text.invalid("match.httpMatch.method", f"{http['method']} is not an HTTP method")
+    for header in http.get("headerMatches") or ():
+        if not _TOKEN.fullmatch(header["name"]):
+            raise text.invalid("match.httpMatch.headerMatches.name", f"{header['name']} is not an HTTP header name")
+        if any(not _VALUE.fullmatch(value) for value in header["match"].values()):
+            raise text.invalid("match.httpMatch.headerMatches.match", f"The value for header {header['name']} cannot be part of an HTTP header")
     return match

@@ -52,7 +52,7 @@ def create_service_association(ctx: Context, params: Document) -> Document:
     service = usable(ctx, SERVICE, params["serviceIdentifier"])
     existing = _refuse_pair(ctx, network, SERVICE_ASSOCIATION, "serviceId", service)
     custom = service.document.get("customDomainName")
-    if custom and any(row.document.get("customDomainName") == custom for row in existing):
+    if custom and any(row.document.get("customDomainName", "").lower() == custom.lower() for row in existing):
         raise text.conflict(SERVICE, service.id, f"A service with the custom domain name {custom} already exists in service network {network.id}")
     document = {
         "serviceId": service.id, "serviceNetworkId": network.id, "createdBy": ctx.caller.account, "dnsEntry": service.document["dnsEntry"],
@@ -104,6 +104,8 @@ def _dns_members(params: Document) -> dict[str, Any]:
     if needs != bool(options.get("privateDnsSpecifiedDomains")):
         word = "needed" if needs else "allowed only"
         raise text.invalid("dnsOptions.privateDnsSpecifiedDomains", f"Specified domains are {word} with the preferences {', '.join(NEEDS_DOMAINS)}")
+    for name in options.get("privateDnsSpecifiedDomains") or ():
+        dns.check_name("dnsOptions.privateDnsSpecifiedDomains", name, wildcard=True)
     return {member: params[member] for member in ("privateDnsEnabled", "dnsOptions") if params.get(member) is not None}
 
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import text
 
 SERVICE_PARTITION = "7d67968"
 RESOURCE_PARTITION = "4232ccc"
 """The partition labels seen in every region's names."""
+
+
+GENERATED = ".on.aws"
+_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
+def check_name(member: str, name: str, *, wildcard: bool = False) -> str:
+    """A fully qualified domain name without a final dot, as given; wildcard: may begin with `*.`. The API's model admits any text.
+
+    Names under Lattice's own domain are refused: nobody may answer for a generated name.
+    """
+    plain = name.removeprefix("*.") if wildcard else name
+    if not _NAME.fullmatch(plain):
+        raise text.invalid(member, f"{name} is not a domain name")
+    if plain.lower().endswith(GENERATED):
+        raise text.invalid(member, f"{name} is under a domain that is reserved for VPC Lattice")
+    return name
 
 
 def service_entry(region: str, name: str, service_id: str) -> Document:

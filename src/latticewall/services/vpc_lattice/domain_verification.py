@@ -9,14 +9,14 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import quotas, text
+from latticewall.services.vpc_lattice import dns, quotas, text
 from latticewall.services.vpc_lattice.nouns import DOMAIN_VERIFICATION, HOSTED_ZONE
 
 
 def start_domain_verification(ctx: Context, params: Document) -> Document:
     """StartDomainVerification: says which TXT record to make."""
     existing = ctx.live(DOMAIN_VERIFICATION)
-    domain = params["domainName"].lower().rstrip(".")
+    domain = dns.check_name("domainName", params["domainName"].rstrip(".")).lower()
     for row in existing:
         if row.document["domainName"] == domain:
             raise text.conflict(DOMAIN_VERIFICATION, row.id, f"A domain verification of {domain} already exists: {row.id}")
@@ -43,7 +43,7 @@ def verify_pending(ctx: Context) -> None:
 
 
 def verify(ctx: Context, row: Row) -> Row:
-    """VERIFIED as soon as a hosted zone of the verification's account holds the TXT record."""
+    """VERIFIED as soon as a public hosted zone of the verification's account holds the TXT record."""
     if row.document["status"] != "PENDING" or not _published(ctx, row):
         return row
     return ctx.tx.put(replace(row, document={**row.document, "status": "VERIFIED", "lastVerifiedTime": ctx.now}))
@@ -51,7 +51,7 @@ def verify(ctx: Context, row: Row) -> Row:
 
 def _published(ctx: Context, row: Row) -> bool:
     record = row.document["txtMethodConfig"]
-    zones = ctx.tx.rows(HOSTED_ZONE, account=row.account)
+    zones = [zone for zone in ctx.tx.rows(HOSTED_ZONE, account=row.account) if not zone.document.get("_vpcs")]
     return any(_holds(item, record) for zone in zones for item in zone.document.get("_records") or ())
 
 

@@ -32,7 +32,7 @@ def complete(given: Mapping[str, Any], group_protocol: str, current: Mapping[str
         raise text.unsupported("healthCheck.protocolVersion", f"Health check protocol version {wanted['protocolVersion']} is not supported yet; HTTP1 is")
     found: Document = {
         "enabled": wanted.get("enabled", True), "protocol": wanted.get("protocol") or group_protocol, "protocolVersion": "HTTP1",
-        "path": _path(wanted.get("path") or "/"), "matcher": {"httpCode": _codes((wanted.get("matcher") or {}).get("httpCode") or "200")},
+        "path": wanted.get("path") or "/", "matcher": {"httpCode": _codes((wanted.get("matcher") or {}).get("httpCode") or "200")},
     }  # fmt: skip
     for member, (default, lowest, highest) in NUMBERS.items():
         value = wanted.get(member) or default
@@ -42,12 +42,6 @@ def complete(given: Mapping[str, Any], group_protocol: str, current: Mapping[str
     if wanted.get("port"):
         found["port"] = wanted["port"]
     return found
-
-
-def _path(path: str) -> str:
-    if not path.startswith("/") or any(character.isspace() or ord(character) < 32 for character in path):
-        raise text.invalid("healthCheck.path", f"Health check path {path} is not a URI path")
-    return path
 
 
 def _codes(codes: str) -> str:

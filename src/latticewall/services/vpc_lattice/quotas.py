@@ -39,4 +39,5 @@ def check(kind: str, count: int, where: str = "") -> None:
     """Raise LimitExceeded (402) when `count` of the kind would be too many; where: id of what they belong to."""
     limit, code, noun = QUOTAS[kind]
     if count > limit:
-        raise LimitExceeded(f"The limit of {limit} {noun} has been reached", kind=kind, id=where, members={"quotaCode": code})
+        members = {"quotaCode": code, **({"resourceId": where} if where else {})}
+        raise LimitExceeded(f"The limit of {limit} {noun} has been reached", kind=kind, id=where, members=members)

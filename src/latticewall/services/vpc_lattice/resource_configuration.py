@@ -13,14 +13,13 @@ from typing import Any
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import quotas, text
+from latticewall.services.vpc_lattice import dns, quotas, text
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import DOMAIN_VERIFICATION, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY
 
 PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
 ALL_PORTS = "1-65535"
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-_NAME = re.compile(r"(?=.{3,255}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}\.?\Z")
 
 
 def create_resource_configuration(ctx: Context, params: Document) -> Document:
@@ -36,7 +35,7 @@ def create_resource_configuration(ctx: Context, params: Document) -> Document:
         "allowAssociationToShareableServiceNetwork": bool(params.get("allowAssociationToShareableServiceNetwork")),
     }  # fmt: skip
     if params.get("customDomainName"):
-        document["customDomainName"] = _domain("customDomainName", params["customDomainName"])
+        document["customDomainName"] = dns.check_name("customDomainName", params["customDomainName"])
     refs = {"resourceGatewayIdentifier": gateway.id}
     if params.get("domainVerificationIdentifier"):
         document |= _verification(ctx, params)
@@ -85,7 +84,7 @@ def _definition(params: Mapping[str, Any]) -> Document:
     if resource := definition.get("dnsResource"):
         if resource.get("ipAddressType") not in (None, "IPV4"):
             raise text.unsupported("resourceConfigurationDefinition.dnsResource.ipAddressType", "Only IPV4 is supported yet")
-        name = _domain("resourceConfigurationDefinition.dnsResource.domainName", resource["domainName"])
+        name = dns.check_name("resourceConfigurationDefinition.dnsResource.domainName", resource["domainName"])
         return {"dnsResource": {"domainName": name, **({"ipAddressType": "IPV4"} if resource.get("ipAddressType") else {})}}
     raise text.invalid("resourceConfigurationDefinition", "A resource configuration of type SINGLE needs an ipResource or a dnsResource")
 
@@ -101,12 +100,6 @@ def _address(address: str) -> str:
     if not any(found in block for block in PRIVATE):
         raise text.invalid(member, f"{address} is not a private address: {', '.join(str(block) for block in PRIVATE)}")
     return str(found)
-
-
-def _domain(member: str, name: str) -> str:
-    if not _NAME.match(name):
-        raise text.invalid(member, f"{name} is not a domain name")
-    return name
 
 
 def _verification(ctx: Context, params: Mapping[str, Any]) -> Document:

@@ -28,6 +28,8 @@ def update_service_network(ctx: Context, params: Document) -> Document:
 def create_service(ctx: Context, params: Document) -> Document:
     """CreateService. Certificates belong to HTTPS listeners, which are not there yet."""
     _refuse_certificate(params)
+    if params.get("customDomainName"):
+        dns.check_name("customDomainName", params["customDomainName"])
     quotas.check(SERVICE, len(ctx.live(SERVICE)) + 1)
     identifier = ctx.new_id("svc-")
     document = {"authType": params.get("authType") or "NONE", "dnsEntry": dns.service_entry(ctx.caller.region, params["name"], identifier)}

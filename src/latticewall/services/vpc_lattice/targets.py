@@ -19,7 +19,7 @@ from latticewall.services.vpc_lattice.nouns import INSTANCE, SUBNET, TARGET_GROU
 
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 """The port "target_health": target group id -> {(address, port): "HEALTHY" or "UNHEALTHY"}, for the targets that have been checked."""
-RUNNABLE = ("creating", "starting", "ready")
+RUNNABLE = ("creating", "starting", "ready", "updating")
 
 
 def register_targets(ctx: Context, params: Document) -> Document:

@@ -19,7 +19,7 @@ from latticewall.services.vpc_lattice.nouns import (
 def times(ctx: Context, row: Row) -> Document:  # noqa: ARG001 - the signature of a kind's hook
     """When it was made and changed, and why it failed."""
     shown = {"createdAt": row.created_at, "lastUpdatedAt": row.updated_at}
-    if row.status == "failed":
+    if row.reason:
         shown |= {"failureCode": "InternalFailure", "failureMessage": row.reason, "failureReason": row.reason}
     return shown
 

@@ -1,0 +1,184 @@
+"""Target groups, their health checks and their targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .region import Region, body, forward
+
+HEALTH_CHECK = {
+    "enabled": True, "protocol": "HTTP", "protocolVersion": "HTTP1", "path": "/", "healthCheckIntervalSeconds": 30, "healthCheckTimeoutSeconds": 5,
+    "healthyThresholdCount": 5, "unhealthyThresholdCount": 2, "matcher": {"httpCode": "200"},
+}  # fmt: skip
+
+
+def statuses(region: Region, group: str, **filters: Any) -> list[tuple[str, int, str]]:
+    items = region.lattice.list_targets(targetGroupIdentifier=group, **filters)["items"]
+    return [(item["id"], item["port"], item["status"]) for item in items]
+
+
+def register(region: Region, group: str, *targets: dict[str, Any]) -> dict[str, Any]:
+    return body(region.lattice.register_targets(targetGroupIdentifier=group, targets=list(targets)))
+
+
+def test_a_target_group_shows_its_defaults(region: Region) -> None:
+    vpc = region.vpc()
+    created = body(region.lattice.create_target_group(name="orders", type="IP", config={"vpcIdentifier": vpc}))
+    assert created["status"] == "CREATE_IN_PROGRESS"
+    assert created["config"] == {
+        "port": 80, "protocol": "HTTP", "protocolVersion": "HTTP1", "ipAddressType": "IPV4", "vpcIdentifier": vpc, "healthCheck": HEALTH_CHECK,
+    }  # fmt: skip
+    region.settle()
+    shown = body(region.lattice.get_target_group(targetGroupIdentifier=created["arn"]))
+    assert (shown["status"], shown["serviceArns"]) == ("ACTIVE", [])
+    assert "failureCode" not in shown
+    (summary,) = region.lattice.list_target_groups(vpcIdentifier=vpc, targetGroupType="IP")["items"]
+    assert (summary["port"], summary["protocol"], summary["ipAddressType"], summary["vpcIdentifier"]) == (80, "HTTP", "IPV4", vpc)
+    assert region.lattice.list_target_groups(targetGroupType="INSTANCE")["items"] == []
+    gone = body(region.lattice.delete_target_group(targetGroupIdentifier=created["id"]))
+    assert gone == {"id": created["id"], "arn": created["arn"], "status": "DELETE_IN_PROGRESS"}
+    region.settle()
+    with region.refused("ResourceNotFoundException"):
+        region.lattice.get_target_group(targetGroupIdentifier=created["id"])
+
+
+def test_an_instance_group_shows_no_address_type_and_checks_in_its_own_protocol(region: Region) -> None:
+    group = region.target_group(region.vpc(), protocol="HTTPS", port=8443)
+    config = region.lattice.get_target_group(targetGroupIdentifier=group)["config"]
+    assert (config["healthCheck"]["protocol"], "ipAddressType" in config) == ("HTTPS", False)
+
+
+def test_a_health_check_keeps_what_an_update_does_not_name(region: Region) -> None:
+    group = region.target_group(region.vpc(), healthCheck={"path": "/ready", "healthCheckIntervalSeconds": 10, "port": 9000})
+    changed = region.lattice.update_target_group(
+        targetGroupIdentifier=group, healthCheck={"healthCheckIntervalSeconds": 0, "matcher": {"httpCode": "200-299,404"}, "port": 0}
+    )
+    assert changed["config"]["healthCheck"] == {**HEALTH_CHECK, "path": "/ready", "matcher": {"httpCode": "200-299,404"}}
+    assert region.lattice.get_target_group(targetGroupIdentifier=group)["status"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ({"healthCheckIntervalSeconds": 4}, "between 5 and 300"),
+        ({"unhealthyThresholdCount": 1}, "between 2 and 10"),
+        ({"matcher": {"httpCode": "199"}}, "200-499"),
+        ({"matcher": {"httpCode": "500"}}, "200-499"),
+        ({"matcher": {"httpCode": "404-200"}}, "200-499"),
+        ({"matcher": {"httpCode": "200-"}}, "not a list of codes"),
+        ({"path": "ready"}, "path"),
+        ({"protocol": "TCP"}, "HTTP or HTTPS"),
+        ({"protocolVersion": "HTTP2"}, "not supported yet"),
+    ],
+)
+def test_a_health_check_out_of_range_is_refused(region: Region, check: dict[str, Any], words: str) -> None:
+    vpc = region.vpc()
+    with region.refused("ValidationException", words) as error:
+        region.target_group(vpc, healthCheck=check)
+    assert error["fieldList"][0]["name"].removeprefix("config.").startswith("healthCheck.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "words"),
+    [
+        ("LAMBDA", {}, "LAMBDA is not supported yet"),
+        ("ALB", {"port": 80, "protocol": "HTTP"}, "ALB is not supported yet"),
+        ("INSTANCE", {"protocol": "TCP", "port": 80}, "TCP is not supported yet"),
+        ("INSTANCE", {"protocolVersion": "HTTP2"}, "HTTP2 is not supported yet"),
+        ("IP", {"protocolVersion": "GRPC"}, "GRPC is not supported yet"),
+        ("IP", {"ipAddressType": "IPV6"}, "IPv6"),
+        ("INSTANCE", {"ipAddressType": "IPV4"}, "IP target groups only"),
+        ("INSTANCE", {"lambdaEventStructureVersion": "V1"}, "LAMBDA target groups only"),
+    ],
+)
+def test_what_is_not_there_is_refused_openly(region: Region, kind: str, config: dict[str, Any], words: str) -> None:
+    vpc = region.vpc()
+    with region.refused("ValidationException", words):
+        region.lattice.create_target_group(name="orders", type=kind, config={**config, "vpcIdentifier": vpc})
+
+
+def test_a_target_group_needs_a_vpc(region: Region) -> None:
+    with region.refused("ValidationException", "VPC"):
+        region.lattice.create_target_group(name="orders", type="IP", config={"port": 80, "protocol": "HTTP"})
+    with region.refused("ResourceNotFoundException", "vpc-0123456789abcdef0"):
+        region.lattice.create_target_group(name="orders", type="IP", config={"vpcIdentifier": "vpc-0123456789abcdef0"})
+
+
+def test_targets_cannot_be_registered_before_the_group_is_there(region: Region) -> None:
+    vpc = region.vpc()
+    region.subnet(vpc)
+    group = region.lattice.create_target_group(name="orders", type="IP", config={"vpcIdentifier": vpc})["id"]
+    with region.refused("ConflictException", "CREATE_IN_PROGRESS"):
+        register(region, group, {"id": "10.0.1.9"})
+    with region.refused("ConflictException", "CREATE_IN_PROGRESS"):
+        region.lattice.delete_target_group(targetGroupIdentifier=group)
+
+
+def test_instances_must_be_in_the_groups_vpc(region: Region) -> None:
+    vpc, far = region.vpc(), region.vpc("10.9.0.0/16")
+    near, away = region.instance(region.subnet(vpc))["InstanceId"], region.instance(region.subnet(far, "10.9.1.0/24"))["InstanceId"]
+    group = region.target_group(vpc)
+    answer = register(region, group, {"id": near}, {"id": away, "port": 81}, {"id": "i-0123456789abcdef0"})
+    assert answer["successful"] == [{"id": near, "port": 5044}]
+    first, second = answer["unsuccessful"]
+    assert first == {
+        "id": away, "port": 81, "failureCode": "UnsupportedTarget", "failureMessage": "Instance targets must be in the same VPC as their target group"
+    }  # fmt: skip
+    assert (second["port"], second["failureCode"]) == (5044, "UnsupportedTarget")
+    assert statuses(region, group) == [(near, 5044, "UNUSED")]
+
+
+def test_a_stopped_instance_is_no_target(region: Region) -> None:
+    vpc = region.vpc()
+    instance = region.instance(region.subnet(vpc))["InstanceId"]
+    group = region.target_group(vpc)
+    region.ec2.stop_instances(InstanceIds=[instance])
+    region.settle()
+    assert "not running" in register(region, group, {"id": instance})["unsuccessful"][0]["failureMessage"]
+
+
+def test_addresses_must_be_in_a_subnet_of_the_groups_vpc(region: Region) -> None:
+    vpc = region.vpc()
+    region.subnet(vpc)
+    group = region.target_group(vpc, kind="IP")
+    answer = register(region, group, {"id": "10.0.1.9"}, {"id": "10.0.2.9"}, {"id": "192.0.2.1"}, {"id": "fd00::1"}, {"id": "host"})
+    assert [target["id"] for target in answer["successful"]] == ["10.0.1.9"]
+    assert [target["id"] for target in answer["unsuccessful"]] == ["10.0.2.9", "192.0.2.1", "fd00::1", "host"]
+
+
+def test_targets_come_and_go(region: Region) -> None:
+    vpc = region.vpc()
+    region.subnet(vpc)
+    group = region.target_group(vpc, kind="IP")
+    register(region, group, {"id": "10.0.1.9"}, {"id": "10.0.1.9", "port": 81}, {"id": "10.0.1.10"})
+    register(region, group, {"id": "10.0.1.9", "port": 5044})
+    assert [target[:2] for target in statuses(region, group)] == [("10.0.1.9", 5044), ("10.0.1.9", 81), ("10.0.1.10", 5044)]
+    assert [target[1] for target in statuses(region, group, targets=[{"id": "10.0.1.9"}])] == [5044, 81]
+    assert statuses(region, group, targets=[{"id": "10.0.1.9", "port": 81}]) == [("10.0.1.9", 81, "UNUSED")]
+    assert len(region.lattice.list_targets(targetGroupIdentifier=group, maxResults=2)["items"]) == 2
+    with region.refused("ConflictException", "registered targets"):
+        region.lattice.delete_target_group(targetGroupIdentifier=group)
+    answer = body(region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": "10.0.1.9"}, {"id": "10.0.1.99"}]))
+    assert answer["successful"] == [{"id": "10.0.1.9", "port": 5044}]
+    assert (answer["unsuccessful"][0]["failureCode"], answer["unsuccessful"][0]["port"]) == ("TargetNotFound", 5044)
+    assert [target[:2] for target in statuses(region, group)] == [("10.0.1.9", 81), ("10.0.1.10", 5044)]
+    region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": "10.0.1.9", "port": 81}, {"id": "10.0.1.10"}])
+    region.lattice.delete_target_group(targetGroupIdentifier=group)
+
+
+def test_health_is_what_the_data_plane_says(region: Region) -> None:
+    vpc = region.vpc()
+    instance = region.instance(region.subnet(vpc))
+    group, service = region.target_group(vpc), region.service()
+    register(region, group, {"id": instance["InstanceId"]})
+    region.listener(service, **forward(group))
+    address = (instance["PrivateIpAddress"], 5044)
+    assert statuses(region, group)[0][2] == "INITIAL"
+    for status, reason in (("HEALTHY", None), ("UNHEALTHY", "HealthCheckFailed")):
+        region.health[group] = {address: status}
+        (target,) = region.lattice.list_targets(targetGroupIdentifier=group)["items"]
+        assert (target["status"], target.get("reasonCode")) == (status, reason)
+    region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"enabled": False})
+    assert statuses(region, group)[0][2] == "UNAVAILABLE"
