@@ -28,6 +28,7 @@ from latticewall.control_plane.identity import ensure_account, metadata_credenti
 from latticewall.control_plane.inner import InnerRequests
 from latticewall.control_plane.ports import service_ports
 from latticewall.control_plane.services import registry
+from latticewall.control_plane.shipping import Shipper
 from latticewall.control_plane.world import compile_snapshot
 from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Endpoint
@@ -36,7 +37,6 @@ from latticewall.reconcile.loop import Loop
 from latticewall.resources.settle import settle
 from latticewall.services.cloudformation.runner import StackRunner
 from latticewall.store import Store
-from latticewall.telemetry.shipping import Shipper
 
 log = logging.getLogger("latticewall")
 
@@ -55,17 +55,17 @@ class ControlPlane:
     """Everything of the process, put together; `run` serves until SIGTERM."""
 
     def __init__(self, state: Path, listen_fd: int, region: str, *, open_mode: bool) -> None:
-        clock = SystemClock()
+        clock, random = SystemClock(), SystemRandom()
         self.store = Store(state / "region.db", lambda: iso(clock.now()))
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
-        self.appliers = Appliers(state, clock, self._secret_of, self._credentials_of)
-        self.app = App(self.store, registry(), Catalog(), clock, SystemRandom(), authorise=authorise, ports=service_ports(self.appliers))
+        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state / "logs")
+        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers))
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
         self.stacks = StackRunner(self.app)
-        self.shipper = Shipper(self.store, self.appliers.log_files, lambda: iso(clock.now()))
+        self.shipper = Shipper(self.app, self.appliers, self.loop)
         inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, open_mode=open_mode)
         inner.read_counters = self.appliers.read_counters
         self.endpoint = Endpoint(self.app, self.account, region, inner, open_mode)
@@ -87,13 +87,14 @@ class ControlPlane:
             self.shipper.stop()
             for thread in threads:
                 thread.join(timeout=5)
+            self.appliers.stop()
 
     def _compile(self) -> NodePlan:
         refresh_instance_sessions(self.app)
         with self.store.read() as snapshot:
             return compile_snapshot(snapshot, iso(self.app.clock.now()))
 
-    def _settle(self, revision: int, failures: Mapping[tuple[str, str], str]) -> None:
+    def _settle(self, revision: int, failures: Mapping[str, str]) -> None:
         """One short transaction, only when something waits."""
         with self.store.read() as snapshot:
             waiting = any(snapshot.rows(status=status) for status in ("creating", "updating", "starting", "stopping", "deleting"))

@@ -59,7 +59,8 @@ def refresh_instance_sessions(app: App) -> None:
         sessions = snapshot.rows("sts:Session")
     stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or (row.document.get("_instance") and not _serves(row, wanted))]
     fresh = {row.document["_instance"] for row in sessions if row.document.get("_instance") and row.document["Expiration"] > iso(now + RENEW_BEFORE)}
-    missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh or any(row.document.get("_instance") == instance for row in stale)]
+    replaced = {row.document.get("_instance") for row in stale}
+    missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh or instance in replaced]
     if not stale and not missing:
         return
     with app.store.write("latticewall", "instance metadata") as tx:
@@ -90,10 +91,9 @@ def _instance_roles(snapshot: Snapshot) -> dict[str, Row]:
         profile = snapshot.by_arn(profile_arn) if profile_arn and instance.status in ("creating", "ready", "updating", "starting") else None
         if profile is None:
             continue
-        for edge in snapshot.edges_from("iam:InstanceProfile", profile.id):
-            role = snapshot.get("iam:Role", edge.target_id)
-            if edge.target_kind == "iam:Role" and role is not None:
-                found[instance.id] = role
+        role = snapshot.get("iam:Role", profile.document.get("_role") or "")
+        if role is not None:
+            found[instance.id] = role
     return found
 
 

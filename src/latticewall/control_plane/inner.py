@@ -55,7 +55,7 @@ class InnerRequests:
             "applied_revision": progress.applied_revision,
             "round_seconds": round(progress.round_seconds, 3),
             "processes": self._processes(),
-            "failures": [{"kind": kind, "id": id, "message": message} for (kind, id), message in sorted(progress.failures.items())],
+            "failures": [{"id": resource, "message": message} for resource, message in sorted(progress.failures.items())],
             "errors": progress.errors,
         }
 

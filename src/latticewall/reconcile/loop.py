@@ -13,19 +13,20 @@ from latticewall.reconcile.applier import Applier, Report
 
 log = logging.getLogger(__name__)
 
-Failures = Mapping[tuple[str, str], str]
+Failures = Mapping[str, str]
+"""Resource id (or ARN) -> why it cannot be realised."""
 RESYNC_SECONDS = 10.0
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass
 class Progress:
-    """What the loop has reached, for `status`: revision applied, seconds the last round took, failures by (kind, id), applier errors by name."""
+    """What the loop has reached, for `status`: revision applied, seconds the last round took, failures by resource id, applier errors by name."""
 
     applied_revision: int = 0
     round_seconds: float = 0.0
     rounds: int = 0
-    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
 
@@ -74,7 +75,7 @@ class Loop:
             self.progress.errors = {"compile": str(error)}
             return False
         self.plan = plan
-        failures = {(problem.kind, problem.id): problem.message for problem in plan.problems}
+        failures = {problem.id: problem.message for problem in plan.problems}
         errors = {}
         for applier in self._appliers:
             try:
@@ -83,7 +84,7 @@ class Loop:
                 log.exception("applier `%s` failed", applier.name)
                 errors[applier.name] = f"{type(error).__name__}: {error}"
                 continue
-            failures.update({(failure.kind, failure.id): failure.message for failure in report.failures})
+            failures.update({failure.id: failure.message for failure in report.failures})
         self.progress.failures, self.progress.errors = failures, errors
         if errors:
             return False

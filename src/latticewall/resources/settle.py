@@ -15,20 +15,16 @@ def waiting(ctx: Context, revision: int) -> list[Row]:
     return [row for status in NEXT_STATUS for row in ctx.tx.rows(status=status) if row.revision <= revision]
 
 
-def settle(ctx: Context, revision: int, failures: Mapping[tuple[str, str], str]) -> int:
-    """Move every waiting row whose revision is applied; (kind, id) in `failures` fail with the reason instead. Returns how many moved."""
+def settle(ctx: Context, revision: int, failures: Mapping[str, str]) -> int:
+    """Move every waiting row whose revision is applied. failures: resource id or ARN -> reason; what was being created fails with it, what was
+    being updated keeps its last good form in the data plane and says why. Returns how many moved."""
     moved = 0
     for row in waiting(ctx, revision):
-        reason = failures.get((row.kind, row.id), "")
-        if reason and row.status != "deleting":
-            if row.status != "failed" or row.reason != reason:
-                ctx.tx.put(replace(row, status="failed", reason=reason))
-                moved += 1
-            continue
-        following = NEXT_STATUS[row.status]
+        reason = failures.get(row.id) or failures.get(row.arn) or ""
+        following = "failed" if reason and row.status == "creating" else NEXT_STATUS[row.status]
         if following == "deleted":
             ctx.bury(row)
         else:
-            ctx.tx.put(replace(row, status=following, reason=""))
+            ctx.tx.put(replace(row, status=following, reason=reason))
         moved += 1
     return moved

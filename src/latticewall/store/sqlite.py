@@ -19,8 +19,7 @@ EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
 
 
 def read_row(values: Sequence[Any]) -> Row:
-    *plain, document, tags = values
-    return Row(*plain, json.loads(document), json.loads(tags))
+    return Row(*values[:12], document=json.loads(values[12]), tags=json.loads(values[13]))
 
 
 def dump(value: Any) -> str:
@@ -40,7 +39,7 @@ class Snapshot:
 
     def get(self, kind: str, id: str, account: str = "", region: str = "") -> Row | None:  # noqa: A002
         """The row of that kind and id, if any; account and region narrow the search for kinds whose ids are names."""
-        found = self.rows(kind, id=id, account=account, region=region)
+        found = self.rows(kind, id=id, account=account, region=region) if id else []
         return found[0] if found else None
 
     def by_arn(self, arn: str) -> Row | None:

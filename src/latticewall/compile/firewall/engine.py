@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from latticewall.compile.firewall import marks
+from latticewall.compile.firewall.classification import severity
 from latticewall.compile.firewall.defaults import check_defaults, default_actions
 from latticewall.compile.firewall.groups import DEFAULT_ACTION_ORDER, STRICT_ORDER, rule_order, stateful_rules
 from latticewall.compile.firewall.ordering import Grouped, Refusal, lay_out, too_many
@@ -132,7 +133,7 @@ def _native_rules(rules: list[Grouped]) -> tuple[list[str], list[Signature]]:
         taken.add((grouped.gid, sid))
         texts.append(str(rule.without("gid", "sid").with_options(Option("gid", str(grouped.gid)), Option("sid", str(sid)))))
         logged = rule.action != "pass" or rule.has("alert")
-        signatures.append(Signature(grouped.gid, sid, grouped.group_arn, rule.sid, rule.message, rule.action, logged=logged))
+        signatures.append(Signature(grouped.gid, sid, grouped.group_arn, rule.sid, rule.message, rule.action, severity(rule), logged=logged))
     return texts, signatures
 
 

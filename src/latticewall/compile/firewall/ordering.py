@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from latticewall.compile.firewall import marks
 from latticewall.compile.firewall.rules import Rule, Scope
@@ -30,7 +30,10 @@ class Refusal:
 class Place:
     """A rule's place. position: rank from 1. native: stays as written. slot: where its verdict's mark stands, None for alerts.
 
-    above: number of the last segment of passes above it, -1 without one. segment: the segment a pass belongs to.
+    above: number of the last segment of passes above it, -1 without one. segment: the segment a pass belongs to. Within a segment it does
+    not matter which pass matches: all are of whole flows, or all of single packets, with nothing else in between.
+
+    drops: how many runs of drops of single packets are above it. run: the run such a drop belongs to, -1 for others.
     """
 
     grouped: Grouped
@@ -39,23 +42,32 @@ class Place:
     slot: int | None = None
     above: int = -1
     segment: int = -1
+    drops: int = 0
+    run: int = -1
 
 
 @dataclass(frozen=True)
 class Segments:
-    """The runs of passes in a list. first_flow, first_packet: the first with a pass of whole flows, or of single packets."""
+    """The runs of passes in a list. flows: the numbers of those of whole flows, packets: of those of single packets."""
 
-    last: int
-    first_flow: int | None
-    first_packet: int | None
+    flows: tuple[int, ...]
+    packets: tuple[int, ...]
+
+    @property
+    def last(self) -> int:
+        return len(self.flows) + len(self.packets) - 1
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A strict list with every rule in its place. default_slot: where the default action's mark stands, None if none is left."""
+    """A strict list with every rule in its place.
+
+    runs: how many runs of drops of single packets. default_slot: where the default action's mark stands, None if none is left.
+    """
 
     places: tuple[Place, ...]
     segments: Segments
+    runs: int
     default_slot: int | None
 
 
@@ -64,25 +76,48 @@ def lay_out(rules: Sequence[Grouped]) -> Layout | Refusal:
     native = _native_prefix(rules)
     places = [Place(grouped, position, native=True) for position, grouped in enumerate(rules[:native], 1)]
     slots = marks.Slots()
-    segment = -1
+    kinds: list[bool] = []
     previous: Grouped | None = None
-    passing = False
+    passing: Grouped | None = None
     for position, grouped in enumerate(rules[native:], native + 1):
         verdict = grouped.rule.action
         if verdict == "alert":
-            passing = False
-            places.append(Place(grouped, position, native=segment < 0, above=segment))
+            passing = None
+            places.append(Place(grouped, position, native=not kinds, above=len(kinds) - 1))
             continue
         slot = slots.take(verdict)
         reason = _counting(grouped.rule) if slot is not None else too_many(f"rule: {grouped.rule}", previous)
         if reason:
             return Refusal(grouped.group_arn, reason)
-        above = segment if verdict != "pass" or not passing else segment - 1
-        segment += verdict == "pass" and not passing
-        passing = verdict == "pass"
-        places.append(Place(grouped, position, native=False, slot=slot, above=above, segment=segment if passing else -1))
+        if verdict == "pass":
+            whole = grouped.rule.scope is not Scope.PACKET
+            if passing is None or whole != kinds[-1]:
+                kinds.append(whole)
+            places.append(Place(grouped, position, native=False, slot=slot, above=len(kinds) - 2, segment=len(kinds) - 1))
+        else:
+            places.append(Place(grouped, position, native=False, slot=slot, above=len(kinds) - 1))
+        passing = grouped if verdict == "pass" else None
         previous = grouped
-    return Layout(tuple(places), _segments(places, segment), slots.take("drop"))
+    flows = tuple(number for number, whole in enumerate(kinds) if whole)
+    packets = tuple(number for number, whole in enumerate(kinds) if not whole)
+    numbered, runs = _packet_drops(places)
+    return Layout(numbered, Segments(flows, packets), runs, slots.take("drop"))
+
+
+def _packet_drops(places: Sequence[Place]) -> tuple[tuple[Place, ...], int]:
+    """Numbers the runs of drops of single packets; a rule that decides about whole flows ends a run."""
+    found = []
+    runs, inside = 0, False
+    for place in places:
+        rule = place.grouped.rule
+        if rule.action in ("drop", "reject") and rule.scope is Scope.PACKET:
+            runs += not inside
+            inside = True
+            found.append(replace(place, drops=runs - 1, run=runs - 1))
+        else:
+            inside = inside and rule.action == "alert"
+            found.append(replace(place, drops=runs))
+    return tuple(found), runs
 
 
 def too_many(what: str, previous: Grouped | None) -> str:
@@ -95,13 +130,18 @@ def too_many(what: str, previous: Grouped | None) -> str:
 
 
 def _native_prefix(rules: Sequence[Grouped]) -> int:
-    """How many rules stay as written: up to the first pass, or the first block by another action than the blocks before."""
+    """How many rules the engine can decide itself: blocks of whole flows by one action, before any pass and any block of single packets.
+
+    Later rules must learn in time what a block of a single packet decided, which the engine's order of actions would prevent.
+    """
     blocks = ""
     for index, grouped in enumerate(rules):
         verdict = grouped.rule.action
-        if verdict == "pass" or (verdict != "alert" and blocks and verdict != blocks):
+        if verdict == "alert":
+            continue
+        if verdict == "pass" or grouped.rule.scope is Scope.PACKET or (blocks and verdict != blocks):
             return index
-        blocks = blocks if verdict == "alert" else verdict
+        blocks = verdict
     return len(rules)
 
 
@@ -114,10 +154,3 @@ def _counting(rule: Rule) -> str:
         f"stateful rule is invalid, rule: {rule}, reason: a rule that counts its matches (detection_filter, threshold of type threshold or both) "
         "is not supported after a pass in strict order"
     )
-
-
-def _segments(places: Sequence[Place], last: int) -> Segments:
-    passes = [(place.segment, place.grouped.rule.scope) for place in places if place.segment >= 0]
-    flows = [segment for segment, scope in passes if scope is not Scope.PACKET]
-    packets = [segment for segment, scope in passes if scope is Scope.PACKET]
-    return Segments(last, min(flows, default=None), min(packets, default=None))

@@ -19,6 +19,12 @@ _PACKET = _WHOLE_FLOW | {
     "flow.age", "tcp.mss", "icmpv6.mtu", "detection_filter", "l3_proto", "stream-event", "decode-event",
 }  # fmt: skip
 """Options that look at one packet: the rule decides about that packet only."""
+_PAYLOAD = _PACKET | {
+    "content", "pcre", "depth", "offset", "distance", "within", "nocase", "startswith", "endswith", "rawbytes", "fast_pattern", "byte_test",
+    "byte_jump", "byte_extract", "byte_math", "isdataat", "bsize", "replace", "pkt_data",
+}  # fmt: skip
+"""Options that look at the payload: of a stream for TCP, of one packet where there are no streams."""
+_WITHOUT_STREAM = ("udp", "icmp")
 _STATE = frozenset({"flowbits", "xbits", "hostbits"})
 _READS = ("isset", "isnotset")
 _OPTION_NAME = re.compile(r"[A-Za-z0-9_.\-]+\Z")
@@ -88,7 +94,7 @@ class Rule:
     @property
     def scope(self) -> Scope:
         names = {option.name for option in self.options}
-        if self.protocol not in PACKET_PROTOCOLS or not names <= _PACKET:
+        if self.protocol not in PACKET_PROTOCOLS or not names <= (_PAYLOAD if self.protocol in _WITHOUT_STREAM else _PACKET):
             return Scope.INSPECTION
         return Scope.HEADER if names <= _WHOLE_FLOW else Scope.PACKET
 

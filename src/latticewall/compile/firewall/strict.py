@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from latticewall.compile.firewall import marks
+from latticewall.compile.firewall.classification import severity
 from latticewall.compile.firewall.defaults import OTHER_PROTOCOLS, Default
 from latticewall.compile.firewall.ordering import Layout, Place, Segments
 from latticewall.compile.firewall.rules import Option, Rule, Scope, parse_rule
@@ -31,9 +32,12 @@ FIRST_SID = 1000
 """Engine rules are numbered from here in list order; below are those of `_bookkeeping`, which must run first."""
 DEFAULT_SIGNATURE_ID = 2
 """Signature id of default actions in the log. AWS's are small numbers that depend on the policy."""
-_PASSED, _PASSING, _BLOCKED, _LOGGED, _SEEN = (FLOWBIT_PREFIX + name for name in ("passed", "passing", "blocked", "logged", "seen"))
+_PASSED, _PASSING, _DROPPING = (FLOWBIT_PREFIX + name for name in ("passed", "passing", "dropping"))
+_BLOCKED, _LOGGED = (FLOWBIT_PREFIX + name for name in ("blocked", "logged"))
 _NO_FLOW = parse_rule(f"alert ip any any -> any any ({OTHER_PROTOCOLS})")
 _NOALERT = Option("noalert")
+_ONE_PRIORITY = Option("priority", "2")
+"""The same for all, whatever their class, so that the engine takes them in the order of their sids. Severities are restored in the log."""
 
 
 @dataclass(frozen=True)
@@ -47,71 +51,87 @@ class Line:
 
 def strict_rules(layout: Layout, defaults: tuple[Default, ...]) -> tuple[list[str], list[Signature]]:
     """The engine's rules and what each stands for. The layout must have a slot for the default action if one drops."""
-    lines = [line for place in layout.places for line in _lines(place, layout.segments)]
+    lines = [line for place in layout.places for line in _lines(place, layout)]
     for number, default in enumerate(defaults, 1):
         lines += _default(default, len(layout.places) + number, layout)
-    texts = [str(rule) for rule in _bookkeeping(layout.segments)]
+    texts = [str(rule) for rule in _bookkeeping(layout)]
     signatures = []
     for sid, line in enumerate(lines, FIRST_SID):
-        numbered = line.rule.without("sid", "gid").with_options(Option("gid", str(line.gid)), Option("sid", str(sid)))
+        own = line.rule.without("sid", "gid", "priority")
+        numbered = own.with_options(_ONE_PRIORITY, Option("gid", str(line.gid)), Option("sid", str(sid)))
         texts.append(str(numbered))
         if line.signature:
             signatures.append(replace(line.signature, gid=line.gid, sid=sid))
     return texts, signatures
 
 
-def _lines(place: Place, segments: Segments) -> Iterator[Line]:
+def _lines(place: Place, layout: Layout) -> Iterator[Line]:
     rule = place.grouped.rule
-    if place.native:
-        yield _logging(place, rule)
-    elif rule.action == "alert":
-        unpassed = _unpassed(segments, place.above)
-        once = _once(place.position) if rule.scope is Scope.HEADER else ()
-        yield _logging(place, rule.with_options(*unpassed, *once))
+    if rule.action == "alert":
+        yield from _alert(place, layout)
     elif rule.action == "pass":
-        yield from _pass(place, segments)
+        yield from _pass(place, layout)
+    elif place.native:
+        # The engine stops looking at a flow that it blocked itself; of one that the marks block it must be told.
+        stops = (_flowbit("isnotset", _BLOCKED),) if rule.protocol != "ip" and rule.scope is not Scope.HEADER else ()
+        yield _logging(place, rule.with_options(*stops))
     else:
-        yield from _block(place, segments)
+        yield from _block(place, layout)
 
 
-def _pass(place: Place, segments: Segments) -> Iterator[Line]:
+def _alert(place: Place, layout: Layout) -> Iterator[Line]:
+    rule = place.grouped.rule
+    unpassed = _unpassed(layout.segments, place.above)
+    yield _logging(place, rule.with_options(*_undecided(place, layout.segments), *_once_per_flow(place)))
+    if rule.protocol == "ip" and not unpassed:
+        yield _logging(place, rule.without_effects().with_options(*_NO_FLOW.options))
+
+
+def _pass(place: Place, layout: Layout) -> Iterator[Line]:
     rule, slot = place.grouped.rule, _slot(place)
-    names = _names(_PASSING if rule.scope is Scope.PACKET else _PASSED, place.segment, segments)
+    names = _names(_PASSING if rule.scope is Scope.PACKET else _PASSED, place.segment, layout.segments.last)
     sets = tuple(_flowbit("set", name) for name in names)
-    if rule.scope is Scope.INSPECTION:
-        # Logged in any case: a rule on packets may have matched and logged the same packet before this one.
-        first_time = () if rule.protocol == "ip" else (_flowbit("isnotset", names[0]),)
-        unblocks = tuple(_flowbit("unset", f"{_BLOCKED}.{number}") for number in range(marks.block(slot) + 1, marks.BLOCKS))
-        yield _logging(place, rule.with_options(*first_time, *sets, *unblocks, _mark(slot)))
-        return
-    yield _silent(rule, *sets, _mark(slot))
-    if rule.has("alert"):
-        once = _once(place.position) if rule.scope is Scope.HEADER else ()
-        yield _logging(place, rule.without_effects().with_options(*_unpassed(segments, place.above), *once))
-
-
-def _block(place: Place, segments: Segments) -> Iterator[Line]:
-    rule, slot = place.grouped.rule, _slot(place)
-    unpassed = _unpassed(segments, place.above)
-    if rule.scope is Scope.INSPECTION:
-        flag = f"{_BLOCKED}.{marks.block(slot)}"
-        asks = (*unpassed, _flowbit("isnotset", flag))
-        yield _logging(place, rule.with_options(*asks, _flowbit("set", flag), _mark(slot)))
-    elif rule.scope is Scope.PACKET:
-        asks = unpassed
-        yield _logging(place, rule.with_options(*asks, _mark(slot)))
+    if rule.scope is Scope.PACKET:
+        asks: tuple[Option, ...] = ()
+        yield _silent(rule, *sets, _mark(slot))
     else:
-        asks = unpassed
-        # Without any flow bit the engine would look at it once per flow only, and later packets would carry no mark.
-        yield _silent(rule, *(asks or (_flowbit("set", _SEEN),)), _mark(slot))
-        yield _logging(place, rule.with_options(*asks, *_once(place.position)))
+        # It lets the rest of the flow through, so it must not do that on a packet that was decided above.
+        asks = (*_unpassing(layout.segments, place.above), *_undropped(place.drops, layout))
+        if rule.scope is Scope.INSPECTION:
+            asks += (_flowbit("isnotset", names[0]),)
+            unblocks = tuple(_flowbit("unset", f"{_BLOCKED}.{number}") for number in range(marks.block(slot) + 1, marks.BLOCKS))
+            # Logged in any case: a rule on packets may have matched and logged the same packet before this one.
+            yield _logging(place, rule.with_options(*asks, *sets, *unblocks, _mark(slot)))
+        else:
+            yield _silent(rule, *asks, *sets, _mark(slot))
     if rule.protocol == "ip" and asks:
-        # Without a flow every question is answered no, so these packets are judged one by one, by marks alone.
-        yield _silent(rule.without_effects(), *_NO_FLOW.options, _mark(slot))
+        yield _flowless(rule, slot)
+    if rule.has("alert") and rule.scope is not Scope.INSPECTION:
+        yield _logging(place, rule.without_effects().with_options(*_undecided(place, layout.segments), *_once_per_flow(place)))
+
+
+def _block(place: Place, layout: Layout) -> Iterator[Line]:
+    """The first match logs and blocks: this packet, or by `_bookkeeping` the rest of the flow too."""
+    rule, slot = place.grouped.rule, _slot(place)
+    undecided = _undecided(place, layout.segments)
+    if rule.scope is Scope.PACKET:
+        options = (*undecided, *_dropping(place, layout))
+    else:
+        flag = f"{_BLOCKED}.{marks.block(slot)}"
+        options = (*undecided, *_undropped(place.drops, layout), _flowbit("isnotset", flag), _flowbit("set", flag))
+    yield _logging(place, rule.with_options(*options, _mark(slot)))
+    if rule.protocol == "ip":
+        yield _flowless(rule, slot)
+
+
+def _flowless(rule: Rule, slot: int) -> Line:
+    """Without a flow every question is answered no, so these packets are judged one by one, by marks alone."""
+    return _silent(rule.without_effects(), *_NO_FLOW.options, _mark(slot))
 
 
 def _default(default: Default, position: int, layout: Layout) -> Iterator[Line]:
     unpassed = _unpassed(layout.segments, layout.segments.last)
+    undecided = (*unpassed, *_undropped(layout.runs, layout), _flowbit("isnotset", _BLOCKED))
     if default.drops:
         if layout.default_slot is None:
             raise ValueError("no mark is left for the default action")
@@ -120,19 +140,20 @@ def _default(default: Default, position: int, layout: Layout) -> Iterator[Line]:
         yield _silent(_NO_FLOW, _mark(layout.default_slot))
     if default.message:
         verdict = "drop" if default.drops else "alert"
-        signature = Signature(0, 0, "", DEFAULT_SIGNATURE_ID, default.message, verdict, position)
+        signature = Signature(0, 0, "", DEFAULT_SIGNATURE_ID, default.message, verdict, position=position)
         for condition in default.conditions:
             logs = Rule(**{**vars(condition), "options": (Option("msg", f'"{default.message}"'), *condition.options)})
-            yield Line(INTERNAL_GID, logs.with_options(*unpassed, *_once(position)), signature)
+            yield Line(INTERNAL_GID, logs.with_options(*undecided, *_once(position)), signature)
 
 
-def _bookkeeping(segments: Segments) -> Iterator[Rule]:
-    """Before all other rules: forget which passes let the previous packet through; keep blocked flows blocked."""
+def _bookkeeping(layout: Layout) -> Iterator[Rule]:
+    """Before all other rules: forget what was decided about the previous packet; keep blocked flows blocked."""
     first = Option("priority", "1")
     every = parse_rule("alert ip any any -> any any ()").with_options(_NOALERT, first)
-    if segments.first_packet is not None:
-        forget = (_flowbit("unset", name) for name in _names(_PASSING, segments.first_packet, segments))
-        yield every.with_options(*forget, Option("sid", "1"))
+    counts = ((_PASSING, layout.segments.last if layout.segments.packets else -1), (_DROPPING, layout.runs - 1))
+    forgotten = [_flowbit("unset", name) for kind, last in counts if last >= 0 for name in _names(kind, 0, last)]
+    if forgotten:
+        yield every.with_options(*forgotten, Option("sid", "1"))
     blocked = "|".join((_BLOCKED, *(f"{_BLOCKED}.{number}" for number in range(marks.BLOCKS))))
     mark = Option("nfq_set_mark", f"{marks.BLOCKED:#x}/{marks.BLOCKED:#x}")
     yield every.with_options(_flowbit("isset", blocked), _flowbit("set", _BLOCKED), mark, Option("sid", "2"))
@@ -143,8 +164,8 @@ def _logging(place: Place, rule: Rule) -> Line:
     written = place.grouped.rule
     logged = written.action != "pass" or written.has("alert")
     engine = replace(rule.without("alert"), action=written.action if place.native else "alert")
-    signature = Signature(0, 0, place.grouped.group_arn, written.sid, written.message, written.action, place.position, logged)
-    return Line(place.grouped.gid, engine, signature)
+    arn, rank = place.grouped.group_arn, place.position
+    return Line(place.grouped.gid, engine, Signature(0, 0, arn, written.sid, written.message, written.action, severity(written), rank, logged))
 
 
 def _silent(rule: Rule, *options: Option) -> Line:
@@ -153,22 +174,51 @@ def _silent(rule: Rule, *options: Option) -> Line:
     return Line(INTERNAL_GID, quiet.with_options(*options, _NOALERT))
 
 
-def _names(kind: str, segment: int, segments: Segments) -> tuple[str, ...]:
-    """The flow bits a pass in this segment sets: one for the rules after each segment from its own on. The last one has the same name in
-    every policy, so that a flow that was let through stays so when the rules are exchanged.
+def _names(kind: str, number: int, last: int) -> tuple[str, ...]:
+    """The flow bits that a decision sets: one for the rules after each of the segments or runs from its own on. The last one has the same name
+    in every policy, so that a flow that was let through stays so when the rules are exchanged.
     """
-    return (*(f"{kind}.{number}" for number in range(segment, segments.last)), kind)
+    return (*(f"{kind}.{later}" for later in range(number, last)), kind)
+
+
+def _unset(kind: str, number: int, last: int) -> Option:
+    return _flowbit("isnotset", kind if number == last else f"{kind}.{number}")
 
 
 def _unpassed(segments: Segments, above: int) -> tuple[Option, ...]:
     """The question whether no pass of the segments up to `above` has let the flow, or this packet, through."""
-    firsts = ((_PASSED, segments.first_flow), (_PASSING, segments.first_packet))
-    suffix = "" if above == segments.last else f".{above}"
-    return tuple(_flowbit("isnotset", kind + suffix) for kind, first in firsts if first is not None and first <= above)
+    passed = (_unset(_PASSED, above, segments.last),) if segments.flows and segments.flows[0] <= above else ()
+    return (*passed, *_unpassing(segments, above))
+
+
+def _unpassing(segments: Segments, above: int) -> tuple[Option, ...]:
+    """The same of this packet alone."""
+    return (_unset(_PASSING, above, segments.last),) if segments.packets and segments.packets[0] <= above else ()
+
+
+def _undropped(drops: int, layout: Layout) -> tuple[Option, ...]:
+    """The question whether none of so many runs of packet drops has dropped this packet. What decides about a whole flow asks it: a packet that was
+    decided above does not count for the flow.
+    """
+    return (_unset(_DROPPING, drops - 1, layout.runs - 1),) if drops else ()
+
+
+def _undecided(place: Place, segments: Segments) -> tuple[Option, ...]:
+    """The question whether the rule has anything to say: neither passed above nor part of a blocked flow."""
+    return (*_unpassed(segments, place.above), _flowbit("isnotset", _BLOCKED))
+
+
+def _dropping(place: Place, layout: Layout) -> tuple[Option, ...]:
+    """What a drop of single packets tells the rules below it."""
+    return tuple(_flowbit("set", name) for name in _names(_DROPPING, place.run, layout.runs - 1)) if place.run >= 0 else ()
+
+
+def _once_per_flow(place: Place) -> tuple[Option, ...]:
+    """What decides by the header is logged for the first packet of a flow only, as the engine does by itself."""
+    return _once(place.position) if place.grouped.rule.scope is Scope.HEADER else ()
 
 
 def _once(position: int) -> tuple[Option, Option]:
-    """Log the first packet of a flow only, as the engine does for rules that decide by the header."""
     name = f"{_LOGGED}.{position}"
     return _flowbit("isnotset", name), _flowbit("set", name)
 

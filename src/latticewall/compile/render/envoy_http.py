@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 AUTHORIZER_CLUSTER = "latticewall-authorizer"
-AUTHORIZER_TIMEOUT = 2.0
+AUTHORIZER_TIMEOUT = 5.0
 MAX_CONNECTION_DURATION = 600
 MAX_HEADERS_KB = 60
 MAX_HEADERS = 100
@@ -58,6 +58,8 @@ def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
         # the client's address is the connection's; what the client says about forwarding is replaced at the route, never believed
         use_remote_address=True,
         skip_xff_append=True,
+        # no client is trusted with Envoy's own control headers (x-envoy-retry-on, ...), whatever its address
+        internal_address_config={},
         generate_request_id=False,
         local_reply_config={"mappers": _LOCAL_REPLIES},
     )

@@ -9,23 +9,12 @@ from __future__ import annotations
 import json
 from pathlib import PurePath
 
+from latticewall.compile.firewall.classification import CLASSES
 from latticewall.plan.firewall import FirewallEngine
 
 YAML, RULES, CLASSIFICATION, SOCKET, EVE = "suricata.yaml", "engine.rules", "classification.config", "command.socket", "eve.json"
 
 _MIDSTREAM = {"DROP": "drop-flow", "REJECT": "reject", "CONTINUE": "ignore"}
-
-_CLASSES = {
-    "not-suspicious": 3, "unknown": 3, "bad-unknown": 2, "attempted-recon": 2, "successful-recon-limited": 2, "successful-recon-largescale": 2,
-    "attempted-dos": 2, "successful-dos": 2, "attempted-user": 1, "unsuccessful-user": 1, "successful-user": 1, "attempted-admin": 1,
-    "successful-admin": 1, "rpc-portmap-decode": 2, "shellcode-detect": 1, "string-detect": 3, "suspicious-filename-detect": 2,
-    "suspicious-login": 2, "system-call-detect": 2, "tcp-connection": 4, "trojan-activity": 1, "unusual-client-port-connection": 2,
-    "network-scan": 3, "denial-of-service": 2, "non-standard-protocol": 2, "protocol-command-decode": 3, "web-application-activity": 2,
-    "web-application-attack": 1, "misc-activity": 3, "misc-attack": 2, "icmp-event": 3, "inappropriate-content": 1, "policy-violation": 1,
-    "default-login-attempt": 2, "targeted-activity": 1, "exploit-kit": 1, "external-ip-check": 2, "domain-c2": 1, "pup-activity": 2,
-    "credential-theft": 1, "social-engineering": 2, "coin-mining": 2, "command-and-control": 1,
-}  # fmt: skip
-"""Class types that rules may name, with the priority a rule of that class has."""
 
 _PROTOCOLS = (
     "krb5", "snmp", "ikev2", "ike", "tls", "dcerpc", "ftp", "rdp", "ssh", "http2", "smtp", "imap", "smb", "nfs", "tftp", "dns", "http", "ntp",
@@ -35,7 +24,7 @@ _PROTOCOLS = (
 
 def render_classification() -> str:
     """The classification file: `config classification: name,description,priority`."""
-    return "".join(f"config classification: {name},{name.replace('-', ' ')},{priority}\n" for name, priority in _CLASSES.items())
+    return "".join(f"config classification: {name},{name.replace('-', ' ')},{priority}\n" for name, priority in CLASSES.items())
 
 
 def render_yaml(engine: FirewallEngine, directory: PurePath) -> str:

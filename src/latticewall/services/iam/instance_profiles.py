@@ -59,8 +59,8 @@ def add_role(ctx: Context, params: Document) -> Document:
         raise LimitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1", code="LimitExceeded")
     if ctx.find("iam:Role", params["RoleName"]) is None:
         raise text.missing("Role", params["RoleName"])
-    ctx.refer(row, "role", params["RoleName"])
-    ctx.change(row)
+    role = ctx.refer(row, "role", params["RoleName"])
+    ctx.change(row, {"_role": role.id})
     return {}
 
 
@@ -70,7 +70,7 @@ def remove_role(ctx: Context, params: Document) -> Document:
     if not held:
         raise text.missing("Role", params["RoleName"])
     ctx.forget(row, "role", held[0].id)
-    ctx.change(row)
+    ctx.change(row, {"_role": None})
     return {}
 
 

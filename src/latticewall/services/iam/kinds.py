@@ -1,7 +1,7 @@
 """IAM's kinds. All are global: stored without a region. Their rows' ids are IAM's unique ids; names are unique per account.
 
 Private members: `_inline` {policy name: text} and `_attached` [policy ARNs] of roles and users; `_document` (default version's text) and
-`_versions` {id: {text, created}} of managed policies; `_secret` of access keys.
+`_versions` {id: {text, created}} of managed policies; `_secret` of access keys; `_role` (the role's id) of instance profiles.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from latticewall.world.build.ec2 import (
     build_route_tables,
     build_security_groups,
     build_subnets,
-    build_transit_gateways,
     build_vpcs,
 )
 from latticewall.world.build.firewall import build_firewalls
@@ -29,6 +28,7 @@ from latticewall.world.build.lattice import (
     build_vpc_associations,
 )
 from latticewall.world.build.rows import Rows
+from latticewall.world.build.transit_gateway import build_transit_gateways
 from latticewall.world.build.zones import build_hosted_zones
 from latticewall.world.types import World
 

@@ -1,0 +1,100 @@
+"""The node's appliers, in the order in which they act: names before traffic, filters with the links, engines before instances boot."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from latticewall.base.faults import Fault
+from latticewall.base.ports import Clock, Random
+from latticewall.base.secret import Secret
+from latticewall.dataplane.authorizer.applier import AuthorizerApplier
+from latticewall.dataplane.envoy.admin import target_health
+from latticewall.dataplane.envoy.applier import EnvoyApplier
+from latticewall.dataplane.envoy.server import XdsServer
+from latticewall.dataplane.instances import InstanceApplier
+from latticewall.dataplane.kernel_applier import KernelApplier
+from latticewall.dataplane.linux import LinuxKernel
+from latticewall.dataplane.names.applier import NamesApplier
+from latticewall.dataplane.names.applier import command as names_command
+from latticewall.dataplane.processes import HolderError, Processes
+from latticewall.dataplane.suricata import FirewallApplier
+from latticewall.reconcile.applier import Applier
+
+RUN = Path("/run/latticewall")
+
+
+def envoy_program() -> str:
+    """The envoy beside this Python, else the one on PATH."""
+    beside = Path(sys.executable).parent / "envoy"
+    found = str(beside) if beside.exists() else shutil.which("envoy")
+    if not found:
+        raise Fault("envoy is not installed: it comes with the Python requirements")
+    return found
+
+
+class Appliers:
+    """Makes all appliers and answers what only they know. secrets: access key id -> secret; credentials: instance id -> metadata document."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        secrets: Callable[[str], Secret | None],
+        credentials: Callable[[str], Mapping[str, Any] | None],
+        logs: Path,
+        run: Path = RUN,
+    ) -> None:
+        for folder in ("netns", "envoy", "suricata", "instances", "rulesets"):
+            (run / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._run = run
+        self._processes = Processes(run / "holder.sock")
+        self._kernel = KernelApplier(LinuxKernel(run / "netns"), run / "rulesets")
+        self.firewalls = FirewallApplier(self._processes, run / "suricata", logs)
+        xds_socket = run / "xds.sock"
+        xds_socket.unlink(missing_ok=True)
+        self._xds = XdsServer(str(xds_socket))
+        self._xds.start()
+        self.all: tuple[Applier, ...] = (
+            self._kernel,
+            NamesApplier(lambda: self._processes.ensure({"name": "names", "argv": list(names_command())}), credentials, random, run / "names.json"),
+            AuthorizerApplier(self._processes, secrets, clock, run),
+            EnvoyApplier(self._processes, self._xds, envoy_program(), run),
+            self.firewalls,
+            InstanceApplier(self._processes, run / "instances"),
+        )
+
+    def stop(self) -> None:
+        self._xds.stop()
+
+    @property
+    def access_log(self) -> Path:
+        return self._run / "envoy" / "access.jsonl"
+
+    @property
+    def engine_logs(self) -> Path:
+        """The folder with one folder per firewall endpoint, each with its eve.json."""
+        return self._run / "suricata"
+
+    def processes(self) -> list[dict[str, Any]]:
+        """The holder's processes, for `status` and `exec`; empty while the holder does not answer."""
+        try:
+            found = self._processes.list()
+        except HolderError:
+            return []
+        return [asdict(item) for item in found.values()]
+
+    def read_counters(self, namespace: str) -> dict[str, tuple[int, int]]:
+        return self._kernel.counters(namespace)
+
+    def target_health(self, target_group_id: str) -> dict[tuple[str, int], str]:
+        """(address, port) -> HEALTHY or UNHEALTHY, as Envoy's checks see the targets of a group; empty while nothing is known."""
+        try:
+            found = target_health(str(self._run / "envoy" / "admin.sock"))
+        except OSError:
+            return {}
+        return {(address, port): "HEALTHY" if healthy else "UNHEALTHY" for (cluster, address, port), healthy in found.items() if cluster == target_group_id}

@@ -1,0 +1,13 @@
+"""What services may ask of the outside, by name (`ctx.ports`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from latticewall.control_plane.appliers import Appliers
+from latticewall.control_plane.firewall_rules import FirewallRules
+
+
+def service_ports(appliers: Appliers) -> dict[str, Any]:
+    """firewall_rules: checks of rule groups and policies. target_health: (target group id) -> {(address, port): status}."""
+    return {"firewall_rules": FirewallRules(), "target_health": appliers.target_health}

@@ -1,0 +1,157 @@
+"""Delivers access logs and firewall logs to the log groups that subscribe: each line once, also across restarts.
+
+The position in each file is stored in the same transaction as the events, so that nothing is lost and nothing delivered twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from latticewall.app import App
+from latticewall.auth.callers import root
+from latticewall.base.rows import Row
+from latticewall.control_plane.appliers import Appliers
+from latticewall.reconcile.loop import Loop
+from latticewall.store import Snapshot, Transaction
+from latticewall.telemetry import access_log
+from latticewall.telemetry.eve import EveReader, Source, index_signatures
+from latticewall.telemetry.followed_file import Position, read_lines
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One record for one log stream. at: epoch milliseconds."""
+
+    group_arn: str
+    stream: str
+    at: int
+    line: str
+
+
+class Shipper:
+    """One thread that follows Envoy's access log and every engine's EVE file."""
+
+    def __init__(self, app: App, appliers: Appliers, loop: Loop) -> None:
+        self._app = app
+        self._appliers = appliers
+        self._loop = loop
+        self._stop = threading.Event()
+        self._readers: dict[str, EveReader] = {}
+
+    def run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                self.step()
+            except Exception:
+                log.exception("logs could not be delivered")
+        self.step()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def step(self) -> None:
+        """Deliver what has been appended since the last time."""
+        self._follow("access", self._appliers.access_log, self._access_deliveries)
+        plan = self._loop.plan
+        for endpoint in plan.firewalls if plan else ():
+            path = self._appliers.engine_logs / endpoint.endpoint_id / "eve.json"
+            self._follow(f"eve {endpoint.endpoint_id}", path, partial(self._engine_deliveries, endpoint.endpoint_id))
+
+    def _follow(self, name: str, path: Path, deliveries: Callable[[Snapshot, list[str]], list[Delivery]]) -> None:
+        with self._app.store.read() as snapshot:
+            start = Position.parse(snapshot.cursor(name))
+            lines, end = read_lines(path, start)
+            found = deliveries(snapshot, lines)
+        if end == start and not found:
+            return
+        with self._app.store.write("latticewall", "log delivery") as tx:
+            self._deliver(tx, found)
+            tx.move_cursor(name, str(end))
+
+    def _deliver(self, tx: Transaction, found: Iterable[Delivery]) -> None:
+        by_stream: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+        for delivery in found:
+            by_stream[(delivery.group_arn, delivery.stream)].append(delivery)
+        now = int(datetime.fromisoformat(tx.now).timestamp() * 1000)
+        for (group_arn, stream), items in by_stream.items():
+            group = tx.by_arn(group_arn)
+            if group is None:
+                continue
+            if not any(row.name == stream for row in tx.rows("logs:LogStream", parent=group.id)):
+                ctx = self._app.context(tx, root(group.account, group.region), "logs", "CreateLogStream", "log delivery")
+                ctx.call("logs:CreateLogStream", {"logGroupName": group.name, "logStreamName": stream})
+            tx.add_log_events(group.id, stream, [(item.at, now, item.line) for item in items])
+
+    # -- access logs --------------------------------------------------------------------------------------------------------------------
+
+    def _access_deliveries(self, snapshot: Snapshot, lines: list[str]) -> list[Delivery]:
+        """VPC Lattice's records, one for each subscription of the network, the service or the resource configuration."""
+        if not lines:
+            return []
+        subscriptions = [row for row in snapshot.rows("vpc-lattice:AccessLogSubscription") if row.status != "deleted"]
+        found = []
+        for line in lines:
+            try:
+                record = access_log.read(line)
+            except ValueError:
+                log.warning("an access-log line cannot be read: %.200s", line)
+                continue
+            for row in subscriptions if record else ():
+                assert record is not None
+                if any(_subscribes(row, item) for item in record.subscribed):
+                    found.append(Delivery(row.document["destinationArn"].removesuffix(":*"), _stream(row), _milliseconds(record.record), record.line))
+        return found
+
+    # -- firewall logs ------------------------------------------------------------------------------------------------------------------
+
+    def _engine_deliveries(self, endpoint_id: str, snapshot: Snapshot, lines: list[str]) -> list[Delivery]:
+        plan = self._loop.plan
+        endpoint = next((item for item in plan.firewalls if item.endpoint_id == endpoint_id), None) if plan else None
+        row = snapshot.by_arn(endpoint.firewall_arn) if endpoint else None
+        if endpoint is None or row is None:
+            return []
+        reader = self._readers.setdefault(endpoint_id, EveReader(Source(endpoint.firewall_name, endpoint.availability_zone, {})))
+        reader.source = Source(endpoint.firewall_name, endpoint.availability_zone, index_signatures(endpoint.engine.signatures))
+        records = reader.feed(lines) if lines else reader.flush()
+        groups = {item["LogType"]: item["LogDestination"]["logGroup"] for item in row.document.get("_logging") or ()}
+        found = []
+        for record in records:
+            if record.log_type in groups:
+                arn = f"arn:aws:logs:{row.region}:{row.account}:log-group:{groups[record.log_type]}"
+                hour = datetime.fromtimestamp(record.timestamp).astimezone().strftime("%Y-%m-%d-%H")
+                stream = f"/aws/network-firewall/{record.log_type.lower()}/{row.name}_{hour}"
+                found.append(Delivery(arn, stream, int(record.timestamp * 1000), _json_line(record.document)))
+        return found
+
+
+def _subscribes(row: Row, subscribed: access_log.Subscribed) -> bool:
+    """A service network's subscription is for service or for resource traffic (SERVICE unless it says RESOURCE)."""
+    if row.document["resourceArn"] != subscribed.arn:
+        return False
+    of_network = row.document["resourceId"].startswith("sn-")
+    return not of_network or (row.document.get("serviceNetworkLogType") or "SERVICE") == subscribed.log_type
+
+
+def _stream(row: Row) -> str:
+    return f"{row.document['resourceId']}/{row.id}"
+
+
+def _milliseconds(record: Mapping[str, Any]) -> int:
+    at = str(record.get("startTime") or record.get("eventTimestamp"))
+    return int(datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+def _json_line(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
