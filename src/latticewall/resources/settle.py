@@ -27,4 +27,7 @@ def settle(ctx: Context, revision: int, failures: Mapping[str, str]) -> int:
         else:
             ctx.tx.put(replace(row, status=following, reason=reason))
         moved += 1
+    for service in ctx.registry.services.values():
+        if service.settled:
+            service.settled(ctx)
     return moved

@@ -101,9 +101,9 @@ class Region:
         self.health: dict[str, Mapping[tuple[str, int], str]] = {}
         clock = Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(clock.now()))
-        self.registry = Registry((ec2.SERVICE, iam.SERVICE, logs.SERVICE, route53.SERVICE, vpc_lattice.SERVICE))
+        registry = Registry((ec2.SERVICE, iam.SERVICE, logs.SERVICE, route53.SERVICE, vpc_lattice.SERVICE))
         self.app = App(
-            self.store, self.registry, CATALOG, clock, Sequence(), authorise=lambda *_: None, ports={"target_health": lambda group: self.health.get(group, {})}
+            self.store, registry, CATALOG, clock, Sequence(), authorise=lambda *_: None, ports={"target_health": lambda group: self.health.get(group, {})}
         )
         WIRE.endpoint = Endpoint(self.app, ACCOUNT, NAME, lambda path, params: {}, open_mode=True)
         self.lattice, self.ec2, self.logs, self.route53 = (client(service) for service in ("vpc-lattice", "ec2", "logs", "route53"))
@@ -121,9 +121,6 @@ class Region:
         with self.store.write() as tx:
             ctx = self.app.context(tx, Caller(ACCOUNT, NAME, "arn:aws:iam::111122223333:root"), "vpc-lattice", "settle", "request")
             settle(ctx, tx.revision, failures or {})
-            for service in self.registry.services.values():
-                if service.settled:
-                    service.settled(ctx)
 
     @contextmanager
     def refused(self, code: str, words: str = "") -> Iterator[dict[str, Any]]:
