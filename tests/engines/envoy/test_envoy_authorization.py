@@ -58,6 +58,15 @@ def test_a_request_signed_by_curl_passes(lab: Lab) -> None:
     assert '"path": "/by-curl"' in output
 
 
+def test_a_signed_request_over_http2_passes(lab: Lab) -> None:
+    command = ["curl", "-s", "--max-time", "10", "--http2-prior-knowledge", "--resolve", f"{HOST}:80:{SERVICES}"]
+    command += ["--aws-sigv4", f"aws:amz:{REGION}:vpc-lattice-svcs", "--user", f"{WEB.id}:{WEB.secret}", "-w", "%{http_version}"]
+    curl = lab.rig.spawn("i-client", [*command, "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", f"http://{HOST}/h2"], stdout=subprocess.PIPE)
+    output, _ = curl.communicate(timeout=20)
+    assert '"path": "/h2"' in output
+    assert output.endswith("}2")
+
+
 def refused(lab: Lab, headers: list[tuple[str, str]], path: str = "/") -> str:
     answer = lab.rig.request(path, host=HOST, headers=headers)
     assert answer.status == 403
@@ -150,10 +159,13 @@ def test_a_service_that_the_authorizer_does_not_know_is_closed(lab: Lab) -> None
 def test_what_the_client_says_about_itself_never_reaches_the_target(lab: Lab) -> None:
     lab.authorize(configuration(ALLOW_ALL))
     forged = [("X-Amzn-Lattice-Identity", "Principal=root"), ("x-amzn-lattice-identity-tags", "a=b"), ("x-amzn-lattice-target", "t")]
+    forged += [("x_amzn_lattice_identity", "Principal=root"), ("x-amzn-lattice-", ""), ("X_AMZN-source_vpc", "vpc-evil")]
     answer = lab.rig.request(host=HOST, headers=[*forged, ("x-amzn-source-vpc", "vpc-evil"), ("x-forwarded-for", "1.2.3.4")])
     assert answer.status == 200
     assert answer.seen("x-amzn-lattice-identity") == []
     assert answer.seen("x-amzn-lattice-identity-tags") == []
+    assert "root" not in answer.body
+    assert "evil" not in answer.body
     assert answer.seen("x-amzn-source-vpc") == ["vpc-client"]
     assert len(answer.seen("x-amzn-lattice-target")) == 1
     assert answer.seen("x-forwarded-for") == ["10.0.0.10"]

@@ -29,6 +29,12 @@ REQUEST_ID = "x-amzn-requestid"
 REQUEST_ID_LENGTH = 512
 DEFAULT_IDLE = 60
 
+_NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
+"""No client is trusted with Envoy's own control headers (x-envoy-retry-on, ...), whatever its address. An empty list would trust everybody."""
+
+_OURS_TO_SAY = "x[-_]amzn[-_](?:lattice[-_].*|source[-_]vpc)"
+"""Headers that only the service network may set; also spelt with underscores, which many frameworks take for the same header."""
+
 _EXTENSIONS = "envoy.extensions.filters"
 _PER_ROUTE_AUTHZ = f"{_EXTENSIONS}.http.ext_authz.v3.ExtAuthzPerRoute"
 
@@ -58,8 +64,7 @@ def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
         # the client's address is the connection's; what the client says about forwarding is replaced at the route, never believed
         use_remote_address=True,
         skip_xff_append=True,
-        # no client is trusted with Envoy's own control headers (x-envoy-retry-on, ...), whatever its address
-        internal_address_config={},
+        internal_address_config=_NOBODY,
         generate_request_id=False,
         local_reply_config={"mappers": _LOCAL_REPLIES},
     )
@@ -96,8 +101,7 @@ def _early_header_mutation() -> Document:
     config = any_of(
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
-            {"remove_on_match": {"key_matcher": {"prefix": "x-amzn-lattice-"}}},
-            {"remove": "x-amzn-source-vpc"},
+            {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OURS_TO_SAY}}}},
             {"append": _header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
             {"append": _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},
         ],
