@@ -13,7 +13,7 @@ class Signature:
 
     group_arn: the rule group, "" for a default action of the policy. signature_id, message: the rule's own, as AWS logs them.
     verdict: pass, drop, reject or alert. position: rank in strict order, equal for all engine rules made of one rule; 0 where the
-    engine's own order decides. logged: False for a rule that is in the engine's log only to tell which packet it matched.
+    engine's own order decides. severity: the rule's own. logged: False for a rule that is in the engine's log only to tell which packet it matched.
     """
 
     gid: int
@@ -22,6 +22,7 @@ class Signature:
     signature_id: int
     message: str
     verdict: str
+    severity: int = 3
     position: int = 0
     logged: bool = True
 

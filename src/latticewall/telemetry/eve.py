@@ -33,6 +33,8 @@ class Meaning(Protocol):
     @property
     def verdict(self) -> str: ...
     @property
+    def severity(self) -> int: ...
+    @property
     def position(self) -> int: ...
     @property
     def logged(self) -> bool: ...
@@ -95,17 +97,18 @@ class EveReader:
 def alert_records(packet: Iterable[dict[str, Any]], source: Source) -> list[LogRecord]:
     """What AWS logs of the alerts of one packet.
 
-    The first pass, drop or reject decides: what stands below a pass is not looked at, and of what stands below a block only alert rules are.
+    The first pass, drop or reject decides: what stands below a pass is not looked at, and of what stands below a block only alert rules are,
+    down to the next pass.
     """
     known = [(source.signatures.get((event["alert"].get("gid", 1), event["alert"].get("signature_id", 0))), event) for event in packet]
     ranked = [(meaning.position, meaning.verdict) for meaning, _ in known if meaning and meaning.position and meaning.verdict != "alert"]
     position, verdict = min(ranked, default=(0, ""))
+    passed = min((place for place, kind in ranked if kind == "pass"), default=0)
     found = []
     for meaning, event in known:
-        if meaning is None or not meaning.logged:
+        if meaning is None or not meaning.logged or (passed and meaning.position > passed):
             continue
-        below = bool(position) and meaning.position > position
-        if below and (verdict == "pass" or meaning.verdict != "alert"):
+        if position and meaning.position > position and meaning.verdict != "alert":
             continue
         found.append(_record(ALERT, event, source, _alert(event, meaning, verdict)))
     return found
@@ -117,6 +120,7 @@ def _alert(event: Mapping[str, Any], meaning: Meaning, decided: str) -> dict[str
     alert = {key: value for key, value in event["alert"].items() if key not in ("gid", "metadata", "rule")}
     blocked = meaning.verdict in _BLOCKING
     alert |= {"action": "blocked" if blocked else "allowed", "signature_id": meaning.signature_id, "signature": meaning.message}
+    alert["severity"] = meaning.severity
     shown |= {"alert": alert, "pkt_src": _PACKET_SOURCE}
     if blocked or decided in _BLOCKING:
         shown["verdict"] = {**event.get("verdict", {}), "action": "drop"}

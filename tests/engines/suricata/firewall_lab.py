@@ -122,7 +122,7 @@ class FirewallLab:
         conversation = self.open(source, destination, port, kind)
         return conversation.ask(*pieces) if conversation.result == "open" else f"connect {conversation.result}"
 
-    def converse(self, conversations: Sequence[tuple[str, str, int, Sequence[str]]]) -> list[list[str]]:
+    def converse(self, conversations: Sequence[tuple[str, str, int, Sequence[str], str]]) -> list[list[str]]:
         """Several conversations at once: for each, how connecting went and the answers until one failed."""
         results: list[list[str]] = self.peer("client", {"converse": conversations, "within": BLOCKED_WITHIN})["result"]
         return results

@@ -2,7 +2,7 @@
 
 {"open": [source, destination, port, "tcp"|"udp"], "within": s} -> {"result": "open"|"refused"|"timeout", "handle": n}
 {"ask": n, "pieces": [text, ...], "within": s}                -> {"result": answer|"reset"|"closed"|"timeout"}
-{"converse": [[source, destination, port, [text, ...]], ...], "within": s} -> {"result": [[answer, ...], ...]}, all at once
+{"converse": [[source, destination, port, [text, ...], kind], ...], "within": s} -> {"result": [[answer, ...], ...]}, all at once
 {"ping": [source, destination], "within": s}                  -> {"result": "ok"|"timeout"}
 {"serve": [address, port, "tcp"|"udp"]}                       -> {"result": "serving"}
 Text is latin-1. A server answers an HTTP request with 200, `say TEXT` with TEXT, and anything else with `ok`.
@@ -82,6 +82,8 @@ def ask(connection: socket.socket, pieces: list[str], within: float) -> str:
     try:
         for piece in pieces:
             connection.send(piece.encode("latin-1"))
+        if connection.type == socket.SOCK_STREAM:  # acknowledge the answer at once, not together with the next question
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         data = connection.recv(65536)
     except TimeoutError:
         return "timeout"
@@ -90,16 +92,16 @@ def ask(connection: socket.socket, pieces: list[str], within: float) -> str:
     return data.decode("latin-1") or "closed"
 
 
-def converse_with(source: str, destination: str, port: int, messages: list[str], within: float) -> list[str]:
-    """One conversation: how connecting went, then the answer to each message until one fails."""
-    opened = open_connection(source, destination, port, "tcp", within)
+def converse_with(source: str, destination: str, port: int, messages: list[str], kind: str, within: float) -> list[str]:
+    """One conversation: how connecting went, then the answer to each message; of a TCP connection until one fails."""
+    opened = open_connection(source, destination, port, kind, within)
     results = [opened["result"]]
     if opened["result"] != "open":
         return results
     with handles[opened["handle"]] as connection:
         for message in messages:
             results.append(ask(connection, [message], within))
-            if results[-1] in ("timeout", "reset", "closed"):
+            if kind == "tcp" and results[-1] in ("timeout", "reset", "closed"):
                 break
     return results
 
@@ -127,7 +129,7 @@ def perform(request: dict[str, Any]) -> dict[str, Any]:
         serve(*request["serve"])
         return {"result": "serving"}
     if "converse" in request:
-        with ThreadPoolExecutor(64) as pool:
+        with ThreadPoolExecutor(150) as pool:
             return {"result": list(pool.map(lambda item: converse_with(*item, request["within"]), request["converse"]))}
     if "ping" in request:
         return {"result": ping(*request["ping"], request["within"])}
