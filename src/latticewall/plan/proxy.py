@@ -130,6 +130,8 @@ class TcpListener:
     bind: str
     """The resource gateway's address, as the resource sees it."""
     idle_timeout: int = 350
+    capture_port: int = 0
+    """Not 0: one socket on this port serves all of `ports`; the namespace's ruleset hands it their packets as they are (tproxy)."""
 
 
 @dataclass(frozen=True)

@@ -168,8 +168,11 @@ class Rig:
         assert isinstance(answer, Answer), answer
         return answer
 
+    def try_tcp(self, address: str, port: int, send: str) -> dict[str, Any]:
+        return self._ask({"kind": "tcp", "address": address, "port": port, "send": send})
+
     def tcp(self, address: str, port: int, send: str) -> str:
-        answer = self._ask({"kind": "tcp", "address": address, "port": port, "send": send})
+        answer = self.try_tcp(address, port, send)
         assert "error" not in answer, answer
         return str(answer["received"])
 

@@ -209,6 +209,30 @@ def test_a_tcp_resource_is_reached_from_the_gateway_and_logged(lab: Lab) -> None
     assert [item.log_type for item in record.subscribed] == ["RESOURCE", "RESOURCE"]
 
 
+TPROXY = f"""
+table inet test {{
+  chain capture {{
+    type filter hook prerouting priority mangle
+    ip daddr {RESOURCE} tcp dport {{ 1-9999 }} tproxy ip to {RESOURCE}:15001 accept
+  }}
+}}
+"""
+
+
+def test_all_ports_of_a_resource_share_one_socket(lab: Lab) -> None:
+    loading = lab.rig.spawn("vpc-client", ["nft", "-f", "-"], stdin=subprocess.PIPE)
+    loading.communicate(TPROXY, timeout=10)
+    assert loading.returncode == 0
+    lab.publish(plan(tcp=[tcp_listener((1, 9999), capture_port=15001)]))
+    assert list(lab.snapshot.listeners) == ["http-vpc-client-80", "tcp-vpc-client-snra-1"]
+    for port in (6379, 8081):
+        said = until(lambda port=port: lab.rig.tcp(RESOURCE, port, "GET /wide HTTP/1.0\r\n\r\n"), "the resource answers")  # type: ignore[misc]
+        assert json.loads(said.partition("\r\n\r\n")[2])["name"] == {6379: "resource", 8081: "b"}[port]
+    assert "error" in lab.rig.try_tcp(RESOURCE, 4444, "x")
+    wanted = (f"{RESOURCE}:8081", f"{INSTANCE}:8081")
+    until(lambda: wanted in [(line.get("destinationIpPort"), line.get("resourceIpPort")) for line in lab.rig.log_lines()], "the connection is logged")
+
+
 def test_an_envoy_that_starts_late_gets_everything_and_an_empty_network_is_fine(lab: Lab) -> None:
     lab.publish(ProxyPlan())
     assert isinstance(lab.rig.try_request(host=HOST), str)

@@ -16,7 +16,9 @@ from envoy.config.route.v3 import route_pb2
 from envoy.extensions.access_loggers.file.v3 import file_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
+from envoy.extensions.filters.listener.original_dst.v3 import original_dst_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
+from envoy.extensions.filters.network.set_filter_state.v3 import set_filter_state_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.transport_sockets.raw_buffer.v3 import raw_buffer_pb2
@@ -32,7 +34,9 @@ KNOWN_FILES = (
     file_pb2,
     ext_authz_pb2,
     router_pb2,
+    original_dst_pb2,
     http_connection_manager_pb2,
+    set_filter_state_pb2,
     tcp_proxy_pb2,
     header_mutation_pb2,
     raw_buffer_pb2,
