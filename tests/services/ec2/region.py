@@ -55,7 +55,7 @@ class Region:
         self.caller = Caller("111122223333", region, "arn:aws:iam::111122223333:root")
         self.app = App(
             self.store, Registry((ec2.SERVICE, iam.SERVICE)), CATALOG, self.clock, Sequence(), authorise=lambda *_: None,
-            ports={"console_output": lambda instance_id: f"{instance_id} booted\n".encode()},
+            ports={"console_output": lambda instance_id: f"{instance_id} booted\n"},
         )  # fmt: skip
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,54 +9,22 @@ from typing import Any
 
 import boto3
 import pytest
-import uvicorn
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from latticewall.faces.asgi import AsgiApp
-from latticewall.faces.http import Endpoint
-
+from .endpoint import serving
 from .region import Region
 
 FAST = {"Delay": 1, "MaxAttempts": 30}
 
 
-class Settler(threading.Thread):
-    """A data plane that applies every revision at once."""
-
-    def __init__(self, region: Region) -> None:
-        super().__init__(daemon=True)
-        self.region, self.ended = region, threading.Event()
-
-    def run(self) -> None:
-        seen = -1
-        while not self.ended.is_set():
-            revision = self.region.store.wait_beyond(seen, 0.2)
-            if revision > seen:
-                seen = revision
-                self.region.settle()
-
-
 @pytest.fixture
 def ec2(tmp_path: Path) -> Iterator[Any]:
-    region = Region(tmp_path, "eu-west-3")
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    asgi = AsgiApp(Endpoint(region.app, "111122223333", "eu-west-3", inner=lambda path, params: None, open_mode=True))
-    server = uvicorn.Server(uvicorn.Config(asgi, log_level="warning", lifespan="off"))
-    serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    settler = Settler(region)
-    serving.start()
-    settler.start()
-    yield boto3.client(
-        "ec2", region_name="eu-west-3", endpoint_url=f"http://127.0.0.1:{listening.getsockname()[1]}", aws_access_key_id="111122223333",
-        aws_secret_access_key="any", config=Config(retries={"max_attempts": 1}),
-    )  # fmt: skip
-    server.should_exit = True
-    settler.ended.set()
-    serving.join(10)
-    settler.join(10)
-    listening.close()
+    with serving(Region(tmp_path, "eu-west-3")) as url:
+        yield boto3.client(
+            "ec2", region_name="eu-west-3", endpoint_url=url, aws_access_key_id="111122223333", aws_secret_access_key="any",
+            config=Config(retries={"max_attempts": 1}),
+        )  # fmt: skip
 
 
 def test_a_hub_with_two_spokes_from_nothing_to_nothing(ec2: Any) -> None:
@@ -124,7 +91,7 @@ def test_pages_and_errors(ec2: Any) -> None:
         ec2.delete_vpc(VpcId=vpc)
     with pytest.raises(ClientError, match="DryRunOperation"):
         ec2.create_vpc(CidrBlock="10.0.0.0/16", DryRun=True)
-    with pytest.raises(ClientError, match="InvalidSubnet.Range"):
+    with pytest.raises(ClientError, match=r"InvalidSubnet\.Range"):
         ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")
 
 

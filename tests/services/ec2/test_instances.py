@@ -75,12 +75,26 @@ def test_interface_attributes(region: Region, vpc: str, subnet: str) -> None:
     assert (shown["SourceDestCheck"], shown["Status"], shown["TagSet"]) == (False, "available", [{"Key": "k", "Value": "v"}])
     assert region.call("DescribeNetworkInterfaceAttribute", **named, Attribute="description")["Description"] == {"Value": "one"}
     foreign = region.group(region.vpc("10.5.0.0/16"))
-    with region.refused("InvalidParameterValue", foreign):
+    with region.refused("InvalidParameter", foreign):
         region.call("ModifyNetworkInterfaceAttribute", **named, Groups=[foreign])
     region.call("ModifyVpcAttribute", VpcId=vpc, EnableDnsHostnames={"Value": True})
     assert region.call("DescribeNetworkInterfaces", NetworkInterfaceIds=[made["NetworkInterfaceId"]])["NetworkInterfaces"][0]["PrivateDnsName"] == (
         "ip-10-0-0-4.ec2.internal"
     )
+
+
+def test_secondary_addresses_come_and_go(region: Region, subnet: str) -> None:
+    named = {"NetworkInterfaceId": interface(region, subnet)["NetworkInterfaceId"]}
+    region.call("AssignPrivateIpAddresses", **named, PrivateIpAddresses=["10.0.0.9"])
+    assigned = region.call("AssignPrivateIpAddresses", **named, SecondaryPrivateIpAddressCount=2)["AssignedPrivateIpAddresses"]
+    assert [item["PrivateIpAddress"] for item in assigned] == ["10.0.0.5", "10.0.0.6"]
+    with region.refused("InvalidIPAddress.InUse"):
+        region.call("AssignPrivateIpAddresses", **named, PrivateIpAddresses=["10.0.0.9"])
+    region.call("UnassignPrivateIpAddresses", **named, PrivateIpAddresses=["10.0.0.9", "10.0.0.5"])
+    with region.refused("InvalidParameterValue", "10.0.0.4"):
+        region.call("UnassignPrivateIpAddresses", **named, PrivateIpAddresses=["10.0.0.4"])
+    (shown,) = region.call("DescribeNetworkInterfaces", Filters=[{"Name": "addresses.private-ip-address", "Values": ["10.0.0.6"]}])["NetworkInterfaces"]
+    assert [(item["PrivateIpAddress"], item["Primary"]) for item in shown["PrivateIpAddresses"]] == [("10.0.0.4", True), ("10.0.0.6", False)]
 
 
 def test_attach_and_detach(region: Region, subnet: str) -> None:

@@ -135,6 +135,27 @@ def test_instance_routes_follow_the_instance(region: Region, vpc: str, table: st
     assert route(region, table, "192.168.0.0/16")["State"] == "blackhole"
 
 
+def test_routes_to_prefix_lists(region: Region, vpc: str, table: str) -> None:
+    gateway, _ = attach(region, vpc, region.subnet(vpc, "10.0.0.0/24"))
+    entries = [{"Cidr": "172.16.0.0/12"}]
+    made = region.call("CreateManagedPrefixList", PrefixListName="far", AddressFamily="IPv4", MaxEntries=5, Entries=entries)["PrefixList"]
+    named = {"RouteTableId": table, "DestinationPrefixListId": made["PrefixListId"]}
+    region.call("CreateRoute", **named, TransitGatewayId=gateway)
+    filters = [{"Name": "route.destination-prefix-list-id", "Values": [made["PrefixListId"]]}]
+    (found,) = region.call("DescribeRouteTables", Filters=filters)["RouteTables"]
+    assert found["Routes"][1] == {
+        "DestinationPrefixListId": made["PrefixListId"], "TransitGatewayId": gateway, "Origin": "CreateRoute", "State": "active",
+    }  # fmt: skip
+    with region.refused("RouteAlreadyExists", made["PrefixListId"]):
+        region.call("CreateRoute", **named, TransitGatewayId=gateway)
+    with region.refused("InvalidParameterCombination"):
+        region.call("CreateRoute", **named, DestinationCidrBlock="10.9.0.0/16", TransitGatewayId=gateway)
+    with region.refused("DependencyViolation", table):
+        region.call("DeleteManagedPrefixList", PrefixListId=made["PrefixListId"])
+    region.call("DeleteRoute", **named)
+    region.call("DeleteManagedPrefixList", PrefixListId=made["PrefixListId"])
+
+
 def test_bad_routes_are_refused(region: Region, vpc: str, table: str) -> None:
     subnet = region.subnet(vpc, "10.0.0.0/24")
     gateway, _ = attach(region, vpc, subnet)

@@ -84,6 +84,8 @@ OPERATIONS: dict[str, Handler] = {
     "DeleteNetworkInterface": network_interface.delete_network_interface,
     "ModifyNetworkInterfaceAttribute": network_interface.modify_network_interface_attribute,
     "DescribeNetworkInterfaceAttribute": network_interface.describe_network_interface_attribute,
+    "AssignPrivateIpAddresses": network_interface.assign_private_ip_addresses,
+    "UnassignPrivateIpAddresses": network_interface.unassign_private_ip_addresses,
     "AttachNetworkInterface": network_interface.attach_network_interface,
     "DetachNetworkInterface": network_interface.detach_network_interface,
     "RunInstances": run_instances.run_instances,

@@ -32,6 +32,8 @@ STATES = {
     "deleted": (48, "terminated"), "failed": (48, "terminated"), "stopping": (64, "stopping"), "stopped": (80, "stopped"),
 }  # fmt: skip
 SPELLING = {status: {"Code": code, "Name": name} for status, (code, name) in STATES.items()}
+CONSOLE_LIMIT = 65536
+"""Bytes that GetConsoleOutput answers, the last ones."""
 INTERFACE_MEMBERS = (
     "Attachment Description Groups Ipv6Addresses MacAddress NetworkInterfaceId OwnerId PrivateDnsName PrivateIpAddress PrivateIpAddresses "
     "SourceDestCheck Status SubnetId VpcId InterfaceType"
@@ -304,10 +306,10 @@ def describe_volumes(ctx: Context, params: Document) -> Document:  # noqa: ARG00
 
 
 def get_console_output(ctx: Context, params: Document) -> Document:
-    """GetConsoleOutput: what the instance's boot wrote, from the port "console_output" (instance id -> bytes) of the composition root."""
+    """GetConsoleOutput: what the instance's boot wrote, from the port "console_output" (instance id -> text) of the composition root."""
     row = ctx.resolve("ec2:Instance", params["InstanceId"])
     read = ctx.ports.get("console_output")
     if read is None:
         raise text.invalid("UnsupportedOperation", "There is no console in this process")
-    output: bytes = read(row.id)
-    return {"InstanceId": row.id, "Timestamp": ctx.now, "Output": base64.b64encode(output[-65536:]).decode()}
+    output: str = read(row.id)
+    return {"InstanceId": row.id, "Timestamp": ctx.now, "Output": base64.b64encode(output.encode()[-CONSOLE_LIMIT:]).decode()}

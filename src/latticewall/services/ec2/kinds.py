@@ -8,7 +8,8 @@ Where the parts of `world` are found (row of kind; D = its document):
 |                              |                                              | D._EnableDnsHostnames                                                      |
 | Subnet                       | ec2:Subnet                                   | D.VpcId, D.CidrBlock, D.AvailabilityZone; table and ACL: see these         |
 | RouteTable                   | ec2:RouteTable                               | D.VpcId, D.Routes[] {DestinationCidrBlock, Origin, and one of GatewayId    |
-|                              |                                              | ("local", igw-, vpce-), TransitGatewayId, NetworkInterfaceId}; D.State is  |
+|                              |                                              | ("local", igw-, vpce-), TransitGatewayId, NetworkInterfaceId;              |
+|                              |                                              | DestinationPrefixListId instead of a block}; D.Routes[].State is           |
 |                              |                                              | not stored: a missing target is a blackhole                                |
 | Subnet.route_table_id        | ec2:RouteTable                               | D.Associations[] {SubnetId}; else the table with Associations[].Main       |
 | SecurityGroup                | ec2:SecurityGroup                            | D.VpcId, Row.name                                                          |

@@ -70,7 +70,7 @@ def check_groups(ctx: Context, vpc_id: str, group_ids: Sequence[str]) -> list[st
         raise text.conflict("SecurityGroupsPerInterfaceLimitExceeded", f"The maximum number of security groups per interface is {MAX_GROUPS}")
     for identifier in found:
         if ctx.resolve("ec2:SecurityGroup", identifier).document["VpcId"] != vpc_id:
-            raise Invalid(f"You have specified two resources that belong to different networks: {identifier} is not in {vpc_id}.", code="InvalidParameterValue")
+            raise text.invalid("InvalidParameter", f"Security group {identifier} and VPC {vpc_id} belong to different networks.")
     return found
 
 
@@ -199,6 +199,32 @@ def describe_network_interface_attribute(ctx: Context, params: Document) -> Docu
     if params.get("Attribute") not in answers:
         raise text.bad_value(params.get("Attribute"), "attribute")
     return {"NetworkInterfaceId": row.id, **answers[params["Attribute"]]}
+
+
+def assign_private_ip_addresses(ctx: Context, params: Document) -> Document:
+    """AssignPrivateIpAddresses: further addresses, given ones or the lowest free ones."""
+    only(params, "NetworkInterfaceId PrivateIpAddresses SecondaryPrivateIpAddressCount AllowReassignment")
+    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    wanted, more = list(params.get("PrivateIpAddresses") or ()), params.get("SecondaryPrivateIpAddressCount") or 0
+    if bool(wanted) == bool(more):
+        raise text.bad_combination("Exactly one of privateIpAddresses and secondaryPrivateIpAddressCount must be specified.")
+    added = choose_addresses(ctx, ctx.resolve("ec2:Subnet", row.document["SubnetId"]), wanted, 0 if wanted else more - 1)
+    present = [item["PrivateIpAddress"] for item in row.document["PrivateIpAddresses"]]
+    ctx.change(row, address_members([*present, *added]))
+    return {"NetworkInterfaceId": row.id, "AssignedPrivateIpAddresses": [{"PrivateIpAddress": address} for address in added]}
+
+
+def unassign_private_ip_addresses(ctx: Context, params: Document) -> Document:
+    """UnassignPrivateIpAddresses: not the primary one."""
+    only(params, "NetworkInterfaceId PrivateIpAddresses")
+    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    present = [item["PrivateIpAddress"] for item in row.document["PrivateIpAddresses"]]
+    gone = params.get("PrivateIpAddresses") or ()
+    for address in gone:
+        if address not in present[1:]:
+            raise text.invalid("InvalidParameterValue", f"{address} is not a secondary private IP address of {row.id}")
+    ctx.change(row, address_members([address for address in present if address not in gone]))
+    return {}
 
 
 # -- attachments ---------------------------------------------------------------------------------------------------------------------------

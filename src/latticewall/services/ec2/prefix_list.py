@@ -170,10 +170,13 @@ def _new_version(row: Row, added: list[Document], removed: list[Document], curre
 
 
 def delete_managed_prefix_list(ctx: Context, params: Document) -> Document:
-    """DeleteManagedPrefixList: not while a rule refers to it."""
+    """DeleteManagedPrefixList: not while a rule or a route refers to it."""
     row = _own(ctx, params["PrefixListId"])
     for user in ctx.referring(row):
         raise text.conflict("DependencyViolation", f"The prefix list '{row.id}' is in use by {user.parent or user.id}.")
+    for table in ctx.live("ec2:RouteTable"):
+        if any(route.get("DestinationPrefixListId") == row.id for route in table.document["Routes"]):
+            raise text.conflict("DependencyViolation", f"The prefix list '{row.id}' is in use by {table.id}.")
     shown = ctx.view(row)
     ctx.remove(row)
     return {"PrefixList": {**shown, "State": "delete-complete"}}

@@ -50,7 +50,7 @@ def add_local(ctx: Context, vpc_id: str, cidr: str) -> None:
 
 def drop_local(ctx: Context, vpc_id: str, cidr: str) -> None:
     for table in of_vpc(ctx, vpc_id):
-        kept = [route for route in table.document["Routes"] if not (route["DestinationCidrBlock"] == cidr and route["Origin"] == "CreateRouteTable")]
+        kept = [route for route in table.document["Routes"] if not (route.get("DestinationCidrBlock") == cidr and route["Origin"] == "CreateRouteTable")]
         ctx.change(table, {"Routes": kept})
 
 

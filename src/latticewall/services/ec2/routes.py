@@ -16,7 +16,8 @@ from latticewall.services.ec2.requests import only
 
 TARGETS = ("GatewayId", "TransitGatewayId", "VpcEndpointId", "NetworkInterfaceId", "InstanceId", "LocalTarget")
 SHOWN = ("GatewayId", "TransitGatewayId", "NetworkInterfaceId")
-SUPPORTED = f"RouteTableId DestinationCidrBlock {' '.join(TARGETS)}"
+DESTINATIONS = "DestinationCidrBlock DestinationPrefixListId"
+SUPPORTED = f"RouteTableId {DESTINATIONS} {' '.join(TARGETS)}"
 
 
 def local(cidr: str) -> Document:
@@ -107,25 +108,39 @@ def _interface(ctx: Context, table: Row, identifier: str) -> Document:
     return {"NetworkInterfaceId": interface.id, **instance}
 
 
-def _destination(params: Document) -> str:
-    if not params.get("DestinationCidrBlock"):
-        raise text.missing_parameter("destinationCidrBlock")
+def _destination(ctx: Context, params: Document) -> Document:
+    """The one destination member to store, checked."""
+    if bool(params.get("DestinationCidrBlock")) == bool(params.get("DestinationPrefixListId")):
+        raise text.bad_combination("The request must contain exactly one of destinationCidrBlock, destinationPrefixListId")
+    if params.get("DestinationPrefixListId"):
+        return {"DestinationPrefixListId": ctx.resolve("ec2:ManagedPrefixList", params["DestinationPrefixListId"]).id}
     network = cidrs.parse(params["DestinationCidrBlock"], "destinationCidrBlock")
     if network.subnet_of(cidrs.UNROUTABLE):
         raise text.bad_value(str(network), "destinationCidrBlock", "Routes to this range are not supported.")
-    return str(network)
+    return {"DestinationCidrBlock": str(network)}
 
 
-def _check_against_local(ctx: Context, table: Row, destination: str, target: Document) -> None:
-    """A route more specific than a local one: only for a whole subnet, and only to an endpoint or interface."""
-    network = IPv4Network(destination)
+def words(destination: Document) -> str:
+    """A destination as EC2's messages write it."""
+    return str(next(iter(destination.values())))
+
+
+def leads_to(route: Document, destination: Document) -> bool:
+    return all(route.get(member) == value for member, value in destination.items())
+
+
+def _check_against_local(ctx: Context, table: Row, destination: Document, target: Document) -> None:
+    """A route more specific than a local one: only for a whole subnet, and only to an endpoint or interface. A list's entries are not looked at."""
+    if "DestinationCidrBlock" not in destination:
+        return
+    network = IPv4Network(destination["DestinationCidrBlock"])
     inside = [route for route in table.document["Routes"] if route["Origin"] == "CreateRouteTable" and network != IPv4Network(route["DestinationCidrBlock"])]
     if not any(network.subnet_of(IPv4Network(route["DestinationCidrBlock"])) for route in inside):
         return
     subnets = {subnet.document["CidrBlock"] for subnet in ctx.live("ec2:Subnet") if subnet.document["VpcId"] == table.document["VpcId"]}
     leads = target_of(target)
-    if destination not in subnets or not leads.startswith(("vpce-", "eni-")):
-        message = f"The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. "
+    if str(network) not in subnets or not leads.startswith(("vpce-", "eni-")):
+        message = f"The destination CIDR block {network} is equal to or more specific than one of this VPC's CIDR blocks. "
         raise Invalid(message + "This route can target only an interface or an instance.", code="InvalidParameterValue")
 
 
@@ -133,21 +148,21 @@ def create_route(ctx: Context, params: Document) -> Document:
     """CreateRoute."""
     only(params, SUPPORTED)
     table = ctx.resolve("ec2:RouteTable", params["RouteTableId"])
-    destination = _destination(params)
+    destination = _destination(ctx, params)
     target = _target(ctx, table, params)
-    if any(route["DestinationCidrBlock"] == destination for route in table.document["Routes"]):
-        raise text.conflict("RouteAlreadyExists", f"The route identified by {destination} already exists.")
+    if any(leads_to(route, destination) for route in table.document["Routes"]):
+        raise text.conflict("RouteAlreadyExists", f"The route identified by {words(destination)} already exists.")
     if target_of(target) == "local":
         raise text.bad_value("local", "gatewayId", "Local routes come with the VPC's CIDR blocks.")
     _check_against_local(ctx, table, destination, target)
-    ctx.change(table, {"Routes": [*table.document["Routes"], {"DestinationCidrBlock": destination, **target, "Origin": "CreateRoute"}]})
+    ctx.change(table, {"Routes": [*table.document["Routes"], {**destination, **target, "Origin": "CreateRoute"}]})
     return {"Return": True}
 
 
-def _position(table: Row, destination: str) -> int:
-    found = [index for index, route in enumerate(table.document["Routes"]) if route["DestinationCidrBlock"] == destination]
+def _position(table: Row, destination: Document) -> int:
+    found = [index for index, route in enumerate(table.document["Routes"]) if leads_to(route, destination)]
     if not found:
-        message = f"no route with destination-cidr-block {destination} in route table {table.id}"
+        message = f"no route with destination {words(destination)} in route table {table.id}"
         raise text.not_found("InvalidRoute.NotFound", message)
     return found[0]
 
@@ -156,7 +171,7 @@ def replace_route(ctx: Context, params: Document) -> Document:
     """ReplaceRoute: also the target of a local route (an interface or endpoint), and LocalTarget=true to restore it."""
     only(params, SUPPORTED)
     table = ctx.resolve("ec2:RouteTable", params["RouteTableId"])
-    destination = _destination(params)
+    destination = _destination(ctx, params)
     position = _position(table, destination)
     old = table.document["Routes"][position]
     target = _target(ctx, table, params)
@@ -166,18 +181,18 @@ def replace_route(ctx: Context, params: Document) -> Document:
         raise text.bad_value(leads, "target", "A local route leads to the VPC, an interface or a firewall endpoint, and only a local route leads to the VPC.")
     _check_against_local(ctx, table, destination, target)
     changed = list(table.document["Routes"])
-    changed[position] = {"DestinationCidrBlock": destination, **target, "Origin": old["Origin"]}
+    changed[position] = {**destination, **target, "Origin": old["Origin"]}
     ctx.change(table, {"Routes": changed})
     return {}
 
 
 def delete_route(ctx: Context, params: Document) -> Document:
     """DeleteRoute: not the local ones."""
-    only(params, "RouteTableId DestinationCidrBlock")
+    only(params, f"RouteTableId {DESTINATIONS}")
     table = ctx.resolve("ec2:RouteTable", params["RouteTableId"])
-    destination = _destination(params)
+    destination = _destination(ctx, params)
     position = _position(table, destination)
     if table.document["Routes"][position]["Origin"] == "CreateRouteTable":
-        raise text.invalid("InvalidParameterValue", f"cannot remove local route {destination} in route table {table.id}")
+        raise text.invalid("InvalidParameterValue", f"cannot remove local route {words(destination)} in route table {table.id}")
     ctx.change(table, {"Routes": [route for index, route in enumerate(table.document["Routes"]) if index != position]})
     return {}
