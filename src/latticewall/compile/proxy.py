@@ -9,7 +9,7 @@ from typing import Any
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.index import Index
-from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.compile.service_network import ServiceNetworkGates, capture_port
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import (
     AuthLayer,
@@ -164,6 +164,7 @@ def _tcp_listener(
         vpc_id=vpc.id, vpc_arn=vpc.arn, resource_configuration_arn=configuration.arn, association_id=association.id,
         service_network_arn=gates.networks[association.service_network_id].arn, target=str(target),
         upstream_namespace=namespace("vpc", gateway.vpc_id), bind=str(gateway.addresses[0]),
+        capture_port=capture_port(configuration),
     )  # fmt: skip
 
 

@@ -13,9 +13,13 @@ from ipaddress import IPv4Address
 from latticewall.compile import addresses
 from latticewall.compile.connect import allowed_addresses
 from latticewall.compile.index import Index
+from latticewall.compile.render.envoy_tcp import MAX_PORTS
 from latticewall.compile.security_groups import gate, gate_name
 from latticewall.plan.nft import Chain, Match, NftRule
 from latticewall.world.types import Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, VpcAssociation
+
+CAPTURE_PORT = 15001
+"""Where one socket takes the connections to all ports of a resource that has too many for a socket each."""
 
 
 class ServiceNetworkGates:
@@ -90,6 +94,19 @@ class ServiceNetworkGates:
             found.append(NftRule(matches, "jump lattice", comment=association.id))
         return found
 
+    def capture_chain(self, vpc_id: str) -> list[Chain]:
+        """Packets to resources with many ports go to one socket, as they are: the gates still see the port that was meant."""
+        rules = [
+            NftRule(
+                (Match("ip daddr", (str(association.address),)), Match("tcp dport", port_texts(configuration))),
+                f"tproxy ip to {association.address}:{CAPTURE_PORT} ; accept",
+                comment=association.id,
+            )
+            for association, configuration in self.resources(vpc_id)
+            if capture_port(configuration)
+        ]
+        return [Chain("capture", tuple(rules), hook="prerouting", priority=-150)] if rules else []
+
     def output_rules(self, vpc_id: str) -> list[NftRule]:
         """A resource gateway opens only what its own security groups let out."""
         found = []
@@ -130,6 +147,11 @@ class ServiceNetworkGates:
                 port = Match("tcp dport", (port_text(ports),))
                 rules.append(NftRule((Match("ip saddr", allowed), port), "return", comment=f"{configuration.id} allowed"))
         return Chain(name, (*rules, NftRule((), "drop", comment=f"{configuration.id} auth policy: no role or no allow")))
+
+
+def capture_port(configuration: ResourceConfiguration) -> int:
+    """The port of the one socket that serves them all, 0 when each port has its own."""
+    return CAPTURE_PORT if sum(last - first + 1 for first, last in configuration.port_ranges) > MAX_PORTS else 0
 
 
 def port_text(ports: tuple[int, int]) -> str:

@@ -86,7 +86,9 @@ def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNet
     incoming = Chain("input", (*_own_services(vpc, devices), *gates.input_rules(vpc.id)), hook="input", policy="drop")
     outgoing = Chain("output", (ESTABLISHED, *gates.output_rules(vpc.id), *_only_through_gates(arrive)), hook="output")
     return Ruleset(
-        chains=(prerouting, forward, incoming, outgoing, *acl_chains, *compile_gates(index, attached), *gates.chains(vpc.id))
+        chains=(
+            prerouting, *gates.capture_chain(vpc.id), forward, incoming, outgoing, *acl_chains, *compile_gates(index, attached), *gates.chains(vpc.id),
+        )
     )
 
 

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from envoy_lab import Lab, configuration, plan
-from envoy_rig import ENVOY, Rig, until
+from envoy_rig import Rig, missing, until
 
 from latticewall.dataplane.envoy.server import XdsServer
-
-
-def missing() -> str:
-    """Why this machine cannot run a rig, "" if it can."""
-    if not ENVOY.exists():
-        return f"there is no envoy at {ENVOY}"
-    trial = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "--mount", "true"], capture_output=True, text=True)
-    return f"no user and network namespaces: {trial.stderr.strip()}" if trial.returncode else ""
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,14 @@ exec sleep infinity
 T = TypeVar("T")
 
 
+def missing() -> str:
+    """Why this machine cannot run a rig, "" if it can."""
+    if not ENVOY.exists():
+        return f"there is no envoy at {ENVOY}"
+    trial = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "--mount", "true"], capture_output=True, text=True)
+    return f"no user and network namespaces: {trial.stderr.strip()}" if trial.returncode else ""
+
+
 def until(condition: Callable[[], T], what: str, seconds: float = 10.0) -> T:
     """Poll until the condition holds, at most that long."""
     deadline = time.monotonic() + seconds

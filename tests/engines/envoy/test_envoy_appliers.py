@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import missing
 from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, WEB, configuration, http_listener, plan, service_arn, tcp_listener, virtual_host
-from envoy_rig import ENVOY, Answer, Rig, until
+from envoy_rig import ENVOY, Answer, Rig, missing, until
 
 from latticewall.base.secret import Secret
 from latticewall.dataplane.authorizer.applier import AuthorizerApplier, NotInForce

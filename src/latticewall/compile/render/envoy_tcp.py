@@ -1,7 +1,9 @@
 """TCP resources: listening sockets in the client's VPC, connections from the resource gateway's address to the same port at the resource.
 
 A few ports have a listener and a cluster each. Many ports (a resource configuration without port ranges has all of them) share one listener that the
-namespace's ruleset hands their packets to; which port was meant is the connection's own local port. Pages followed: "Resource configurations for VPC resources", "Resource gateways in VPC Lattice". Idle connections end after 350 s; there is no maximum life.
+namespace's ruleset hands their packets to; which port was meant is the connection's own local port.
+
+Pages followed: "Resource configurations for VPC resources", "Resource gateways in VPC Lattice". Idle connections end after 350 s; there is no maximum life.
 """
 
 from __future__ import annotations
