@@ -1,4 +1,4 @@
-"""A region to call in tests: the real App over a fresh store, with EC2 and IAM, a clock that tests move and ids that repeat."""
+"""A region to call in tests: the real App over a fresh store, with EC2, IAM and STS, a clock that tests move and ids that repeat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from latticewall.base.caller import Caller
 from latticewall.base.faults import Fault
 from latticewall.resources.registry import Registry
 from latticewall.resources.settle import settle
-from latticewall.services import ec2, iam
+from latticewall.services import ec2, iam, sts
 from latticewall.store import Store
 
 CATALOG = Catalog()
@@ -54,7 +54,7 @@ class Region:
         self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
         self.caller = Caller("111122223333", region, "arn:aws:iam::111122223333:root")
         self.app = App(
-            self.store, Registry((ec2.SERVICE, iam.SERVICE)), CATALOG, self.clock, Sequence(), authorise=lambda *_: None,
+            self.store, Registry((ec2.SERVICE, iam.SERVICE, sts.SERVICE)), CATALOG, self.clock, Sequence(), authorise=lambda *_: None,
             ports={"console_output": lambda instance_id: f"{instance_id} booted\n"},
         )  # fmt: skip
 

@@ -222,9 +222,7 @@ def test_prefix_lists_have_versions(region: Region, group: str) -> None:
         region.call("ModifyManagedPrefixList", **named, CurrentVersion=7, RemoveEntries=[{"Cidr": "10.0.0.0/8"}])
     with region.refused("InvalidParameterCombination"):
         region.call("ModifyManagedPrefixList", **named, CurrentVersion=1, MaxEntries=5, RemoveEntries=[{"Cidr": "10.0.0.0/8"}])
-    change = region.call(
-        "ModifyManagedPrefixList", **named, CurrentVersion=1, RemoveEntries=[{"Cidr": "10.0.0.0/8"}], AddEntries=[{"Cidr": "172.16.0.0/12"}]
-    )
+    change = region.call("ModifyManagedPrefixList", **named, CurrentVersion=1, RemoveEntries=[{"Cidr": "10.0.0.0/8"}], AddEntries=[{"Cidr": "172.16.0.0/12"}])
     assert change["PrefixList"]["Version"] == 2
     assert [entry["Cidr"] for entry in region.call("GetManagedPrefixListEntries", **named)["Entries"]] == ["192.168.0.0/16", "172.16.0.0/12"]
     assert region.call("GetManagedPrefixListEntries", **named, TargetVersion=1)["Entries"][0] == {"Cidr": "10.0.0.0/8", "Description": "a"}

@@ -209,9 +209,7 @@ def test_blackholes(region: Region, hub: Hub) -> None:
     assert found["State"] == "blackhole"
     assert "TransitGatewayAttachments" not in found
     _, other = hub.attach("10.2.0.0/16")
-    replaced = region.call(
-        "ReplaceTransitGatewayRoute", TransitGatewayRouteTableId=table, DestinationCidrBlock="0.0.0.0/0", TransitGatewayAttachmentId=other
-    )
+    replaced = region.call("ReplaceTransitGatewayRoute", TransitGatewayRouteTableId=table, DestinationCidrBlock="0.0.0.0/0", TransitGatewayAttachmentId=other)
     assert replaced["Route"]["State"] == "active"
 
 
@@ -230,9 +228,7 @@ def test_searches(region: Region, hub: Hub) -> None:
     assert found(attachment__resource_type="vpc", route_search__exact_match="192.168.0.0/24") == ["192.168.0.0/24"]
     with region.refused("InvalidParameterValue", "no-such"):
         hub.search(table, no_such="x")
-    answer = region.call(
-        "SearchTransitGatewayRoutes", TransitGatewayRouteTableId=table, Filters=[{"Name": "type", "Values": ["static"]}], MaxResults=5
-    )
+    answer = region.call("SearchTransitGatewayRoutes", TransitGatewayRouteTableId=table, Filters=[{"Name": "type", "Values": ["static"]}], MaxResults=5)
     assert (len(answer["Routes"]), answer["AdditionalRoutesAvailable"]) == (4, False)
 
 

@@ -58,7 +58,7 @@ def read_ports(permission: Document) -> Document:
             raise text.invalid("InvalidParameterValue", f"ICMP type ({low}) or code ({high}) out of range")
         return {"IpProtocol": protocol, "FromPort": low, "ToPort": high}
     if protocol != "-1" and not (protocol.isdigit() and int(protocol) <= 255):
-        raise text.invalid("InvalidPermission.Malformed", f"Unsupported IP protocol \"{given}\" - supported: [-1, tcp, udp, icmp, icmpv6, 0..255]")
+        raise text.invalid("InvalidPermission.Malformed", f'Unsupported IP protocol "{given}" - supported: [-1, tcp, udp, icmp, icmpv6, 0..255]')
     return {**EVERYTHING, "IpProtocol": protocol}
 
 
