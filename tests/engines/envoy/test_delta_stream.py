@@ -108,6 +108,30 @@ def test_a_rebuilt_cluster_gets_its_unchanged_endpoints_again() -> None:
     assert client.follow(rebuilt) == ["clusters c", "endpoints c"]
 
 
+def test_endpoints_with_an_opening_are_opened_once() -> None:
+    def checked(cluster: str, targets: str) -> Published:
+        endpoints = Resource(targets, "targets", opening=Resource("opening", "none"))
+        return Published(clusters={"c": resource(cluster, "c")}, endpoints={"c": endpoints})
+
+    client = Client(DeltaStream())
+    messages: list[object] = []
+
+    def follow(snapshot: Published) -> list[object]:
+        messages.clear()
+        while (response := client.stream.next(snapshot)) is not None:
+            messages.extend(item.message for item in response.resources.values() if response.kind == "endpoints")
+            client.take(response)
+        assert client.stream.settled(snapshot)
+        return messages
+
+    assert follow(checked("1", "1")) == ["none", "targets"]
+    assert follow(checked("1", "2")) == ["targets"]
+    # a rebuilt cluster shares its endpoints with the one it replaces, which must not lose them
+    assert follow(checked("2", "2")) == ["targets"]
+    again = Client(DeltaStream(), has={"clusters": {"c": "2"}, "endpoints": {"c": "2"}})
+    assert again.follow(checked("2", "2")) == ["listeners"]
+
+
 def test_a_refused_response_is_repeated_one_by_one_so_that_the_refusal_has_a_name() -> None:
     client = Client(DeltaStream(), refuses=frozenset({"bad"}))
     snapshot = published(clusters={}, listeners={"bad": "1", "good": "1", "fine": "1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -243,4 +244,21 @@ def test_an_envoy_that_starts_late_gets_everything_and_an_empty_network_is_fine(
     outcome = lab.xds.wait_settled(10)
     assert (outcome.settled, outcome.connected) == (True, True)
     lab.publish(plan())
-    assert until(lambda: not isinstance(lab.rig.try_request(host=HOST), str), "requests pass")
+    until(lambda: not isinstance(lab.rig.try_request(host=HOST), str), "requests pass")
+
+
+MUTE = "import socket, time; s = socket.create_server(('', 8099), backlog=64); time.sleep(1e6)"
+
+
+def test_a_target_that_never_answers_its_health_check_does_not_hold_up_the_start(lab: Lab) -> None:
+    lab.rig.spawn("i-target", [sys.executable, "-c", MUTE])
+    patient = HealthCheck("/", 60, 60, 2, 2)
+    routes = [forward(RouteMatch("/mute", "prefix"), "mute", [("tg-mute", 1)]), forward()]
+    lab.publish(plan(virtual_host(routes=routes), clusters=[cluster(), cluster("tg-mute", 8099, health_check=patient)]))
+    assert lab.rig.request(host=HOST).status == 200
+    assert lab.rig.envoy is not None
+    lab.rig.stop(lab.rig.envoy)
+    until(lambda: not lab.xds.observed(), "the old one is gone")
+    lab.rig.start_envoy()
+    assert lab.xds.wait_settled(10).settled
+    until(lambda: not isinstance(lab.rig.try_request(host=HOST), str), "the others are served")

@@ -13,15 +13,22 @@ from typing import Any
 
 KINDS = ("clusters", "endpoints", "listeners", "routes")
 WILDCARD_KINDS = ("clusters", "listeners")
+_STALE = "stale"
+"""In place of a version: the client has something of that name, and must get it again."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource ready to send. message: a google.protobuf.Any. needs: the name of the endpoints or routes it is incomplete without."""
+    """One resource ready to send. message: a google.protobuf.Any. needs: the name of the endpoints or routes it is incomplete without.
+
+    opening: what a client that has nothing of that name gets first. A new cluster with health checks is ready (and its answer given) only when its
+    first targets have been checked; opened without targets it is ready at once, and a silent target holds up neither it nor the others.
+    """
 
     version: str
     message: Any
     needs: str = ""
+    opening: Resource | None = None
 
 
 @dataclass(frozen=True)
@@ -95,9 +102,10 @@ class DeltaStream:
             subscription.names.discard(name)
             subscription.known.pop(name, None)
         for name in request.subscribe:
-            # asked for again means: not there any more, send it even if its version is unchanged
+            # asked for again means: send it, even if its version is unchanged
+            if name in subscription.names:
+                subscription.known[name] = _STALE
             subscription.names.add(name)
-            subscription.known.pop(name, None)
         subscription.known.update(request.initial_versions)
         pending = subscription.pending
         if pending is not None and request.nonce == pending.nonce:
@@ -143,7 +151,7 @@ class DeltaStream:
         removed = self._removed(kind, subscription, published) if may_remove else ()
         if removed:
             return self._response(kind, {}, removed)
-        wanted = self._wanted(kind, published)
+        wanted = self._opened(subscription, self._wanted(kind, published))
         if alone := sorted(subscription.alone & wanted.keys()):
             return self._response(kind, {alone[0]: wanted[alone[0]]})
         if wanted:
@@ -165,6 +173,10 @@ class DeltaStream:
         }
 
     @staticmethod
+    def _opened(subscription: _Subscription, wanted: Mapping[str, Resource]) -> dict[str, Resource]:
+        return {name: item.opening if item.opening and name not in subscription.known else item for name, item in wanted.items()}
+
+    @staticmethod
     def _removed(kind: str, subscription: _Subscription, published: Published) -> tuple[str, ...]:
         """Endpoints and routes go with their cluster or listener: Envoy unsubscribes from them itself."""
         return tuple(sorted(subscription.known.keys() - published.table(kind).keys())) if kind in WILDCARD_KINDS else ()
@@ -177,8 +189,8 @@ class DeltaStream:
         subscription.pending = response
         if response.kind == "clusters":
             # a cluster that Envoy builds anew waits for endpoints again, though theirs may be unchanged
-            for name in response.resources:
-                self._subscriptions["endpoints"].known.pop(name, None)
+            endpoints = self._subscriptions["endpoints"].known
+            endpoints.update({name: _STALE for name in response.resources if name in endpoints})
         return response
 
     def _done(self, published: Published, kind: str) -> bool:

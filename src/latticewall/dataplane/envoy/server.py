@@ -43,11 +43,18 @@ def publishable(snapshot: EnvoySnapshot) -> Published:
 
     def table(kind: str) -> dict[str, Resource]:
         return {
-            name: Resource(version(document), pack(TYPE_URLS[kind], document), name if name in needs.get(kind, {}) else "")
+            name: Resource(version(document), pack(TYPE_URLS[kind], document), name if name in needs.get(kind, {}) else "", _opening(snapshot, kind, name))
             for name, document in snapshot.table(kind).items()
         }
 
     return Published(**{kind: table(kind) for kind in TYPE_URLS})
+
+
+def _opening(snapshot: EnvoySnapshot, kind: str, name: str) -> Resource | None:
+    """No endpoints, for those of a cluster with health checks."""
+    if kind != "endpoints" or "health_checks" not in snapshot.clusters.get(name, {}):
+        return None
+    return Resource("opening", pack(TYPE_URLS[kind], {"cluster_name": name}))
 
 
 class XdsServer:
