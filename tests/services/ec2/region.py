@@ -98,8 +98,7 @@ class Region:
         return str(self.call("DescribeImages")["Images"][0]["ImageId"])
 
     def run(self, subnet: str, **more: Any) -> dict[str, Any]:
-        kind = "t4g.micro" if self.call("DescribeImages")["Images"][0]["Architecture"] == "arm64" else "t3.micro"
-        answer = self.call("RunInstances", **{"ImageId": self.image(), "InstanceType": kind, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, **more})
+        answer = self.call("RunInstances", **{"ImageId": self.image(), "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, **more})
         return dict(answer["Instances"][0])
 
     def main_table(self, vpc: str) -> dict[str, Any]:

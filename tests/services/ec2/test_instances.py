@@ -192,6 +192,7 @@ def test_explicit_interfaces(region: Region, vpc: str, subnet: str) -> None:
         ({"KeyName": "mine"}, "InvalidKeyPair.NotFound"),
         ({"MinCount": 3}, "InvalidParameterValue"),
         ({"Placement": {"AvailabilityZone": "us-east-1b"}}, "InvalidParameterValue"),
+        ({"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-1"}}}, "UnsupportedOperation"),
         ({"Placement": {"Tenancy": "host"}}, "UnsupportedOperation"),
         ({"LaunchTemplate": {"LaunchTemplateName": "x"}}, "UnsupportedOperation"),
         ({"MetadataOptions": {"HttpProtocolIpv6": "enabled"}}, "UnsupportedOperation"),

@@ -124,10 +124,15 @@ def test_attachment_states_and_tombstone(region: Region, hub: Hub) -> None:
     region.settle()
     assert state(region, "DescribeTransitGateways", "TransitGateways", TransitGatewayIds=[hub.id]) == "deleted"
     region.clock.moment += timedelta(hours=2)
+    with region.store.read() as snapshot:
+        assert snapshot.get("ec2:TransitGateway", hub.id)
     with region.refused("InvalidTransitGatewayAttachmentID.NotFound", f"Transit Gateway Attachment {attachment} was deleted or does not exist."):
         region.call(describe[0], **named)
     with region.refused("InvalidTransitGatewayID.NotFound"):
         region.call("DescribeTransitGateways", TransitGatewayIds=[hub.id])
+    region.settle()
+    with region.store.read() as snapshot:
+        assert snapshot.get("ec2:TransitGateway", hub.id) is None
 
 
 def test_attachment_subnets(region: Region, hub: Hub) -> None:

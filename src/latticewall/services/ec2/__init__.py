@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from latticewall.resources.kind import Handler, Service
 from latticewall.services.ec2 import (
+    describe,
     image,
     instance,
     instance_profile,
@@ -139,6 +140,6 @@ OPERATIONS: dict[str, Handler] = {
     "DescribeTags": tags.describe_tags,
 }
 
-SERVICE = Service("ec2", KINDS, OPERATIONS)
+SERVICE = Service("ec2", KINDS, OPERATIONS, settled=describe.forget_old)
 
 __all__ = ["SERVICE"]

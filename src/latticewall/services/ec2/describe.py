@@ -31,6 +31,13 @@ def age(ctx: Context, row: Row) -> float:
     return (ctx.now_datetime - datetime.fromisoformat(row.updated_at.replace("Z", "+00:00"))).total_seconds()
 
 
+def forget_old(ctx: Context) -> None:
+    """Drop what has been deleted for longer than it stays visible, of every account and region."""
+    for row in ctx.tx.rows(status="deleted"):
+        if row.kind.startswith("ec2:") and age(ctx, row) >= ctx.registry.kind(row.kind).lifecycle.tombstone:
+            ctx.tx.delete(row)
+
+
 def choose(ctx: Context, kind_name: str, wanted: Iterable[str] | None) -> list[Row]:
     """The visible rows, only those with the wanted ids if any are given. Raises the kind's NotFound for an id that is not there."""
     rows = visible(ctx, kind_name)

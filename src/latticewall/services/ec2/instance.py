@@ -9,7 +9,7 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.ec2 import image, instance_type, network_interface, run_instances, text
+from latticewall.services.ec2 import instance_type, network_interface, run_instances, text
 from latticewall.services.ec2.describe import choose, paths, select
 from latticewall.services.ec2.requests import boolean, only
 
@@ -270,7 +270,7 @@ def modify_instance_attribute(ctx: Context, params: Document) -> Document:
         ctx.change(row, {"_UserData": run_instances.user_data(value.get("Value"))})
     elif member == "InstanceType":
         _stopped(row, "instanceType")
-        instance_type.check(value.get("Value"), image.find(ctx, row.document["ImageId"]))
+        instance_type.check(value.get("Value") or "")
         ctx.change(row, {"InstanceType": value["Value"]})
     else:
         if value.get("Value") not in ("stop", "terminate"):

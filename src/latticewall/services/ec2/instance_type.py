@@ -7,6 +7,8 @@ from latticewall.resources.kind import Document
 from latticewall.services.ec2 import text
 from latticewall.services.ec2.describe import paths, select
 
+DEFAULT = "m1.small"
+"""The type of a launch that names none."""
 BURSTABLE = {"nano": (2, 512), "micro": (2, 1024), "small": (2, 2048), "medium": (2, 4096), "large": (2, 8192), "xlarge": (4, 16384), "2xlarge": (8, 32768)}
 T2 = {"nano": (1, 512), "micro": (1, 1024), "small": (1, 2048), "medium": (2, 4096), "large": (2, 8192), "xlarge": (4, 16384), "2xlarge": (8, 32768)}
 VCPUS = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16}
@@ -24,7 +26,7 @@ FILTERS = paths(
 
 
 def _sizes() -> dict[str, tuple[str, int, int]]:
-    found = {f"t2.{size}": ("x86_64", *shape) for size, shape in T2.items()}
+    found = {DEFAULT: ("x86_64", 1, 1740), **{f"t2.{size}": ("x86_64", *shape) for size, shape in T2.items()}}
     for family, (processor, ratio) in FAMILIES.items():
         own = BURSTABLE if not ratio else {size: (cpus, int(cpus * ratio * (1024 if family != "c5n" else 1344))) for size, cpus in VCPUS.items()}
         found.update({f"{family}.{size}": (processor, *shape) for size, shape in own.items()})
@@ -35,15 +37,10 @@ SIZES = _sizes()
 """type -> (processor, vCPUs, MiB of memory)."""
 
 
-def check(name: str, image: Document) -> None:
-    """Refuse a type that is not in the table, or that is not for the image's processor."""
+def check(name: str) -> None:
+    """Refuse a type that is not in the table. The machine's processor does not matter: a type is a name here, and templates run as they are."""
     if name not in SIZES:
         raise text.invalid("Unsupported", f"The requested configuration is currently not supported: instance type '{name}' is not in this region.")
-    processor = SIZES[name][0]
-    if processor != image["Architecture"]:
-        wanted = image["Architecture"]
-        message = f"The architecture '{processor}' of the specified instance type does not match the architecture '{wanted}' of the specified AMI. "
-        raise text.invalid("InvalidParameterValue", message + "Specify an instance type and an AMI that have matching architectures, and try again.")
 
 
 def describe_instance_types(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of an operation
@@ -56,10 +53,11 @@ def describe_instance_types(ctx: Context, params: Document) -> Document:  # noqa
 
 def _shown(name: str) -> Document:
     processor, cpus, memory = SIZES[name]
-    cores = cpus if processor == "arm64" or name.startswith("t2.") else cpus // 2
+    old = name.startswith(("t2.", "m1."))
+    cores = cpus if processor == "arm64" or old else cpus // 2
     return {
-        "InstanceType": name, "CurrentGeneration": not name.startswith("t2."), "FreeTierEligible": name in ("t2.micro", "t3.micro"), "BareMetal": False,
-        "Hypervisor": "xen" if name.startswith("t2.") else "nitro", "SupportedUsageClasses": ["on-demand"], "SupportedRootDeviceTypes": ["instance-store"],
+        "InstanceType": name, "CurrentGeneration": not old, "FreeTierEligible": name in ("t2.micro", "t3.micro"), "BareMetal": False,
+        "Hypervisor": "xen" if old else "nitro", "SupportedUsageClasses": ["on-demand"], "SupportedRootDeviceTypes": ["instance-store"],
         "SupportedVirtualizationTypes": ["hvm"], "ProcessorInfo": {"SupportedArchitectures": [processor]}, "MemoryInfo": {"SizeInMiB": memory},
         "VCpuInfo": {"DefaultVCpus": cpus, "DefaultCores": cores, "DefaultThreadsPerCore": cpus // cores}, "InstanceStorageSupported": False,
         "BurstablePerformanceSupported": name.startswith("t"), "HibernationSupported": False, "DedicatedHostsSupported": False,

@@ -137,8 +137,8 @@ def run_instances(ctx: Context, params: Document) -> Document:
     if not params.get("ImageId"):
         raise text.missing_parameter("ImageId")
     host = image.find(ctx, params["ImageId"])
-    kind = params.get("InstanceType") or ("m6g.large" if host["Architecture"] == "arm64" else "t3.micro")
-    instance_type.check(kind, host)
+    kind = params.get("InstanceType") or instance_type.DEFAULT
+    instance_type.check(kind)
     interfaces = read_interfaces(ctx, params)
     _check_placement(params.get("Placement") or {}, interfaces[0].home)
     profile = instance_profile.resolve(ctx, params.get("IamInstanceProfile") or {})
@@ -159,6 +159,8 @@ def _check_block_devices(mappings: Sequence[Document]) -> None:
 
 def _template(ctx: Context, params: Document, host: Document, kind: str, home: Row) -> Document:
     """The members that all instances of the launch share."""
+    reservation = params.get("CapacityReservationSpecification") or {}
+    only(reservation, "CapacityReservationPreference")
     return {
         "ImageId": host["ImageId"], "InstanceType": kind, "Architecture": host["Architecture"], "LaunchTime": ctx.now, "VpcId": home.document["VpcId"],
         "SubnetId": home.id, "ClientToken": params.get("ClientToken") or "", "Hypervisor": "xen", "VirtualizationType": "hvm",
@@ -170,9 +172,11 @@ def _template(ctx: Context, params: Document, host: Document, kind: str, home: R
         "PlatformDetails": "Linux/UNIX", "UsageOperation": "RunInstances", "UsageOperationUpdateTime": ctx.now, "BlockDeviceMappings": [], "ProductCodes": [],
         "PublicDnsName": "", "StateTransitionReason": "", "SourceDestCheck": True,
         "CpuOptions": {"CoreCount": instance_type.SIZES[kind][1], "ThreadsPerCore": 1},
-        "HibernationOptions": {"Configured": False}, "EnclaveOptions": {"Enabled": False}, "MaintenanceOptions": {"AutoRecovery": "default"},
-        "PrivateDnsNameOptions": home.document["PrivateDnsNameOptionsOnLaunch"], "CurrentInstanceBootMode": "legacy-bios",
-        "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
+        "HibernationOptions": {"Configured": False}, "EnclaveOptions": {"Enabled": False},
+        "MaintenanceOptions": {"AutoRecovery": (params.get("MaintenanceOptions") or {}).get("AutoRecovery") or "default"},
+        "PrivateDnsNameOptions": {**home.document["PrivateDnsNameOptionsOnLaunch"], **(params.get("PrivateDnsNameOptions") or {})},
+        "CurrentInstanceBootMode": "legacy-bios",
+        "CapacityReservationSpecification": {"CapacityReservationPreference": reservation.get("CapacityReservationPreference") or "open"},
         "_UserData": user_data(params.get("UserData")), "_Boot": 1, "_DisableApiTermination": bool(params.get("DisableApiTermination")),
         "_DisableApiStop": bool(params.get("DisableApiStop")), "_CpuCredits": (params.get("CreditSpecification") or {}).get("CpuCredits", ""),
         "_InstanceInitiatedShutdownBehavior": params.get("InstanceInitiatedShutdownBehavior") or "stop",

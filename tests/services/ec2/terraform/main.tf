@@ -204,7 +204,7 @@ resource "aws_iam_instance_profile" "p" {
 }
 resource "aws_instance" "i" {
   ami           = data.aws_ami.host.id
-  instance_type = data.aws_ami.host.architecture == "arm64" ? "t4g.micro" : "t3.micro"
+  instance_type = "t3.micro"
   network_interface {
     device_index         = 0
     network_interface_id = aws_network_interface.e.id
@@ -216,7 +216,7 @@ resource "aws_instance" "i" {
 }
 resource "aws_instance" "j" {
   ami                    = data.aws_ami.host.id
-  instance_type          = data.aws_ami.host.architecture == "arm64" ? "t4g.micro" : "t3.micro"
+  instance_type          = "t3.micro"
   subnet_id              = aws_subnet.s["b"].id
   private_ip             = "10.2.1.9"
   source_dest_check      = false
