@@ -105,7 +105,7 @@ class Region:
         self.app = App(
             self.store, registry, CATALOG, clock, Sequence(), authorise=lambda *_: None, ports={"target_health": lambda group: self.health.get(group, {})}
         )
-        WIRE.endpoint = Endpoint(self.app, ACCOUNT, NAME, lambda path, params: {}, open_mode=True)
+        WIRE.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=lambda path, params: {}, catch_up=lambda: None, open_mode=True)
         self.lattice, self.ec2, self.logs, self.route53 = (client(service) for service in ("vpc-lattice", "ec2", "logs", "route53"))
 
     def lattice_of(self, account: str) -> Any:

@@ -58,7 +58,10 @@ def test_a_gateway_has_an_interface_in_each_subnet(region: Region) -> None:
     gone = body(region.lattice.delete_resource_gateway(resourceGatewayIdentifier=created["id"]))
     assert gone == {"id": created["id"], "name": "gate", "arn": created["arn"], "status": "DELETE_IN_PROGRESS"}
     assert interfaces(region, vpc) == []
-    region.ec2.delete_subnet(SubnetId=subnets[0])
+    for subnet in subnets:
+        region.ec2.delete_subnet(SubnetId=subnet)
+    region.ec2.delete_security_group(GroupId=group)
+    region.ec2.delete_vpc(VpcId=vpc)
     region.settle()
     with region.refused("ResourceNotFoundException"):
         region.lattice.get_resource_gateway(resourceGatewayIdentifier=created["id"])

@@ -37,8 +37,11 @@ def test_a_target_group_shows_its_defaults(region: Region) -> None:
     (summary,) = region.lattice.list_target_groups(vpcIdentifier=vpc, targetGroupType="IP")["items"]
     assert (summary["port"], summary["protocol"], summary["ipAddressType"], summary["vpcIdentifier"]) == (80, "HTTP", "IPV4", vpc)
     assert region.lattice.list_target_groups(targetGroupType="INSTANCE")["items"] == []
+    with region.refused("DependencyViolation", created["id"]):
+        region.ec2.delete_vpc(VpcId=vpc)
     gone = body(region.lattice.delete_target_group(targetGroupIdentifier=created["id"]))
     assert gone == {"id": created["id"], "arn": created["arn"], "status": "DELETE_IN_PROGRESS"}
+    region.ec2.delete_vpc(VpcId=vpc)
     region.settle()
     with region.refused("ResourceNotFoundException"):
         region.lattice.get_target_group(targetGroupIdentifier=created["id"])

@@ -35,7 +35,7 @@ KINDS = (
     _named(nouns.LISTENER, "listener-", "service/{parent}/listener", "Listener", unique="parent", owns=(nouns.RULE,)),
     _named(nouns.RULE, "rule-", "rule", "Rule", unique="parent", view=view.rule, refs={"targetGroups": Ref(nouns.TARGET_GROUP)}),
     _named(
-        nouns.TARGET_GROUP, "tg-", "targetgroup", "TargetGroup", lifecycle=FOLLOWS, view=target_group.shown, removing=target_group.refuse_in_use,
+        nouns.TARGET_GROUP, "tg-", "targetgroup", "TargetGroup", lifecycle=FOLLOWS, view=target_group.shown, removing=target_group.leave,
         refs={"vpcIdentifier": Ref(nouns.VPC)},
     ),
     _kind(

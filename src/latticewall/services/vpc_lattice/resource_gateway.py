@@ -96,11 +96,11 @@ def _default_group(ctx: Context, vpc: Row) -> str:
 
 
 def release(ctx: Context, row: Row) -> None:
-    """Before a gateway goes: resource configurations that use it refuse; then its interfaces and references go, so that its subnets can be deleted."""
+    """Before a gateway goes: resource configurations that use it refuse; then its interfaces and references go, so that its VPC can be deleted."""
     for user in ctx.referring(row, RESOURCE_CONFIGURATION):
         raise text.conflict(RESOURCE_GATEWAY, row.id, f"Resource gateway {row.id} is in use by resource configuration {user.id}")
     interfaces = ctx.referred(row, "interfaces")
-    for role in ("interfaces", "subnetIds", "securityGroupIds"):
+    for role in ("interfaces", "subnetIds", "securityGroupIds", "vpcIdentifier"):
         ctx.forget(row, role)
     for interface in interfaces:
         ctx.call("ec2:DeleteNetworkInterface", {"NetworkInterfaceId": interface.id})

@@ -67,11 +67,12 @@ def update_target_group(ctx: Context, params: Document) -> Document:
     return ctx.view(ctx.change(row, {"config": {**config, "healthCheck": changed}}))
 
 
-def refuse_in_use(ctx: Context, row: Row) -> None:
-    """DeleteTargetGroup waits until the group is made and empty."""
+def leave(ctx: Context, row: Row) -> None:
+    """Before a target group goes: it must be made, unused and empty; its VPC can then be deleted too."""
     if row.status == "creating":
         raise text.in_progress(TARGET_GROUP, row.id, row.status)
     if users := services_of(ctx, row):
         raise text.conflict(TARGET_GROUP, row.id, f"Target group {row.id} is in use by service {users[0]}")
     if row.document["_targets"]:
         raise text.conflict(TARGET_GROUP, row.id, f"Target group {row.id} still has {len(row.document['_targets'])} registered targets")
+    ctx.forget(row, "vpcIdentifier")
