@@ -21,6 +21,8 @@ from latticewall.plan.topology import Link, Namespace
 from latticewall.reconcile.applier import Failure, Report
 
 _REFUSALS = (KernelError, UnsafeText, Unrenderable, ValueError, OSError)
+_KINDS = {"vpc": "ec2:Vpc", "instance": "ec2:Instance", "transit-gateway": "ec2:TransitGateway", "firewall": "ec2:VpcEndpoint"}
+"""Kind of namespace -> kind of the resource it stands for."""
 _WORKERS = 4
 """Namespaces worked on at a time: the work is waiting for short-lived tools."""
 
@@ -96,7 +98,13 @@ class _Round:
             raise
 
     def _connect(self) -> None:
-        reachable = [link for link in self._links if link.a.namespace in self._states and link.b.namespace in self._states]
+        reachable = []
+        for link in self._links:
+            missing = [end.namespace for end in (link.a, link.b) if end.namespace not in self._states]
+            if missing:
+                self._failures.append(Failure("link", link.owner, f"namespace {missing[0]} is not in order"))
+            else:
+                reachable.append(link)
         changes = link_changes(reachable, self._states, kept=self._links)
         if changes.remove:
             self._remove(changes)
@@ -104,11 +112,16 @@ class _Round:
             self._make(changes.create)
 
     def _remove(self, changes: LinkChanges) -> None:
+        """An end that is already gone needs no removal: the kernel clears up after an ended namespace in its own time."""
         for name, lines in removal_lines(changes).items():
             self._changed += len(lines)
-            failed = self._kernel.ip(name, lines)
-            self._failures += [Failure("link", name, f"ip {error.line}: {error.message}") for error in failed]
+            self._kernel.ip(name, lines)
+        before = {place: self._states[place[0]].devices[place[1]].alias for place in changes.remove}
         self._each(self._present(), self._observe)
+        for (name, device), mark in before.items():
+            left = self._states[name].devices.get(device) if name in self._states else None
+            if left is not None and left.alias == mark:
+                self._failures.append(Failure("link", name, f"device {device} cannot be removed"))
 
     def _make(self, links: tuple[Link, ...]) -> None:
         """All new links of all namespaces in one batch."""
@@ -168,4 +181,4 @@ class _Round:
                     self._fail(namespace, error)
 
     def _fail(self, namespace: Namespace, error: Exception) -> None:
-        self._failures.append(Failure(namespace.kind, namespace.owner, f"{namespace.name}: {error}"))
+        self._failures.append(Failure(_KINDS.get(namespace.kind, namespace.kind), namespace.owner, f"{namespace.name}: {error}"))
