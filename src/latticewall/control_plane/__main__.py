@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,14 @@ from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Endpoint
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.loop import Loop
+from latticewall.resources.kind import NEXT_STATUS
 from latticewall.resources.settle import settle
 from latticewall.services.cloudformation.runner import StackRunner
-from latticewall.store import Store
+from latticewall.store import Snapshot, Store
 
 log = logging.getLogger("latticewall")
+CATCH_UP_SECONDS = 1.5
+"""How long a question may wait for the data plane before it is answered with what is in progress."""
 
 
 class SystemClock:
@@ -59,7 +62,7 @@ class ControlPlane:
         self.store = Store(state / "region.db", lambda: iso(clock.now()))
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
-        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state / "logs")
+        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state)
         self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers))
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
@@ -68,7 +71,7 @@ class ControlPlane:
         self.shipper = Shipper(self.app, self.appliers, self.loop)
         inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, open_mode=open_mode)
         inner.read_counters = self.appliers.read_counters
-        self.endpoint = Endpoint(self.app, self.account, region, inner, open_mode)
+        self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode)
 
     def run(self) -> None:
         threads = [
@@ -94,13 +97,20 @@ class ControlPlane:
         with self.store.read() as snapshot:
             return compile_snapshot(snapshot, iso(self.app.clock.now()))
 
-    def _settle(self, revision: int, failures: Mapping[str, str]) -> None:
+    def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> None:
         """One short transaction, only when something waits."""
         with self.store.read() as snapshot:
-            waiting = any(snapshot.rows(status=status) for status in ("creating", "updating", "starting", "stopping", "deleting"))
+            waiting = _in_progress(snapshot)
         if waiting:
             with self.store.write("latticewall", "settled") as tx:
-                settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures)
+                settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures, unsettled)
+
+    def _catch_up(self) -> None:
+        """Let the data plane reach what is acknowledged, for a moment, so that what is ready is also shown as ready."""
+        with self.store.read() as snapshot:
+            waiting, revision = _in_progress(snapshot), snapshot.revision
+        if waiting:
+            self.loop.wait_applied(revision, CATCH_UP_SECONDS)
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
         with self.store.read() as snapshot:
@@ -109,6 +119,10 @@ class ControlPlane:
 
     def _credentials_of(self, instance_id: str) -> dict[str, Any] | None:
         return metadata_credentials(self.app, instance_id)
+
+
+def _in_progress(snapshot: Snapshot) -> bool:
+    return any(snapshot.rows(status=status) for status in NEXT_STATUS)
 
 
 def main() -> int:

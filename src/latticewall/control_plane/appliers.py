@@ -46,15 +46,16 @@ class Appliers:
         random: Random,
         secrets: Callable[[str], Secret | None],
         credentials: Callable[[str], Mapping[str, Any] | None],
-        logs: Path,
+        state: Path,
         run: Path = RUN,
     ) -> None:
-        for folder in ("netns", "envoy", "suricata", "instances", "rulesets"):
+        for folder in ("netns", "envoy", "suricata", "rulesets"):
             (run / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run = run
         self._processes = Processes(run / "holder.sock")
         self._kernel = KernelApplier(LinuxKernel(run / "netns"), run / "rulesets")
-        self.firewalls = FirewallApplier(self._processes, run / "suricata", logs)
+        self.firewalls = FirewallApplier(self._processes, run / "suricata", state / "logs")
+        self._instances = InstanceApplier(self._processes, state / "instances")
         xds_socket = run / "xds.sock"
         xds_socket.unlink(missing_ok=True)
         self._xds = XdsServer(str(xds_socket))
@@ -65,7 +66,7 @@ class Appliers:
             AuthorizerApplier(self._processes, secrets, clock, run),
             EnvoyApplier(self._processes, self._xds, envoy_program(), run),
             self.firewalls,
-            InstanceApplier(self._processes, run / "instances"),
+            self._instances,
         )
 
     def stop(self) -> None:
@@ -90,6 +91,9 @@ class Appliers:
 
     def read_counters(self, namespace: str) -> dict[str, tuple[int, int]]:
         return self._kernel.counters(namespace)
+
+    def console_output(self, instance_id: str) -> str:
+        return self._instances.console(instance_id)
 
     def target_health(self, target_group_id: str) -> dict[tuple[str, int], str]:
         """(address, port) -> HEALTHY or UNHEALTHY, as Envoy's checks see the targets of a group; empty while nothing is known."""

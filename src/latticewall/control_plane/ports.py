@@ -9,5 +9,5 @@ from latticewall.control_plane.firewall_rules import FirewallRules
 
 
 def service_ports(appliers: Appliers) -> dict[str, Any]:
-    """firewall_rules: checks of rule groups and policies. target_health: (target group id) -> {(address, port): status}."""
-    return {"firewall_rules": FirewallRules(), "target_health": appliers.target_health}
+    """firewall_rules: checks of rule groups and policies. target_health: (target group id) -> {(address, port): status}. console_output: (instance id) -> text."""
+    return {"firewall_rules": FirewallRules(), "target_health": appliers.target_health, "console_output": appliers.console_output}

@@ -16,7 +16,7 @@ from latticewall.base.faults import Fault
 from latticewall.compile.render.suricata import CLASSIFICATION, RULES, SOCKET, YAML, render_classification, render_yaml
 from latticewall.dataplane.processes import HolderError, Processes, Running
 from latticewall.dataplane.suricata_check import Complaint, engine_check
-from latticewall.dataplane.suricata_socket import CommandSocket, NoAnswer
+from latticewall.dataplane.suricata_socket import CommandSocket, NoAnswer, RuleStatistics
 from latticewall.plan.firewall import FirewallEngine
 from latticewall.plan.firewall_endpoint import FirewallEndpoint
 from latticewall.plan.node import NodePlan
@@ -116,16 +116,25 @@ class FirewallApplier:
         now = self._await_answer(endpoint, folder)
         if _holds(folder / _LOADED, endpoint.engine.reload_key):
             return 0
-        changed = 0
-        with CommandSocket(folder / SOCKET, _RELOAD_SECONDS) as engine:
-            if process is not None and process.pid == now.pid:
-                engine.ask("reload-rules")
-                changed = 1
-            statistics = engine.rules()
+        changed, statistics = self._loaded_rules(folder, reload=process is not None and process.pid == now.pid)
         if statistics.failed:
             raise EngineError(f"the engine skipped rules: {'; '.join(statistics.failed[:3])}")
         (folder / _LOADED).write_text(endpoint.engine.reload_key)
         return changed
+
+    def _loaded_rules(self, folder: Path, *, reload: bool) -> tuple[int, RuleStatistics]:
+        """What is loaded, after a reload if asked for. An engine that has just started may close a conversation: it is begun again."""
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                with CommandSocket(folder / SOCKET, _RELOAD_SECONDS) as engine:
+                    if reload:
+                        engine.ask("reload-rules")
+                    return int(reload), engine.rules()
+            except NoAnswer:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
 
     def _await_answer(self, endpoint: FirewallEndpoint, folder: Path) -> Running:
         """The process, once it answers. While it is being replaced, the old one's answers do not count."""

@@ -65,7 +65,7 @@ class CommandSocket:
         return RuleStatistics(loaded, tuple(f"line {rule.get('line')}: {rule.get('rule', '')}" for rule in refused) or ("unnamed",))
 
     def _exchange(self, document: dict[str, Any]) -> dict[str, Any]:
-        self._socket.sendall(json.dumps(document).encode())
+        self._socket.sendall(json.dumps(document).encode() + b"\n")
         received = ""
         while True:
             block = self._socket.recv(65536)

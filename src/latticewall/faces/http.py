@@ -28,6 +28,7 @@ from latticewall.wire.serialise import serialise, serialise_fault
 
 log = logging.getLogger(__name__)
 INNER = "/_latticewall/"
+QUESTIONS = ("Describe", "Get", "List", "Search")
 SIGNING_NAME = "latticewall"
 """The service name that the command line signs inner requests for."""
 Inner = Callable[[str, Mapping[str, Any]], Any]
@@ -36,12 +37,16 @@ Inner = Callable[[str, Mapping[str, Any]], Any]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One region's HTTP face. account, region: whom open mode speaks for when the request does not say. inner: latticewall's own requests."""
+    """One region's HTTP face. account, region: whom open mode speaks for when the request does not say. inner: latticewall's own requests.
+
+    catch_up: called before a question (Describe, Get, List) is answered, so that a waiter's first look sees what is already so.
+    """
 
     app: App
     account: str
     region: str
     inner: Inner
+    catch_up: Callable[[], None]
     open_mode: bool = False
 
     def answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
@@ -57,6 +62,8 @@ class Endpoint:
             service = operation.service
             caller = replace(self._caller(verified), source_ip=source_ip, user_agent=request.header("user-agent") or "")
             params = parse(operation, request)
+            if operation.name.startswith(QUESTIONS):
+                self.catch_up()
             return serialise(operation, self.app.call(caller, operation.qualified_name, params, request_id), request_id)
         except Fault as fault:
             return serialise_fault(service or self.app.catalog.service("sts"), fault, request_id)

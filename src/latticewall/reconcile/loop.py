@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from latticewall.plan.node import NodePlan
@@ -15,8 +15,11 @@ log = logging.getLogger(__name__)
 
 Failures = Mapping[str, str]
 """Resource id (or ARN) -> why it cannot be realised."""
+Settle = Callable[[int, Failures, Collection[str]], None]
 RESYNC_SECONDS = 10.0
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+PATIENCE_SECONDS = 30.0
+"""How long an applier's failure is tried again before the resource is said to have failed. What does not compile fails at once."""
 
 
 @dataclass
@@ -33,12 +36,12 @@ class Progress:
 class Loop:
     """One thread. wait: blocks until there is a revision above the given one (or the timeout, in seconds, has passed).
 
-    settle(revision, failures): moves the statuses that waited. Appliers run in the given order; when one raises, the round settles nothing
+    settle(revision, failures, unsettled): moves the statuses that waited, but not those of ids in `unsettled`. Appliers run in the given order; when one raises, the round settles nothing
     and is repeated with backoff.
     """
 
     def __init__(
-        self, compile_plan: Callable[[], NodePlan], appliers: Sequence[Applier], settle: Callable[[int, Failures], None], wait: Callable[[int, float], int]
+        self, compile_plan: Callable[[], NodePlan], appliers: Sequence[Applier], settle: Settle, wait: Callable[[int, float], int]
     ) -> None:
         self._compile = compile_plan
         self._appliers = appliers
@@ -46,6 +49,7 @@ class Loop:
         self._wait = wait
         self._stop = threading.Event()
         self._applied = threading.Condition()
+        self._failing_since: dict[str, float] = {}
         self.progress = Progress()
         self.plan: NodePlan | None = None
 
@@ -54,7 +58,7 @@ class Loop:
         attempt = 0
         while not self._stop.is_set():
             seen = self.plan.revision if self.plan else 0
-            if self.round():
+            if self.round() and not self._failing_since:
                 attempt = 0
                 seen = self.plan.revision if self.plan else seen
                 self._wait(seen, RESYNC_SECONDS)
@@ -75,7 +79,7 @@ class Loop:
             self.progress.errors = {"compile": str(error)}
             return False
         self.plan = plan
-        failures = {problem.id: problem.message for problem in plan.problems}
+        failures: dict[str, str] = {}
         errors = {}
         for applier in self._appliers:
             try:
@@ -85,16 +89,27 @@ class Loop:
                 errors[applier.name] = f"{type(error).__name__}: {error}"
                 continue
             failures.update({failure.id: failure.message for failure in report.failures})
-        self.progress.failures, self.progress.errors = failures, errors
+        problems = {problem.id: problem.message for problem in plan.problems}
+        self.progress.failures, self.progress.errors = {**failures, **problems}, errors
         if errors:
             return False
-        self._settle(plan.revision, failures)
+        lasting = self._lasting(failures)
+        self._settle(plan.revision, {**lasting, **problems}, failures.keys() - lasting.keys())
         with self._applied:
             self.progress.applied_revision = plan.revision
             self.progress.rounds += 1
             self.progress.round_seconds = time.monotonic() - started
             self._applied.notify_all()
         return True
+
+    def _lasting(self, failures: dict[str, str]) -> dict[str, str]:
+        """Those that have been tried again for long enough; the others are tried again soon."""
+        now = time.monotonic()
+        self._failing_since = {resource: self._failing_since.get(resource, now) for resource in failures}
+        lasting = {resource: reason for resource, reason in failures.items() if now - self._failing_since[resource] >= PATIENCE_SECONDS}
+        for resource in lasting:
+            self._failing_since.pop(resource)
+        return lasting
 
     def wait_applied(self, revision: int, timeout: float) -> bool:
         """Block until a round has applied that revision, at most `timeout` seconds."""

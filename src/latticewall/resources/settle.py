@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from latticewall.base.rows import Row
@@ -15,11 +15,13 @@ def waiting(ctx: Context, revision: int) -> list[Row]:
     return [row for status in NEXT_STATUS for row in ctx.tx.rows(status=status) if row.revision <= revision]
 
 
-def settle(ctx: Context, revision: int, failures: Mapping[str, str]) -> int:
+def settle(ctx: Context, revision: int, failures: Mapping[str, str], unsettled: Collection[str] = ()) -> int:
     """Move every waiting row whose revision is applied. failures: resource id or ARN -> reason; what was being created fails with it, what was
-    being updated keeps its last good form in the data plane and says why. Returns how many moved."""
+    being updated keeps its last good form in the data plane and says why. unsettled: ids or ARNs that are still being tried. Returns how many moved."""
     moved = 0
     for row in waiting(ctx, revision):
+        if row.id in unsettled or row.arn in unsettled:
+            continue
         reason = failures.get(row.id) or failures.get(row.arn) or ""
         following = "failed" if reason and row.status == "creating" else NEXT_STATUS[row.status]
         if following == "deleted":
