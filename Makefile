@@ -1,0 +1,42 @@
+# make demo: the walkthrough, from nothing. make test: every test this machine can run. Both install what is missing first.
+VENV := .venv/bin
+DEMO_STATE ?= $(CURDIR)/build/demo
+UNIT := not (netns or engines or scenario or terraform)
+export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.PHONY: demo test check lint unit ordinary bench golden setup clean
+
+demo: setup
+	@$(VENV)/latticewall --state "$(DEMO_STATE)" walkthrough --scenario all; code=$$?; \
+	$(VENV)/latticewall --state "$(DEMO_STATE)" down --purge >/dev/null || code=1; exit $$code
+
+test: setup
+	$(VENV)/python -m pytest -q
+	@scripts/test-ordinary.sh
+
+check: lint unit
+
+lint: setup
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports --no-logo
+
+unit: setup
+	$(VENV)/python -m pytest -q -m "$(UNIT)"
+
+# the parts that depend on rights, as an ordinary user (does nothing when the whole suite already runs as one)
+ordinary: setup
+	@scripts/test-ordinary.sh
+
+bench: setup
+	$(VENV)/python -m bench
+
+# write the golden files anew; the change is then reviewed like any other
+golden: setup
+	UPDATE_GOLDEN=1 $(VENV)/python -m pytest -q -m "$(UNIT)" -k "golden or plan or render"
+
+setup:
+	@scripts/setup.sh
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
