@@ -76,7 +76,7 @@ class InnerRequests:
 
     def instances(self, _: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Instances with the pid of their init, for `exec`."""
-        pids = {process["name"].removeprefix("instance-"): process.get("pid") for process in self._processes() if process["name"].startswith("instance-")}
+        pids = {process["name"]: process["pid"] or None for process in self._processes() if process["kind"] == "instance"}
         with self._app.store.read() as snapshot:
             rows = snapshot.rows("ec2:Instance")
         return [

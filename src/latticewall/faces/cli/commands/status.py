@@ -67,8 +67,8 @@ def _show(answer: dict[str, Any], output: Output) -> None:
     output.table(columns, [_cells(process) for process in answer["processes"]], numbers=("pid", "memory", "restarts", "revision"))
     for failure in answer["failures"]:
         output.line(f"failing: {failure['id']}: {failure['message']}")
-    for error in answer.get("errors") or ():
-        output.line(f"error: {error}")
+    for part, error in (answer.get("errors") or {}).items():
+        output.line(f"error: {part}: {error}")
 
 
 def _cells(process: dict[str, Any]) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ def _check_tools() -> None:
 def _start(session: Session, chosen: argparse.Namespace, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
     """The holder, on its own session so that the terminal's signals go to whom they are meant for."""
     command = holder_command(session.state, chosen.listen, chosen.region, open_mode=chosen.open)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"PATH": search_path(), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=complaints, stderr=complaints, cwd="/", env=environment, start_new_session=True,
