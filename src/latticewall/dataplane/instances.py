@@ -24,7 +24,7 @@ class InstanceApplier:
         try:
             running = self._processes.list()
         except HolderError as error:
-            return Report(0, tuple(Failure("instance", instance.instance_id, str(error)) for instance in plan.instances))
+            return Report(0, tuple(_failure(instance.instance_id, str(error)) for instance in plan.instances))
         before = {name: process for name, process in running.items() if process.kind == "instance"}
         report = Report()
         for instance in plan.instances:
@@ -33,8 +33,10 @@ class InstanceApplier:
                 process = self._processes.ensure(_spec(instance))
                 known = before.get(instance.instance_id)
                 report += Report(changed + (known is None or known.pid != process.pid or process.state != known.state))
+                if process.state == "waiting":
+                    report += Report(0, (_failure(instance.instance_id, f"it does not start: {process.exit}"),))
             except (HolderError, OSError) as error:
-                report += Report(0, (Failure("instance", instance.instance_id, str(error)),))
+                report += Report(0, (_failure(instance.instance_id, str(error)),))
         for name in sorted(before.keys() - {instance.instance_id for instance in plan.instances}):
             report += self._stop(name)
         return report
@@ -54,7 +56,7 @@ class InstanceApplier:
         try:
             self._processes.remove(name)
         except HolderError as error:
-            return Report(0, (Failure("instance", name, str(error)),))
+            return Report(0, (_failure(name, str(error)),))
         return Report(1)
 
     def _write_files(self, instance: InstancePlan) -> int:
@@ -69,6 +71,10 @@ class InstanceApplier:
                 file.chmod(0o644)
                 changed = 1
         return changed
+
+
+def _failure(instance_id: str, message: str) -> Failure:
+    return Failure("ec2:Instance", instance_id, message)
 
 
 def _files(instance: InstancePlan) -> dict[str, str]:

@@ -155,7 +155,8 @@ def test_growing_and_shrinking_touches_only_the_difference(kernel: Kernel, appli
 def test_a_route_changes_in_place(kernel: Kernel, applier: KernelApplier) -> None:
     before = plans.vpc()
     applied(applier, before)
-    routes = tuple(replace(route, device="e1") if route.destination == "10.0.0.10/32" and route.table == plans.TABLE else route for route in before.namespaces[0].routes)
+    old = Route(plans.TABLE, "10.0.0.10/32", "e0", origin="local")
+    routes = tuple(replace(old, device="e1") if route == old else route for route in before.namespaces[0].routes)
     assert applied(applier, plans.changed(before, "vpc-1", routes=routes)).changed == 1
     assert Route(plans.TABLE, "10.0.0.10/32", "e1") in kernel.network("vpc-1").routes
 

@@ -14,7 +14,7 @@ from latticewall.dataplane.linux import LinuxKernel
 from latticewall.dataplane.namespaces import Namespaces
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
 from latticewall.plan.node import NodePlan
-from latticewall.plan.topology import Namespace, Route
+from latticewall.plan.topology import Link, Namespace, Route
 
 from . import plans
 
@@ -187,12 +187,10 @@ def test_equal_networks_do_not_meet(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     first = plans.vpc(2)
 
-    def other(name: str) -> str:
-        return {"vpc-1": "vpc-2", "i-0": "i-20", "i-1": "i-21"}[name]
-
-    spaces: tuple[Namespace, ...] = tuple(replace(item, name=other(item.name), owner=other(item.owner)) for item in first.namespaces)
+    renamed = {"vpc-1": "vpc-2", "i-0": "i-20", "i-1": "i-21"}
+    spaces: tuple[Namespace, ...] = tuple(replace(item, name=renamed[item.name], owner=renamed[item.name]) for item in first.namespaces)
     links = tuple(
-        replace(link, a=replace(link.a, namespace="vpc-2"), b=replace(link.b, namespace=other(link.b.namespace)), owner=f"{link.owner}-2") for link in first.links
+        Link(replace(link.a, namespace="vpc-2"), replace(link.b, namespace=renamed[link.b.namespace]), link.mtu, f"{link.owner}-2") for link in first.links
     )
     machine.apply(plans.plan((*first.namespaces, *spaces), (*first.links, *links)))
     assert machine.passes(0, 1)
