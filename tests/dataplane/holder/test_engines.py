@@ -96,12 +96,21 @@ class Firewall:
         return self.region.inside(action)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    started = Region(tmp_path_factory.mktemp("region"))
+    yield Firewall(started)
+    started.stop()
+
+
 @pytest.fixture
-def firewall(region: Region) -> Firewall:
-    return Firewall(region)
+def firewall(shared: Firewall) -> Firewall:
+    """One firewall for the tests: they bring it to what they need, from whatever the one before left."""
+    return shared
 
 
-def test_an_engine_starts_inspects_and_stays(firewall: Firewall) -> None:
+def test_an_engine_starts_inspects_and_stays(region: Region) -> None:
+    firewall = Firewall(region)
     assert not firewall.passes("good")
     first = firewall.apply(engine(rules("evil")))
     assert first["failures"] == []
@@ -143,6 +152,7 @@ def test_rules_that_do_not_load_leave_the_last_good_ones(firewall: Firewall) -> 
 
 
 def test_without_loadable_rules_there_is_no_engine_and_nothing_passes(firewall: Firewall) -> None:
+    firewall.apply(None)
     assert firewall.apply(engine("nonsense\n"))["failures"]
     assert not firewall.passes("good")
 
