@@ -9,7 +9,7 @@ from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
 from latticewall.store import Snapshot
-from latticewall.world.build import build_world
+from latticewall.world.from_rows import build_world
 from latticewall.world.types import World
 
 MINUTE = len("2026-01-02T03:04")

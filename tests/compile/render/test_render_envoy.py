@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from latticewall.compile.render.envoy import EnvoyPaths, EnvoySnapshot, inconsistencies, render, version
+from latticewall.compile.render.envoy import EnvoySnapshot, inconsistencies, render, version
+from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.plan.proxy import (
     Cluster,
     Endpoint,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from latticewall.compile.render.envoy import EnvoyPaths
+from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
 
 HERE = Path(__file__).parent

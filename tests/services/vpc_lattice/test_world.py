@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from latticewall.compile.node import compile_node
-from latticewall.world.build import build_world
+from latticewall.world.from_rows import build_world
 from latticewall.world.types import World
 
 from .region import NAME, Region, forward

@@ -14,7 +14,7 @@ from latticewall.compile.firewall.defaults import check_defaults, default_action
 from latticewall.compile.firewall.groups import DEFAULT_ACTION_ORDER, STRICT_ORDER, rule_order, stateful_rules
 from latticewall.compile.firewall.ordering import Grouped, Refusal, lay_out, too_many
 from latticewall.compile.firewall.rules import Option, RuleSyntaxError
-from latticewall.compile.firewall.stateless import compile_stateless, stateless_chain
+from latticewall.compile.firewall.stateless import compile_stateless, stateless_actions_problem, stateless_chain
 from latticewall.compile.firewall.strict import ACTION_ORDER, FIRST_GROUP_GID, strict_rules
 from latticewall.compile.firewall.variables import VariableError, group_scope, policy_variables
 from latticewall.plan.firewall import FirewallEngine, Signature
@@ -42,9 +42,9 @@ class PolicyInput:
 
 def compile_engine(given: PolicyInput) -> FirewallEngine | tuple[Problem, ...]:
     """The whole engine, or everything that is wrong with the policy; never a part of an engine."""
-    missing = _missing_groups(given)
-    if missing:
-        return missing
+    wrong = (*_missing_groups(given), *_policy_problems(given))
+    if wrong:
+        return wrong
     collected = _collect(given)
     if not isinstance(collected, list):
         return collected
@@ -75,6 +75,19 @@ def _missing_groups(given: PolicyInput) -> tuple[Problem, ...]:
     references = [*given.policy.get("StatelessRuleGroupReferences", ()), *given.policy.get("StatefulRuleGroupReferences", ())]
     lost = [reference["ResourceArn"] for reference in references if reference["ResourceArn"] not in given.groups]
     return tuple(Problem(POLICY_KIND, given.arn, f"rule group {arn} does not exist") for arn in lost)
+
+
+def _policy_problems(given: PolicyInput) -> tuple[Problem, ...]:
+    """What is wrong with the policy by itself ("Firewall policy settings")."""
+    customs = [item["ActionName"] for item in given.policy.get("StatelessCustomActions", ())]
+    found = [
+        stateless_actions_problem(given.policy.get(member, ()), customs, member) for member in ("StatelessDefaultActions", "StatelessFragmentDefaultActions")
+    ]
+    variables = given.policy.get("PolicyVariables", {}).get("RuleVariables", {})
+    found += [f"only HOME_NET can be set, parameter: [{name}], context: PolicyVariables.RuleVariables" for name in variables if name != "HOME_NET"]
+    if rule_order(given.policy) == STRICT_ORDER:
+        found.append(check_defaults(given.policy.get("StatefulDefaultActions", ())))
+    return tuple(Problem(POLICY_KIND, given.arn, message) for message in found if message)
 
 
 def _collect(given: PolicyInput) -> list[Grouped] | tuple[Problem, ...]:
@@ -110,9 +123,6 @@ def _order(given: PolicyInput, rules: list[Grouped]) -> tuple[list[str], list[Si
     names = given.policy.get("StatefulDefaultActions", ())
     if rule_order(given.policy) == DEFAULT_ACTION_ORDER:
         return (*_native_rules(rules), NATIVE_ORDER)
-    wrong = check_defaults(names)
-    if wrong:
-        return Problem(POLICY_KIND, given.arn, wrong)
     layout = lay_out(rules)
     if isinstance(layout, Refusal):
         return Problem(GROUP_KIND, layout.group_arn, layout.message)

@@ -5,7 +5,7 @@ The chain hangs before defragmentation, so that fragments are seen as such: thos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from itertools import product
@@ -84,6 +84,15 @@ def stateless_chain(rules: Sequence[StatelessRule], policy: Mapping[str, Any]) -
     written += _decide((), default, default_metrics, counters, "stateless default")
     chain = Chain("stateless", tuple(written), hook="prerouting", priority=_BEFORE_DEFRAGMENTATION)
     return chain, tuple(CustomMetric(counters[value], value) for value in values)
+
+
+def stateless_actions_problem(actions: Sequence[str], customs: Collection[str], context: str) -> str:
+    """Why these actions are not valid, "" if they are: exactly one standard action, and only custom actions that are defined."""
+    standard = [action for action in actions if action in STANDARD_ACTIONS]
+    if len(standard) != 1:
+        return f"exactly one of {', '.join(STANDARD_ACTIONS)} must be provided, parameter: [{', '.join(actions)}], context: {context}"
+    unknown = [action for action in actions if action not in STANDARD_ACTIONS and action not in customs]
+    return f"custom action is not defined, parameter: [{unknown[0]}], context: {context}" if unknown else ""
 
 
 def _rule(arn: str, document: Mapping[str, Any], customs: Mapping[str, str]) -> StatelessRule:

@@ -14,7 +14,7 @@ from typing import Any
 from latticewall.base.faults import Invalid
 from latticewall.compile.firewall.groups import STRICT_ORDER, rule_order, stateful_rules
 from latticewall.compile.firewall.rules import Rule, RuleSyntaxError
-from latticewall.compile.firewall.stateless import STANDARD_ACTIONS, TCP, UDP
+from latticewall.compile.firewall.stateless import TCP, UDP, stateless_actions_problem
 from latticewall.compile.firewall.strict import FLOWBIT_PREFIX
 from latticewall.compile.firewall.variables import VariableError, address_set, group_scope
 
@@ -152,19 +152,11 @@ def _stateless(document: Mapping[str, Any]) -> int:
         if rule["Priority"] in priorities:
             raise Invalid(f"priority must be unique, parameter: [{rule['Priority']}], context: {context}")
         priorities.add(rule["Priority"])
-        check_stateless_actions(rule["RuleDefinition"]["Actions"], customs, f"{context}.RuleDefinition.Actions")
+        problem = stateless_actions_problem(rule["RuleDefinition"]["Actions"], customs, f"{context}.RuleDefinition.Actions")
+        if problem:
+            raise Invalid(problem)
         used += _stateless_cost(rule["RuleDefinition"].get("MatchAttributes", {}), f"{context}.RuleDefinition.MatchAttributes")
     return used
-
-
-def check_stateless_actions(actions: Sequence[str], customs: Iterable[str], context: str) -> None:
-    """Exactly one standard action, and only custom actions that are defined. Raises Invalid."""
-    standard = [action for action in actions if action in STANDARD_ACTIONS]
-    if len(standard) != 1:
-        raise Invalid(f"exactly one of {', '.join(STANDARD_ACTIONS)} must be provided, parameter: [{', '.join(actions)}], context: {context}")
-    unknown = [action for action in actions if action not in STANDARD_ACTIONS and action not in set(customs)]
-    if unknown:
-        raise Invalid(f"custom action is not defined, parameter: [{unknown[0]}], context: {context}")
 
 
 def _stateless_cost(match: Mapping[str, Any], context: str) -> int:

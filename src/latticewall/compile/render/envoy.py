@@ -29,17 +29,6 @@ TYPE_URLS = {
 
 
 @dataclass(frozen=True)
-class EnvoyPaths:
-    """Where Envoy finds the network namespaces and where it writes its access log (absolute paths as Envoy sees them)."""
-
-    namespaces: str = "/run/latticewall/netns"
-    access_log: str = "/run/latticewall/envoy/access.jsonl"
-
-    def namespace(self, name: str) -> str:
-        return f"{self.namespaces}/{name}"
-
-
-@dataclass(frozen=True)
 class EnvoySnapshot:
     """Everything Envoy gets, by resource name. problems: what could not be rendered, while the rest is whole."""
 

@@ -20,7 +20,7 @@ from latticewall.plan.node import Problem
 from latticewall.plan.proxy import TcpListener
 
 if TYPE_CHECKING:
-    from latticewall.compile.render.envoy import EnvoyPaths
+    from latticewall.compile.render.envoy_paths import EnvoyPaths
 
 Document = dict[str, Any]
 

@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from latticewall.compile.render.envoy import TYPE_URLS, EnvoyPaths, EnvoySnapshot, inconsistencies, render
+from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, inconsistencies, render
+from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
 from latticewall.dataplane.envoy.delta import Refusal
 from latticewall.dataplane.envoy.server import XdsServer

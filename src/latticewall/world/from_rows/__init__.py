@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from latticewall.base.rows import Row
-from latticewall.world.build.ec2 import (
+from latticewall.world.from_rows.ec2 import (
     build_instances,
     build_network_acls,
     build_network_interfaces,
@@ -15,9 +15,9 @@ from latticewall.world.build.ec2 import (
     build_subnets,
     build_vpcs,
 )
-from latticewall.world.build.firewall import build_firewalls
-from latticewall.world.build.identity import build_credentials, build_roles
-from latticewall.world.build.lattice import (
+from latticewall.world.from_rows.firewall import build_firewalls
+from latticewall.world.from_rows.identity import build_credentials, build_roles
+from latticewall.world.from_rows.lattice import (
     build_resource_associations,
     build_resource_configurations,
     build_resource_gateways,
@@ -27,9 +27,9 @@ from latticewall.world.build.lattice import (
     build_target_groups,
     build_vpc_associations,
 )
-from latticewall.world.build.rows import Rows
-from latticewall.world.build.transit_gateway import build_transit_gateways
-from latticewall.world.build.zones import build_hosted_zones
+from latticewall.world.from_rows.rows import Rows
+from latticewall.world.from_rows.transit_gateway import build_transit_gateways
+from latticewall.world.from_rows.zones import build_hosted_zones
 from latticewall.world.types import World
 
 __all__ = ["build_world"]

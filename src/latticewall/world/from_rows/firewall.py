@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.base.rows import Row
-from latticewall.world.build.rows import Rows
+from latticewall.world.from_rows.rows import Rows
 from latticewall.world.types import Firewall, FirewallEndpoint, RuleGroup
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from latticewall.base.rows import Row
-from latticewall.world.build.rows import Rows, networks, text
+from latticewall.world.from_rows.rows import Rows, networks, text
 from latticewall.world.types import (
     Instance,
     NetworkAcl,

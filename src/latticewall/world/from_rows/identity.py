@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latticewall.base.identity_policies import boundary_text, identity_texts
 from latticewall.base.rows import Row
-from latticewall.world.build.rows import Rows, tag_pairs, text
+from latticewall.world.from_rows.rows import Rows, tag_pairs, text
 from latticewall.world.types import Credential, Role
 
 

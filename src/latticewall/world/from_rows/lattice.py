@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address
 
 from latticewall.base.rows import Row
-from latticewall.world.build.rows import Rows, tag_pairs, text
+from latticewall.world.from_rows.rows import Rows, tag_pairs, text
 from latticewall.world.types import (
     Instance,
     LatticeRule,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latticewall.world.build.rows import Rows
+from latticewall.world.from_rows.rows import Rows
 from latticewall.world.types import HostedZone
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from latticewall.base.rows import Row
-from latticewall.world.build.rows import Rows
+from latticewall.world.from_rows.rows import Rows
 from latticewall.world.types import TransitGateway, TransitGatewayAttachment, TransitGatewayRoute, TransitGatewayRouteTable
 
 

@@ -1,0 +1,16 @@
+"""Where Envoy finds namespaces and writes its log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EnvoyPaths:
+    """Where Envoy finds the network namespaces and where it writes its access log (absolute paths as Envoy sees them)."""
+
+    namespaces: str = "/run/latticewall/netns"
+    access_log: str = "/run/latticewall/envoy/access.jsonl"
+
+    def namespace(self, name: str) -> str:
+        return f"{self.namespaces}/{name}"
