@@ -53,7 +53,7 @@ def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, 
 
 def compile_authorization(world: World) -> AuthorizationPlan:
     """What the authorizer decides from."""
-    tagged = [(item.arn, item.tags) for item in (*world.service_networks, *world.services) if item.tags]
+    tagged = [(network.arn, network.tags) for network in world.service_networks] + [(service.arn, service.tags) for service in world.services]
     principals = [
         AuthPrincipal(
             access_key_id=key.access_key_id, arn=key.arn, account=key.account, principal_type=key.principal_type, user_id=key.user_id,
@@ -65,7 +65,7 @@ def compile_authorization(world: World) -> AuthorizationPlan:
     return AuthorizationPlan(
         networks=tuple(AuthLayer(network.arn, network.auth_type, network.policy) for network in world.service_networks),
         services=tuple(AuthLayer(service.arn, service.auth_type, service.policy) for service in world.services),
-        resource_tags=tuple(sorted(tagged)),
+        resource_tags=tuple(sorted(pair for pair in tagged if pair[1])),
         vpc_owners=tuple((vpc.id, vpc.account) for vpc in world.vpcs),
         principals=tuple(sorted(principals, key=lambda principal: principal.access_key_id)),
     )

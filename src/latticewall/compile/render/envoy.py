@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from latticewall.compile.render import envoy_clusters, envoy_http, envoy_tcp
+from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import ProxyPlan
 
