@@ -21,6 +21,7 @@ _NAMESPACES = (
     ("mnt", syscalls.CLONE_NEWNS),
 )
 """User first: it gives the rights for the others. Mount last: /proc of the host is what the others are found in."""
+_MODULE = "latticewall.faces.cli.entering"
 _KEPT_VARIABLES = ("TERM", "COLORTERM", "COLUMNS", "LINES")
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
@@ -37,6 +38,11 @@ def run_inside(init: int, program: Sequence[str]) -> int:
     if child == 0:
         _become(program, environment)
     return _wait(child)
+
+
+def command_inside(init: int, program: Sequence[str]) -> list[str]:
+    """The command line that runs a program in the instance as `run_inside` does: for those who start several and read what they print."""
+    return [sys.executable, "-P", "-m", _MODULE, str(init), *program]
 
 
 def _enter(init: int) -> None:
@@ -85,3 +91,11 @@ def _wait(child: int) -> int:
         signal.signal(number, lambda received, _frame: os.kill(child, received))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return 128 - code if code < 0 else code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(run_inside(int(sys.argv[1]), sys.argv[2:]))
+    except Problem as problem:
+        sys.stderr.write(f"latticewall: {problem}\n")
+        sys.exit(problem.code)

@@ -56,9 +56,13 @@ class Session:
     def find(self) -> Up | None:
         """The running region; None when it is down, or was killed and left its run.json behind. Raises Problem for a folder it may not read."""
         document = self._read("run.json")
-        if document is None or not is_holder(int(document["holder_pid"]), self.state):
+        if document is None:
             return None
-        return Up(int(document["holder_pid"]), reachable(document["endpoint"]), str(document.get("started_at", "")), str(document.get("region", "")))
+        try:
+            found = Up(int(document["holder_pid"]), reachable(document["endpoint"]), str(document["started_at"]), str(document["region"]))
+        except (KeyError, TypeError, ValueError):
+            raise self._damaged("run.json") from None
+        return found if is_holder(found.holder_pid, self.state) else None
 
     @cached_property
     def up(self) -> Up:
@@ -76,7 +80,10 @@ class Session:
         document = self._read("credentials.json")
         if document is None:
             raise Problem(f"credentials.json is missing in {self.state}: the region has not finished starting; see {self.state}/logs/control-plane.log")
-        return Credentials(document["access_key_id"], Secret(document["secret_access_key"]))
+        try:
+            return Credentials(document["access_key_id"], Secret(document["secret_access_key"]))
+        except KeyError:
+            raise self._damaged("credentials.json") from None
 
     @cached_property
     def account(self) -> str:
@@ -128,10 +135,13 @@ class Session:
         except OSError as error:
             raise Problem(f"{path} cannot be read: {error.strerror}: the region may belong to another user") from None
         except ValueError:
-            raise Problem(f"{path} is damaged: run `{self.command} down`, then `up` again") from None
+            raise self._damaged(name) from None
         if not isinstance(document, dict):
-            raise Problem(f"{path} is damaged: run `{self.command} down`, then `up` again")
+            raise self._damaged(name)
         return document
+
+    def _damaged(self, name: str) -> Problem:
+        return Problem(f"{self.state / name} is damaged: run `{self.command} down`, then `up` again")
 
 
 def is_holder(pid: int, state: Path) -> bool:

@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
     """Idempotent: a region that is down stays down."""
-    pid = _holder(session)
+    pid = _holder(session.state)
     if pid is not None:
         _end(pid, session.state)
     elif session.state.is_dir():
@@ -44,16 +44,15 @@ def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _holder(session: Session) -> int | None:
-    """The holder's pid, also while it is starting: then only its lock names it."""
-    found = session.find()
-    if found is not None:
-        return found.holder_pid
+def _holder(state: Path) -> int | None:
+    """The holder's pid: its lock names it from its first moment on."""
     try:
-        text = (session.state / "lock").read_text().strip()
-    except OSError:
+        text = (state / "lock").read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return int(text) if text.isdigit() and is_holder(int(text), session.state) else None
+    except OSError as error:
+        raise Problem(f"{state} cannot be read: {error.strerror}: the region belongs to another user; run `down` as that user or as root") from None
+    return int(text) if text.isdigit() and is_holder(int(text), state) else None
 
 
 def _end(pid: int, state: Path) -> None:

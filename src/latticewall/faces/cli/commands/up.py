@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ipaddress
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -22,6 +24,13 @@ from latticewall.faces.cli.system import missing_tools, search_path
 
 HEALTHY_SECONDS = 30.0
 _STOP_SECONDS = 20.0
+_ADVICE = {
+    "Address already in use": "stop what listens there (`ss -ltnp` shows it), or choose another place with --listen",
+    "Cannot assign requested address": "--listen takes an address of this machine",
+    "Name or service not known": "--listen takes an address of this machine",
+    "cannot be used": "choose another folder with --state",
+}
+"""What the holder complains of -> what to do next."""
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -116,16 +125,15 @@ def _start(session: Session, chosen: argparse.Namespace, complaints: IO[bytes]) 
 
 
 def _wait_until_healthy(session: Session, holder: subprocess.Popen[bytes], complaints: IO[bytes]) -> Up:
-    deadline = time.monotonic() + HEALTHY_SECONDS
+    begun, deadline = time.time(), time.monotonic() + HEALTHY_SECONDS
     while time.monotonic() < deadline:
         if holder.poll() is not None:
-            raise Problem(_last_line(complaints) or f"the holder ended with {holder.returncode} and said nothing", NOT_AS_EXPECTED)
+            raise Problem(_advised(_last_line(complaints)) or f"the holder ended with {holder.returncode} and said nothing", NOT_AS_EXPECTED)
         up = session.find()
         if up is not None and up.holder_pid == holder.pid and _is_healthy(up):
             return up
         time.sleep(0.05)
-    log = session.state / "logs" / "control-plane.log"
-    raise Problem(f"the region did not answer within {HEALTHY_SECONDS:.0f} s and was stopped: the reason is at the end of {log}", NOT_AS_EXPECTED)
+    raise Problem(f"the region did not answer within {HEALTHY_SECONDS:.0f} s and was stopped: {_last_words(session.state, begun)}", NOT_AS_EXPECTED)
 
 
 def _is_healthy(up: Up) -> bool:
@@ -140,6 +148,24 @@ def _last_line(complaints: IO[bytes]) -> str:
     complaints.seek(0)
     lines = complaints.read().decode(errors="replace").strip().splitlines()
     return lines[-1].removeprefix("latticewall: ") if lines else ""
+
+
+def _advised(complaint: str) -> str:
+    """The holder's reason, with what to do about it."""
+    for sign, advice in _ADVICE.items():
+        if sign in complaint:
+            return f"{complaint}: {advice}"
+    return complaint
+
+
+def _last_words(state: Path, begun: float) -> str:
+    """What the control plane said last in this start."""
+    log = state / "logs" / "control-plane.log"
+    with contextlib.suppress(OSError):
+        lines = log.read_text(errors="replace").strip().splitlines()
+        if lines and log.stat().st_mtime >= begun - 1:
+            return f"{lines[-1].strip()} (more in {log})"
+    return f"see {state / 'logs'}"
 
 
 def _stop(holder: subprocess.Popen[bytes]) -> None:
