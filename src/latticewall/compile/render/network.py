@@ -14,6 +14,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from latticewall.plan.topology import Address, End, Link, Namespace, PolicyRule, Route
 
 PROTOCOL = 242
+_MAIN = 254
 ALIAS_PREFIX = "latticewall "
 _DEVICE = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,14}")
 _NAMESPACE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}")
@@ -96,19 +97,29 @@ def delete_device(name: str) -> str:
 
 
 def diff(observed: NetworkState, desired: NetworkState) -> list[str]:
-    """Lines that make `observed` into `desired`: additions first. Devices are only adjusted here; both ends are made and removed together elsewhere."""
-    lines: list[str] = []
+    """Lines that make `observed` into `desired`. Devices are only adjusted here; both ends are made and removed together elsewhere.
+
+    Additions before removals, and before a device comes up all that decides about its packets: a packet must not meet half a set of tables and fall
+    through to the main one, which therefore comes last.
+    """
+    missing = sorted(desired.routes - observed.routes, key=lambda route: (route.table == _MAIN, route.kind == "unicast", route))
+    ready = {route for route in missing if not route.device or _is_up(observed, route.device)}
+    lines = [f"route replace {_route_text(route)}" for route in missing if route in ready]
+    lines += [f"rule add {_rule_text(rule)}" for rule in sorted(desired.rules - observed.rules)]
     for name, device in desired.devices.items():
         if name in observed.devices:
             lines += _adjust(observed.devices[name], device)
     lines += [f"address add {item.cidr} dev {item.device}" for item in sorted(desired.addresses - observed.addresses)]
-    lines += [f"route replace {_route_text(route)}" for route in sorted(desired.routes - observed.routes)]
-    lines += [f"rule add {_rule_text(rule)}" for rule in sorted(desired.rules - observed.rules)]
+    lines += [f"route replace {_route_text(route)}" for route in missing if route not in ready]
     lines += [f"rule delete {_rule_text(rule)}" for rule in sorted(observed.rules - desired.rules)]
     kept = {(route.table, route.destination) for route in desired.routes}
     stale = (route for route in observed.routes if (route.table, route.destination) not in kept)
     lines += [f"route delete {_route_text(route)}" for route in sorted(stale)]
     return [*lines, *(f"address delete {item.cidr} dev {item.device}" for item in sorted(observed.addresses - desired.addresses))]
+
+
+def _is_up(state: NetworkState, device: str) -> bool:
+    return device in state.devices and state.devices[device].up
 
 
 def after_creation(observed: NetworkState, created: Sequence[Device]) -> NetworkState:

@@ -132,8 +132,8 @@ def _addresses(match: Match) -> str:
     version = 4 if match.key.startswith(("ip ", "arp ")) else 6
     try:
         spans = [_address_span(value) for value in match.values]
-        if any(first.version != version for first, _ in spans):
-            raise ValueError(f"not IPv{version}")
+        if any(first.version != version or last.version != version or int(first) > int(last) for first, last in spans):
+            raise ValueError(f"{', '.join(match.values)}: not all are IPv{version} addresses, prefixes or ranges")
         kind = IPv4Address if version == 4 else IPv6Address
         merged = [(kind(first), kind(last)) for first, last in _merged([(int(first), int(last)) for first, last in spans])]
     except ValueError as error:
