@@ -159,8 +159,8 @@ ensure_python() {
         "$python" -m venv --clear .venv
     fi
     say "installing $LOCK into .venv"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$LOCK"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r "$LOCK"
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
     echo "$wanted" >"$STAMP"
 }
 
