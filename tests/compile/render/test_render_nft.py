@@ -20,13 +20,17 @@ DOOR = ("ealpha", "ebeta")
 
 EVERYTHING = Ruleset(
     chains=(
-        Chain("prerouting", (NftRule((Match("iifname", ("ealpha",)), Match("ip saddr", ("10.0.0.10",), negate=True)), "drop", "eni-1 check"),), hook="prerouting",
+        Chain("prerouting", (NftRule((Match("iifname", ("ealpha",)), Match("ip saddr", ("10.0.0.10",), negate=True)), "drop", "eni-1 check"),),
+              hook="prerouting",
               priority=-300),
         Chain("stateless", (
             NftRule((Match("fib daddr type", ("local", "multicast")),), "accept", "the endpoint itself"),
             NftRule((Match("ip frag-off & 0x3fff", ("0",), negate=True), Match("meta l4proto", ("udp",), negate=True)), "drop"),
             NftRule((Match("exthdr frag", ("exists",)),), "drop"),
-            NftRule((Match("meta l4proto", ("6", "17")), Match("th sport", ("1024-65535",)), Match("th dport", ("443", "8000-8100"))), "continue", counter="custom_1"),
+            NftRule(
+                (Match("meta l4proto", ("6", "17")), Match("th sport", ("1024-65535",)), Match("th dport", ("443", "8000-8100"))),
+                "continue", counter="custom_1",
+            ),
             NftRule((Match("tcp flags & (syn|ack)", ("syn",)),), "meta mark set 0x80000000 ; accept"),
             NftRule((Match("tcp flags & (fin|rst)", ("0x0",)),), "accept"),
         ), hook="prerouting", priority=-450),
@@ -39,7 +43,10 @@ EVERYTHING = Ruleset(
             NftRule((Match("ct mark", ("0",), negate=True),), "meta mark set ct mark ; accept"),
             NftRule((Match("jhash ip saddr . ip daddr mod 2", ("0",)),), "ct mark set 1 ; meta mark set ct mark ; accept", "hash -> eu-west-1a"),
         ), hook="forward", policy="drop"),
-        Chain("acl_out", (NftRule((Match("ip daddr", ("10.1.0.0/16",)), Match("icmp type", ("8",)), Match("icmp code", ("0",))), "return", "acl-1 #100"), NftRule((), "drop"))),
+        Chain("acl_out", (
+            NftRule((Match("ip daddr", ("10.1.0.0/16",)), Match("icmp type", ("8",)), Match("icmp code", ("0",))), "return", "acl-1 #100"),
+            NftRule((), "drop"),
+        )),
         Chain("in_1", (NftRule((Match("ip saddr", ("10.2.0.0/24", "10.3.0.7")), Match("tcp dport", ("5044",))), "return", "sgr-1"), NftRule((), "drop"))),
     ),
     counters=("custom_1", "unused"),
