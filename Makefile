@@ -6,9 +6,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .PHONY: demo test check lint unit ordinary bench golden setup clean
 
+# a fresh region each time; its logs stay in build/demo
 demo: setup
+	@$(VENV)/latticewall --state "$(DEMO_STATE)" down --purge >/dev/null
 	@$(VENV)/latticewall --state "$(DEMO_STATE)" walkthrough --scenario all; code=$$?; \
-	$(VENV)/latticewall --state "$(DEMO_STATE)" down --purge >/dev/null || code=1; exit $$code
+	$(VENV)/latticewall --state "$(DEMO_STATE)" down >/dev/null || code=1; exit $$code
 
 test: setup
 	$(VENV)/python -m pytest -q
