@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Set
 from pathlib import Path
 
 from latticewall.dataplane.processes import HolderError, Processes
@@ -37,9 +38,7 @@ class InstanceApplier:
                     report += Report(0, (_failure(instance.instance_id, f"it does not start: {process.exit}"),))
             except (HolderError, OSError) as error:
                 report += Report(0, (_failure(instance.instance_id, str(error)),))
-        for name in sorted(before.keys() - {instance.instance_id for instance in plan.instances}):
-            report += self._stop(name)
-        return report
+        return report + self._stop(before.keys() - {instance.instance_id for instance in plan.instances})
 
     def forget(self, instance_id: str) -> None:
         """Remove what a terminated instance leaves behind: its console and its home."""
@@ -52,12 +51,15 @@ class InstanceApplier:
         except FileNotFoundError:
             return ""
 
-    def _stop(self, name: str) -> Report:
+    def _stop(self, names: Set[str]) -> Report:
+        """All at the same time: each may take seconds."""
+        if not names:
+            return Report()
         try:
-            self._processes.remove(name)
+            left = self._processes.remove_all(names)
         except HolderError as error:
-            return Report(0, (_failure(name, str(error)),))
-        return Report(1)
+            return Report(0, tuple(_failure(name, str(error)) for name in sorted(names)))
+        return Report(len(names) - len(left), tuple(_failure(name, "it does not end") for name in sorted(left)))
 
     def _write_files(self, instance: InstancePlan) -> int:
         """Resolver, hosts and name; written in place, because the running instance sees these very files."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _ANSWER_SECONDS = 30.0
 """Starting an instance is answered when its init runs, within ten seconds."""
+_POLL_SECONDS = 0.01
 
 
 class HolderError(Exception):
@@ -51,12 +52,20 @@ class Processes:
 
     def remove(self, name: str, wait: float = 10.0) -> None:
         """Stop and forget; returns when it is gone, HolderError when that takes longer than `wait` seconds."""
-        self._ask(op="remove", name=name)
+        if self.remove_all([name], wait):
+            raise HolderError(f"{name} does not end")
+
+    def remove_all(self, names: Iterable[str], wait: float = 10.0) -> frozenset[str]:
+        """Stop and forget all of these at the same time; those that have not ended after `wait` seconds."""
+        left = frozenset(names)
+        for name in left:
+            self._ask(op="remove", name=name)
         deadline = time.monotonic() + wait
-        while name in self.list():
+        while left := left & self.list().keys():
             if time.monotonic() > deadline:
-                raise HolderError(f"{name} does not end")
-            time.sleep(0.01)
+                break
+            time.sleep(_POLL_SECONDS)
+        return left
 
     def shutdown(self) -> None:
         """End the region."""

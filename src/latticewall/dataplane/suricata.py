@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path, PurePath
 
 from latticewall.base.faults import Fault
@@ -69,7 +69,7 @@ class FirewallApplier:
                 report += Report(self._settle(endpoint, process))
             except (EngineError, HolderError, NoAnswer, OSError) as error:
                 report += _failed(endpoint, error)
-        return report + self._prune(before, {PREFIX + endpoint.endpoint_id for endpoint in plan.firewalls})
+        return report + self._prune(before.keys() - {PREFIX + endpoint.endpoint_id for endpoint in plan.firewalls})
 
     def eve_log(self, endpoint_id: str) -> Path:
         """The engine's event log."""
@@ -164,16 +164,17 @@ class FirewallApplier:
             return ""
         return "; ".join(line for line in lines[-20:] if line.startswith("E:"))[-500:]
 
-    def _prune(self, before: dict[str, Running], wanted: set[str]) -> Report:
-        report = Report()
-        for name in sorted(before.keys() - wanted):
-            try:
-                self._processes.remove(name)
-                report += Report(1)
-            except HolderError as error:
-                report += Report(0, (Failure("network-firewall:Firewall", name.removeprefix(PREFIX), str(error)),))
+    def _prune(self, names: Set[str]) -> Report:
+        """Engines of endpoints that the plan no longer has; all at the same time, because each takes a second and a half to end."""
+        if not names:
+            return Report()
+        try:
+            left = self._processes.remove_all(names)
+        except HolderError as error:
+            return Report(0, (Failure("network-firewall:Firewall", "", str(error)),))
+        for name in names - left:
             shutil.rmtree(self._folder / name.removeprefix(PREFIX), ignore_errors=True)
-        return report
+        return Report(len(names) - len(left), tuple(Failure("network-firewall:Firewall", name.removeprefix(PREFIX), "its engine does not end") for name in left))
 
 
 def _spec(endpoint: FirewallEndpoint, folder: Path) -> dict[str, object]:

@@ -12,7 +12,7 @@ import pytest
 from region import NOBODY, Region, why_not_as_ordinary_user
 
 
-@pytest.fixture(params=["own user", "ordinary user"])
+@pytest.fixture(params=["root", "ordinary user"] if os.geteuid() == 0 else ["own user"])
 def region(request: pytest.FixtureRequest) -> Iterator[Region]:
     user = None
     if request.param == "ordinary user":

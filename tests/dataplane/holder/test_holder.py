@@ -272,6 +272,15 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     assert "1 MiB left, 64 are needed" in done.stderr or "0 MiB left, 64 are needed" in done.stderr
 
 
+def test_switched_off_user_namespaces_are_named(tmp_path: Path) -> None:
+    setup = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    inside = ["unshare", "--user", "--map-root-user", "sh", "-c", setup, "sh"]
+    done = subprocess.run([*inside, *holder_command(tmp_path / "state")], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert done.stderr.startswith("latticewall: user namespaces are needed and they are switched off")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_state_below_run_stays_reachable(tmp_path: Path) -> None:
     """XDG_RUNTIME_DIR is below /run, which the region covers with its own."""
     setup = 'mount -t tmpfs none /run && exec "$@"'

@@ -110,15 +110,16 @@ def world(group: RuleGroup) -> World:
     interfaces, instances = [], []
     for vpc, cidr in SPOKES.items():
         address = cidr.network_address + 10
-        common = (f"vpc-{vpc}", f"subnet-{vpc}w")
-        interfaces.append(NetworkInterface(f"eni-{vpc}", *common, (address,), "02:00:00:00:00:01", (f"sg-{vpc}",), instance_id=f"i-{vpc}"))
+        common, groups = (f"vpc-{vpc}", f"subnet-{vpc}w"), (f"sg-{vpc}",)
+        interfaces.append(NetworkInterface(f"eni-{vpc}", *common, (address,), "02:00:00:00:00:01", groups, instance_id=f"i-{vpc}"))
         instances.append(
             Instance(
-                f"i-{vpc}", f"arn:i-{vpc}", ACCOUNT, *common, ZONE, "running", "t3.micro", "ami-1", address, (f"eni-{vpc}",), (f"sg-{vpc}",), "", "", "", "", "1", {}
+                f"i-{vpc}", f"arn:i-{vpc}", ACCOUNT, *common, ZONE, "running", "t3.micro", "ami-1", address, (f"eni-{vpc}",), groups, "", "", "", "", "1", {}
             )
         )
     return replace(
-        World("eu-west-1", 1, "2026-01-01T00:00:00Z"), vpcs=vpcs, subnets=subnets, route_tables=tuple(tables), network_acls=tuple(open_acl(vpc) for vpc in cidrs),
+        World("eu-west-1", 1, "2026-01-01T00:00:00Z"), vpcs=vpcs, subnets=subnets, route_tables=tuple(tables),
+        network_acls=tuple(open_acl(vpc) for vpc in cidrs),
         security_groups=tuple(open_group(vpc) for vpc in SPOKES), network_interfaces=tuple(interfaces), instances=tuple(instances),
         transit_gateways=(gateway(),), firewalls=(firewall(group),),
     )  # fmt: skip
