@@ -49,7 +49,7 @@ class App:
         self.clock = clock
         self.random = random
         self._authorise = authorise
-        self._ports = dict(ports or {})
+        self._ports = {"catalog": catalog, **(ports or {})}
 
     def call(self, caller: Caller, operation: str, params: Mapping[str, Any], request_id: str = "") -> Document:
         """Perform "service:Operation" and return its output document. Raises base.faults."""
@@ -57,6 +57,10 @@ class App:
         request_id = request_id or self.new_request_id()
         with self.store.write(caller.arn, request_id) as tx:
             return self._perform(tx, caller, model, params, request_id, inner=False)
+
+    def call_within(self, tx: Transaction, caller: Caller, operation: str, params: Mapping[str, Any]) -> Document:
+        """As call, in a transaction that is open already: its effect and what else is written there are kept or lost together."""
+        return self._perform(tx, caller, self.catalog.operation(operation), params, self.new_request_id(), inner=False)
 
     def context(self, tx: Transaction, caller: Caller, service: str, operation: str, request_id: str) -> Context:
         """A context for work that is not one client's call (settling, metadata credentials)."""

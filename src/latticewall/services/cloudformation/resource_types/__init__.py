@@ -1,0 +1,18 @@
+"""CloudFormation is a table: one row per resource type, of the operations of its service.
+
+`TABLE` is the list of what stacks can hold. `row` is the form of a row, `tagging` how services take tags; the other modules hold the rows, with
+functions only where a type needs a true exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from latticewall.services.cloudformation.resource_types import ec2, firewall, identity, instances, lattice, others, transit
+from latticewall.services.cloudformation.resource_types.row import Made, Properties, ResourceType, Work, at
+
+TABLE: Mapping[str, ResourceType] = {
+    row.type: row for module in (ec2, transit, instances, firewall, lattice, identity, others) for row in module.TYPES
+}
+
+__all__ = ["TABLE", "Made", "Properties", "ResourceType", "Work", "at"]
