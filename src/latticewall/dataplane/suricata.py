@@ -174,7 +174,8 @@ class FirewallApplier:
             return Report(0, (Failure("network-firewall:Firewall", "", str(error)),))
         for name in names - left:
             shutil.rmtree(self._folder / name.removeprefix(PREFIX), ignore_errors=True)
-        return Report(len(names) - len(left), tuple(Failure("network-firewall:Firewall", name.removeprefix(PREFIX), "its engine does not end") for name in left))
+        failures = (Failure("network-firewall:Firewall", name.removeprefix(PREFIX), "its engine does not end") for name in sorted(left))
+        return Report(len(names) - len(left), tuple(failures))
 
 
 def _spec(endpoint: FirewallEndpoint, folder: Path) -> dict[str, object]:
