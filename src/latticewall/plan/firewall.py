@@ -12,8 +12,9 @@ class Signature:
     """What a rule of the engine stands for; (gid, sid) is how the engine's log names it.
 
     group_arn: the rule group, "" for a default action of the policy. signature_id, message: the rule's own, as AWS logs them.
-    verdict: pass, drop, reject or alert. position: rank in strict order, equal for all engine rules made of one rule; 0 where the
-    engine's own order decides. severity: the rule's own. logged: False for a rule that is in the engine's log only to tell which packet it matched.
+    verdict: pass, drop, reject or alert. severity: the rule's own. position: rank in strict order, equal for all engine rules made of one
+    rule; 0 where the engine's own order decides. logged: False for a rule that is in the engine's log only to tell which packet it
+    matched. whole_flow: what it decides also holds for the rest of the flow.
     """
 
     gid: int
@@ -25,6 +26,7 @@ class Signature:
     severity: int = 3
     position: int = 0
     logged: bool = True
+    whole_flow: bool = False
 
     @property
     def default(self) -> bool:

@@ -7,8 +7,8 @@ of one packet are read together. They stand one after another in the log, with t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ _NOT_IN_ALERT = ("flow", "in_iface", "payload", "payload_printable", "packet", "
 _NOT_IN_FLOW = ("in_iface", "community_id", "metadata", "host", "vlan", "pcap_cnt")
 _PACKET_SOURCE = "geneve encapsulation"
 _BLOCKING = ("drop", "reject")
+MOST_PASSED_FLOWS = 100_000
 
 
 class Meaning(Protocol):
@@ -26,6 +27,8 @@ class Meaning(Protocol):
     def gid(self) -> int: ...
     @property
     def sid(self) -> int: ...
+    @property
+    def group_arn(self) -> str: ...
     @property
     def signature_id(self) -> int: ...
     @property
@@ -38,15 +41,24 @@ class Meaning(Protocol):
     def position(self) -> int: ...
     @property
     def logged(self) -> bool: ...
+    @property
+    def whole_flow(self) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the records come from, and what the engine's rules mean."""
+    """Where the records come from, and what the engine's rules mean. earlier: what they meant before they were exchanged last."""
 
     firewall_name: str
     availability_zone: str
     signatures: Mapping[tuple[int, int], Meaning]
+    earlier: Mapping[tuple[int, int], Meaning] = field(default_factory=dict)
+
+    def meaning(self, alert: Mapping[str, Any]) -> Meaning | None:
+        """What an alert's rule stands for. The text of its message tells rules with the same number apart."""
+        key = (alert.get("gid", 1), alert.get("signature_id", 0))
+        candidates = (self.signatures.get(key), self.earlier.get(key))
+        return next((item for item in candidates if item and item.message == alert.get("signature", "")), None)
 
 
 @dataclass(frozen=True)
@@ -63,12 +75,53 @@ def index_signatures(signatures: Iterable[Meaning]) -> dict[tuple[int, int], Mea
     return {(item.gid, item.sid): item for item in signatures}
 
 
+@dataclass
+class PassedFlows:
+    """Flows that were passed by their content, by the engine's flow id, with the position of the pass. They end with their flow-log records.
+
+    The engine may go on matching rules below the pass: one that had matched in part before, or any after the rules were exchanged.
+    """
+
+    _positions: dict[int, int] = field(default_factory=dict)
+
+    def note(self, flow: int, position: int) -> None:
+        """This packet's deciding pass."""
+        self._positions.setdefault(flow, position)
+        if len(self._positions) > MOST_PASSED_FLOWS:
+            self._positions.pop(next(iter(self._positions)))
+
+    def hides(self, flow: int, meaning: Meaning) -> bool:
+        position = self._positions.get(flow)
+        return position is not None and (not meaning.group_arn or (position > 0 and meaning.position > position))
+
+    def end(self, flow: int) -> None:
+        self._positions.pop(flow, None)
+
+    def exchange_rules(self) -> None:
+        """Positions lose their meaning: what stays is that no default action concerns these flows (`compile.firewall.marks`)."""
+        self._positions = dict.fromkeys(self._positions, 0)
+
+
 class EveReader:
     """Turns lines as they are appended into records. It holds back the alerts of the last packet, as more of them may follow."""
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self._source = source
         self._packet: list[dict[str, Any]] = []
+        self._passed = PassedFlows()
+
+    @property
+    def source(self) -> Source:
+        return self._source
+
+    @source.setter
+    def source(self, source: Source) -> None:
+        """New rules give old numbers new meanings: what the engine wrote before it loaded them is still read with the old."""
+        if source.signatures == self._source.signatures:
+            self._source = replace(source, earlier=self._source.earlier)
+            return
+        self._passed.exchange_rules()
+        self._source = replace(source, earlier=self._source.signatures)
 
     def feed(self, lines: Iterable[str]) -> list[LogRecord]:
         """The records of these lines. Lines that are not JSON objects (cut off by a full disk) are skipped."""
@@ -82,31 +135,39 @@ class EveReader:
             if event.get("event_type") == "alert":
                 self._packet.append(event)
             elif event.get("event_type") == "netflow":
-                found.append(_record(FLOW, event, self.source, _without(event, _NOT_IN_FLOW)))
+                self._passed.end(event.get("flow_id", 0))
+                found.append(_record(FLOW, event, self._source, _without(event, _NOT_IN_FLOW)))
         return found
 
     def flush(self) -> list[LogRecord]:
-        """The records held back: call it when the log has not grown for a moment, and before the rules change."""
+        """The records held back: call it when the log has not grown for a moment."""
         packet, self._packet = self._packet, []
-        return alert_records(packet, self.source) if packet else []
+        return alert_records(packet, self._source, self._passed) if packet else []
 
     def _same_packet(self, event: Mapping[str, Any]) -> bool:
         return not self._packet or all(self._packet[0].get(key) == event.get(key) for key in ("flow_id", "timestamp", "src_ip", "src_port"))
 
 
-def alert_records(packet: Iterable[dict[str, Any]], source: Source) -> list[LogRecord]:
-    """What AWS logs of the alerts of one packet.
+def alert_records(packet: Sequence[dict[str, Any]], source: Source, passed_flows: PassedFlows) -> list[LogRecord]:
+    """What AWS logs of the alerts of one packet; notes a pass that lets the rest of the flow through.
 
     The first pass, drop or reject decides: what stands below a pass is not looked at, and of what stands below a block only alert rules are,
     down to the next pass.
     """
-    known = [(source.signatures.get((event["alert"].get("gid", 1), event["alert"].get("signature_id", 0))), event) for event in packet]
-    ranked = [(meaning.position, meaning.verdict) for meaning, _ in known if meaning and meaning.position and meaning.verdict != "alert"]
+    flow = packet[0].get("flow_id", 0)
+    known = []
+    for event in packet:
+        meaning = source.meaning(event["alert"])
+        if meaning is not None and not passed_flows.hides(flow, meaning):
+            known.append((meaning, event))
+    ranked = [(meaning.position, meaning.verdict) for meaning, _ in known if meaning.position and meaning.verdict != "alert"]
     position, verdict = min(ranked, default=(0, ""))
     passed = min((place for place, kind in ranked if kind == "pass"), default=0)
+    if verdict == "pass" and any(meaning.position == position and meaning.whole_flow for meaning, _ in known):
+        passed_flows.note(flow, position)
     found = []
     for meaning, event in known:
-        if meaning is None or not meaning.logged or (passed and meaning.position > passed):
+        if not meaning.logged or (passed and meaning.position > passed):
             continue
         if position and meaning.position > position and meaning.verdict != "alert":
             continue

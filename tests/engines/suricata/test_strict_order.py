@@ -202,3 +202,39 @@ def test_a_late_payload_drop_is_for_good(lab: FirewallLab) -> None:
     assert conversation.ask("secret", within=2.5) == "timeout", "several retransmissions"
     assert conversation.ask("hello") == "timeout"
     assert lab.alerts() == [("blocked", "deny")]
+
+
+def test_a_rule_that_matched_in_part_before_does_not_undo_a_pass(lab: FirewallLab) -> None:
+    """The engine keeps what it has seen of a request, and then no longer asks whether a pass above has let the flow through."""
+    lab.apply(
+        *strict_policy(
+            strings(
+                'pass http any any -> any any (msg:"allow"; http.host; content:"ok";)',
+                'drop http any any -> any any (msg:"deny"; http.uri; content:"/x"; http.request_body; content:"bad";)',
+            )
+        )
+    )
+    conversation = lab.open(PRODUCTION, SHARED, 80)
+    assert "hello" in conversation.ask("POST /x HTTP/1.1\r\nContent-Length: 8\r\n", "Host: ok\r\n\r\n", within=5)
+    assert conversation.ask("a bad ab", within=2) == "ok"
+    assert "hello" in conversation.ask("GET / HTTP/1.1\r\nHost: other\r\n\r\n", within=2)
+    assert ("blocked", "deny") not in lab.alerts()
+    denied = lab.open(PRODUCTION, SHARED, 80)
+    assert denied.ask("POST /x HTTP/1.1\r\nHost: no\r\nContent-Length: 8\r\n\r\n") == "timeout"
+
+
+def test_a_pass_with_the_alert_keyword_is_logged_once(lab: FirewallLab) -> None:
+    lab.apply(
+        *strict_policy(
+            strings(
+                'pass tcp any any -> any 6379 (msg:"header"; alert;)',
+                'pass http any any -> any 80 (msg:"content"; alert; http.host; content:"ok";)',
+                'pass tcp any any -> any 8080 (msg:"packet"; alert; flow:established,to_server; content:"x"; classtype:trojan-activity;)',
+            )
+        )
+    )
+    assert [lab.exchange(PRODUCTION, SHARED, 6379, "PING"), lab.exchange(PRODUCTION, SHARED, 8080, "x")] == ["ok", "ok"]
+    assert "hello" in lab.exchange(PRODUCTION, SHARED, 80, GET.format("", "ok"))
+    assert sorted(lab.alerts()) == [("allowed", "content"), ("allowed", "header"), ("allowed", "packet")]
+    severities = {event["alert"]["signature"]: event["alert"]["severity"] for event in lab.logged()}
+    assert severities == {"header": 3, "content": 3, "packet": 1}

@@ -12,7 +12,7 @@ from latticewall.compile.firewall import marks
 from latticewall.compile.firewall.classification import severity
 from latticewall.compile.firewall.defaults import check_defaults, default_actions
 from latticewall.compile.firewall.groups import DEFAULT_ACTION_ORDER, STRICT_ORDER, rule_order, stateful_rules
-from latticewall.compile.firewall.ordering import Grouped, Refusal, lay_out, too_many
+from latticewall.compile.firewall.ordering import Grouped, Refusal, lay_out
 from latticewall.compile.firewall.rules import Option, RuleSyntaxError
 from latticewall.compile.firewall.stateless import compile_stateless, stateless_actions_problem, stateless_chain
 from latticewall.compile.firewall.strict import ACTION_ORDER, FIRST_GROUP_GID, strict_rules
@@ -63,7 +63,7 @@ def compile_engine(given: PolicyInput) -> FirewallEngine | tuple[Problem, ...]:
         action_order=action_order,
         stream_exception_policy=exception,
         tcp_idle_timeout=idle,
-        ruleset=Ruleset((stateless, marks.verdict_chain()), tuple(metric.counter for metric in metrics)),
+        ruleset=Ruleset((stateless, *marks.chains()), tuple(metric.counter for metric in metrics)),
         queue_mark=marks.QUEUE,
         custom_metrics=metrics,
         restart_key=_digest(action_order, exception, idle),
@@ -127,8 +127,6 @@ def _order(given: PolicyInput, rules: list[Grouped]) -> tuple[list[str], list[Si
     if isinstance(layout, Refusal):
         return Problem(GROUP_KIND, layout.group_arn, layout.message)
     defaults = default_actions(names, (grouped.rule.protocol for grouped in rules))
-    if layout.default_slot is None and any(default.drops for default in defaults):
-        return Problem(POLICY_KIND, given.arn, too_many("the default action", rules[-1]))
     return (*strict_rules(layout, defaults), ACTION_ORDER)
 
 

@@ -62,13 +62,12 @@ class Segments:
 class Layout:
     """A strict list with every rule in its place.
 
-    runs: how many runs of drops of single packets. default_slot: where the default action's mark stands, None if none is left.
+    runs: how many runs of drops of single packets.
     """
 
     places: tuple[Place, ...]
     segments: Segments
     runs: int
-    default_slot: int | None
 
 
 def lay_out(rules: Sequence[Grouped]) -> Layout | Refusal:
@@ -86,7 +85,7 @@ def lay_out(rules: Sequence[Grouped]) -> Layout | Refusal:
             places.append(Place(grouped, position, native=not kinds, above=len(kinds) - 1))
             continue
         slot = slots.take(verdict)
-        reason = _counting(grouped.rule) if slot is not None else too_many(f"rule: {grouped.rule}", previous)
+        reason = _counting(grouped.rule) if slot is not None else _too_many(f"rule: {grouped.rule}", previous)
         if reason:
             return Refusal(grouped.group_arn, reason)
         if verdict == "pass":
@@ -101,7 +100,7 @@ def lay_out(rules: Sequence[Grouped]) -> Layout | Refusal:
     flows = tuple(number for number, whole in enumerate(kinds) if whole)
     packets = tuple(number for number, whole in enumerate(kinds) if not whole)
     numbered, runs = _packet_drops(places)
-    return Layout(numbered, Segments(flows, packets), runs, slots.take("drop"))
+    return Layout(numbered, Segments(flows, packets), runs)
 
 
 def _packet_drops(places: Sequence[Place]) -> tuple[tuple[Place, ...], int]:
@@ -120,7 +119,7 @@ def _packet_drops(places: Sequence[Place]) -> tuple[tuple[Place, ...], int]:
     return tuple(found), runs
 
 
-def too_many(what: str, previous: Grouped | None) -> str:
+def _too_many(what: str, previous: Grouped | None) -> str:
     """The refusal of a list that changes its mind more often than there are marks."""
     before = f" and rule: {previous.rule}" if previous else ""
     return (

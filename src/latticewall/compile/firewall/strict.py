@@ -33,9 +33,11 @@ FIRST_SID = 1000
 DEFAULT_SIGNATURE_ID = 2
 """Signature id of default actions in the log. AWS's are small numbers that depend on the policy."""
 _PASSED, _PASSING, _DROPPING = (FLOWBIT_PREFIX + name for name in ("passed", "passing", "dropping"))
-_BLOCKED, _LOGGED = (FLOWBIT_PREFIX + name for name in ("blocked", "logged"))
+_RANK, _BLOCKED, _LOGGED = (FLOWBIT_PREFIX + name for name in ("rank", "blocked", "logged"))
+_DEFAULT_BLOCK = "default"
 _NO_FLOW = parse_rule(f"alert ip any any -> any any ({OTHER_PROTOCOLS})")
 _NOALERT = Option("noalert")
+_EVERY_PACKET = parse_rule("alert ip any any -> any any (noalert; priority:1;)")
 _ONE_PRIORITY = Option("priority", "2")
 """The same for all, whatever their class, so that the engine takes them in the order of their sids. Severities are restored in the log."""
 
@@ -50,11 +52,11 @@ class Line:
 
 
 def strict_rules(layout: Layout, defaults: tuple[Default, ...]) -> tuple[list[str], list[Signature]]:
-    """The engine's rules and what each stands for. The layout must have a slot for the default action if one drops."""
+    """The engine's rules and what each stands for."""
     lines = [line for place in layout.places for line in _lines(place, layout)]
     for number, default in enumerate(defaults, 1):
         lines += _default(default, len(layout.places) + number, layout)
-    texts = [str(rule) for rule in _bookkeeping(layout)]
+    texts = [str(rule.with_options(Option("sid", str(sid)))) for sid, rule in enumerate(_bookkeeping(layout, defaults), 1)]
     signatures = []
     for sid, line in enumerate(lines, FIRST_SID):
         own = line.rule.without("sid", "gid", "priority")
@@ -91,19 +93,19 @@ def _pass(place: Place, layout: Layout) -> Iterator[Line]:
     rule, slot = place.grouped.rule, _slot(place)
     names = _names(_PASSING if rule.scope is Scope.PACKET else _PASSED, place.segment, layout.segments.last)
     sets = tuple(_flowbit("set", name) for name in names)
+    kept = _flowbit("set", f"{_RANK}.{slot}")
     if rule.scope is Scope.PACKET:
         asks: tuple[Option, ...] = ()
-        yield _silent(rule, *sets, _mark(slot))
+        yield _silent(rule, *sets, _mark(1 << slot))
     else:
         # It lets the rest of the flow through, so it must not do that on a packet that was decided above.
         asks = (*_unpassing(layout.segments, place.above), *_undropped(place.drops, layout))
         if rule.scope is Scope.INSPECTION:
             asks += (_flowbit("isnotset", names[0]),)
-            unblocks = tuple(_flowbit("unset", f"{_BLOCKED}.{number}") for number in range(marks.block(slot) + 1, marks.BLOCKS))
             # Logged in any case: a rule on packets may have matched and logged the same packet before this one.
-            yield _logging(place, rule.with_options(*asks, *sets, *unblocks, _mark(slot)))
+            yield _logging(place, rule.with_options(*asks, *sets, kept, _mark(1 << slot | marks.KEEP_PASSED)))
         else:
-            yield _silent(rule, *asks, *sets, _mark(slot))
+            yield _silent(rule, *asks, *sets, kept, _mark(1 << slot))
     if rule.protocol == "ip" and asks:
         yield _flowless(rule, slot)
     if rule.has("alert") and rule.scope is not Scope.INSPECTION:
@@ -115,29 +117,36 @@ def _block(place: Place, layout: Layout) -> Iterator[Line]:
     rule, slot = place.grouped.rule, _slot(place)
     undecided = _undecided(place, layout.segments)
     if rule.scope is Scope.PACKET:
-        options = (*undecided, *_dropping(place, layout))
+        options = (*undecided, *_dropping(place, layout), _mark(1 << slot))
     else:
-        flag = f"{_BLOCKED}.{marks.block(slot)}"
-        options = (*undecided, *_undropped(place.drops, layout), _flowbit("isnotset", flag), _flowbit("set", flag))
-    yield _logging(place, rule.with_options(*options, _mark(slot)))
+        lasting = _blocks_flow(str(marks.block(slot)), 1 << slot)
+        options = (*undecided, *_undropped(place.drops, layout), *lasting)
+    yield _logging(place, rule.with_options(*options))
     if rule.protocol == "ip":
         yield _flowless(rule, slot)
 
 
 def _flowless(rule: Rule, slot: int) -> Line:
     """Without a flow every question is answered no, so these packets are judged one by one, by marks alone."""
-    return _silent(rule.without_effects(), *_NO_FLOW.options, _mark(slot))
+    return _silent(rule.without_effects(), *_NO_FLOW.options, _mark(1 << slot))
+
+
+def _blocks_flow(block: str, bits: int) -> tuple[Option, ...]:
+    """The first packet that matches blocks its flow: from the next one on by the flag and `_bookkeeping`."""
+    flag = f"{_BLOCKED}.{block}"
+    return _flowbit("isnotset", flag), _flowbit("set", flag), _mark(bits | marks.KEEP_BLOCKED)
 
 
 def _default(default: Default, position: int, layout: Layout) -> Iterator[Line]:
     unpassed = _unpassed(layout.segments, layout.segments.last)
     undecided = (*unpassed, *_undropped(layout.runs, layout), _flowbit("isnotset", _BLOCKED))
     if default.drops:
-        if layout.default_slot is None:
-            raise ValueError("no mark is left for the default action")
         for condition in default.conditions:
-            yield _silent(condition, *unpassed, _mark(layout.default_slot))
-        yield _silent(_NO_FLOW, _mark(layout.default_slot))
+            if condition.scope is Scope.INSPECTION:
+                yield _silent(condition, *undecided, *_blocks_flow(_DEFAULT_BLOCK, marks.DEFAULT))
+            else:
+                yield _silent(condition, *unpassed, _mark(marks.DEFAULT))
+        yield _silent(_NO_FLOW, _mark(marks.DEFAULT))
     if default.message:
         verdict = "drop" if default.drops else "alert"
         signature = Signature(0, 0, "", DEFAULT_SIGNATURE_ID, default.message, verdict, position=position)
@@ -146,26 +155,42 @@ def _default(default: Default, position: int, layout: Layout) -> Iterator[Line]:
             yield Line(INTERNAL_GID, logs.with_options(*undecided, *_once(position)), signature)
 
 
-def _bookkeeping(layout: Layout) -> Iterator[Rule]:
-    """Before all other rules: forget what was decided about the previous packet; keep blocked flows blocked."""
-    first = Option("priority", "1")
-    every = parse_rule("alert ip any any -> any any ()").with_options(_NOALERT, first)
+def _bookkeeping(layout: Layout, defaults: tuple[Default, ...]) -> Iterator[Rule]:
+    """Before all other rules, for every packet: forget what was decided about the previous one, repeat what was decided about the flow.
+
+    Marks are repeated because the engine does not ask again about flow bits where a rule on a parsed protocol has matched in part before.
+    For the same reason a flow is only blocked from the next packet on, when it is certain that nothing above has passed it.
+    """
     counts = ((_PASSING, layout.segments.last if layout.segments.packets else -1), (_DROPPING, layout.runs - 1))
     forgotten = [_flowbit("unset", name) for kind, last in counts if last >= 0 for name in _names(kind, 0, last)]
     if forgotten:
-        yield every.with_options(*forgotten, Option("sid", "1"))
-    blocked = "|".join((_BLOCKED, *(f"{_BLOCKED}.{number}" for number in range(marks.BLOCKS))))
-    mark = Option("nfq_set_mark", f"{marks.BLOCKED:#x}/{marks.BLOCKED:#x}")
-    yield every.with_options(_flowbit("isset", blocked), _flowbit("set", _BLOCKED), mark, Option("sid", "2"))
+        yield _EVERY_PACKET.with_options(*forgotten)
+    blocks: dict[str, int] = {}
+    for place in layout.places:
+        rule = place.grouped.rule
+        if place.slot is not None and rule.action != "pass" and rule.scope is not Scope.PACKET:
+            blocks[str(marks.block(place.slot))] = place.above
+    if any(default.drops and condition.scope is Scope.INSPECTION for default in defaults for condition in default.conditions):
+        blocks[_DEFAULT_BLOCK] = layout.segments.last
+    for block, above in blocks.items():
+        passed = _unpassed_flow(layout.segments, above)
+        yield _EVERY_PACKET.with_options(_flowbit("isset", f"{_BLOCKED}.{block}"), *passed, _flowbit("set", _BLOCKED), _mark(marks.BLOCKED))
+    if blocks:
+        yield _EVERY_PACKET.with_options(_flowbit("isset", _BLOCKED), _mark(marks.BLOCKED))
+    for slot in sorted({_slot(place) for place in layout.places if place.segment in layout.segments.flows}):
+        yield _EVERY_PACKET.with_options(_flowbit("isset", f"{_RANK}.{slot}"), _mark(1 << slot))
 
 
 def _logging(place: Place, rule: Rule) -> Line:
     """A rule whose matches are in the log, or at least tell the log's reader what decided."""
     written = place.grouped.rule
-    logged = written.action != "pass" or written.has("alert")
-    engine = replace(rule.without("alert"), action=written.action if place.native else "alert")
+    logged = written.action != "pass" or (written.has("alert") and not written.has("noalert"))
+    hidden = ("alert",) if logged else ("alert", "noalert", "threshold")
+    engine = replace(rule.without(*hidden), action=written.action if place.native else "alert")
+    lasts = written.action != "alert" and written.scope is not Scope.PACKET
     arn, rank = place.grouped.group_arn, place.position
-    return Line(place.grouped.gid, engine, Signature(0, 0, arn, written.sid, written.message, written.action, severity(written), rank, logged))
+    signature = Signature(0, 0, arn, written.sid, written.message, written.action, severity(written), rank, logged, lasts)
+    return Line(place.grouped.gid, engine, signature)
 
 
 def _silent(rule: Rule, *options: Option) -> Line:
@@ -187,8 +212,12 @@ def _unset(kind: str, number: int, last: int) -> Option:
 
 def _unpassed(segments: Segments, above: int) -> tuple[Option, ...]:
     """The question whether no pass of the segments up to `above` has let the flow, or this packet, through."""
-    passed = (_unset(_PASSED, above, segments.last),) if segments.flows and segments.flows[0] <= above else ()
-    return (*passed, *_unpassing(segments, above))
+    return (*_unpassed_flow(segments, above), *_unpassing(segments, above))
+
+
+def _unpassed_flow(segments: Segments, above: int) -> tuple[Option, ...]:
+    """The same of the flow alone."""
+    return (_unset(_PASSED, above, segments.last),) if segments.flows and segments.flows[0] <= above else ()
 
 
 def _unpassing(segments: Segments, above: int) -> tuple[Option, ...]:
@@ -229,8 +258,8 @@ def _slot(place: Place) -> int:
     return place.slot
 
 
-def _mark(slot: int) -> Option:
-    return Option("nfq_set_mark", marks.mark(slot))
+def _mark(bits: int) -> Option:
+    return Option("nfq_set_mark", f"{bits:#x}/{bits:#x}")
 
 
 def _flowbit(command: str, name: str) -> Option:
