@@ -49,7 +49,8 @@ class Dialect:
         """The error code, the HTTP status and the members of the error's body, the message included."""
         code = self.code(fault)
         shape = self.service.errors.get(code)
-        return code, self._status(code, shape), self._members(fault, shape)
+        status = fault.status if isinstance(fault, faults.Unavailable) else self._status(code, shape)
+        return code, status, self._members(fault, shape)
 
     def code(self, fault: Fault) -> str:
         """The error code alone."""

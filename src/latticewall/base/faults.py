@@ -71,6 +71,15 @@ class LimitExceeded(Fault):
     status = 402
 
 
+class Unavailable(Fault):
+    """Nothing is wrong with the request: what it needs does not work at the moment, and nothing was changed."""
+
+    status = 503
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="ServiceUnavailable")
+
+
 class Unsupported(Fault):
     """The operation or option exists in AWS and is not there yet here: said openly, never pretended."""
 

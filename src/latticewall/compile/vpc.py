@@ -14,8 +14,10 @@ from latticewall.plan.topology import Address, End, Link, Namespace, Route
 from latticewall.world.types import Vpc
 
 ROUTER_SYSCTLS = (
+    ("ipv4/conf/all/accept_redirects", "0"),
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/all/send_redirects", "0"),
+    ("ipv4/conf/default/accept_redirects", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
     ("ipv4/conf/default/send_redirects", "0"),
     ("ipv4/ip_forward", "1"),

@@ -105,6 +105,8 @@ class ControlPlane:
         if waiting:
             with self.store.write("latticewall", "settled") as tx:
                 settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures, unsettled)
+                kept = {row.id for row in tx.rows("ec2:Instance") if row.status != "deleted"}
+            self.appliers.forget_instances(kept)
 
     def _catch_up(self) -> None:
         """Let the data plane reach what is acknowledged, for a moment, so that what is ready is also shown as ready."""

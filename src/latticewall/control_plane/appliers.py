@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,8 @@ class Appliers:
         self._processes = Processes(run / "holder.sock")
         self._kernel = KernelApplier(LinuxKernel(run / "netns"), run / "rulesets")
         self.firewalls = FirewallApplier(self._processes, run / "suricata", state / "logs")
-        self._instances = InstanceApplier(self._processes, state / "instances")
+        self._instance_folder = state / "instances"
+        self._instances = InstanceApplier(self._processes, self._instance_folder)
         xds_socket = run / "xds.sock"
         xds_socket.unlink(missing_ok=True)
         self._xds = XdsServer(str(xds_socket))
@@ -91,6 +92,12 @@ class Appliers:
 
     def read_counters(self, namespace: str) -> dict[str, tuple[int, int]]:
         return self._kernel.counters(namespace)
+
+    def forget_instances(self, kept: Collection[str]) -> None:
+        """Remove the folders (console, home) of instances that are no longer known."""
+        for folder in self._instance_folder.iterdir() if self._instance_folder.exists() else ():
+            if folder.name not in kept:
+                self._instances.forget(folder.name)
 
     def console_output(self, instance_id: str) -> str:
         return self._instances.console(instance_id)

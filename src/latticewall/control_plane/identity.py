@@ -41,6 +41,9 @@ def _administrator(snapshot: Snapshot) -> Row | None:
 
 
 def _write_private(path: Path, text: str) -> None:
+    """Only when it is not so already: a control plane that comes back needs no space on a full disk."""
+    if path.exists() and path.read_text() == text:
+        return
     temporary = path.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -94,7 +94,12 @@ class Loop:
         if errors:
             return False
         lasting = self._lasting(failures)
-        self._settle(plan.revision, {**lasting, **problems}, failures.keys() - lasting.keys())
+        try:
+            self._settle(plan.revision, {**lasting, **problems}, failures.keys() - lasting.keys())
+        except Exception as error:
+            log.exception("revision %d cannot be settled", plan.revision)
+            self.progress.errors = {"settle": str(error)}
+            return False
         with self._applied:
             self.progress.applied_revision = plan.revision
             self.progress.rounds += 1

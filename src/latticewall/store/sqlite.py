@@ -11,11 +11,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from latticewall.base.faults import Unavailable
 from latticewall.base.rows import Edge, Row
 from latticewall.store.schema import MIGRATIONS
 
 COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revision, created_at, updated_at, document, tags"
 EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
+
+_DISK_TROUBLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 def read_row(values: Sequence[Any]) -> Row:
@@ -211,17 +214,23 @@ class Store:
 
     @contextmanager
     def write(self, caller: str = "", request_id: str = "") -> Iterator[Transaction]:
-        """One transaction: committed (and synced to disk) when the block ends, undone when it raises."""
+        """One transaction: committed (and synced to disk) when the block ends, undone when it raises.
+
+        Raises Unavailable when the disk does not take it: full, read-only, broken.
+        """
         with self._write_lock:
             db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
             try:
+                db.execute("BEGIN IMMEDIATE")
                 transaction = Transaction(db, self._now(), caller, request_id)
                 yield transaction
-            except BaseException:
-                db.execute("ROLLBACK")
+                db.execute("COMMIT")
+            except BaseException as error:
+                if db.in_transaction:  # a full disk ends the transaction by itself
+                    db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _DISK_TROUBLE:
+                    raise Unavailable(f"the change was not stored: {error} (state file {self._path})") from error
                 raise
-            db.execute("COMMIT")
         if transaction.changed:
             with self._changed:
                 self._changed.notify_all()

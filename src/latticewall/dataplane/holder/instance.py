@@ -103,6 +103,7 @@ def _own_view(spec: InstanceSpec, state: Path, folder: Path) -> None:
         syscalls.mount("tmpfs", state, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=700,size=4k")
     for name in _FILES:
         _replace_file(INSIDE / "etc" / name, Path("/etc") / name)
+    os.umask(0o022)
     os.chdir(INSIDE / "home")
 
 

@@ -27,7 +27,7 @@ TOOLS = (
     Tool("nft", "security groups and network ACLs", "as root, `apt-get install nftables`"),
     Tool("iptables-nft", "the queue to the firewall's engine", "as root, `apt-get install iptables`"),
     Tool("suricata", "the firewall's engine", "run `scripts/setup.sh` as root (on Debian 12 it comes from the backports)", ("-V",)),
-    Tool("envoy", "the service network", "run `scripts/setup.sh`: it comes with the Python packages of requirements.lock"),
+    Tool("envoy", "the service network", "run `scripts/setup.sh`: it comes with the Python packages of requirements-dev.lock"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,10 +20,7 @@ DRIFT = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
 def describe_stacks(ctx: Context, params: Document) -> Document:
     """DescribeStacks: a stack that was deleted is found by its id only."""
-    if params.get("StackName"):
-        found = [find_stack(ctx, params["StackName"], deleted=True)]
-    else:
-        found = ctx.live(STACK)[::-1]
+    found = [find_stack(ctx, params["StackName"], deleted=True)] if params.get("StackName") else ctx.live(STACK)[::-1]
     return {"Stacks": [ctx.view(stack) for stack in found]}
 
 
@@ -67,10 +65,8 @@ def describe_stack_resource(ctx: Context, params: Document) -> Document:
 
 
 def _metadata(stack: Row, logical_id: str) -> str:
-    from json import dumps
-
     resource = rows.template_of(stack).resources.get(logical_id)
-    return dumps(resource.metadata) if resource else "{}"
+    return json.dumps(resource.metadata) if resource else "{}"
 
 
 def describe_stack_resources(ctx: Context, params: Document) -> Document:

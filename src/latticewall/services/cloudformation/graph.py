@@ -116,7 +116,7 @@ def _check_conditions(template: Template) -> None:
 
 def _check_names(template: Template) -> None:
     """Everything that is referred to exists."""
-    blocks = {
+    blocks: dict[str, list[tuple[Any, str]]] = {
         "Resources": [(resource.properties, resource.condition) for resource in template.resources.values()],
         "Outputs": [(output, str(output.get("Condition", ""))) for output in template.outputs.values()],
     }

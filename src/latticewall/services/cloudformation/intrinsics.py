@@ -221,8 +221,9 @@ class Resolver:
             if not isinstance(found, Mapping) or key not in found:
                 if len(argument) == 4 and isinstance(argument[3], dict) and "DefaultValue" in argument[3]:
                     return self.resolve(argument[3]["DefaultValue"])
-                what = "Mapping named" if depth == 0 else "Unable to get mapping for"
-                raise text.template_error(f"{what} '{'::'.join(keys[: depth + 1])}'" + (" is not present in the 'Mappings' section of template." * (depth == 0)))
+                if depth == 0:
+                    raise text.template_error(f"Mapping named '{key}' is not present in the 'Mappings' section of template.")
+                raise text.template_error(f"Unable to get mapping for {'::'.join(keys[: depth + 1])}")
             found = found[key]
         return self.resolve(found)
 

@@ -53,7 +53,7 @@ def _check_exports(tx: Transaction, stack: Row, outputs: Iterable[Mapping[str, s
             raise text.invalid(f"Export {name} cannot be {verb} as it is in use by {users[0].name}")
 
 
-def finish_apply(tx: Transaction, stack: Row, template: Template, active: list[str], resolver: Resolver, caller: Caller) -> Row:
+def finish_apply(tx: Transaction, stack: Row, template: Template, resolver: Resolver, caller: Caller) -> Row:
     """Everything is as the template wants it."""
     outputs = outputs_of(template, resolver)
     _check_exports(tx, stack, outputs, caller)

@@ -95,7 +95,8 @@ def _given(template: Template, passed: Sequence[Mapping[str, Any]], previous: Ma
             if item.get("ParameterValue") is not None:
                 raise text.invalid(f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true and non empty value for a parameter")
             if name not in previous:
-                raise text.invalid(f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter key not in the previous template")
+                message = f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter key not in the previous template"
+                raise text.invalid(message)
             given[name] = previous[name]
         elif item.get("ParameterValue") is not None:
             given[name] = str(item["ParameterValue"])
@@ -193,7 +194,8 @@ def declarations(template: Template) -> list[dict[str, Any]]:
     """Parameters as ValidateTemplate (and, with types and constraints, GetTemplateSummary) lists them."""
     listed = []
     for name, declared in template.parameters.items():
-        item: dict[str, Any] = {"ParameterKey": name, "NoEcho": as_text(declared.get("NoEcho", False)).lower() == "true", "ParameterType": declared.get("Type", "")}
+        hidden = as_text(declared.get("NoEcho", False)).lower() == "true"
+        item: dict[str, Any] = {"ParameterKey": name, "NoEcho": hidden, "ParameterType": declared.get("Type", "")}
         if declared.get("Default") is not None:
             item["DefaultValue"] = as_text(declared["Default"])
         if declared.get("Description"):

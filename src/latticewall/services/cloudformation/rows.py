@@ -54,7 +54,9 @@ def states_of(snapshot: Snapshot, stack: Row) -> dict[str, Row]:
 
 def exists(state: Row | None) -> bool:
     """Whether there is something of the resource that deletion must take away."""
-    return state is not None and bool(state.document.get("PhysicalResourceId")) and state.document["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    if state is None or not state.document.get("PhysicalResourceId"):
+        return False
+    return state.document["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
 def made_of(state: Row) -> Made:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 
-from latticewall.services.cloudformation.deployment import Deployment
+from latticewall.base.rows import Row
+from latticewall.services.cloudformation import applying, deleting, rows
 from latticewall.services.cloudformation.kinds import STACK, WORKING
 from latticewall.services.cloudformation.work import Home
 
@@ -45,5 +46,14 @@ class StackRunner:
             stacks = snapshot.rows(STACK, status=WORKING)
         changed = False
         for stack in stacks:
-            changed |= Deployment(self._app, stack).turn()
+            try:
+                changed |= self._turn(stack)
+            except Exception:
+                log.exception("stack `%s` cannot be worked on", stack.id)
         return changed
+
+    def _turn(self, stack: Row) -> bool:
+        status = rows.status_of(stack)
+        if status in applying.STATUSES:
+            return applying.Applying(self._app, stack).take()
+        return deleting.Deleting(self._app, stack).take() if status in deleting.STATUSES else False

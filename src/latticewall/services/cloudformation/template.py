@@ -92,7 +92,8 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
             if key.value in seen:
-                raise text.format_error(f"YAML not well-formed. Duplicate key [{key.value}] (line {key.start_mark.line + 1}, column {key.start_mark.column + 1})")
+                where = f"(line {key.start_mark.line + 1}, column {key.start_mark.column + 1})"
+                raise text.format_error(f"YAML not well-formed. Duplicate key [{key.value}] {where}")
             seen.add(key.value)
     loader.flatten_mapping(node)
     return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}

@@ -96,7 +96,7 @@ def _named(work: StackWork, resource_type: ResourceType, properties: Properties)
 
 def _create(work: StackWork, resource_type: ResourceType, properties: Properties) -> Made:
     taken = {name: value for name, value in properties.items() if name != resource_type.tag_property or not resource_type.tagging}
-    prepared = resource_type.before(work, taken) if resource_type.before else taken
+    prepared = resource_type.before(taken) if resource_type.before else taken
     params = work.input(resource_type.create, prepared, resource_type.renames)
     if resource_type.tagging and work.tags:
         params |= tagging.STYLES[resource_type.tagging].at_creation(resource_type, work.tags)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.faces.cli.command import Command
-from latticewall.faces.cli.commands import deploy, doctor, down, env, execute, logs, plan, status, up, wait
+from latticewall.faces.cli.commands import deploy, doctor, down, env, execute, logs, plan, status, up, wait, walkthrough
 
 COMMANDS: tuple[Command, ...] = (
     up.COMMAND,
@@ -16,4 +16,5 @@ COMMANDS: tuple[Command, ...] = (
     plan.COMMAND,
     wait.COMMAND,
     doctor.COMMAND,
+    walkthrough.COMMAND,
 )

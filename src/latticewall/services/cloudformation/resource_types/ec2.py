@@ -54,7 +54,7 @@ def _make_route(work: Work, properties: Properties) -> Made:
     return Made("|".join((properties["RouteTableId"], *_destination(properties).values())))
 
 
-def _change_route(work: Work, made: Made, properties: Properties) -> None:
+def _change_route(work: Work, made: Made, properties: Properties) -> None:  # noqa: ARG001 - the signature of the table's functions
     work.call("ec2:ReplaceRoute", work.input("ec2:ReplaceRoute", properties))
 
 
@@ -107,7 +107,7 @@ def _make_entry(work: Work, properties: Properties) -> Made:
     return Made(f"{properties['NetworkAclId']}|{way}|{properties['RuleNumber']}")
 
 
-def _change_entry(work: Work, made: Made, properties: Properties) -> None:
+def _change_entry(work: Work, made: Made, properties: Properties) -> None:  # noqa: ARG001 - the signature of the table's functions
     work.call("ec2:ReplaceNetworkAclEntry", _entry_params(work, "ec2:ReplaceNetworkAclEntry", properties))
 
 
@@ -128,13 +128,13 @@ def _detach_gateway(work: Work, made: Made) -> None:
 # -- prefix lists --------------------------------------------------------------------------------------------------------------------------
 
 
-def _complete_prefix_list(work: Work, properties: Properties) -> Properties:
+def _complete_prefix_list(properties: Properties) -> Properties:
     return {"MaxEntries": len(properties.get("Entries") or []) or 1, **properties}
 
 
 def _change_prefix_list(work: Work, made: Made, properties: Properties) -> None:
     """Size and entries go in separate calls; growth first, shrinking last."""
-    operation, old, new = "ec2:ModifyManagedPrefixList", made.properties, _complete_prefix_list(work, properties)
+    operation, old, new = "ec2:ModifyManagedPrefixList", made.properties, _complete_prefix_list(properties)
     identity = {"PrefixListId": made.row_id}
     before, after = ({entry["Cidr"]: entry for entry in given.get("Entries") or []} for given in (old, new))
     size, was = int(new["MaxEntries"]), int(old.get("MaxEntries") or len(before) or 1)
@@ -188,7 +188,7 @@ TYPES = (
     of_ec2("InternetGateway", "", tag_type="internet-gateway", attributes={"InternetGatewayId": "@id"}),
     ResourceType(
         "AWS::EC2::VPCGatewayAttachment", "VpcId=! InternetGatewayId=!", create="ec2:AttachInternetGateway", making=_attach_gateway,
-        removing=_detach_gateway, attributes={"AttachmentType": lambda ctx, made: "IGW"},
+        removing=_detach_gateway, attributes={"AttachmentType": lambda *_: "IGW"},
     ),
     of_ec2("NetworkAcl", "VpcId=!", tag_type="network-acl", attributes={"Id": "@id"}),
     ResourceType(

@@ -18,13 +18,14 @@ PORTS = ("IpProtocol", "FromPort", "ToPort")
 def _permission(work: Work, rule: Mapping[str, Any], way: str) -> dict[str, Any]:
     """A rule of a template as an IpPermission with one peer."""
     side = "Source" if way == "Ingress" else "Destination"
-    described = {"Description": rule["Description"]} if rule.get("Description") else {}
+    described: dict[str, Any] = {"Description": rule["Description"]} if rule.get("Description") else {}
     peers = {
         "IpRanges": {"CidrIp": rule.get("CidrIp")}, "Ipv6Ranges": {"CidrIpv6": rule.get("CidrIpv6")},
         "PrefixListIds": {"PrefixListId": rule.get(f"{side}PrefixListId")}, "UserIdGroupPairs": {"GroupId": rule.get(f"{side}SecurityGroupId")},
     }  # fmt: skip
-    given = {member: [{**peer, **described}] for member, peer in peers.items() if any(peer.values())}
-    permission = {**{member: rule[member] for member in PORTS if rule.get(member) is not None}, **given}
+    given: dict[str, Any] = {member: [{**peer, **described}] for member, peer in peers.items() if any(peer.values())}
+    ports = {member: rule[member] for member in PORTS if rule.get(member) is not None}
+    permission: dict[str, Any] = {**ports, **given}
     return dict(work.input(f"ec2:AuthorizeSecurityGroup{way}", {"IpPermissions": [permission]})["IpPermissions"][0])
 
 
@@ -84,7 +85,7 @@ def _rule_type(way: str, side: str) -> ResourceType:
 # -- instances -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _launch(work: Work, properties: Properties) -> Properties:
+def _launch(properties: Properties) -> Properties:
     """Properties as RunInstances takes them."""
     given = {**properties, "MinCount": 1, "MaxCount": 1}
     if profile := given.pop("IamInstanceProfile", None):
@@ -107,8 +108,8 @@ def _change_instance(work: Work, made: Made, properties: Properties) -> None:
     groups = {"Groups": properties.get("SecurityGroupIds")}
     for member, changed in (("SecurityGroupIds", groups), *((name, {name: properties.get(name)}) for name in SWITCHES)):
         if properties.get(member) != old.get(member):
-            default = {} if any(value is not None for value in changed.values()) else {member: SWITCHES.get(member)}
-            work.call(operation, {"InstanceId": made.row_id, **work.input(operation, {**changed, **default})})
+            given = changed if any(value is not None for value in changed.values()) else {member: SWITCHES.get(member)}
+            work.call(operation, {"InstanceId": made.row_id, **work.input(operation, given)})
     if properties.get("IamInstanceProfile") != old.get("IamInstanceProfile"):
         _set_profile(work, made.row_id, properties.get("IamInstanceProfile"))
 
@@ -151,8 +152,10 @@ TYPES = (
         "ImageId= InstanceType= SubnetId= AvailabilityZone= KeyName= PrivateIpAddress= NetworkInterfaces= SecurityGroupIds IamInstanceProfile UserData= "
         "Monitoring= DisableApiTermination SourceDestCheck InstanceInitiatedShutdownBehavior BlockDeviceMappings= EbsOptimized= CreditSpecification= "
         "Tenancy= MetadataOptions= PrivateDnsNameOptions= LaunchTemplate= SecurityGroups= HibernationOptions= EnclaveOptions= CpuOptions=",
-        create="ec2:RunInstances", delete="", made="Instances.0.InstanceId", tag_type="instance", before=_launch, settled=_switch_check, changing=_change_instance,
-        removing=_terminate, renames={"GroupSet": "Groups"}, by_hand=frozenset({"SourceDestCheck", "IamInstanceProfile", "Monitoring", "AvailabilityZone", "Tenancy"}),
+        create="ec2:RunInstances", delete="", made="Instances.0.InstanceId", tag_type="instance", before=_launch, settled=_switch_check,
+        changing=_change_instance,
+        removing=_terminate, renames={"GroupSet": "Groups"},
+        by_hand=frozenset({"SourceDestCheck", "IamInstanceProfile", "Monitoring", "AvailabilityZone", "Tenancy"}),
         attributes={
             "InstanceId": "@id", "PrivateIp": "PrivateIpAddress", "PrivateDnsName": "PrivateDnsName", "PublicIp": "PublicIpAddress",
             "PublicDnsName": "PublicDnsName", "AvailabilityZone": "Placement.AvailabilityZone", "VpcId": "VpcId",

@@ -16,7 +16,9 @@ NETWORK: Mapping[str, Attribute] = {
 }  # fmt: skip
 
 
-def _type(noun: str, properties: str, *, update: bool = True, name: str = "Name:40:lower", attributes: Mapping[str, Attribute] | None = None, **more: Any) -> ResourceType:
+def _type(
+    noun: str, properties: str, *, update: bool = True, name: str = "Name:40:lower", attributes: Mapping[str, Attribute] | None = None, **more: Any
+) -> ResourceType:
     """A type as nearly all of Lattice's are."""
     member = noun[:1].lower() + noun[1:] + "Identifier"
     return ResourceType(
@@ -56,7 +58,8 @@ def _set_targets(work: Work, group: str, old: list[dict[str, Any]], new: list[di
 def _change_group(work: Work, made: Made, properties: Properties) -> None:
     check = (properties.get("Config") or {}).get("HealthCheck")
     if check != (made.properties.get("Config") or {}).get("HealthCheck"):
-        work.call("vpc-lattice:UpdateTargetGroup", {"targetGroupIdentifier": made.row_id, **work.input("vpc-lattice:UpdateTargetGroup", {"HealthCheck": check or {}})})
+        given = work.input("vpc-lattice:UpdateTargetGroup", {"HealthCheck": check or {}})
+        work.call("vpc-lattice:UpdateTargetGroup", {"targetGroupIdentifier": made.row_id, **given})
     _set_targets(work, made.row_id, _targets(made.properties, work), _targets(properties, work))
 
 
@@ -76,7 +79,7 @@ def _put_policy(work: Work, properties: Properties) -> Made:
     return Made(str(properties["ResourceIdentifier"]))
 
 
-def _change_policy(work: Work, made: Made, properties: Properties) -> None:
+def _change_policy(work: Work, made: Made, properties: Properties) -> None:  # noqa: ARG001 - the signature of the table's functions
     work.call("vpc-lattice:PutAuthPolicy", work.input("vpc-lattice:PutAuthPolicy", properties))
 
 
@@ -178,7 +181,10 @@ TYPES = (
             "AllowAssociationToSharableServiceNetwork": "allowAssociationToShareableServiceNetwork",
         },
     ),
-    _type("AccessLogSubscription", "ResourceIdentifier= DestinationArn! ServiceNetworkLogType=", name="", attributes={"ResourceArn": "resourceArn", "ResourceId": "resourceId"}),
+    _type(
+        "AccessLogSubscription", "ResourceIdentifier= DestinationArn! ServiceNetworkLogType=", name="",
+        attributes={"ResourceArn": "resourceArn", "ResourceId": "resourceId"},
+    ),
     _type(
         "DomainVerification", "DomainName=!", name="", update=False, create="vpc-lattice:StartDomainVerification", attributes={"Status": "status"},
     ),

@@ -84,8 +84,7 @@ def _apply(work: Work, zone: str, changes: Sequence[tuple[str, dict[str, Any]]])
 
 def _records(work: Work, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The records of a RecordSetGroup, or the one of a RecordSet."""
-    given = properties["RecordSets"] if "RecordSets" in properties else [properties]
-    return [_record(work, record) for record in given]
+    return [_record(work, record) for record in properties.get("RecordSets", [properties])]
 
 
 def _make_records(work: Work, properties: Properties) -> Made:
@@ -108,20 +107,20 @@ def _delete_records(work: Work, made: Made) -> None:
 # -- parameters ----------------------------------------------------------------------------------------------------------------------------
 
 
-def _change_parameter(work: Work, made: Made, properties: Properties) -> None:
-    given = {key: value for key, value in properties.items() if key not in ("Tags", "Tier")}
-    work.call("ssm:PutParameter", {**work.input("ssm:PutParameter", given), "Overwrite": True})
-
-
-def _check_parameter(work: Work, properties: Properties) -> Properties:
+def _parameter(work: Work, properties: Properties) -> dict[str, Any]:
+    """PutParameter's parameters, without tags."""
     if unsupported := [name for name in ("Policies", "AllowedPattern") if properties.get(name)]:
         raise text.invalid(f"The property {unsupported[0]} of AWS::SSM::Parameter is not supported by latticewall")
-    return properties
+    return work.input("ssm:PutParameter", {key: value for key, value in properties.items() if key != "Tags"})
+
+
+def _change_parameter(work: Work, made: Made, properties: Properties) -> None:
+    work.call("ssm:PutParameter", {**_parameter(work, {**properties, "Name": made.physical_id}), "Overwrite": True})
 
 
 def _make_parameter(work: Work, properties: Properties) -> Made:
     tags = [{"Key": key, "Value": value} for key, value in work.tags.items()]
-    params = work.input("ssm:PutParameter", {key: value for key, value in _check_parameter(work, properties).items() if key != "Tags"})
+    params = _parameter(work, properties)
     work.call("ssm:PutParameter", {**params, **({"Tags": tags} if tags else {})})
     name = params["Name"]
     rows = [row for row in work.ctx.live("ssm:Parameter") if row.document["_given_name"] == name]
@@ -149,7 +148,7 @@ TYPES = (
         "AWS::Logs::LogGroup", "LogGroupName= RetentionInDays LogGroupClass= KmsKeyId=", kind="logs:LogGroup", create="logs:CreateLogGroup",
         made="", ref="name", key="logGroupName=name", delete="logs:DeleteLogGroup", tagging="logs", name="LogGroupName:512",
         settings={"RetentionInDays": "logs:PutRetentionPolicy"}, clears={"RetentionInDays": "logs:DeleteRetentionPolicy"},
-        attributes={"Arn": lambda ctx, made: f"{made.row_id}:*"},
+        attributes={"Arn": lambda _, made: f"{made.row_id}:*"},
     ),
     ResourceType(
         "AWS::Logs::LogStream", "LogGroupName=! LogStreamName=", kind="logs:LogStream", create="logs:CreateLogStream", name="LogStreamName:512",

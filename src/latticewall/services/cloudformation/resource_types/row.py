@@ -87,7 +87,7 @@ class ResourceType:
     tag_type: str = ""
     tag_property: str = "Tags"
     name: str = ""
-    before: Callable[[Work, Properties], Properties] | None = None
+    before: Callable[[Properties], Properties] | None = None
     making: Making | None = None
     settled: Callable[[Work, Made], None] | None = None
     changing: Changing | None = None

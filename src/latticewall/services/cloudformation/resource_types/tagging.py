@@ -21,8 +21,8 @@ class Style:
     at_creation: Callable[[ResourceType, Tags], dict[str, Any]]
     add: str = ""
     remove: str = ""
-    add_params: Callable[[Row, Tags], dict[str, Any]] = lambda row, tags: {}
-    remove_params: Callable[[Row, list[str]], dict[str, Any]] = lambda row, keys: {}
+    add_params: Callable[[Row, Tags], dict[str, Any]] = lambda *_: {}
+    remove_params: Callable[[Row, list[str]], dict[str, Any]] = lambda *_: {}
 
 
 def _list(_: ResourceType, tags: Tags) -> dict[str, Any]:
@@ -67,7 +67,7 @@ STYLES: Mapping[str, Style] = {
         lambda row, keys: {"resourceArn": row.id, "tagKeys": keys},
     ),
     "route53": Style(
-        lambda _, tags: {}, "route53:ChangeTagsForResource", "route53:ChangeTagsForResource",
+        lambda *_: {}, "route53:ChangeTagsForResource", "route53:ChangeTagsForResource",
         lambda row, tags: {**_zone(row), "AddTags": as_list(tags)}, lambda row, keys: {**_zone(row), "RemoveTagKeys": keys},
     ),
     "role": _iam("Role"),

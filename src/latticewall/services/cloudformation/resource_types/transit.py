@@ -12,10 +12,11 @@ OPTIONS = (
     "AmazonSideAsn", "AutoAcceptSharedAttachments", "DefaultRouteTableAssociation", "DefaultRouteTablePropagation", "DnsSupport", "MulticastSupport",
     "SecurityGroupReferencingSupport", "TransitGatewayCidrBlocks", "VpnEcmpSupport", "AssociationDefaultRouteTableId", "PropagationDefaultRouteTableId",
 )  # fmt: skip
+FIXED = ("AmazonSideAsn", "MulticastSupport")
 MEMBER = "TransitGatewayRouteTableId=! TransitGatewayAttachmentId=!"
 
 
-def _with_options(work: Work, properties: Properties) -> Properties:
+def _with_options(properties: Properties) -> Properties:
     """Options are members of their own in templates."""
     options = {name: value for name, value in properties.items() if name in OPTIONS}
     return {**{name: value for name, value in properties.items() if name not in OPTIONS}, "Options": options}
@@ -23,7 +24,7 @@ def _with_options(work: Work, properties: Properties) -> Properties:
 
 def _change_gateway(work: Work, made: Made, properties: Properties) -> None:
     changed = {name: value for name, value in properties.items() if made.properties.get(name) != value}
-    given = work.input("ec2:ModifyTransitGateway", _with_options(work, changed))
+    given = work.input("ec2:ModifyTransitGateway", _with_options(changed))
     work.call("ec2:ModifyTransitGateway", {"TransitGatewayId": made.row_id, **given})
 
 
@@ -81,7 +82,7 @@ def _attachment(noun: str) -> ResourceType:
 
 TYPES = (
     of_ec2(
-        "TransitGateway", "Description AmazonSideAsn= MulticastSupport= " + " ".join(name for name in OPTIONS if name not in ("AmazonSideAsn", "MulticastSupport")),
+        "TransitGateway", " ".join(("Description", *(f"{name}=" if name in FIXED else name for name in OPTIONS))),
         tag_type="transit-gateway", before=_with_options, changing=_change_gateway, attributes={"Id": "@id", "TransitGatewayArn": "@arn"},
         by_hand=frozenset(OPTIONS),
     ),
