@@ -36,7 +36,7 @@ def compile_acls(index: Index, vpc: Vpc) -> tuple[list[NftRule], list[Chain]]:
 
 def allows_everything(acl: NetworkAcl) -> bool:
     """Whether the first entry of each direction already lets every packet pass."""
-    first = {}
+    first: dict[bool, NetworkAclEntry] = {}
     for entry in sorted(acl.entries, key=lambda entry: entry.number):
         first.setdefault(entry.egress, entry)
     return len(first) == 2 and all(entry.allow and entry.protocol == "-1" and entry.cidr.prefixlen == 0 for entry in first.values())
@@ -56,10 +56,10 @@ def _entry(acl: NetworkAcl, entry: NetworkAclEntry) -> NftRule:
 
 def _devices_by_subnet(index: Index, vpc: Vpc) -> dict[str, tuple[str, ...]]:
     found = defaultdict(list)
-    for item in index.attached_of.get(vpc.id, []):
-        found[item.subnet.id].append(item.router_device)
-    for item in index.attachment_subnets_of.get(vpc.id, []):
-        found[item.subnet.id].append(item.vpc_device)
+    for attached in index.attached_of.get(vpc.id, []):
+        found[attached.subnet.id].append(attached.router_device)
+    for attachment in index.attachment_subnets_of.get(vpc.id, []):
+        found[attachment.subnet.id].append(attachment.vpc_device)
     for endpoint in index.firewall_endpoints_of.get(vpc.id, []):
         found[endpoint.subnet_id].append(firewall_device(endpoint.id))
     return {subnet: tuple(sorted(names)) for subnet, names in found.items()}

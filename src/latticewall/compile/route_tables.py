@@ -45,7 +45,8 @@ def _subnet_routes(index: Index, vpc: Vpc, subnet: Subnet, table: RouteTable | N
     written = {route.destination: route for route in (table.routes if table else ())}
     diverted = {other.id for other in index.subnets_of[vpc.id] if other.id != subnet.id and other.cidr in written and written[other.cidr].target != "local"}
     found = [route for item in attached if item.subnet.id not in diverted for route in deliveries(item, number)]
-    found += [Route(number, str(cidr), kind="blackhole", origin="local: no such address") for cidr in vpc.cidrs if cidr not in written or written[cidr].target == "local"]
+    local = [cidr for cidr in vpc.cidrs if cidr not in written or written[cidr].target == "local"]
+    found += [Route(number, str(cidr), kind="blackhole", origin="local: no such address") for cidr in local]
     for route in written.values():
         if route.target != "local":
             found.append(_next_hop(index, vpc, subnet, route, number, table.id if table else ""))

@@ -36,8 +36,8 @@ class Progress:
 class Loop:
     """One thread. wait: blocks until there is a revision above the given one (or the timeout, in seconds, has passed).
 
-    settle(revision, failures, unsettled): moves the statuses that waited, but not those of ids in `unsettled`. Appliers run in the given order; when one raises, the round settles nothing
-    and is repeated with backoff.
+    settle(revision, failures, unsettled): moves the statuses that waited, but not those of ids in `unsettled`. Appliers run in the given
+    order; when one raises, the round settles nothing and is repeated with backoff.
     """
 
     def __init__(

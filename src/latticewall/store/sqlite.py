@@ -16,13 +16,15 @@ from latticewall.base.rows import Edge, Row
 from latticewall.store.schema import MIGRATIONS
 
 COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revision, created_at, updated_at, document, tags"
+ROW_MEMBERS = tuple(COLUMNS.split(", "))
 EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
 
 _DISK_TROUBLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 def read_row(values: Sequence[Any]) -> Row:
-    return Row(*values[:12], document=json.loads(values[12]), tags=json.loads(values[13]))
+    named = dict(zip(ROW_MEMBERS, values, strict=True))
+    return Row(**{**named, "document": json.loads(named["document"]), "tags": json.loads(named["tags"])})
 
 
 def dump(value: Any) -> str:
@@ -122,7 +124,7 @@ class Transaction(Snapshot):
         ).fetchone()
         kept = replace(row, revision=self.new_revision, created_at=row.created_at or self.now, updated_at=self.now)
         values = {**asdict(kept), "document": dump(kept.document), "tags": dump(kept.tags)}
-        marks = ", ".join(f":{name.strip()}" for name in COLUMNS.split(","))
+        marks = ", ".join(f":{name}" for name in ROW_MEMBERS)
         self._db.execute(f"INSERT OR REPLACE INTO resource ({COLUMNS}) VALUES ({marks})", values)  # noqa: S608 - constant columns
         self._log(row.kind, row.id, f"{before[1]} {before[0]}" if before else None, f"{kept.status} {values['document']}")
         return kept

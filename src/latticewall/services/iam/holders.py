@@ -178,7 +178,8 @@ def shared(noun: str) -> dict[str, Handler]:
 
     return {
         f"Get{noun}": on(get), f"List{noun}s": listing,
-        f"Put{noun}Policy": on(put_inline), f"Get{noun}Policy": on(get_inline), f"List{noun}Policies": on(list_inline), f"Delete{noun}Policy": on(delete_inline),
+        f"Put{noun}Policy": on(put_inline), f"Get{noun}Policy": on(get_inline), f"List{noun}Policies": on(list_inline),
+        f"Delete{noun}Policy": on(delete_inline),
         f"Attach{noun}Policy": on(attach), f"Detach{noun}Policy": on(detach), f"ListAttached{noun}Policies": on(list_attached),
         f"Put{noun}PermissionsBoundary": on(put_boundary), f"Delete{noun}PermissionsBoundary": on(delete_boundary),
         f"Tag{noun}": on(tag), f"Untag{noun}": on(untag), f"List{noun}Tags": on(list_tags),

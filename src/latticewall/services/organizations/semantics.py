@@ -113,7 +113,8 @@ def _status(ctx: Context, params: Document, *, account: str = "", failure: str =
 def describe_create_account_status(ctx: Context, params: Document) -> Document:
     row = ctx.tx.get("organizations:CreateAccountStatus", params["CreateAccountRequestId"], ctx.caller.account)
     if row is None:
-        raise NotFound("We can't find a create account request with the CreateAccountRequestId that you specified.", code="CreateAccountStatusNotFoundException")
+        text = "We can't find a create account request with the CreateAccountRequestId that you specified."
+        raise NotFound(text, code="CreateAccountStatusNotFoundException")
     return {"CreateAccountStatus": _show(row)}
 
 

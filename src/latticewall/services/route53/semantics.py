@@ -42,7 +42,8 @@ def _check_vpc(ctx: Context, vpc: Document) -> Document:
     region = vpc.get("VPCRegion") or ctx.caller.region
     row = ctx.tx.get("ec2:Vpc", vpc.get("VPCId", ""), ctx.caller.account, region)
     if row is None or row.status == "deleting":
-        raise Invalid(f"The VPC: {vpc.get('VPCId')} you provided is not authorized to make the association, or does not exist in {region}.", code="InvalidVPCId")
+        text = f"The VPC: {vpc.get('VPCId')} you provided is not authorized to make the association, or does not exist in {region}."
+        raise Invalid(text, code="InvalidVPCId")
     return {"VPCRegion": region, "VPCId": row.id}
 
 
@@ -113,7 +114,9 @@ def list_by_name(ctx: Context, params: Document) -> Document:
 def list_by_vpc(ctx: Context, params: Document) -> Document:
     vpc = {"VPCRegion": params["VPCRegion"], "VPCId": params["VPCId"]}
     found = [
-        {"HostedZoneId": row.id, "Name": row.name, "Owner": {"OwningAccount": row.account}} for row in ctx.rows("route53:HostedZone") if vpc in row.document["_vpcs"]
+        {"HostedZoneId": row.id, "Name": row.name, "Owner": {"OwningAccount": row.account}}
+        for row in ctx.rows("route53:HostedZone")
+        if vpc in row.document["_vpcs"]
     ]
     return {"HostedZoneSummaries": found, "MaxItems": str(params.get("MaxItems") or 100)}
 

@@ -125,6 +125,11 @@ def _detach_gateway(work: Work, made: Made) -> None:
     work.call("ec2:DetachInternetGateway", work.input("ec2:DetachInternetGateway", made.properties))
 
 
+def _change_gateway(work: Work, made: Made, properties: Properties) -> None:
+    _detach_gateway(work, made)
+    _attach_gateway(work, properties)
+
+
 # -- prefix lists --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -187,8 +192,8 @@ TYPES = (
     ),
     of_ec2("InternetGateway", "", tag_type="internet-gateway", attributes={"InternetGatewayId": "@id"}),
     ResourceType(
-        "AWS::EC2::VPCGatewayAttachment", "VpcId=! InternetGatewayId=!", create="ec2:AttachInternetGateway", making=_attach_gateway,
-        removing=_detach_gateway, attributes={"AttachmentType": lambda *_: "IGW"},
+        "AWS::EC2::VPCGatewayAttachment", "VpcId=! InternetGatewayId!", create="ec2:AttachInternetGateway", making=_attach_gateway,
+        changing=_change_gateway, removing=_detach_gateway, attributes={"AttachmentType": lambda *_: "IGW"},
     ),
     of_ec2("NetworkAcl", "VpcId=!", tag_type="network-acl", attributes={"Id": "@id"}),
     ResourceType(

@@ -44,7 +44,7 @@ def _set_rules(work: Work, group: str, old: list[dict[str, Any]], new: list[dict
 
 
 def _make_group(work: Work, properties: Properties) -> Made:
-    named = {"Description": properties["GroupDescription"], **{key: properties[key] for key in ("GroupName", "VpcId") if key in properties}}
+    named: Properties = {"Description": properties["GroupDescription"], **{key: properties[key] for key in ("GroupName", "VpcId") if key in properties}}
     params = work.input("ec2:CreateSecurityGroup", named)
     specifications = [{"ResourceType": "security-group", "Tags": [{"Key": key, "Value": value} for key, value in work.tags.items()]}]
     group = work.call("ec2:CreateSecurityGroup", {**params, "TagSpecifications": specifications})["GroupId"]
