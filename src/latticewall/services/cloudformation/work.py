@@ -151,8 +151,9 @@ def _change_by_table(work: StackWork, resource_type: ResourceType, made: Made, p
     row = row_of(work.ctx, resource_type, made)
     alone = {**resource_type.settings, **resource_type.updates}
     for name in [one for one in changed if one in alone]:
-        if properties.get(name) is not None:
-            _set(work, resource_type, row, alone[name], {name: properties[name]})
+        wanted = properties.get(name, resource_type.defaults.get(name))
+        if wanted is not None:
+            _set(work, resource_type, row, alone[name], {name: wanted})
         elif name in resource_type.clears:
             work.call(resource_type.clears[name], _key(resource_type, row))
         else:
@@ -162,7 +163,7 @@ def _change_by_table(work: StackWork, resource_type: ResourceType, made: Made, p
         return
     if not resource_type.update:
         raise Invalid(f"Updating {', '.join(whole)} of {resource_type.type} is not supported")
-    named = work.input(resource_type.update, properties, resource_type.renames)
+    named = work.input(resource_type.update, {**resource_type.defaults, **properties}, resource_type.renames)
     work.call(resource_type.update, {**named, **_key(resource_type, row)})
 
 

@@ -161,6 +161,7 @@ TYPES = (
     of_ec2(
         "VPC", "CidrBlock=! EnableDnsSupport EnableDnsHostnames InstanceTenancy=", noun="Vpc", tag_type="vpc",
         settings={"EnableDnsSupport": "ec2:ModifyVpcAttribute", "EnableDnsHostnames": "ec2:ModifyVpcAttribute"},
+        defaults={"EnableDnsSupport": True, "EnableDnsHostnames": False},
         attributes={
             "VpcId": "@id", "CidrBlock": "CidrBlock",
             "CidrBlockAssociations": lambda ctx, made: [
@@ -176,6 +177,7 @@ TYPES = (
         tag_type="subnet",
         settings={"MapPublicIpOnLaunch": "ec2:ModifySubnetAttribute", "EnableDns64": "ec2:ModifySubnetAttribute",
                   "AssignIpv6AddressOnCreation": "ec2:ModifySubnetAttribute"},
+        defaults={"MapPublicIpOnLaunch": False, "EnableDns64": False, "AssignIpv6AddressOnCreation": False},
         attributes={
             "SubnetId": "@id", "VpcId": "VpcId", "CidrBlock": "CidrBlock", "AvailabilityZone": "AvailabilityZone",
             "AvailabilityZoneId": "AvailabilityZoneId", "NetworkAclAssociationId": lambda ctx, made: _acl_association(ctx, made.row_id)[0],

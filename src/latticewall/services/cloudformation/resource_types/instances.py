@@ -166,6 +166,7 @@ TYPES = (
         "SubnetId=! GroupSet Description PrivateIpAddress= PrivateIpAddresses= SecondaryPrivateIpAddressCount= SourceDestCheck InterfaceType=",
         tag_type="network-interface", renames={"GroupSet": "Groups"},
         settings={"SourceDestCheck": "ec2:ModifyNetworkInterfaceAttribute"},
+        defaults={"SourceDestCheck": True, "Description": ""},
         updates={"GroupSet": "ec2:ModifyNetworkInterfaceAttribute", "Description": "ec2:ModifyNetworkInterfaceAttribute"},
         attributes={
             "Id": "@id", "VpcId": "VpcId", "PrimaryPrivateIpAddress": "PrivateIpAddress",

@@ -130,10 +130,10 @@ def _service_of(ctx: Any, made: Made) -> Any:
 
 
 TYPES = (
-    _type("ServiceNetwork", "Name= AuthType SharingConfig=", attributes=TIMES),
+    _type("ServiceNetwork", "Name= AuthType SharingConfig=", attributes=TIMES, defaults={"AuthType": "NONE"}),
     _type(
         "Service", "Name= AuthType CertificateArn CustomDomainName= DnsEntry= IdleTimeoutSeconds", attributes={**TIMES, **DNS, "Status": "status"},
-        by_hand=frozenset({"DnsEntry"}),
+        by_hand=frozenset({"DnsEntry"}), defaults={"AuthType": "NONE"},
     ),
     _type(
         "TargetGroup",
@@ -180,6 +180,7 @@ TYPES = (
             "ResourceConfigurationGroupId": "resourceConfigurationGroupIdentifier", "DomainVerificationId": "domainVerificationIdentifier",
             "AllowAssociationToSharableServiceNetwork": "allowAssociationToShareableServiceNetwork",
         },
+        defaults={"PortRanges": [], "AllowAssociationToSharableServiceNetwork": False},
     ),
     _type(
         "AccessLogSubscription", "ResourceIdentifier= DestinationArn! ServiceNetworkLogType=", name="",

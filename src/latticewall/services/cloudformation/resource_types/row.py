@@ -61,7 +61,8 @@ class ResourceType:
     key: "<member>=<id|arn|name>": how update, settings and delete name the resource; more separated by spaces.
     attributes: Fn::GetAtt. renames: property -> member, at any depth.
     update: operation that takes all changed properties. settings: property -> operation that sets it alone, after creation and at a change;
-    updates: the same, at a change only. clears: property -> operation when it was taken away.
+    updates: the same, at a change only. clears: property -> operation when it was taken away;
+    defaults: property -> value that it has from then on.
     delete: operation. tagging: how tags are given, a key of `tagging.STYLES`. tag_type: EC2's resource type. tag_property: which property.
     name: "<property>:<longest>[:lower]" to generate where none is given; of IAM's types, the one that needs CAPABILITY_NAMED_IAM.
     Exceptions, as functions: before (properties as `create` wants them), making (instead of create), settled (when it is ready for the first
@@ -82,6 +83,7 @@ class ResourceType:
     settings: Mapping[str, str] = field(default_factory=dict)
     updates: Mapping[str, str] = field(default_factory=dict)
     clears: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     delete: str = ""
     tagging: str = ""
     tag_type: str = ""

@@ -12,6 +12,11 @@ OPTIONS = (
     "AmazonSideAsn", "AutoAcceptSharedAttachments", "DefaultRouteTableAssociation", "DefaultRouteTablePropagation", "DnsSupport", "MulticastSupport",
     "SecurityGroupReferencingSupport", "TransitGatewayCidrBlocks", "VpnEcmpSupport", "AssociationDefaultRouteTableId", "PropagationDefaultRouteTableId",
 )  # fmt: skip
+DEFAULTS: Properties = {
+    "Description": "", "AutoAcceptSharedAttachments": "disable", "DefaultRouteTableAssociation": "enable", "DefaultRouteTablePropagation": "enable",
+    "DnsSupport": "enable", "SecurityGroupReferencingSupport": "disable", "VpnEcmpSupport": "enable",
+}  # fmt: skip
+ATTACHMENT_DEFAULTS = {"DnsSupport": "enable", "SecurityGroupReferencingSupport": "enable", "Ipv6Support": "disable", "ApplianceModeSupport": "disable"}
 FIXED = ("AmazonSideAsn", "MulticastSupport")
 MEMBER = "TransitGatewayRouteTableId=! TransitGatewayAttachmentId=!"
 
@@ -23,7 +28,8 @@ def _with_options(properties: Properties) -> Properties:
 
 
 def _change_gateway(work: Work, made: Made, properties: Properties) -> None:
-    changed = {name: value for name, value in properties.items() if made.properties.get(name) != value}
+    old, new = {**DEFAULTS, **made.properties}, {**DEFAULTS, **properties}
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
     given = work.input("ec2:ModifyTransitGateway", _with_options(changed))
     work.call("ec2:ModifyTransitGateway", {"TransitGatewayId": made.row_id, **given})
 
@@ -34,7 +40,7 @@ def _change_attachment(work: Work, made: Made, properties: Properties) -> None:
         "AddSubnetIds": [subnet for subnet in new if subnet not in old], "RemoveSubnetIds": [subnet for subnet in old if subnet not in new],
     }  # fmt: skip
     if properties.get("Options") != made.properties.get("Options"):
-        wanted["Options"] = properties.get("Options") or {}
+        wanted["Options"] = {**ATTACHMENT_DEFAULTS, **(properties.get("Options") or {})}
     given = {key: value for key, value in work.input("ec2:ModifyTransitGatewayVpcAttachment", wanted).items() if value}
     work.call("ec2:ModifyTransitGatewayVpcAttachment", {"TransitGatewayAttachmentId": made.row_id, **given})
 
