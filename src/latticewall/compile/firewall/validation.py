@@ -109,6 +109,9 @@ def _rules(rules: Iterable[Rule], order: str) -> None:
         seen.add(rule.sid)
         if order == STRICT_ORDER and "priority" in names:
             raise _invalid(rule, "Priority cannot be provided when the rule order is STRICT_ORDER")
+        priority = rule.value("priority")
+        if priority is not None and not (priority.strip().isdecimal() and 1 <= int(priority) <= 65535):
+            raise _invalid(rule, f"priority {priority} is not between 1 and 65535")
         refused = sorted(names & (_UNSUPPORTED | _RESERVED))
         if refused:
             raise _invalid(rule, f"keyword {refused[0]} is not supported")

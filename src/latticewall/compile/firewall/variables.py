@@ -18,7 +18,7 @@ LONGEST_FIELD = 4000
 """Characters of one address field; the engine takes 8192 for a whole rule."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}\Z")
 _USE = re.compile(r"(!?)([$@])([A-Za-z][A-Za-z0-9_]*)")
-_PORTS = re.compile(r"!?(?:\d{1,5})?(?::(?:\d{1,5})?)?\Z")
+_PORTS = re.compile(r"[0-9]{0,5}(?::[0-9]{0,5})?\Z")
 
 
 class VariableError(ValueError):
@@ -162,5 +162,7 @@ def _is_address(text: str) -> bool:
 
 
 def _is_port(text: str) -> bool:
+    if not text or text == ":" or not _PORTS.match(text):
+        return False
     numbers = [int(part) for part in text.split(":") if part]
-    return bool(text) and text != ":" and bool(_PORTS.match(text)) and all(number <= 65535 for number in numbers) and numbers == sorted(numbers)
+    return all(number <= 65535 for number in numbers) and numbers == sorted(numbers)
