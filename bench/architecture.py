@@ -92,7 +92,8 @@ def _transit_gateway(region: Region, built: Architecture) -> None:
 def _firewall(region: Region, built: Architecture) -> None:
     firewalls = region.client("network-firewall")
     header = {"Protocol": "TCP", "Source": "10.1.0.0/16", "SourcePort": "ANY", "Direction": "FORWARD", "Destination": "10.3.0.0/16", "DestinationPort": "ANY"}
-    rule = {"Action": "PASS", "Header": header, "RuleOptions": [{"Keyword": "sid", "Settings": ["1"]}]}
+    options = [{"Keyword": "flow", "Settings": ["to_server"]}, {"Keyword": "sid", "Settings": ["1"]}]
+    rule = {"Action": "PASS", "Header": header, "RuleOptions": options}
     group = firewalls.create_rule_group(
         RuleGroupName="bench-clients", Type="STATEFUL", Capacity=10,
         RuleGroup={"RulesSource": {"StatefulRules": [rule]}, "StatefulRuleOptions": {"RuleOrder": "STRICT_ORDER"}},

@@ -39,8 +39,9 @@ def until(condition: Callable[[], _T], seconds: float = 20.0, every: float = 0.0
 class Region:
     """One state folder, and the region that runs on it between `up` and `down`."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, name: str = REGION) -> None:
         self.state = state
+        self.name = name
 
     def command(self, *words: str) -> list[str]:
         return [*_LATTICEWALL, "--state", str(self.state), *words]
@@ -49,10 +50,10 @@ class Region:
         """Run latticewall; its exit code and what it printed."""
         return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=seconds, check=False)
 
-    def up(self, listen: str = "127.0.0.1:0") -> float:
+    def up(self, *options: str, listen: str = "127.0.0.1:0") -> float:
         """Start it; seconds until it answered."""
         started = time.monotonic()
-        done = self.cli("up", "--detach", "--listen", listen, "--region", REGION)
+        done = self.cli("up", "--detach", "--listen", listen, "--region", self.name, *options)
         assert done.returncode == 0, done.stderr
         self.__dict__.pop("session", None)
         return time.monotonic() - started
@@ -74,7 +75,7 @@ class Region:
         """boto3's client, as the region's administrator. retries: attempts in all; more than one hides a control plane that is away."""
         credentials = self.session.credentials
         return boto3.client(
-            service, region_name=REGION, endpoint_url=self.session.endpoint, aws_access_key_id=credentials.access_key_id,
+            service, region_name=self.name, endpoint_url=self.session.endpoint, aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key.reveal(), config=Config(retries={"total_max_attempts": retries, "mode": "standard"}),
         )  # fmt: skip
 

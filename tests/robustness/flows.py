@@ -60,7 +60,7 @@ class Flow:
     """One connection. script: counts on standard output; it ends, with its complaint, when the connection breaks or stalls for ten seconds."""
 
     def __init__(self, region: Region, instance: str, script: str, host: str, port: int) -> None:
-        self._output = tempfile.TemporaryFile("w+")
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the flow
         self._process = subprocess.Popen(
             region.inside(instance, "python3", "-c", script, host, str(port)), stdout=self._output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
         )

@@ -105,12 +105,17 @@ def _wait_until_empty(namespace: str) -> list[int]:
 
 
 def _processes_in(namespace: str) -> list[int]:
+    """Those that live: what has ended and is only not waited for by its parent, such as a program that ran `exec`, holds nothing."""
     found = []
     for entry in os.listdir("/proc"):
         with contextlib.suppress(OSError):
-            if entry.isdigit() and os.readlink(f"/proc/{entry}/ns/user") == namespace:
+            if entry.isdigit() and os.readlink(f"/proc/{entry}/ns/user") == namespace and not _has_ended(entry):
                 found.append(int(entry))
     return found
+
+
+def _has_ended(pid: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
 
 
 def _clear(state: Path) -> None:

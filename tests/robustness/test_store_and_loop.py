@@ -1,0 +1,80 @@
+"""What the store and the reconcile loop do when the disk refuses, without a region."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from latticewall.base.faults import Unavailable
+from latticewall.base.rows import Row
+from latticewall.plan.names import NamesPlan
+from latticewall.plan.node import NodePlan
+from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.reconcile.loop import Loop
+from latticewall.store import Store
+
+PLAN = NodePlan(7, (), (), (), ProxyPlan((), (), ()), AuthorizationPlan((), (), (), (), ()), NamesPlan((), ()), ())
+
+
+@contextmanager
+def no_growth(path: Path) -> Iterator[None]:
+    """The kernel refuses to make files larger than this one is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def put(store: Store, name: str) -> None:
+    with store.write("me", "request") as tx:
+        tx.put(Row("ec2:Vpc", "111122223333", "eu-central-1", name))
+
+
+def test_a_write_that_the_disk_refuses(tmp_path: Path) -> None:
+    store = Store(tmp_path / "region.db", lambda: "2026-01-02T03:04:05.678Z")
+    put(store, "vpc-1")
+    with no_growth(tmp_path / "region.db-wal"):
+        for _ in range(3):
+            with pytest.raises(Unavailable, match=r"not stored.*region\.db") as caught:
+                put(store, "vpc-2")
+        assert (caught.value.code, caught.value.status) == ("ServiceUnavailable", 503)
+        with store.read() as snapshot:
+            assert [row.id for row in snapshot.rows()] == ["vpc-1"]
+        assert store.revision == 1
+    put(store, "vpc-3")
+    with store.read() as snapshot:
+        assert [row.id for row in snapshot.rows()] == ["vpc-1", "vpc-3"]
+    assert store.revision == 2
+    store.close()
+
+
+def test_a_mistake_in_a_transaction_is_not_blamed_on_the_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path / "region.db", lambda: "2026-01-02T03:04:05.678Z")
+    with pytest.raises(ValueError, match="no such column"), store.write("me", "request") as tx:
+        tx.rows("ec2:Vpc", colour="red")
+    put(store, "vpc-1")
+    assert store.revision == 1
+    store.close()
+
+
+def test_the_loop_survives_what_it_cannot_settle() -> None:
+    settled: list[int] = []
+    disk = iter((Unavailable("the change was not stored: database or disk is full"),))
+
+    def settle(revision: int, _failures: Mapping[str, str], _unsettled: Collection[str]) -> None:
+        for trouble in disk:
+            raise trouble
+        settled.append(revision)
+
+    loop = Loop(lambda: PLAN, (), settle, lambda revision, _timeout: revision)
+    assert not loop.round()
+    assert loop.progress.applied_revision == 0
+    assert "disk is full" in loop.progress.errors["settle"]
+    assert loop.round()
+    assert (loop.progress.applied_revision, loop.progress.errors, settled) == (7, {}, [7])
