@@ -10,7 +10,7 @@ from latticewall.compile.route_tables import compile_routes, compile_rules
 from latticewall.compile.security_groups import compile_gates, gate_name
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
-from latticewall.plan.topology import Address, End, Link, Namespace, Route
+from latticewall.plan.topology import Address, End, Link, Namespace, PolicyRule, Route
 from latticewall.world.types import Vpc
 
 ROUTER_SYSCTLS = (
@@ -24,6 +24,8 @@ ROUTER_SYSCTLS = (
     ("ipv6/conf/all/disable_ipv6", "1"),
     ("ipv6/conf/default/disable_ipv6", "1"),
 )
+_INTERFACE_TABLE = 10000
+"""Plus the device index: an instance's routing table for what leaves by a second interface, and the priority of the rule that leads there."""
 ESTABLISHED = NftRule((Match("ct state", ("established", "related")),), "accept", comment="replies")
 
 
@@ -46,17 +48,30 @@ def compile_vpc(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Nam
 
 
 def _instance_namespace(items: list[Attached]) -> Namespace:
-    """An instance's own network: its addresses and a default route to its subnet's router, over the primary interface."""
+    """An instance's own network: its addresses and a default route to its subnet's router, over the primary interface.
+
+    What has the address of another interface leaves by that one, as Amazon Linux sets it up ("amazon-ec2-net-utils"): the VPC takes it from no other.
+    """
     items = sorted(items, key=lambda item: item.interface.device_index)
     primary = items[0]
     found = [Address(item.instance_device, f"{address}/32") for item in items for address in item.interface.addresses]
-    default = Route(254, "default", primary.instance_device, str(addresses.router(primary.subnet.cidr)), origin="implicit router")
+    routes = [_implicit_route(primary, 254)]
+    rules = []
+    for item in items[1:]:
+        number = _INTERFACE_TABLE + item.interface.device_index
+        routes.append(_implicit_route(item, number))
+        rules += [PolicyRule(number, number, source=str(address)) for address in item.interface.addresses]
     sysctls = tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward")
     if not primary.interface.source_dest_check:
         sysctls = ROUTER_SYSCTLS
     return Namespace(
-        name=primary.instance_namespace, kind="instance", owner=primary.instance.id, addresses=tuple(sorted(found)), routes=(default,), sysctls=sysctls
-    )
+        name=primary.instance_namespace, kind="instance", owner=primary.instance.id, addresses=tuple(sorted(found)), routes=tuple(routes),
+        rules=tuple(sorted(rules)), sysctls=sysctls,
+    )  # fmt: skip
+
+
+def _implicit_route(item: Attached, table: int) -> Route:
+    return Route(table, "default", item.instance_device, str(addresses.router(item.subnet.cidr)), origin="implicit router")
 
 
 def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Address, ...]:

@@ -222,7 +222,8 @@ class FakeKernel:
 
     def _rule(self, namespace: str, words: Mapping[str, str]) -> None:
         present = self._space(namespace).rules
-        rule = PolicyRule(int(words["pref"]), int(words["table"]), words["incoming"], int(words["mark"] or "0", 0), int(words["mask"] or "0", 0))
+        mark, mask = int(words["mark"] or "0", 0), int(words["mask"] or "0", 0)
+        rule = PolicyRule(int(words["pref"]), int(words["table"]), words["incoming"], mark, mask, words["source"])
         if (rule in present) == (words["verb"] == "add"):
             raise _Refused("RTNETLINK answers: " + ("File exists" if rule in present else "No such file or directory"))
         present.symmetric_difference_update({rule})
@@ -241,7 +242,10 @@ def _print(space: _Namespace) -> list[str]:
         for device in sorted(space.devices.values())
     ]
     lines += [f"address {item.cidr} dev {item.device}" for item in sorted(space.addresses)]
-    lines += [f"rule {rule.priority} iif {rule.incoming or '-'} mark {rule.mark:#x}/{rule.mask:#x} table {rule.table}" for rule in sorted(space.rules)]
+    lines += [
+        f"rule {rule.priority} from {rule.source or 'all'} iif {rule.incoming or '-'} mark {rule.mark:#x}/{rule.mask:#x} table {rule.table}"
+        for rule in sorted(space.rules)
+    ]
     lines += [f"route {item.table} {item.kind} {item.destination} via {item.via or '-'} dev {item.device or '-'}" for item in sorted(space.routes.values())]
     return [*lines, *space.queue, *space.table.splitlines()]
 
@@ -250,7 +254,7 @@ _Act = Callable[[FakeKernel, str, Mapping[str, str]], None]
 _END = r"(?P<name_{0}>\S+) netns (?P<place_{0}>\S+)(?: address (?P<mac_{0}>\S+))?"
 _LINK = r'(?: mtu (?P<mtu>\d+))?(?: address (?P<mac>\S+))?(?: alias "(?P<alias>[^"]+)")?(?: (?P<up>up))?'
 _TO = r"(?:(?P<kind>blackhole|unreachable|prohibit) )?(?P<to>\S+)(?: via (?P<via>\S+))?(?: dev (?P<device>\S+))?(?: onlink)?"
-_FROM = r"pref (?P<pref>\d+)(?: iif (?P<incoming>\S+))?(?: fwmark (?P<mark>\w+)/(?P<mask>\w+))?"
+_FROM = r"pref (?P<pref>\d+)(?: from (?P<source>\S+))?(?: iif (?P<incoming>\S+))?(?: fwmark (?P<mark>\w+)/(?P<mask>\w+))?"
 _LINES: tuple[tuple[re.Pattern[str], _Act], ...] = tuple(
     (re.compile(pattern), act)
     for pattern, act in (

@@ -61,7 +61,10 @@ def _route(document: Mapping[str, Any]) -> Route:
 def _rule(document: Mapping[str, Any]) -> PolicyRule:
     mark = int(document.get("fwmark", "0"), 0)
     mask = int(document.get("fwmask", "0xffffffff" if mark else "0"), 0)
-    return PolicyRule(document["priority"], _table(document), document.get("iif", ""), mark, mask)
+    source = document.get("src", "all")
+    if "srclen" in document:
+        source += f"/{document['srclen']}"
+    return PolicyRule(document["priority"], _table(document), document.get("iif", ""), mark, mask, "" if source == "all" else source)
 
 
 def _table(document: Mapping[str, Any]) -> int:

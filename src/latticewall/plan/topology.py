@@ -33,13 +33,17 @@ class Route:
 
 @dataclass(frozen=True, order=True)
 class PolicyRule:
-    """`ip rule`: packets that came in on `incoming` (and carry `mark`, if any) look in `table`. Lower priority numbers are asked first."""
+    """`ip rule`: packets that came in on `incoming` (carry `mark`, come from the address `source`) look in `table`; what is empty is not asked.
+
+    Lower priority numbers are asked first.
+    """
 
     priority: int
     table: int
     incoming: str = ""
     mark: int = 0
     mask: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True)

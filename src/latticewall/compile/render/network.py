@@ -177,7 +177,7 @@ def _route(route: Route) -> Route:
 def _rule(rule: PolicyRule) -> PolicyRule:
     if not 0 < rule.priority < 32766 or not 0 < rule.table < 2**32 or not 0 <= rule.mark < 2**32 or not 0 <= rule.mask < 2**32:
         raise Unrenderable(f"policy rule {rule}")
-    return replace(rule, incoming=rule.incoming and _device(rule.incoming))
+    return replace(rule, incoming=rule.incoming and _device(rule.incoming), source=rule.source and str(ip_address(rule.source)))
 
 
 def _route_text(route: Route) -> str:
@@ -188,9 +188,10 @@ def _route_text(route: Route) -> str:
 
 
 def _rule_text(rule: PolicyRule) -> str:
+    source = f" from {rule.source}" if rule.source else ""
     incoming = f" iif {rule.incoming}" if rule.incoming else ""
     mark = f" fwmark {rule.mark:#x}/{rule.mask:#x}" if rule.mask else ""
-    return f"pref {rule.priority}{incoming}{mark} lookup {rule.table} protocol {PROTOCOL}"
+    return f"pref {rule.priority}{source}{incoming}{mark} lookup {rule.table} protocol {PROTOCOL}"
 
 
 def namespace_name(name: str) -> str:
