@@ -175,7 +175,8 @@ class Region:
         """Live rows by kind, without those of stacks and of AWS's own prefix lists."""
         with self.store.read() as snapshot:
             rows = snapshot.rows()
-        return Counter(row.kind for row in rows if row.status != "deleted" and row.kind != "ec2:ManagedPrefixList" and not row.kind.startswith("cloudformation:"))
+        live = [row.kind for row in rows if row.status != "deleted"]
+        return Counter(kind for kind in live if kind != "ec2:ManagedPrefixList" and not kind.startswith("cloudformation:"))
 
     @contextmanager
     def refused(self, code: str, words: str = "") -> Iterator[None]:

@@ -143,7 +143,8 @@ def test_a_failed_update_goes_back_to_what_was(region: Region) -> None:
     assert region.deploy(before) == "CREATE_COMPLETE"
     ids = {name: found["PhysicalResourceId"] for name, found in region.resources().items()}
     kinds = region.counts()
-    after = template(Vpc=vpc(EnableDnsSupport=False), Good=subnet("10.0.2.0/24"), Web=group(80, 443), More=vpc("10.7.0.0/16"), Bad=subnet("10.0.2.0/25", DependsOn="Good"))
+    bad = subnet("10.0.2.0/25", DependsOn="Good")
+    after = template(Vpc=vpc(EnableDnsSupport=False), Good=subnet("10.0.2.0/24"), Web=group(80, 443), More=vpc("10.7.0.0/16"), Bad=bad)
     assert region.deploy(after) == "UPDATE_ROLLBACK_COMPLETE"
     assert {name: found["PhysicalResourceId"] for name, found in region.resources().items()} == ids
     assert region.counts() == kinds

@@ -104,13 +104,16 @@ def test_deep_nesting_is_refused() -> None:
         (resources(A=subnet({"Fn::GetAtt": ["B", "VpcId"]})), "Template error: instance of Fn::GetAtt references undefined resource B"),
         (resources(A=VPC, B=subnet({"Fn::GetAtt": ["A", "Colour"]})), "Template error: resource A does not support attribute type Colour in Fn::GetAtt"),
         (resources(A=VPC, B=subnet({"Fn::Sub": "${A.Colour}"})), "resource A does not support attribute type Colour in Fn::GetAtt"),
-        (resources(A={"Type": "AWS::EC2::Moon"}, B={"Type": "My::Own::Type"}), "Template format error: Unrecognized resource types: [AWS::EC2::Moon, My::Own::Type]"),
+        (resources(A={"Type": "AWS::EC2::Moon"}, B={"Type": "My::Own"}), "Template format error: Unrecognized resource types: [AWS::EC2::Moon, My::Own]"),
         (resources(A={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16", "Colour": "red"}}), "Encountered unsupported property Colour"),
         (resources(A={"Type": "AWS::EC2::Subnet", "Properties": {}}), "required key [VpcId] not found"),
         (resources(A={**VPC, "Condition": "Sometimes"}), "Unresolved condition dependency Sometimes in the Resources block of the template"),
         (resources(A=subnet({"Fn::If": ["Sometimes", "a", "b"]})), "Unresolved condition dependency Sometimes in the Resources block of the template"),
         ({**resources(A=VPC), "Outputs": {"B": {"Value": {"Ref": "C"}}}}, "Unresolved resource dependencies [C] in the Outputs block of the template"),
-        ({**resources(A=VPC), "Conditions": {"B": {"Fn::Equals": [{"Ref": "A"}, "x"]}}}, "Unresolved dependencies [A]. Cannot reference resources in the Conditions block"),
+        (
+            {**resources(A=VPC), "Conditions": {"B": {"Fn::Equals": [{"Ref": "A"}, "x"]}}},
+            "Unresolved dependencies [A]. Cannot reference resources in the Conditions block of the template",
+        ),
         ({**resources(A=VPC), "Conditions": {"B": "yes"}}, "Conditions can only be boolean operations"),
     ],
 )  # fmt: skip

@@ -129,7 +129,7 @@ class Applying(StackTurn):
     def _replace(self, tx: Transaction, stack_work: work.StackWork, resource: Resource, state: Row, given: Mapping[str, Any]) -> None:
         """The new one first; the old one goes when everything is right."""
         resource_type = TABLE[resource.type]
-        name = resource_type.name.split(":")[0] or next((item for item in resource_type.required if item.endswith("Name")), "")
+        name = resource_type.name.split(":")[0]
         if name and given["_properties"].get(name) is not None and given["_properties"].get(name) == state.document["_properties"].get(name):
             custom = given["_properties"][name]
             message = f"CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {custom} and update the stack again."

@@ -155,6 +155,8 @@ def _check_properties(resource: Resource, resource_type: ResourceType, catalog: 
     for name in resource_type.required:
         if resource.properties.get(name) is None:
             raise _refused(resource, f"Property {name} cannot be empty. required key [{name}] not found")
+    for name, members in resource_type.parts.items():
+        _check_parts(resource, name, members.split())
     shape = catalog.operation(resource_type.create).input if resource_type.create else None
     if shape is None:
         return
@@ -166,6 +168,16 @@ def _check_properties(resource: Resource, resource_type: ResourceType, catalog: 
             conform(shape.members[member], value, resource_type.renames, name)
         except UnknownProperty as error:
             raise _refused(resource, f"Encountered unsupported property {error.path}") from None
+
+
+def _check_parts(resource: Resource, name: str, members: list[str]) -> None:
+    """The items of a list that no operation takes as it is."""
+    value = resource.properties.get(name)
+    for index, item in enumerate(value if isinstance(value, list) else [value]):
+        if isinstance(item, dict) and not function_of(item):
+            for member in item:
+                if member not in members:
+                    raise _refused(resource, f"Encountered unsupported property {name}/{index}/{member}")
 
 
 def capabilities(template: Template) -> tuple[list[str], list[str]]:

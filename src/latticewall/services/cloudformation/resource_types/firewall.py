@@ -106,7 +106,7 @@ def _delete_logging(work: Work, made: Made) -> None:
 def _type(noun: str, properties: str, **more: Any) -> ResourceType:
     return ResourceType(
         f"AWS::NetworkFirewall::{noun}", properties, kind=f"network-firewall:{noun}", create=f"network-firewall:Create{noun}", ref="arn",
-        key=f"{noun}Arn=arn", delete=f"network-firewall:Delete{noun}", tagging="firewall", **more,
+        key=f"{noun}Arn=arn", name=f"{noun}Name:128", delete=f"network-firewall:Delete{noun}", tagging="firewall", **more,
     )  # fmt: skip
 
 

@@ -196,7 +196,7 @@ def _holder(noun: str, tagging: str, properties: str, attributes: Mapping[str, A
     return ResourceType(
         f"AWS::IAM::{noun}", properties, kind=f"iam:{noun}", create=f"iam:Create{noun}", ref="name", key=f"{noun}Name=name", delete=f"iam:Delete{noun}",
         tagging=tagging, name=f"{noun}Name:64", making=_make_holder(noun), changing=_change_holder(noun), leaving=_leave_holder(noun),
-        by_hand=frozenset({"Policies", "ManagedPolicyArns"}), capability=True, attributes=attributes,
+        by_hand=frozenset({"Policies", "ManagedPolicyArns"}), parts={"Policies": "PolicyName PolicyDocument"}, capability=True, attributes=attributes,
     )  # fmt: skip
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from latticewall.base.faults import Invalid
 from latticewall.services.cloudformation.resource_types.ec2 import of_ec2
 from latticewall.services.cloudformation.resource_types.row import Made, Properties, ResourceType, Work
 
 EVERYTHING_OUT = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}
+PEER = "IpProtocol FromPort ToPort CidrIp CidrIpv6 Description {0}PrefixListId {0}SecurityGroupId {0}SecurityGroupOwnerId"
 RULE = "IpProtocol=! FromPort= ToPort= CidrIp= CidrIpv6= Description="
 PORTS = ("IpProtocol", "FromPort", "ToPort")
 
@@ -18,6 +20,8 @@ PORTS = ("IpProtocol", "FromPort", "ToPort")
 def _permission(work: Work, rule: Mapping[str, Any], way: str) -> dict[str, Any]:
     """A rule of a template as an IpPermission with one peer."""
     side = "Source" if way == "Ingress" else "Destination"
+    if rule.get(f"{side}SecurityGroupOwnerId", work.ctx.caller.account) != work.ctx.caller.account:
+        raise Invalid("Security groups of other accounts cannot be referred to", fields=((f"{side}SecurityGroupOwnerId", "not supported"),))
     described: dict[str, Any] = {"Description": rule["Description"]} if rule.get("Description") else {}
     peers = {
         "IpRanges": {"CidrIp": rule.get("CidrIp")}, "Ipv6Ranges": {"CidrIpv6": rule.get("CidrIpv6")},
@@ -144,6 +148,7 @@ TYPES = (
         making=_make_group, changing=_change_group, delete="ec2:DeleteSecurityGroup", key="GroupId=id", tagging="ec2", tag_type="security-group",
         name="GroupName:255", attributes={"GroupId": "@id", "Id": "@id", "VpcId": "VpcId"},
         by_hand=frozenset({"GroupDescription", "GroupName", "VpcId", "SecurityGroupIngress", "SecurityGroupEgress"}),
+        parts={"SecurityGroupIngress": PEER.format("Source"), "SecurityGroupEgress": PEER.format("Destination")},
     ),
     _rule_type("Ingress", "Source"),
     _rule_type("Egress", "Destination"),

@@ -132,15 +132,15 @@ def _service_of(ctx: Any, made: Made) -> Any:
 TYPES = (
     _type("ServiceNetwork", "Name= AuthType SharingConfig=", attributes=TIMES, defaults={"AuthType": "NONE"}),
     _type(
-        "Service", "Name= AuthType CertificateArn CustomDomainName= DnsEntry= IdleTimeoutSeconds", attributes={**TIMES, **DNS, "Status": "status"},
-        by_hand=frozenset({"DnsEntry"}), defaults={"AuthType": "NONE"},
+        "Service", "Name= AuthType CertificateArn CustomDomainName= IdleTimeoutSeconds", attributes={**TIMES, **DNS, "Status": "status"},
+        defaults={"AuthType": "NONE"},
     ),
     _type(
         "TargetGroup",
         "Name= Type=! Config Config.Port= Config.Protocol= Config.ProtocolVersion= Config.IpAddressType= Config.VpcIdentifier= "
         "Config.LambdaEventStructureVersion= Targets",
         name="Name:128:lower", attributes={**TIMES, "Status": "status"}, settled=_register, changing=_change_group, leaving=_empty_group,
-        by_hand=frozenset({"Targets"}),
+        by_hand=frozenset({"Targets"}), parts={"Targets": "Id Port"},
     ),
     _type(
         "Listener", "Name= Port= Protocol=! ServiceIdentifier= DefaultAction!", name="Name:63:lower", changing=_change_in_place("Listener"),
@@ -156,7 +156,7 @@ TYPES = (
         attributes={**NETWORK, "CreatedAt": "createdAt", "Status": "status", "VpcId": "vpcId"},
     ),
     _type(
-        "ServiceNetworkServiceAssociation", "ServiceNetworkIdentifier= ServiceIdentifier= DnsEntry=", name="", update=False, by_hand=frozenset({"DnsEntry"}),
+        "ServiceNetworkServiceAssociation", "ServiceNetworkIdentifier= ServiceIdentifier=", name="", update=False,
         attributes={
             **NETWORK, **DNS, "CreatedAt": "createdAt", "Status": "status", "ServiceArn": "serviceArn", "ServiceId": "serviceId",
             "ServiceName": "serviceName",
@@ -173,7 +173,7 @@ TYPES = (
     _type(
         "ResourceConfiguration",
         "Name=! ResourceConfigurationType=! ResourceGatewayId= ProtocolType= PortRanges ResourceConfigurationDefinition "
-        "ResourceConfigurationAuthType= ResourceConfigurationGroupId= AllowAssociationToSharableServiceNetwork CustomDomainName= "
+        "ResourceConfigurationGroupId= AllowAssociationToSharableServiceNetwork CustomDomainName= "
         "DomainVerificationId= GroupDomain=",
         renames={
             "ResourceConfigurationType": "type", "ResourceGatewayId": "resourceGatewayIdentifier", "ProtocolType": "protocol",

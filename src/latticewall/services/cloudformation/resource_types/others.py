@@ -157,7 +157,7 @@ TYPES = (
     ResourceType(
         "AWS::Route53::HostedZone", "Name=! HostedZoneConfig VPCs", kind="route53:HostedZone", create="route53:CreateHostedZone", key="Id=id",
         delete="route53:DeleteHostedZone", tagging="route53", tag_property="HostedZoneTags", making=_make_zone, changing=_change_zone,
-        by_hand=frozenset({"VPCs"}), attributes={"Id": "@id", "NameServers": _name_servers},
+        by_hand=frozenset({"VPCs"}), parts={"VPCs": "VPCId VPCRegion"}, attributes={"Id": "@id", "NameServers": _name_servers},
     ),
     ResourceType(
         "AWS::Route53::RecordSet", f"HostedZoneId= HostedZoneName= {RECORD}", making=_make_records, changing=_change_records, removing=_delete_records,
@@ -166,6 +166,7 @@ TYPES = (
     ResourceType(
         "AWS::Route53::RecordSetGroup", "HostedZoneId= HostedZoneName= RecordSets! Comment", making=_make_records, changing=_change_records,
         removing=_delete_records, by_hand=frozenset({"HostedZoneId", "HostedZoneName", "RecordSets", "Comment"}),
+        parts={"RecordSets": RECORD.replace("=", "").replace("!", "")},
     ),
     ResourceType(
         "AWS::SSM::Parameter", "Name= Type! Value! Description AllowedPattern Tier DataType= Policies", kind="ssm:Parameter", create="ssm:PutParameter",

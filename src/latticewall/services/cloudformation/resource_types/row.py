@@ -66,7 +66,8 @@ class ResourceType:
     delete: operation. tagging: how tags are given, a key of `tagging.STYLES`. tag_type: EC2's resource type. tag_property: which property.
     name: "<property>:<longest>[:lower]" to generate where none is given; of IAM's types, the one that needs CAPABILITY_NAMED_IAM.
     Exceptions, as functions: before (properties as `create` wants them), making (instead of create), settled (when it is ready for the first
-    time), changing (instead of update), leaving (before delete), removing (instead of delete). by_hand: properties that only these read.
+    time), changing (instead of update), leaving (before delete), removing (instead of delete). by_hand: properties that only these read;
+    parts: of those, what an item of the list may have (names separated by spaces).
     capability: it needs IAM's acknowledgement.
     """
 
@@ -96,6 +97,7 @@ class ResourceType:
     leaving: Removing | None = None
     removing: Removing | None = None
     by_hand: frozenset[str] = frozenset()
+    parts: Mapping[str, str] = field(default_factory=dict)
     capability: bool = False
 
     @cached_property
