@@ -58,12 +58,12 @@ class Accounts:
         session: dict[str, Any] = self._session.call("sts:AssumeRole", {"RoleArn": role, "RoleSessionName": "foreigner"})
         return Foreigner(account, session["AssumedRoleUser"]["Arn"], json.dumps(session["Credentials"]))
 
-    def remove(self) -> None:
-        """The foreign account stands alone again; the region's own organization goes when it was made here."""
+    def remove(self, *, keep_organization: bool) -> None:
+        """The foreign account stands alone again; the region's own organization goes when it was made here, unless what stays needs it."""
         if self._foreign_account:
             self._session.call("organizations:DeleteOrganization", account=self._foreign_account)
             self._foreign_account = ""
-        if self._made_organization:
+        if self._made_organization and not keep_organization:
             self._session.call("organizations:DeleteOrganization")
             self._made_organization = False
 

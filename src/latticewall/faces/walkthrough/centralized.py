@@ -11,7 +11,7 @@ from typing import Any
 from latticewall.faces.walkthrough.records import Record, alert_fields, flow_fields
 from latticewall.faces.walkthrough.scene import Scene
 from latticewall.faces.walkthrough.stacks import until
-from latticewall.faces.walkthrough.trials import PATIENCE, Trial, connect, curl, fails_with, http, observed, prints, redis, times_out
+from latticewall.faces.walkthrough.trials import PATIENCE, Trial, answers, connect, curl, fails_with, http, observed, prints, redis, set_and_get, times_out
 
 SERVERS = {"Logging": 5044, "Redis": 6379, "Mongo": 27017}
 KEPT_APART = "Production and Dev are kept apart"
@@ -40,10 +40,9 @@ def _shared_services(scene: Scene) -> None:
     trials = []
     for instance, name in _CLIENTS:
         post = curl(url, "-d", f'{{"from": "{name}"}}')
-        orders = f"PING\nSET walkthrough:{name} {name}\nGET walkthrough:{name}\n"
         trials += [
             Trial(f"{name}: curl, POST to logging.example.com:5044", instance, post, http(201, holding='"stored"')),
-            Trial(f"{name}: redis-cli, PING SET GET at redis.example.com", instance, redis("redis.example.com"), prints("PONG", "OK", name), orders),
+            Trial(f"{name}: redis-cli, PING SET GET at redis.example.com", instance, redis("redis.example.com"), answers(name), set_and_get(name)),
             Trial(f"{name}: pymongo, insert and find at mongodb.example.com", instance, _find(scene, "Ann"), prints(ANN)),
         ]
     scene.carry_out(*trials)

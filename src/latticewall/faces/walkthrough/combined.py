@@ -8,8 +8,8 @@ from latticewall.faces.cli.problem import Problem
 from latticewall.faces.walkthrough.centralized import ANN
 from latticewall.faces.walkthrough.records import Record, flow_fields, resource_fields, service_fields
 from latticewall.faces.walkthrough.scene import Scene
-from latticewall.faces.walkthrough.service_network import CLIENTS, ORDERS, URL, answers
-from latticewall.faces.walkthrough.trials import Trial, curl, http, prints, redis
+from latticewall.faces.walkthrough.service_network import CLIENTS, URL
+from latticewall.faces.walkthrough.trials import Trial, answers, curl, http, prints, redis, set_and_get
 
 SERVERS = {"Logging": 5044, "Redis": 6379, "Mongo": 27017}
 
@@ -23,7 +23,7 @@ def check(scene: Scene) -> None:
     scene.carry_out(
         *(Trial(f"{name}: curl logging.example.com:5044", instance, curl(URL), http(200)) for instance, name in CLIENTS),
         *(
-            Trial(f"{name}: redis-cli, PING SET GET at redis.example.com", instance, redis("redis.example.com"), answers(name), ORDERS.format(name))
+            Trial(f"{name}: redis-cli, PING SET GET at redis.example.com", instance, redis("redis.example.com"), answers(name), set_and_get(name))
             for instance, name in CLIENTS
         ),
     )

@@ -16,17 +16,17 @@ from latticewall.faces.walkthrough.stacks import until
 
 Record = Mapping[str, Any]
 
-SERVICE_FIELDS = frozenset(
-    ("startTime", "requestId", "serviceNetworkArn", "serviceArn", "targetGroupArn", "listenerId", "listenerType", "sourceVpcArn", "sourceVpcId")
-    + ("destinationVpcId", "sourceIpPort", "targetIpPort", "resolvedUser", "authDeniedReason", "callerPrincipal", "callerPrincipalOrgID")
-    + ("callerPrincipalTags", "callerX509IssuerOU", "callerX509SubjectCN", "callerX509SANNameCN", "callerX509SANDNS", "callerX509SANURI")
-    + ("requestMethod", "requestPath", "hostHeader", "userAgent", "protocol", "responseCode", "grpcResponseCode", "bytesReceived", "bytesSent", "duration")
-    + ("requestToTargetDuration", "responseFromTargetDuration", "serverNameIndication", "sslCipher", "tlsVersion", "failureReason")
-)
-RESOURCE_FIELDS = frozenset(
-    ("eventTimestamp", "serviceNetworkArn", "serviceNetworkResourceAssociationId", "vpcEndpointId", "sourceVpcArn", "resourceConfigurationArn")
-    + ("protocol", "sourceIpPort", "destinationIpPort", "gatewayIpPort", "resourceIpPort")
-)
+_SERVICE_FIELDS = frozenset((
+    "startTime", "requestId", "serviceNetworkArn", "serviceArn", "targetGroupArn", "listenerId", "listenerType", "sourceVpcArn", "sourceVpcId",
+    "destinationVpcId", "sourceIpPort", "targetIpPort", "resolvedUser", "authDeniedReason", "callerPrincipal", "callerPrincipalOrgID",
+    "callerPrincipalTags", "callerX509IssuerOU", "callerX509SubjectCN", "callerX509SANNameCN", "callerX509SANDNS", "callerX509SANURI",
+    "requestMethod", "requestPath", "hostHeader", "userAgent", "protocol", "responseCode", "grpcResponseCode", "bytesReceived", "bytesSent",
+    "duration", "requestToTargetDuration", "responseFromTargetDuration", "serverNameIndication", "sslCipher", "tlsVersion", "failureReason",
+))  # fmt: skip
+_RESOURCE_FIELDS = frozenset((
+    "eventTimestamp", "serviceNetworkArn", "serviceNetworkResourceAssociationId", "vpcEndpointId", "sourceVpcArn", "resourceConfigurationArn",
+    "protocol", "sourceIpPort", "destinationIpPort", "gatewayIpPort", "resourceIpPort",
+))  # fmt: skip
 _FIREWALL_FIELDS = frozenset(("firewall_name", "availability_zone", "event_timestamp", "event"))
 _EVENT_FIELDS = frozenset(("timestamp", "flow_id", "event_type", "src_ip", "src_port", "dest_ip", "dest_port", "proto"))
 _ALERT_FIELDS = frozenset(("action", "signature_id", "rev", "signature", "category", "severity"))
@@ -38,12 +38,12 @@ LOG_SECONDS = 20.0
 
 def service_fields(record: Record) -> frozenset[str]:
     """Documented fields that a request's record lacks."""
-    return SERVICE_FIELDS - record.keys()
+    return _SERVICE_FIELDS - record.keys()
 
 
 def resource_fields(record: Record) -> frozenset[str]:
     """Documented fields that a connection's record lacks."""
-    return RESOURCE_FIELDS - record.keys()
+    return _RESOURCE_FIELDS - record.keys()
 
 
 def alert_fields(record: Record) -> frozenset[str]:
@@ -54,6 +54,14 @@ def alert_fields(record: Record) -> frozenset[str]:
 def flow_fields(record: Record) -> frozenset[str]:
     """Documented fields that a flow's record lacks."""
     return _firewall_fields(record, "netflow", _FLOW_FIELDS)
+
+
+def _matches(wanted: Callable[[Record], bool], record: Record) -> bool:
+    """A record that lacks a field that is asked for is another one."""
+    try:
+        return wanted(record)
+    except KeyError:
+        return False
 
 
 def _firewall_fields(record: Record, detail: str, wanted: frozenset[str]) -> frozenset[str]:
@@ -80,7 +88,7 @@ class Logs:
 
         def nothing_left() -> bool:
             records = self.read(group)
-            left[:] = [name for name in left if not any(wanted[name](record) for record in records)]
+            left[:] = [name for name in left if not any(_matches(wanted[name], record) for record in records)]
             return not left
 
         until(nothing_left, seconds, pause=0.2)

@@ -11,11 +11,10 @@ from latticewall.faces.walkthrough.accounts import Foreigner
 from latticewall.faces.walkthrough.records import Record, resource_fields, service_fields
 from latticewall.faces.walkthrough.scene import Scene
 from latticewall.faces.walkthrough.stacks import until
-from latticewall.faces.walkthrough.trials import PATIENCE, Expectation, Trial, curl, http, prints, redis, times_out
+from latticewall.faces.walkthrough.trials import PATIENCE, Expectation, Trial, answers, curl, http, prints, redis, set_and_get, times_out
 
 SERVERS = {"Logging": 5044, "Redis": 6379}
 URL = "http://logging.example.com:5044/health"
-ORDERS = "PING\nSET walkthrough {0}\nGET walkthrough\n"
 CLIENTS = (("Web", "web"), ("WebDev", "web-dev"))
 _STALE_SECONDS = -600
 _CHANGE_SECONDS = 20
@@ -94,15 +93,11 @@ def _stale() -> Expectation:
 # -- Redis ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def answers(value: str) -> Expectation:
-    return prints("PONG", "OK", value)
-
-
 def _resource() -> list[Trial]:
     """The guide's default: the network's policy is not asked, only the association's security group."""
     client = redis("redis.example.com")
     return [
-        Trial("web: redis-cli, PING SET GET at redis.example.com", "Web", client, answers("web"), ORDERS.format("web")),
+        Trial("web: redis-cli, PING SET GET at redis.example.com", "Web", client, answers("web"), set_and_get("web")),
         Trial("web-norole: redis-cli PING (the network's policy does not cover resources)", "WebNoRole", client, prints("PONG"), "PING\n"),
         Trial("web-outside: redis-cli PING (not in the association's security group)", "WebOutside", client, times_out(), "PING\n"),
     ]
@@ -121,7 +116,7 @@ def _policy_of_resource(scene: Scene) -> None:
     scene.session.call("vpc-lattice:PutAuthPolicy", {**resource, "policy": policy})
     scene.await_applied()
     scene.carry_out(
-        Trial("auth policy on the resource, for web's role: web, redis-cli", "Web", redis("redis.example.com"), answers("allowed"), ORDERS.format("allowed")),
+        Trial("auth policy on the resource, for web's role: web, redis-cli", "Web", redis("redis.example.com"), answers("allowed"), set_and_get("allowed")),
         Trial("the same policy: web-norole, redis-cli PING", "WebNoRole", redis("redis.example.com"), times_out(), "PING\n"),
         Trial("the same policy: web-dev, redis-cli PING (another role)", "WebDev", redis("redis.example.com"), times_out(), "PING\n"),
     )
@@ -163,8 +158,5 @@ def same_addresses(scene: Scene) -> None:
     scene.add("web and web-dev in VPCs with the same CIDR", "one address", ", ".join(sorted(addresses)), len(addresses) == 1)
     scene.carry_out(
         *(Trial(f"{name} (the same address): curl logging.example.com:5044", instance, curl(URL), http(200)) for instance, name in CLIENTS),
-        *(
-            Trial(f"{name} (the same address): redis-cli PING", instance, redis("redis.example.com"), prints("PONG"), "PING\n")
-            for instance, name in CLIENTS
-        ),
+        *(Trial(f"{name} (the same address): redis-cli PING", instance, redis("redis.example.com"), prints("PONG"), "PING\n") for instance, name in CLIENTS),
     )

@@ -38,10 +38,6 @@ class Deployed:
     resources: int
     reasons: tuple[str, ...]
 
-    @property
-    def complete(self) -> bool:
-        return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-
 
 def until(condition: Callable[[], T | None], seconds: float, pause: float = _POLL_SECONDS) -> T | None:
     """The first answer that is true; None when there is none in time."""

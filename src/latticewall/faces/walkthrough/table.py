@@ -21,7 +21,7 @@ def print_table(results: Sequence[Result], next_steps: Sequence[tuple[str, str]]
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_FILE
     yes, no = _marks()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=True)
     table.add_column("", no_wrap=True)
     table.add_column("scenario", no_wrap=True)
     for column, ratio in (("check", 5), ("expected", 4), ("observed", 4)):

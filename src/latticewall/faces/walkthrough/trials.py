@@ -48,6 +48,16 @@ def redis(host: str) -> tuple[str, ...]:
     return ("timeout", str(PATIENCE), "redis-cli", "-h", host)
 
 
+def set_and_get(value: str) -> str:
+    """Commands for Redis; each value has its own key, for clients at the same time."""
+    return f"PING\nSET walkthrough:{value} {value}\nGET walkthrough:{value}\n"
+
+
+def answers(value: str) -> Expectation:
+    """To `set_and_get`."""
+    return prints("PONG", "OK", value)
+
+
 def connect(host: str, port: int, seconds: int = PATIENCE) -> tuple[str, ...]:
     """A TCP connection and nothing else."""
     return ("timeout", str(seconds), "bash", "-c", f"exec 3<>/dev/tcp/{shlex.quote(host)}/{port} && echo connected")

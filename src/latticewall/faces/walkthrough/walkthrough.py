@@ -19,12 +19,15 @@ from latticewall.faces.walkthrough.stacks import Stack, Stacks
 
 SCENARIOS = ("centralized", "service-network", "combined")
 STACKS = {
-    "centralized": Stack("walkthrough-centralized", "centralized.yaml"),
-    "service-network": Stack("walkthrough-service-network", "service-network.yaml"),
-    "combined": Stack("walkthrough-combined", "combined.yaml"),
+    "centralized": (Stack("walkthrough-centralized", "centralized.yaml"),),
+    "service-network": (Stack("walkthrough-service-network", "service-network.yaml"),),
+    "combined": (
+        Stack("walkthrough-combined", "combined.yaml"),
+        # Production's default CIDR for Dev too
+        Stack("walkthrough-same-cidr", "service-network.yaml", (("DevCidr", "10.1.0.0/16"),)),
+    ),
 }
-SAME_CIDR = Stack("walkthrough-same-cidr", "service-network.yaml", (("DevCidr", "10.1.0.0/16"),))
-"""Production's default CIDR for Dev too; it belongs to the combined scenario."""
+"""A scenario's own stack, and those of its variants."""
 
 
 class Walkthrough:
@@ -37,66 +40,76 @@ class Walkthrough:
         self._tell = tell
         self._stacks = Stacks(session, folder)
         self._logs = Logs(session, int(time.time() * 1000))
+        self._begun: set[str] = set()
 
     def run(self, scenarios: Sequence[str], keep: str = "") -> None:
         """Results go to the report, also those of what could not be tried. keep: the scenario whose stack stays, "" for none.
 
-        What an earlier run left behind goes first.
+        What an earlier run left behind goes first. While a scenario is checked, the next one is being deployed beside it.
         """
-        names = [stack.name for stack in (*STACKS.values(), SAME_CIDR)]
-        if left := self._stacks.delete(names):
+        everything = [stack.name for stacks in STACKS.values() for stack in stacks]
+        if left := self._stacks.delete(everything):
             raise Problem(f"what an earlier walkthrough left cannot be deleted: {'; '.join(left)}", NOT_AS_EXPECTED)
         accounts = Accounts(self._session)
-        ours = [name for name in names if not keep or name != STACKS[keep].name]
+        checks = {"centralized": self._centralized, "service-network": self._service_network, "combined": self._combined}
+        kept = STACKS[keep][0].name if keep else ""
         try:
-            for scenario in scenarios:
+            for scenario, following in zip(scenarios, [*scenarios[1:], ""], strict=True):
                 with self._recorded(scenario):
                     self._tell(f"{scenario}: deploying and checking")
-                    self._scenario(scenario, accounts)
-                    if scenario != keep:
-                        self._stacks.begin_to_delete([STACKS[scenario].name])
+                    checks[scenario](accounts, following)
+                    self._stacks.begin_to_delete(stack.name for stack in STACKS[scenario] if stack.name != kept)
         finally:
             with self._recorded(scenarios[-1]):
-                self._take_away(scenarios[-1], ours, accounts)
+                self._tell("deleting the stacks")
+                accounts.remove(keep_organization=bool(keep))
+                self._delete(scenarios[-1], [name for name in everything if name != kept])
 
-    def _take_away(self, scenario: str, names: Sequence[str], accounts: Accounts) -> None:
-        self._tell("deleting the stacks")
-        accounts.remove()
+    def _delete(self, scenario: str, names: Sequence[str]) -> None:
         left = self._stacks.delete(names)
         self._report.add(Result(scenario, "delete the stacks", "nothing is left of them", "; ".join(left) or "nothing is left of them", not left))
 
-    def _scenario(self, scenario: str, accounts: Accounts) -> None:
-        stack = STACKS[scenario]
-        self._stacks.create(stack)
-        if scenario == "centralized":
-            if scene := self._deployed(scenario, stack):
-                centralized.check(scene)
-        elif scenario == "service-network":
-            restriction = {"RestrictToOrganization": "yes", "OrganizationId": accounts.organization()}
-            foreigner = accounts.foreigner()
-            if scene := self._deployed(scenario, stack):
-                service_network.check(scene, lambda: self._stacks.update(stack, restriction), foreigner)
-        else:
-            self._stacks.create(SAME_CIDR)
-            scene = self._deployed(scenario, stack)
-            if scene:
-                combined.check(scene)
-            if variant := self._deployed(scenario, SAME_CIDR):
-                service_network.same_addresses(variant)
-            if scene:
-                combined.check_logs(scene)
+    def _begin(self, scenario: str) -> None:
+        """Begin to deploy it; nothing when it has begun, or when there is none."""
+        if scenario and scenario not in self._begun:
+            self._begun.add(scenario)
+            for stack in STACKS[scenario]:
+                self._stacks.create(stack)
 
-    def _deployed(self, scenario: str, stack: Stack) -> Scene | None:
+    def _centralized(self, _: Accounts, following: str) -> None:
+        scene = self._deployed("centralized")
+        self._begin(following)
+        if scene:
+            centralized.check(scene)
+
+    def _service_network(self, accounts: Accounts, following: str) -> None:
+        restriction = {"RestrictToOrganization": "yes", "OrganizationId": accounts.organization()}
+        foreigner = accounts.foreigner()
+        scene = self._deployed("service-network")
+        self._begin(following)
+        if scene:
+            service_network.check(scene, lambda: self._stacks.update(STACKS["service-network"][0], restriction), foreigner)
+
+    def _combined(self, _: Accounts, following: str) -> None:
+        scene = self._deployed("combined")
+        self._begin(following)
+        if scene:
+            combined.check(scene)
+        if same_addresses := self._deployed("combined", variant=1):
+            service_network.same_addresses(same_addresses)
+        if scene:
+            combined.check_logs(scene)
+
+    def _deployed(self, scenario: str, variant: int = 0) -> Scene | None:
         """The scene that a stack makes; None when it did not come about."""
-        begin = time.monotonic()
+        self._begin(scenario)
+        stack = STACKS[scenario][variant]
         deployed = self._stacks.finished(stack.name)
-        parameters = "".join(f", {key}={value}" for key, value in stack.parameters)
-        seen = f"{deployed.status}, {deployed.resources} resources in {time.monotonic() - begin:.1f} s"
-        result = Result(
-            scenario, f"deploy {stack.template}{parameters}", "CREATE_COMPLETE", "; ".join((seen, *deployed.reasons)), deployed.status == "CREATE_COMPLETE"
-        )
-        self._report.add(result)
-        return Scene(self._session, self._report, scenario, deployed.outputs, self._folder, self._logs) if result.ok else None
+        template = "".join((stack.template, *(f", {key}={value}" for key, value in stack.parameters)))
+        seen = "; ".join((f"{deployed.status}, {deployed.resources} resources", *deployed.reasons))
+        complete = deployed.status == "CREATE_COMPLETE"
+        self._report.add(Result(scenario, f"deploy {template}", "CREATE_COMPLETE", seen, complete))
+        return Scene(self._session, self._report, scenario, deployed.outputs, self._folder, self._logs) if complete else None
 
     @contextlib.contextmanager
     def _recorded(self, scenario: str) -> Iterator[None]:
