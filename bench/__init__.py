@@ -1,5 +1,6 @@
 """What latticewall costs, measured beside a peer in the same run on the same machine: `make bench` writes docs/performance.md.
 
-`region` starts a region and talks to it, `architecture` builds what is measured through boto3, `http`, `tcp`, `changes` and `resources` measure a
-concern each, `report` writes the page. The tests of failures (tests/robustness) stand on `region` and `architecture` too.
+`region` starts a region and talks to it, `architecture` builds what is measured through boto3; `load` measures requests and throughput beside `plain_envoy`
+and a plain route, `changes` the time from an API call to its effect on packets, `footprint` memory and starting; `report` writes the page. The tests
+of failures (tests/robustness) stand on `region` and `architecture` too.
 """

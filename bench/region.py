@@ -25,7 +25,7 @@ _LATTICEWALL = (sys.executable, "-P", "-m", "latticewall.faces.cli.main")
 _T = TypeVar("_T")
 
 
-def until(condition: Callable[[], _T], seconds: float = 20.0, every: float = 0.02) -> _T:
+def until(condition: Callable[[], _T | None], seconds: float = 20.0, every: float = 0.02) -> _T:
     """The condition's first true value; AssertionError when it has none in time."""
     deadline = time.monotonic() + seconds
     while True:
