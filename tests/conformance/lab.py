@@ -14,6 +14,7 @@ import http.server, json, socketserver, threading
 NAME, HTTP, TCP = {name!r}, {http!r}, {tcp!r}
 class Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     def answer(self):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         about = {{"name": NAME, "client": self.client_address[0], "method": self.command, "path": self.path, "headers": dict(self.headers)}}

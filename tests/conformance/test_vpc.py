@@ -80,7 +80,8 @@ def test_network_acls_are_stateless_and_first_match(lab: Lab, site: Site) -> Non
 
     def entry(number: int, verdict: str, *, egress: bool, first: int, last: int) -> None:
         lab.ec2.create_network_acl_entry(
-            NetworkAclId=acl, RuleNumber=number, Protocol="6", RuleAction=verdict, Egress=egress, CidrBlock="172.20.16.0/24", PortRange={"From": first, "To": last}
+            NetworkAclId=acl, RuleNumber=number, Protocol="6", RuleAction=verdict, Egress=egress,
+            CidrBlock="172.20.16.0/24", PortRange={"From": first, "To": last},
         )
 
     entry(200, "allow", egress=True, first=7001, last=7001)
