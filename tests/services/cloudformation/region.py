@@ -100,10 +100,10 @@ def client(service: str) -> Any:
 
 class Region:
     def __init__(self, folder: Path) -> None:
-        clock = Clock()
-        self.store = Store(folder / "state.sqlite", lambda: iso(clock.now()))
+        self.clock = Clock()
+        self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
         ports = {"firewall_rules": FirewallRules(), "target_health": lambda _: {}}
-        self.app = App(self.store, registry(), CATALOG, clock, Sequence(), authorise=lambda *_: None, ports=ports)
+        self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=lambda *_: None, ports=ports)
         self.caller = root(ACCOUNT, NAME)
         self.runner = StackRunner(self.app)
         WIRE.endpoint = Endpoint(self.app, ACCOUNT, NAME, lambda _path, _params: None, lambda: None, open_mode=True)

@@ -28,7 +28,7 @@ class DeadlyHome:
         self.region = region
         self.store = region.app.store
         self.catalog = CATALOG
-        self.random = region.app.random
+        self.random, self.clock = region.app.random, region.app.clock
         self.deaths = self.calls = 0
 
     def call_within(self, tx: Transaction, caller: Caller, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from latticewall.services.cloudformation import rows
 
 from .region import Region
 
@@ -135,6 +138,32 @@ def test_what_the_data_plane_cannot_realise_fails_the_stack(region: Region) -> N
     region.work(failing={"ec2:TransitGateway": "no room for it"})
     assert region.status() == "ROLLBACK_COMPLETE"
     assert "Gateway CREATE_FAILED: no room for it" in region.reasons()
+    assert not region.counts()
+
+
+def test_a_creation_that_takes_too_long_fails(region: Region) -> None:
+    region.stacks.create_stack(StackName="demo", TemplateBody=json.dumps(template(Vpc=vpc(), Subnet=subnet("10.0.1.0/24"))), TimeoutInMinutes=5)
+    region.runner.step()
+    region.clock.moment += timedelta(minutes=6)
+    region.work()
+    assert region.status() == "ROLLBACK_COMPLETE"
+    assert ("demo", "ROLLBACK_IN_PROGRESS", "Stack creation time exceeded the specified timeout. Rollback requested by user.") in region.events()
+    assert not region.counts()
+
+
+def test_a_failed_rollback_can_be_continued(region: Region) -> None:
+    region.deploy(template(Vpc=vpc(), Web=group(80)))
+    after = template(Vpc=vpc(), Web=group(81), Bad=subnet("10.9.0.0/24", DependsOn="Web"))
+    region.stacks.update_stack(StackName="demo", TemplateBody=json.dumps(after))
+    while region.status() != "UPDATE_ROLLBACK_IN_PROGRESS":
+        assert region.runner.step()
+    region.ec2.delete_security_group(GroupId=region.physical("Web"))
+    region.work()
+    assert region.status() == "UPDATE_ROLLBACK_FAILED"
+    region.stacks.continue_update_rollback(StackName="demo")
+    region.work()
+    assert region.status() == "UPDATE_ROLLBACK_FAILED", "the group is still gone"
+    assert region.delete() == "DELETE_COMPLETE"
     assert not region.counts()
 
 
@@ -268,6 +297,21 @@ def test_deleting_nothing_succeeds(region: Region) -> None:
     region.stacks.delete_stack(StackName="demo")
     statuses = [stack["StackStatus"] for stack in region.stacks.list_stacks()["StackSummaries"]]
     assert statuses == ["DELETE_COMPLETE"]
+
+
+def test_deleted_stacks_are_remembered_by_their_ids_for_a_while(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_DELETED", 1)
+    ids = []
+    for name in ("one", "two", "three"):
+        region.deploy(template(Vpc=vpc()), name)
+        ids.append(region.stacks.describe_stacks(StackName=name)["Stacks"][0]["StackId"])
+        region.delete(name)
+    assert region.status(ids[2]) == "DELETE_COMPLETE"
+    assert region.events(ids[2])[-1][1] == "DELETE_COMPLETE"
+    with region.refused("ValidationError", "does not exist"):
+        region.status(ids[0])
+    with region.refused("ValidationError", "Stack with id two does not exist"):
+        region.status("two")
 
 
 # -- exports -------------------------------------------------------------------------------------------------------------------------------

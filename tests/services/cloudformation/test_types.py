@@ -49,6 +49,7 @@ def network(port: int, cidr: str, table: str, *, hostnames: bool) -> dict[str, A
             "Second": {"Value": {"Fn::Join": [",", att("Interface", "SecondaryPrivateIpAddresses")]}}, "List": {"Value": att("List", "Arn")},
         },
         Vpc=vpc(EnableDnsHostnames=hostnames),
+        MoreAddresses=of("EC2::VPCCidrBlock", VpcId=ref("Vpc"), CidrBlock="10.200.0.0/16"),
         A=subnet("10.0.1.0/24"),
         One=of("EC2::RouteTable", VpcId=ref("Vpc")),
         Two=of("EC2::RouteTable", VpcId=ref("Vpc")),
@@ -129,7 +130,7 @@ def identity(action: str, *, both: bool) -> dict[str, Any]:
         User=of("IAM::User", UserName="ann", Policies=[{"PolicyName": f"own-{action[:3]}", "PolicyDocument": allow(action)}]),
         Key=of("IAM::AccessKey", UserName=ref("User"), Status="Active" if both else "Inactive"),
         Managed=of("IAM::ManagedPolicy", PolicyDocument=allow(action), **holders),
-        Managed2=of("IAM::ManagedPolicy", ManagedPolicyName="boundary", PolicyDocument=allow("*")),
+        Managed2=of("IAM::ManagedPolicy", ManagedPolicyName="boundary", PolicyDocument=allow("*"), Tags=[{"Key": "a", "Value": "b"}]),
         Inline=of("IAM::Policy", PolicyName="shared", PolicyDocument=allow(action), **holders),
         Profile=of("IAM::InstanceProfile", Roles=[ref("Role")]),
     )  # fmt: skip

@@ -185,8 +185,16 @@ class Applying(StackTurn):
         except OvertakenError:
             return False
         except Fault as fault:
+            return self._turn_round(fault.message)
+        return True
+
+    def _turn_round(self, reason: str) -> bool:
+        """The operation as a whole has failed."""
+        try:
             with self.transaction() as tx:
-                self.stack = outcome.turn_round(tx, self.stack, "", "", fault.message)
+                self.stack = outcome.turn_round(tx, self.stack, "", "", reason)
+        except OvertakenError:
+            return False
         return True
 
     def _expire(self) -> bool:
@@ -194,14 +202,10 @@ class Applying(StackTurn):
         minutes, started = self.stack.document.get("TimeoutInMinutes"), self.stack.document.get("_started")
         if not minutes or not started or rows.status_of(self.stack) != "CREATE_IN_PROGRESS":
             return False
-        try:
-            with self.transaction() as tx:
-                if (datetime.fromisoformat(tx.now) - datetime.fromisoformat(started)).total_seconds() < 60 * int(minutes):
-                    return False
-                self.stack = outcome.turn_round(tx, self.stack, "", "", "Stack creation time exceeded the specified timeout.")
-        except OvertakenError:
+        age = self.home.clock.now() - datetime.fromisoformat(started)
+        if age.total_seconds() < 60 * int(minutes):
             return False
-        return True
+        return self._turn_round("Stack creation time exceeded the specified timeout.")
 
 
 def _completed(state: Row) -> str:

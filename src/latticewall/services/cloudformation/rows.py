@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from latticewall.base.caller import Caller
 from latticewall.base.rows import Row
-from latticewall.services.cloudformation.kinds import EVENT, RESOURCE, STACK_TYPE, WORKING
+from latticewall.services.cloudformation.kinds import EVENT, RESOURCE, STACK, STACK_TYPE, WORKING
 from latticewall.services.cloudformation.parameters import Values
 from latticewall.services.cloudformation.resource_types import Made
 from latticewall.services.cloudformation.template import Template, parse
@@ -17,6 +16,8 @@ from latticewall.store import Snapshot, Transaction
 
 MOST_EVENTS = 2000
 """Events kept per stack; the oldest go when an operation starts."""
+MOST_DELETED = 20
+"""Deleted stacks kept per region."""
 _orders: WeakKeyDictionary[Transaction, int] = WeakKeyDictionary()
 """How many events a transaction has written."""
 
@@ -107,5 +108,9 @@ def prune_events(tx: Transaction, stack: Row) -> None:
         tx.delete(row)
 
 
-def members_of(values: Values) -> Mapping[str, Any]:
-    return asdict(values)
+def forget_old(tx: Transaction, account: str, region: str) -> None:
+    """Deleted stacks are remembered for a while, as in AWS; only the newest, so that a region that is used for years stays small."""
+    deleted = sorted(tx.rows(STACK, account=account, region=region, status="deleted"), key=lambda stack: str(stack.document["DeletionTime"]))
+    for stack in deleted[:-MOST_DELETED]:
+        for row in (*tx.rows(EVENT, parent=stack.id), *tx.rows(RESOURCE, parent=stack.id), stack):
+            tx.delete(row)

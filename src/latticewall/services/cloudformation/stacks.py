@@ -188,6 +188,7 @@ def start_creation(ctx: Context, stack: Row, prepared: Prepared, failing: str, *
 def create_stack(ctx: Context, params: Document) -> Document:
     """CreateStack."""
     stack = new_stack(ctx, params["StackName"])
+    rows.forget_old(ctx.tx, ctx.caller.account, ctx.caller.region)
     prepared = prepare(ctx, params, None, stack.name, stack.id)
     members = {
         "TimeoutInMinutes": params.get("TimeoutInMinutes"), "EnableTerminationProtection": bool(params.get("EnableTerminationProtection")),

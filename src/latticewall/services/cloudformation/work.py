@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from latticewall.apimodel.catalog import Catalog
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Invalid, NotFound
-from latticewall.base.ports import Random
+from latticewall.base.ports import Clock, Random
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.services.cloudformation.conform import UnknownProperty, conform, member_of
@@ -29,6 +29,7 @@ class Home(Protocol):
     store: Store
     catalog: Catalog
     random: Random
+    clock: Clock
 
     def call_within(self, tx: Transaction, caller: Caller, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """An authorised operation in a transaction that is already open."""

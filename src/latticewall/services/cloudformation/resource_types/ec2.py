@@ -38,6 +38,15 @@ def _acl_association(ctx: Context, subnet_id: str) -> tuple[str, str]:
     raise NotFound(f"The subnet '{subnet_id}' has no network ACL", code="InvalidSubnetID.NotFound")
 
 
+def _add_block(work: Work, properties: Properties) -> Made:
+    answer = work.call("ec2:AssociateVpcCidrBlock", work.input("ec2:AssociateVpcCidrBlock", properties))
+    return Made(answer["CidrBlockAssociation"]["AssociationId"])
+
+
+def _remove_block(work: Work, made: Made) -> None:
+    work.call("ec2:DisassociateVpcCidrBlock", {"AssociationId": made.physical_id})
+
+
 # -- routes --------------------------------------------------------------------------------------------------------------------------------
 
 DESTINATIONS = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
@@ -182,6 +191,10 @@ TYPES = (
             "SubnetId": "@id", "VpcId": "VpcId", "CidrBlock": "CidrBlock", "AvailabilityZone": "AvailabilityZone",
             "AvailabilityZoneId": "AvailabilityZoneId", "NetworkAclAssociationId": lambda ctx, made: _acl_association(ctx, made.row_id)[0],
         },
+    ),
+    ResourceType(
+        "AWS::EC2::VPCCidrBlock", "VpcId=! CidrBlock=!", create="ec2:AssociateVpcCidrBlock", making=_add_block, removing=_remove_block,
+        attributes={"Id": "@ref"},
     ),
     of_ec2("RouteTable", "VpcId=!", tag_type="route-table", attributes={"RouteTableId": "@id", "VpcId": "VpcId"}),
     ResourceType(

@@ -122,7 +122,8 @@ def _attach(work: Work, arn: str, old: Mapping[str, Any], new: Mapping[str, Any]
 
 def _make_managed(work: Work, properties: Properties) -> Made:
     named = {**properties, "PolicyName": properties["ManagedPolicyName"]}
-    answer = work.call("iam:CreatePolicy", work.input("iam:CreatePolicy", named))["Policy"]
+    tags = [{"Key": key, "Value": value} for key, value in work.tags.items()]
+    answer = work.call("iam:CreatePolicy", {**work.input("iam:CreatePolicy", named), "Tags": tags})["Policy"]
     _attach(work, answer["Arn"], {}, properties)
     return Made(answer["Arn"], answer["PolicyId"])
 
@@ -214,7 +215,7 @@ TYPES = (
     ),
     ResourceType(
         "AWS::IAM::ManagedPolicy", "ManagedPolicyName= Path= Description= PolicyDocument! Roles Users", kind="iam:Policy", create="iam:CreatePolicy",
-        name="ManagedPolicyName:128", making=_make_managed, changing=_change_managed, removing=_remove_managed, capability=True,
+        name="ManagedPolicyName:128", making=_make_managed, changing=_change_managed, removing=_remove_managed, capability=True, tagging="policy",
         by_hand=frozenset({"ManagedPolicyName", "Roles", "Users"}), attributes={"PolicyArn": "@arn", "PolicyId": "@id"},
     ),
     ResourceType(

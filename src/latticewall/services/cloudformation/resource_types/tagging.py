@@ -74,6 +74,7 @@ STYLES: Mapping[str, Style] = {
     "user": _iam("User"),
     "profile": _iam("InstanceProfile"),
     "ssm": Style(_list),
+    "policy": Style(_list),
 }  # fmt: skip
 
 
