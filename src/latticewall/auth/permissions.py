@@ -1,4 +1,4 @@
-"""The policy texts that limit a caller, out of the stored identities."""
+"""The policies that speak for and limit a caller, and what policies may ask about him, out of the stored identities."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from latticewall.base.caller import Caller
 from latticewall.base.identity_policies import boundary_text, identity_texts
 from latticewall.base.rows import Row
+from latticewall.policy.combine import PrincipalPolicies
+from latticewall.policy.document import Form, parse_policy
+from latticewall.policy.engine import PolicySet
+from latticewall.policy.request import Principal
 from latticewall.store import Snapshot
 
 
@@ -19,6 +23,26 @@ class Permissions:
     session: str = ""
     org_id: str = ""
     org_paths: tuple[str, ...] = ()
+
+    @property
+    def policies(self) -> PrincipalPolicies:
+        """As the policy language reads them."""
+        return PrincipalPolicies(
+            identity=PolicySet([parse_policy(text, Form.IDENTITY) for text in self.identity]),
+            boundary=PolicySet([parse_policy(self.boundary, Form.IDENTITY)]) if self.boundary else None,
+            session=PolicySet([parse_policy(self.session, Form.IDENTITY)]) if self.session else None,
+        )
+
+
+def principal_of(snapshot: Snapshot, caller: Caller, found: Permissions) -> Principal:
+    """The caller as conditions see him ("Principal key values"): user names only for IAM users, issue time and source identity only for sessions."""
+    session = snapshot.get("sts:Session", caller.access_key_id) if caller.principal_type == "AssumedRole" else None
+    kept = session.document if session else {}
+    return Principal(
+        arn=caller.arn, account=caller.account, type=caller.principal_type, role_arn=caller.role_arn, userid=caller.user_id,
+        username=caller.arn.rsplit("/", 1)[-1] if caller.principal_type == "User" else "", tags=caller.tags, org_id=found.org_id, org_paths=found.org_paths,
+        source_identity=str(kept.get("_source_identity") or ""), mfa=False if session else None, token_issued_at=str(kept.get("_issued") or ""),
+    )  # fmt: skip
 
 
 def permissions_of(snapshot: Snapshot, caller: Caller) -> Permissions:

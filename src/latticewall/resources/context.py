@@ -62,13 +62,17 @@ class Context:
         return "" if kind.is_global else self.caller.region
 
     def find(self, kind_name: str, identifier: str) -> Row | None:
-        """The live resource of the caller's account and region with that id, ARN or (where the kind allows it) name; ARNs may name other accounts."""
+        """The live resource of the caller's account and region with that id, ARN or (where the kind allows it) name.
+
+        An ARN of another account or region finds nothing: what is not shared is not there for a stranger, whoever he is at home.
+        """
         kind = self.registry.kind(kind_name)
         if not identifier:
             return None
         if identifier.startswith("arn:"):
             row = self.tx.by_arn(identifier) if kind.by_arn else None
-            row = row if row and row.kind == kind_name else None
+            at_home = row is not None and (row.account, row.region) == (self.caller.account, self.region_of(kind))
+            row = row if row and row.kind == kind_name and at_home else None
         else:
             row = self.tx.get(kind_name, identifier, self.caller.account, self.region_of(kind))
             if row is None and kind.by_name:
@@ -115,7 +119,7 @@ class Context:
         scope_region = self.region_of(kind) if region is None else region
         id = id or self.new_id(kind.id_prefix)  # noqa: A001
         self._check_unique(kind, name, parent)
-        arn = kind.arn.format(region=scope_region, account=self.caller.account, id=id, name=name, parent=parent)
+        arn = kind.arn_of(scope_region, self.caller.account, document, id=id, name=name, parent=parent)
         row = Row(
             kind=kind_name, account=self.caller.account, region=scope_region, id=id, arn=arn, name=name, parent=parent,
             status="creating" if kind.lifecycle.settles else "ready", document=dict(document), tags=dict(tags or {}),

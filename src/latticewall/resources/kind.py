@@ -54,10 +54,11 @@ class Kind:
     """A resource kind.
 
     name: "ec2:Subnet". id_member/arn_member/name_member: members of the document that hold them ("" = not shown). id_prefix: "subnet-"
-    ("" = the service gives the id). arn: template with {region} {account} {id} {name} {parent}. unique: scope of `name`: "" (none), "region",
+    ("" = the service gives the id). arn: template with {region} {account} {id} {name} {parent}, and {path} and {type} of the members
+    Path and Type. unique: scope of `name`: "" (none), "region",
     "account" (global kinds), "parent". refs: create-input member -> Ref; resolved from id, ARN or (if `by_name`) name, kept as edges whose
     role is the member. owns: kinds deleted with it (their `parent` is its id). is_global: stored without a region.
-    by_name, by_arn: what besides the id identifies it in calls; an ARN may name another account's resource, so EC2's kinds take none.
+    by_name, by_arn: what besides the id identifies it in calls; EC2's kinds are never addressed by ARN.
     tag_member: member of Get/Describe answers that shows the tags as a list of Key/Value; "" when they are only in ListTags.
     view: further members computed for answers. removing: called before it is deleted (checks, releases).
     not_found: AWS code when it does not exist, "" = the dialect's. not_found_text: its message with {id}, "" = the service's usual one.
@@ -90,6 +91,11 @@ class Kind:
     @property
     def noun(self) -> str:
         return self.name.split(":", 1)[1]
+
+    def arn_of(self, region: str, account: str, document: Mapping[str, Any], *, id: str, name: str = "", parent: str = "") -> str:  # noqa: A002
+        """The ARN of a resource with this document (or create input)."""
+        path, type_ = str(document.get("Path") or "/"), str(document.get("Type") or "").lower()
+        return self.arn.format(region=region, account=account, id=id, name=name, parent=parent, path=path, type=type_)
 
 
 @dataclass(frozen=True)

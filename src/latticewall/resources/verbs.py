@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from latticewall.base.faults import NotFound
+from latticewall.base.rows import Row
 from latticewall.resources import filters, tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
@@ -98,10 +100,10 @@ def list_tags(arn_member: str, tags_member: str, *, as_map: bool) -> Handler:
     return handler
 
 
-def _by_arn(ctx: Context, arn: str) -> Any:
-    from latticewall.base.faults import NotFound
-
+def _by_arn(ctx: Context, arn: str) -> Row:
+    """The live resource of the caller's account and region that an ARN names, of the service that was called."""
     row = ctx.tx.by_arn(arn)
-    if row is None or row.status == "deleted":
+    kind = ctx.registry.kinds.get(row.kind) if row else None
+    if row is None or kind is None or kind.service != ctx.service or ctx.find(row.kind, arn) is None:
         raise NotFound(f"Resource {arn} not found", kind=f"{ctx.service}:Resource", id=arn)
     return row

@@ -48,6 +48,8 @@ class Snapshot:
         return found[0] if found else None
 
     def by_arn(self, arn: str) -> Row | None:
+        if not arn:
+            return None  # many kinds have no ARN: the empty one names none of them
         found = self._db.execute(f"SELECT {COLUMNS} FROM resource WHERE arn = ? LIMIT 1", (arn,)).fetchone()  # noqa: S608 - constant columns
         return read_row(found) if found else None
 
@@ -151,7 +153,7 @@ class Transaction(Snapshot):
     def remember(self, key: str, digest: str, response: dict[str, Any]) -> None:
         """Keep the answer to a request with an idempotency token; answers older than a day are dropped."""
         self._db.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)", (key, digest, dump(response), self.now))
-        self._db.execute("DELETE FROM token WHERE at < datetime(?, '-1 day')", (self.now,))
+        self._db.execute("DELETE FROM token WHERE at < strftime('%Y-%m-%dT%H:%M:%fZ', ?, '-1 day')", (self.now,))
 
     def add_log_events(self, group: str, stream: str, events: Sequence[tuple[int, int, str]]) -> None:
         """Add (timestamp ms, ingestion ms, message) to a stream; no revision comes of it."""

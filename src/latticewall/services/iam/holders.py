@@ -15,7 +15,7 @@ from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import text
-from latticewall.services.iam.policies import find_policy
+from latticewall.services.iam.policies import find_policy, used_policy
 
 PREFIXES = {"Role": "AROA", "User": "AIDA"}
 
@@ -31,14 +31,12 @@ def find(ctx: Context, noun: str, name: str) -> Row:
 def create(ctx: Context, noun: str, params: Document, document: Document) -> Row:
     """Store a role or user with what both have: path, unique id, boundary, tags."""
     name, path = params[f"{noun}Name"], params.get("Path") or "/"
-    if ctx.find(f"iam:{noun}", name):
+    if any(row.name.lower() == name.lower() for row in ctx.rows(f"iam:{noun}")):
         raise text.exists(noun, name)
     if boundary := params.get("PermissionsBoundary"):
-        document["PermissionsBoundary"] = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": find_policy(ctx, boundary).arn}
+        document["PermissionsBoundary"] = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": used_policy(ctx, boundary).arn}
     document |= {"Path": path, "CreateDate": ctx.now, "_inline": {}, "_attached": []}
-    row = ctx.create(f"iam:{noun}", document, id=mint_unique_id(ctx.random, PREFIXES[noun]), name=name, tags=tags.read(params.get("Tags")))
-    row.arn = f"arn:aws:iam::{ctx.caller.account}:{noun.lower()}{path}{name}"
-    return ctx.tx.put(row)
+    return ctx.create(f"iam:{noun}", document, id=mint_unique_id(ctx.random, PREFIXES[noun]), name=name, tags=tags.read(params.get("Tags")))
 
 
 def create_role(ctx: Context, params: Document) -> Document:
@@ -142,7 +140,7 @@ def shared(noun: str) -> dict[str, Handler]:
         return {}
 
     def attach(ctx: Context, row: Row, params: Document) -> Document:
-        arn = find_policy(ctx, params["PolicyArn"]).arn
+        arn = used_policy(ctx, params["PolicyArn"]).arn
         ctx.change(row, {"_attached": sorted({*row.document["_attached"], arn})})
         return {}
 
@@ -157,7 +155,7 @@ def shared(noun: str) -> dict[str, Handler]:
         return {"AttachedPolicies": found, "IsTruncated": False}
 
     def put_boundary(ctx: Context, row: Row, params: Document) -> Document:
-        boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": find_policy(ctx, params["PermissionsBoundary"]).arn}
+        boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": used_policy(ctx, params["PermissionsBoundary"]).arn}
         ctx.change(row, {"PermissionsBoundary": boundary})
         return {}
 

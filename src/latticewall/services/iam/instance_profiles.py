@@ -24,8 +24,7 @@ def create(ctx: Context, params: Document) -> Document:
         raise text.exists("Instance Profile", name)
     document = {"Path": path, "CreateDate": ctx.now}
     row = ctx.create("iam:InstanceProfile", document, id=mint_unique_id(ctx.random, "AIPA"), name=name, tags=tags.read(params.get("Tags")))
-    row.arn = f"arn:aws:iam::{ctx.caller.account}:instance-profile{path}{name}"
-    return {"InstanceProfile": ctx.view(ctx.tx.put(row))}
+    return {"InstanceProfile": ctx.view(row)}
 
 
 def get(ctx: Context, params: Document) -> Document:

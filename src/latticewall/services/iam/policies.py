@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
 from latticewall.auth.credentials import mint_unique_id
-from latticewall.base.faults import Conflict, LimitExceeded
+from latticewall.base.faults import Conflict, Denied, LimitExceeded
 from latticewall.base.rows import Row
 from latticewall.policy.document import Form, parse_policy
 from latticewall.resources import tags
@@ -26,39 +28,59 @@ AWS_MANAGED = {
     "VPCLatticeReadOnlyAccess": _statement(["vpc-lattice:Get*", "vpc-lattice:List*"]),
     "VPCLatticeServicesInvokeAccess": _statement(["vpc-lattice-svcs:Invoke"]),
 }
-"""AWS's own policies by name; stored in an account when first used, so that evaluation finds them like any other."""
+"""AWS's own policies by name; stored when first attached, so that evaluation finds them like any other."""
+AWS_ARN, AWS_ACCOUNT = "arn:aws:iam::aws:policy/", "aws"
+BEGINNING = "2022-11-30T00:00:00.000Z"
+"""When AWS made them, as far as anybody asks."""
 
 
 def find_policy(ctx: Context, arn: str) -> Row:
-    """A managed policy by ARN, AWS's own included. Raises NoSuchEntity."""
-    row = ctx.tx.by_arn(arn)
-    if row is not None and row.kind == "iam:Policy":
+    """A managed policy by ARN: the account's own, or one of AWS's. Raises NoSuchEntity."""
+    row = ctx.find("iam:Policy", arn) if arn.startswith("arn:") else None
+    if row is not None:
         return row
-    name = arn.removeprefix("arn:aws:iam::aws:policy/")
-    if arn.startswith("arn:aws:iam::aws:") and name in AWS_MANAGED:
-        return _store(ctx, name, "/", AWS_MANAGED[name], arn, {}, "")
+    name = arn.removeprefix(AWS_ARN)
+    if arn.startswith(AWS_ARN) and name in AWS_MANAGED:
+        return aws_policy(name)
     raise text.missing("Policy", arn)
 
 
-def _store(ctx: Context, name: str, path: str, body: str, arn: str, tagged: dict[str, str], description: str) -> Row:
-    document: Document = {
-        "Path": path, "DefaultVersionId": "v1", "IsAttachable": True, "PermissionsBoundaryUsageCount": 0, "CreateDate": ctx.now, "UpdateDate": ctx.now,
-        "_document": body, "_versions": {"v1": {"text": body, "created": ctx.now}}, "_next": 2,
+def own_policy(ctx: Context, arn: str) -> Row:
+    """A managed policy that the caller's account may change. Raises NoSuchEntity, or AccessDenied for AWS's own."""
+    row = find_policy(ctx, arn)
+    if row.account == AWS_ACCOUNT:
+        raise Denied(f"Cannot modify AWS managed policy {arn}: it belongs to AWS", code="AccessDenied")
+    return row
+
+
+def used_policy(ctx: Context, arn: str) -> Row:
+    """As find_policy, for attaching it: AWS's own are stored then."""
+    row = find_policy(ctx, arn)
+    return ctx.tx.put(row) if row.account == AWS_ACCOUNT and ctx.tx.by_arn(arn) is None else row
+
+
+def aws_policy(name: str) -> Row:
+    """One of AWS's policies; the same row, whoever uses it."""
+    id_ = "ANPA" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()[:17]
+    return Row("iam:Policy", AWS_ACCOUNT, "", id_, AWS_ARN + name, name, created_at=BEGINNING, document=_document("/", AWS_MANAGED[name], BEGINNING))
+
+
+def _document(path: str, body: str, created: str) -> Document:
+    return {
+        "Path": path, "DefaultVersionId": "v1", "IsAttachable": True, "CreateDate": created, "UpdateDate": created,
+        "_document": body, "_versions": {"v1": {"text": body, "created": created}}, "_next": 2,
     }  # fmt: skip
-    if description:
-        document["Description"] = description
-    row = ctx.create("iam:Policy", document, id=mint_unique_id(ctx.random, "ANPA"), name=name, tags=tagged)
-    row.arn = arn
-    return ctx.tx.put(row)
 
 
 def create_policy(ctx: Context, params: Document) -> Document:
     name, path = params["PolicyName"], params.get("Path") or "/"
     parse_policy(params["PolicyDocument"], Form.IDENTITY)
-    arn = f"arn:aws:iam::{ctx.caller.account}:policy{path}{name}"
-    if any(row.name == name and ":aws:policy" not in row.arn for row in ctx.rows("iam:Policy")):
+    if any(row.name.lower() == name.lower() for row in ctx.rows("iam:Policy")):
         raise Conflict(f"A policy called {name} already exists. Duplicate names are not allowed.", code="EntityAlreadyExists")
-    row = _store(ctx, name, path, params["PolicyDocument"], arn, tags.read(params.get("Tags")), params.get("Description") or "")
+    document = _document(path, params["PolicyDocument"], ctx.now)
+    if params.get("Description"):
+        document["Description"] = params["Description"]
+    row = ctx.create("iam:Policy", document, id=mint_unique_id(ctx.random, "ANPA"), name=name, tags=tags.read(params.get("Tags")))
     return {"Policy": ctx.view(row)}
 
 
@@ -68,18 +90,18 @@ def get_policy(ctx: Context, params: Document) -> Document:
 
 def list_policies(ctx: Context, params: Document) -> Document:
     scope, prefix = params.get("Scope") or "All", params.get("PathPrefix") or "/"
-    if scope in ("All", "AWS"):
-        for name in AWS_MANAGED:
-            find_policy(ctx, f"arn:aws:iam::aws:policy/{name}")
-    shown = [ctx.view(row) for row in ctx.rows("iam:Policy") if row.document["Path"].startswith(prefix)]
-    if scope != "All":
-        shown = [policy for policy in shown if policy["Arn"].startswith("arn:aws:iam::aws:") == (scope == "AWS")]
-    return {"Policies": [policy for policy in shown if policy["AttachmentCount"] or not params.get("OnlyAttached")], "IsTruncated": False}
+    usage = params.get("PolicyUsageFilter") or "PermissionsPolicy"
+    counted = "PermissionsBoundaryUsageCount" if usage == "PermissionsBoundary" else "AttachmentCount"
+    rows = [aws_policy(name) for name in AWS_MANAGED] if scope in ("All", "AWS") else []
+    rows += ctx.rows("iam:Policy") if scope in ("All", "Local") else []
+    shown = [ctx.view(row) for row in rows if row.document["Path"].startswith(prefix)]
+    return {"Policies": [policy for policy in shown if policy[counted] or not params.get("OnlyAttached")], "IsTruncated": False}
 
 
 def delete_policy(ctx: Context, params: Document) -> Document:
-    row = find_policy(ctx, params["PolicyArn"])
-    if ctx.view(row)["AttachmentCount"]:
+    row = own_policy(ctx, params["PolicyArn"])
+    shown = ctx.view(row)
+    if shown["AttachmentCount"] or shown["PermissionsBoundaryUsageCount"]:
         raise Conflict("Cannot delete a policy attached to entities.", code="DeleteConflict")
     if len(row.document["_versions"]) > 1:
         raise Conflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions.", code="DeleteConflict")
@@ -88,7 +110,7 @@ def delete_policy(ctx: Context, params: Document) -> Document:
 
 
 def create_version(ctx: Context, params: Document) -> Document:
-    row = find_policy(ctx, params["PolicyArn"])
+    row = own_policy(ctx, params["PolicyArn"])
     parse_policy(params["PolicyDocument"], Form.IDENTITY)
     versions, number = dict(row.document["_versions"]), int(row.document["_next"])
     if len(versions) >= MAX_VERSIONS:
@@ -113,14 +135,14 @@ def list_versions(ctx: Context, params: Document) -> Document:
 
 
 def set_default(ctx: Context, params: Document) -> Document:
-    row = find_policy(ctx, params["PolicyArn"])
+    row = own_policy(ctx, params["PolicyArn"])
     version = _version(row, params["VersionId"], with_text=True)
     ctx.change(row, {"_document": version["Document"], "DefaultVersionId": params["VersionId"], "UpdateDate": ctx.now})
     return {}
 
 
 def delete_version(ctx: Context, params: Document) -> Document:
-    row = find_policy(ctx, params["PolicyArn"])
+    row = own_policy(ctx, params["PolicyArn"])
     if _version(row, params["VersionId"], with_text=False)["IsDefaultVersion"]:
         raise Conflict("Cannot delete the default version of a policy.", code="DeleteConflict")
     ctx.change(row, {"_versions": {key: value for key, value in row.document["_versions"].items() if key != params["VersionId"]}})
@@ -135,6 +157,32 @@ def _version(row: Row, version: str, *, with_text: bool) -> Document:
     return {**shown, "Document": found["text"]} if with_text else shown
 
 
+def list_entities(ctx: Context, params: Document) -> Document:
+    """The roles and users a policy is attached to. Terraform asks before it destroys one."""
+    arn = find_policy(ctx, params["PolicyArn"]).arn
+    wanted = params.get("EntityFilter")
+    found: Document = {"PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": [], "IsTruncated": False}
+    for noun in ("User", "Role"):
+        if wanted in (None, noun):
+            holders = [row for row in ctx.rows(f"iam:{noun}") if arn in row.document["_attached"]]
+            found[f"Policy{noun}s"] = [{f"{noun}Name": row.name, f"{noun}Id": row.id} for row in holders]
+    return found
+
+
+def tag(ctx: Context, params: Document) -> Document:
+    ctx.tag(own_policy(ctx, params["PolicyArn"]), tags.read(params["Tags"]))
+    return {}
+
+
+def untag(ctx: Context, params: Document) -> Document:
+    ctx.tag(own_policy(ctx, params["PolicyArn"]), removed=params["TagKeys"])
+    return {}
+
+
+def list_tags(ctx: Context, params: Document) -> Document:
+    return {"Tags": tags.as_list(find_policy(ctx, params["PolicyArn"]).tags), "IsTruncated": False}
+
+
 OPERATIONS: dict[str, Handler] = {
     "CreatePolicy": create_policy,
     "GetPolicy": get_policy,
@@ -145,4 +193,8 @@ OPERATIONS: dict[str, Handler] = {
     "ListPolicyVersions": list_versions,
     "SetDefaultPolicyVersion": set_default,
     "DeletePolicyVersion": delete_version,
+    "ListEntitiesForPolicy": list_entities,
+    "TagPolicy": tag,
+    "UntagPolicy": untag,
+    "ListPolicyTags": list_tags,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.auth.credentials import mint_access_key
-from latticewall.base.faults import LimitExceeded
+from latticewall.base.faults import Conflict, LimitExceeded
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
@@ -17,6 +17,8 @@ def _owner(ctx: Context, params: Document) -> Row | None:
     name = params.get("UserName")
     if not name and ctx.caller.principal_type == "Account":
         return None
+    if not name and ctx.caller.principal_type != "User":
+        raise text.bad("Must specify userName when calling with non-User credentials")
     name = name or ctx.caller.arn.rsplit("/", 1)[-1]
     user = ctx.find("iam:User", name)
     if user is None:
@@ -51,13 +53,20 @@ def _find(ctx: Context, params: Document) -> Row:
     return row
 
 
+def _dispensable(row: Row) -> Row:
+    """Raises DeleteConflict for the key that `latticewall env` hands out: without it nobody could command the region."""
+    if row.document.get("_administrator"):
+        raise Conflict(f"The access key {row.id} is the region's administrator's and stays", code="DeleteConflict")
+    return row
+
+
 def update(ctx: Context, params: Document) -> Document:
-    ctx.change(_find(ctx, params), {"Status": params["Status"]})
+    ctx.change(_dispensable(_find(ctx, params)), {"Status": params["Status"]})
     return {}
 
 
 def delete(ctx: Context, params: Document) -> Document:
-    ctx.remove(_find(ctx, params))
+    ctx.remove(_dispensable(_find(ctx, params)))
     return {}
 
 

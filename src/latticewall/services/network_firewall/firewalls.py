@@ -96,8 +96,7 @@ def create(ctx: Context, params: Document) -> Document:
     if params.get("Description"):
         document["Description"] = params["Description"]
     row = ctx.create(KIND, document, id=ctx.new_uuid(), name=name, tags=tags.read(params.get("Tags")), refs={"VpcId": vpc.id, "FirewallPolicyArn": policy.arn})
-    row.arn = f"arn:aws:network-firewall:{ctx.caller.region}:{ctx.caller.account}:firewall/{name}"
-    row = _add_endpoints(ctx, ctx.tx.put(row), params["SubnetMappings"])
+    row = _add_endpoints(ctx, row, params["SubnetMappings"])
     return {"Firewall": _show(ctx, row), "FirewallStatus": _status(ctx, row)}
 
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from latticewall.resources.kind import Kind, Lifecycle, Ref
 
-RULE_GROUP = Kind("network-firewall:RuleGroup", name_member="RuleGroupName", arn_member="RuleGroupArn", id_member="RuleGroupId", by_name=True)
+ARN = "arn:aws:network-firewall:{region}:{account}:"
+RULE_GROUP = Kind(
+    "network-firewall:RuleGroup", name_member="RuleGroupName", arn_member="RuleGroupArn", arn=ARN + "{type}-rulegroup/{name}", id_member="RuleGroupId",
+    by_name=True,
+)  # fmt: skip
 POLICY = Kind(
-    "network-firewall:FirewallPolicy", name_member="FirewallPolicyName", arn_member="FirewallPolicyArn", id_member="FirewallPolicyId", unique="region",
-    by_name=True, refs={"RuleGroup": Ref("network-firewall:RuleGroup")},
+    "network-firewall:FirewallPolicy", name_member="FirewallPolicyName", arn_member="FirewallPolicyArn", arn=ARN + "firewall-policy/{name}",
+    id_member="FirewallPolicyId", unique="region", by_name=True, refs={"RuleGroup": Ref("network-firewall:RuleGroup")},
 )  # fmt: skip
 FIREWALL = Kind(
-    "network-firewall:Firewall", name_member="FirewallName", arn_member="FirewallArn", id_member="FirewallId", unique="region", by_name=True,
+    "network-firewall:Firewall", name_member="FirewallName", arn_member="FirewallArn", arn=ARN + "firewall/{name}", id_member="FirewallId",
+    unique="region", by_name=True,
     refs={
         "FirewallPolicyArn": Ref("network-firewall:FirewallPolicy"), "VpcId": Ref("ec2:Vpc"), "SubnetId": Ref("ec2:Subnet"),
         "LogGroup": Ref("logs:LogGroup", "clear"), "Endpoint": Ref("ec2:VpcEndpoint"),

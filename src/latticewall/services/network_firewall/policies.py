@@ -97,8 +97,6 @@ def create(ctx: Context, params: Document) -> Document:
     if params.get("DryRun"):
         return _answer(ctx, Row(KIND, ctx.caller.account, ctx.caller.region, ctx.new_uuid(), arn, name, document=document))
     row = ctx.create(KIND, document, id=ctx.new_uuid(), name=name, tags=tags.read(params.get("Tags")))
-    row.arn = arn
-    row = ctx.tx.put(row)
     _link(ctx, row)
     return _answer(ctx, row)
 

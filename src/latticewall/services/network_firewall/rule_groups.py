@@ -12,7 +12,6 @@ from latticewall.resources.kind import Document, Handler
 from latticewall.services.network_firewall import objects, text
 
 KIND = "network-firewall:RuleGroup"
-MANAGED = ":aws-managed:"
 
 
 def _content(params: Document) -> Document:
@@ -78,8 +77,7 @@ def create(ctx: Context, params: Document) -> Document:
         row = Row(KIND, ctx.caller.account, ctx.caller.region, ctx.new_uuid(), arn, name, document=document)
         return _answer(ctx, row)
     row = ctx.create(KIND, document, id=ctx.new_uuid(), name=name, tags=tags.read(params.get("Tags")))
-    row.arn = arn
-    return _answer(ctx, ctx.tx.put(row))
+    return _answer(ctx, row)
 
 
 def describe(ctx: Context, params: Document) -> Document:

@@ -9,18 +9,20 @@ import hashlib
 from datetime import timedelta
 
 from latticewall.auth.credentials import account_of, mint_access_key
-from latticewall.auth.permissions import permissions_of
+from latticewall.auth.permissions import permissions_of, principal_of
 from latticewall.base.faults import Denied, Fault, Invalid
 from latticewall.base.rows import Row
-from latticewall.policy.combine import PrincipalPolicies, authorize_assume_role
+from latticewall.policy.combine import authorize_assume_role
 from latticewall.policy.document import Form, parse_policy
 from latticewall.policy.engine import PolicySet
-from latticewall.policy.request import Principal, Request, global_context
+from latticewall.policy.request import Request, global_context
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 
 CHAINED_SECONDS = 3600
+NOT_THERE = ("PolicyArns", "TransitiveTagKeys", "SerialNumber", "TokenCode", "ProvidedContexts")
+"""Members of AssumeRole that would change what the session may do, and are not supported."""
 
 
 def get_caller_identity(ctx: Context, _: Document) -> Document:
@@ -49,8 +51,9 @@ def assume_role(ctx: Context, params: Document) -> Document:
         raise Invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", code="ValidationError")
     if ctx.caller.role_arn and seconds > CHAINED_SECONDS:
         raise Invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.", code="ValidationError")
-    if params.get("PolicyArns"):
-        raise Invalid("Managed session policies (PolicyArns) are not supported yet; give the policy as Policy", code="ValidationError")
+    for member in NOT_THERE:
+        if params.get(member):
+            raise Invalid(f"{member} is not supported by latticewall yet", code="ValidationError")
     if policy := params.get("Policy"):
         parse_policy(policy, Form.IDENTITY)
     return _session(ctx, role, params, seconds, session_tags)
@@ -59,10 +62,7 @@ def assume_role(ctx: Context, params: Document) -> Document:
 def _require(ctx: Context, role: Row, action: str, params: Document, session_tags: dict[str, str]) -> None:
     caller = ctx.caller
     found = permissions_of(ctx.tx, caller)
-    principal = Principal(
-        arn=caller.arn, account=caller.account, type=caller.principal_type, role_arn=caller.role_arn, userid=caller.user_id, tags=caller.tags,
-        org_id=found.org_id, org_paths=found.org_paths,
-    )  # fmt: skip
+    principal = principal_of(ctx.tx, caller, found)
     context = dict(global_context(principal, now=ctx.now_datetime, region=caller.region, source_ip=caller.source_ip))
     context["sts:RoleSessionName"] = params["RoleSessionName"]
     for member, key in (("ExternalId", "sts:ExternalId"), ("SourceIdentity", "sts:SourceIdentity")):
@@ -71,16 +71,11 @@ def _require(ctx: Context, role: Row, action: str, params: Document, session_tag
     context |= {f"aws:RequestTag/{key}": value for key, value in session_tags.items()}
     if session_tags:
         context["aws:TagKeys"] = tuple(session_tags)
-    policies = PrincipalPolicies(
-        identity=PolicySet([parse_policy(text, Form.IDENTITY) for text in found.identity]),
-        boundary=PolicySet([parse_policy(found.boundary, Form.IDENTITY)]) if found.boundary else None,
-        session=PolicySet([parse_policy(found.session, Form.IDENTITY)]) if found.session else None,
-    )
     try:
         trust = PolicySet([parse_policy(role.document["AssumeRolePolicyDocument"], Form.TRUST)])
     except Fault as fault:
         raise _denied(ctx, role.arn, action) from fault
-    if not authorize_assume_role(Request(action, role.arn, principal, context), policies, trust, role.account).allowed:
+    if not authorize_assume_role(Request(action, role.arn, principal, context), found.policies, trust, role.account).allowed:
         raise _denied(ctx, role.arn, action)
 
 
