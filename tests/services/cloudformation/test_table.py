@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from latticewall.control_plane.services import registry
@@ -20,6 +23,14 @@ def operations(row: ResourceType) -> set[str]:
     if row.tagging:
         named |= {STYLES[row.tagging].add, STYLES[row.tagging].remove}
     return named - {""}
+
+
+def test_the_user_page_lists_exactly_these_types() -> None:
+    listed = set()
+    for line in (Path(__file__).parents[3] / "docs" / "features" / "cloudformation.md").read_text().splitlines():
+        if found := re.fullmatch(r"\| (AWS::\w+) \| (.+) \|", line):
+            listed |= {f"{found[1]}::{name}" for name in found[2].split(", ")}
+    assert listed == set(TABLE)
 
 
 @pytest.mark.parametrize("row", ROWS)

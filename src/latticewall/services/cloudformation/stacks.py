@@ -268,14 +268,9 @@ def delete_stack(ctx: Context, params: Document) -> Document:
             ctx.tx.put(replace(state, document={**state.document, "ResourceStatus": "DELETE_IN_PROGRESS"}))
     rows.prune_events(ctx.tx, stack)
     members: dict[str, Any] = {"_caller": rows.caller_document(ctx.caller), "_retain": params.get("RetainResources") or None}
-    members |= {"_template": stack.document.get("_template", _EMPTY), "_values": stack.document.get("_values", asdict(Values()))}
     generation = int(stack.document["_generation"]) + 1
     rows.put_stack(ctx.tx, stack, "DELETE_IN_PROGRESS", "User Initiated", **members, _generation=generation, _token=params.get("ClientRequestToken"))
     return {}
-
-
-_EMPTY = '{"Resources": {"None": {"Type": "AWS::EC2::InternetGateway"}}}'
-"""The template of a stack under review, which has none: it is deleted like any other."""
 
 
 def cancel_update(ctx: Context, params: Document) -> Document:
