@@ -31,7 +31,7 @@ class Slots:
         self._last = 0
 
     def take(self, verdict: str) -> int | None:
-        """The position of the bit, None when the list changes between passing and blocking more often than there are bits."""
+        """The position of the bit, None when the list alternates between blocking and passing more often than there are bits."""
         kind = _VERDICTS.index(verdict)
         slot = self._last + (kind - self._last) % len(_VERDICTS)
         if slot >= BLOCKS * len(_VERDICTS):

@@ -120,10 +120,10 @@ def _packet_drops(places: Sequence[Place]) -> tuple[tuple[Place, ...], int]:
 
 
 def _too_many(what: str, previous: Grouped | None) -> str:
-    """The refusal of a list that changes its mind more often than there are marks."""
+    """The refusal of a list that alternates more often than there are marks."""
     before = f" and rule: {previous.rule}" if previous else ""
     return (
-        f"strict order cannot be enforced exactly between {what}{before}: the list changes between passing and blocking more than "
+        f"strict order cannot be enforced exactly between {what}{before}: the list alternates between blocking and passing more than "
         f"{marks.BLOCKS} times, put rules with the same action next to each other"
     )
 
