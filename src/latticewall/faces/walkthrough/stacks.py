@@ -50,12 +50,11 @@ def until(condition: Callable[[], T | None], seconds: float, pause: float = _POL
 
 
 def examples() -> Path:
-    """The folder of the templates: in the checkout, or in the installed package. Raises Problem."""
-    package = Path(latticewall.__file__).parent
-    for folder in (package / "examples" / "walkthrough", package.parents[1] / "examples" / "walkthrough"):
-        if (folder / "centralized.yaml").exists():
-            return folder
-    raise Problem("the walkthrough's templates are not installed: run it from a checkout of latticewall")
+    """The checkout's folder of templates, servers and clients. Raises Problem."""
+    folder = Path(latticewall.__file__).parents[2] / "examples" / "walkthrough"
+    if not folder.is_dir():
+        raise Problem("the walkthrough needs the templates, servers and clients of a checkout: run it from one")
+    return folder
 
 
 class Stacks:
