@@ -2,11 +2,15 @@
 
 The order is the fail-closed one. A namespace gets its filters before it gets links and routes; when its filters cannot be loaded, nothing else in it
 changes: a new one stays without links, an old one stays as it was.
+
+A plan of a new revision is compared with the last one, and only what differs and its neighbours are looked at: the time to follow a change does not grow
+with the region. The same revision again, or THOROUGH_SECONDS without one, has everything observed, so that damage heals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,8 +27,13 @@ from latticewall.reconcile.applier import Failure, Report
 _REFUSALS = (KernelError, UnsafeText, Unrenderable, ValueError, OSError)
 _KINDS = {"vpc": "ec2:Vpc", "instance": "ec2:Instance", "transit-gateway": "ec2:TransitGateway", "firewall": "ec2:VpcEndpoint"}
 """Kind of namespace -> kind of the resource it stands for."""
+THOROUGH_SECONDS = 10.0
+"""The longest that a namespace goes unobserved while revisions keep coming."""
 _WORKERS = 4
 """Namespaces worked on at a time: the work is waiting for short-lived tools."""
+
+Wanted = tuple[Namespace, tuple[Link, ...]]
+"""All that the plan says about a namespace: itself and the links that end in it."""
 
 
 class KernelApplier:
@@ -35,9 +44,19 @@ class KernelApplier:
     def __init__(self, kernel: Kernel, loaded: Path) -> None:
         self._kernel = kernel
         self._loaded = LoadedRulesets(loaded)
+        self._in_order: Mapping[str, Wanted] = {}
+        self._revision = 0
+        self._observed_at = 0.0
 
     def apply(self, plan: NodePlan) -> Report:
-        return _Round(self._kernel, self._loaded, plan.namespaces, plan.links).run()
+        thorough = plan.revision == self._revision or time.monotonic() - self._observed_at >= THOROUGH_SECONDS
+        known, self._in_order = {} if thorough else self._in_order, {}
+        one = _Round(self._kernel, self._loaded, plan.namespaces, plan.links, known)
+        report = one.run()
+        self._in_order, self._revision = one.in_order(), plan.revision
+        if thorough:
+            self._observed_at = time.monotonic()
+        return report
 
     def counters(self, namespace: str) -> dict[str, tuple[int, int]]:
         """Named nft counters of a namespace: name -> (packets, bytes); empty when it has none or does not exist."""
@@ -48,9 +67,12 @@ class KernelApplier:
 
 
 class _Round:
-    """One application of a plan. `_states` holds what was observed of every namespace that is in order so far."""
+    """One application of a plan. `_states` holds what was observed of every namespace that is in order so far.
 
-    def __init__(self, kernel: Kernel, loaded: LoadedRulesets, namespaces: Iterable[Namespace], links: Iterable[Link]) -> None:
+    known: what was in order after the last round; a namespace of which the plan says the same still is left alone.
+    """
+
+    def __init__(self, kernel: Kernel, loaded: LoadedRulesets, namespaces: Iterable[Namespace], links: Iterable[Link], known: Mapping[str, Wanted]) -> None:
         self._kernel = kernel
         self._loaded = loaded
         self._wanted = {namespace.name: namespace for namespace in namespaces}
@@ -58,17 +80,26 @@ class _Round:
         self._states: dict[str, NetworkState] = {}
         self._changed = 0
         self._failures: list[Failure] = []
+        self._broken: set[str] = set()
         self._links = tuple(link for link in links if self._renders(link))
+        self._plan = _by_namespace(self._wanted, self._links)
+        self._known = known
 
     def run(self) -> Report:
         existing = self._kernel.namespaces()
+        changed = {name for name, wanted in self._plan.items() if name not in existing or self._known.get(name) != wanted}
+        affected = changed | {end.namespace for name in changed for link in self._plan[name][1] for end in (link.a, link.b)}
         self._create(existing)
-        self._each(self._wanted.values(), self._observe)
-        self._each(self._present(), self._filter)
-        self._connect()
+        self._each([namespace for name, namespace in self._wanted.items() if name in affected], self._observe)
+        self._each([namespace for namespace in self._present() if namespace.name in changed], self._filter)
+        self._connect([link for link in self._links if not changed.isdisjoint((link.a.namespace, link.b.namespace))])
         self._each(self._present(), self._route)
         self._prune(existing)
         return Report(self._changed, tuple(sorted(set(self._failures))))
+
+    def in_order(self) -> dict[str, Wanted]:
+        """After `run`: the namespaces that are as planned, with what the plan says of them."""
+        return {name: wanted for name, wanted in self._plan.items() if name not in self._broken}
 
     def _create(self, existing: frozenset[str]) -> None:
         for namespace in list(self._wanted.values()):
@@ -89,20 +120,18 @@ class _Round:
         devices = tuple(self._states[namespace.name].devices)
         try:
             return (
-                ensure_sysctls(self._kernel, namespace, devices)
-                + ensure_queue(self._kernel, namespace)
-                + ensure_ruleset(self._kernel, self._loaded, namespace)
+                ensure_sysctls(self._kernel, namespace, devices) + ensure_queue(self._kernel, namespace) + ensure_ruleset(self._kernel, self._loaded, namespace)
             )
         except _REFUSALS:
             del self._states[namespace.name]
             raise
 
-    def _connect(self) -> None:
+    def _connect(self, links: Iterable[Link]) -> None:
         reachable = []
-        for link in self._links:
+        for link in links:
             missing = [end.namespace for end in (link.a, link.b) if end.namespace not in self._states]
             if missing:
-                self._failures.append(Failure("link", link.owner, f"namespace {missing[0]} is not in order"))
+                self._fail_link(link, f"namespace {missing[0]} is not in order")
             else:
                 reachable.append(link)
         changes = link_changes(reachable, self._states, kept=self._links)
@@ -122,6 +151,7 @@ class _Round:
             left = self._states[name].devices.get(device) if name in self._states else None
             if left is not None and left.alias == mark:
                 self._failures.append(Failure("link", name, f"device {device} cannot be removed"))
+                self._broken.add(name)
 
     def _make(self, links: tuple[Link, ...]) -> None:
         """All new links of all namespaces in one batch."""
@@ -129,7 +159,7 @@ class _Round:
         broken = {error.line: error.message for error in self._kernel.ip(BASE, lines)}
         for link, line in zip(links, lines, strict=True):
             if line in broken:
-                self._failures.append(Failure("link", link.owner, broken[line]))
+                self._fail_link(link, broken[line])
                 continue
             self._changed += 1
             for name in (link.a.namespace, link.b.namespace):
@@ -180,5 +210,18 @@ class _Round:
                 if error is not None:
                     self._fail(namespace, error)
 
+    def _fail_link(self, link: Link, reason: str) -> None:
+        self._broken.update((link.a.namespace, link.b.namespace))
+        self._failures.append(Failure("link", link.owner, reason))
+
     def _fail(self, namespace: Namespace, error: Exception) -> None:
+        self._broken.add(namespace.name)
         self._failures.append(Failure(_KINDS.get(namespace.kind, namespace.kind), namespace.owner, f"{namespace.name}: {error}"))
+
+
+def _by_namespace(namespaces: Mapping[str, Namespace], links: Iterable[Link]) -> dict[str, Wanted]:
+    ends: dict[str, list[Link]] = {name: [] for name in namespaces}
+    for link in links:
+        for name in {link.a.namespace, link.b.namespace} & ends.keys():
+            ends[name].append(link)
+    return {name: (namespace, tuple(ends[name])) for name, namespace in namespaces.items()}

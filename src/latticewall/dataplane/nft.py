@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from latticewall.compile.render.nft import queue_rule, remove_nft, render_nft, render_queue
@@ -20,8 +21,12 @@ class LoadedRulesets:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def matches(self, namespace: str, text: str, listing: str) -> bool:
-        return self.known(namespace) and (self._folder / namespace).read_text() == _digests(text, listing)
+    def matches(self, namespace: str, text: str, listing: Callable[[], str]) -> bool:
+        """Whether this text was loaded last, and what is there is still what came of it (listed only when it can be)."""
+        if not self.known(namespace):
+            return False
+        noted = (self._folder / namespace).read_text()
+        return noted.startswith(_digests(text)) and noted == _digests(text, listing())
 
     def known(self, namespace: str) -> bool:
         return (self._folder / namespace).exists()
@@ -44,7 +49,7 @@ def ensure_ruleset(kernel: Kernel, loaded: LoadedRulesets, namespace: Namespace)
         loaded.forget(name)
         return 1
     text = render_nft(namespace.ruleset)
-    if loaded.matches(name, text, kernel.nft_table(name)):
+    if loaded.matches(name, text, lambda: kernel.nft_table(name)):
         return 0
     _replace(kernel, name, namespace.ruleset, text)
     loaded.remember(name, text, kernel.nft_table(name))

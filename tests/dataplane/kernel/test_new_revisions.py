@@ -1,0 +1,117 @@
+"""A plan of a new revision: only what differs is looked at, and the result is the same as if everything had been."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from latticewall.compile.render.network import NetworkState
+from latticewall.dataplane import kernel_applier
+from latticewall.dataplane.fake import FakeKernel
+from latticewall.dataplane.kernel_applier import KernelApplier
+from latticewall.plan.nft import NftRule
+from latticewall.plan.node import NodePlan
+from latticewall.plan.topology import Route
+from latticewall.reconcile.applier import Report
+
+from . import plans
+
+
+class WatchedKernel(FakeKernel):
+    """Remembers whose network and tables were looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observed: set[str] = set()
+
+    def network(self, namespace: str) -> NetworkState:
+        self.observed.add(namespace)
+        return super().network(namespace)
+
+    def sysctls(self, namespace: str, keys: Iterable[str]) -> dict[str, str]:
+        self.observed.add(namespace)
+        return super().sysctls(namespace, keys)
+
+
+def numbered(plan: NodePlan, revision: int) -> NodePlan:
+    return replace(plan, revision=revision)
+
+
+def two_vpcs() -> NodePlan:
+    """A router with two instances, and a namespace of which it knows nothing."""
+    return replace(plans.vpc(), namespaces=(*plans.vpc().namespaces, replace(plans.instance(7), name="alone", addresses=(), routes=())))
+
+
+def looked_at(kernel: WatchedKernel, applier: KernelApplier, plan: NodePlan) -> set[str]:
+    kernel.observed.clear()
+    assert not applier.apply(plan).failures
+    return set(kernel.observed)
+
+
+def test_only_what_differs_and_its_neighbours(tmp_path: Path) -> None:
+    kernel = WatchedKernel()
+    applier = KernelApplier(kernel, tmp_path)
+    everything = {"vpc-1", "i-0", "i-1", "alone"}
+    assert looked_at(kernel, applier, numbered(two_vpcs(), 1)) == everything
+    assert looked_at(kernel, applier, numbered(two_vpcs(), 2)) == set()
+    other = plans.changed(two_vpcs(), "i-1", routes=(*plans.instance(1).routes, Route(plans.MAIN, "10.9.0.0/16", "eth0", "10.0.0.1")))
+    assert looked_at(kernel, applier, numbered(other, 3)) == {"i-1", "vpc-1"}
+    assert looked_at(kernel, applier, numbered(other, 3)) == everything, "the same revision again"
+
+
+def test_a_namespace_that_vanished_is_seen_at_once(tmp_path: Path) -> None:
+    kernel = WatchedKernel()
+    applier = KernelApplier(kernel, tmp_path)
+    applier.apply(numbered(two_vpcs(), 1))
+    kernel.delete_namespace("i-0")
+    assert "i-0" in looked_at(kernel, applier, numbered(two_vpcs(), 2))
+    assert "eth0" in kernel.network("i-0").devices
+
+
+def test_everything_is_looked_at_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = WatchedKernel()
+    applier = KernelApplier(kernel, tmp_path)
+    applier.apply(numbered(two_vpcs(), 1))
+    monkeypatch.setattr(kernel_applier, "THOROUGH_SECONDS", 0.0)
+    assert looked_at(kernel, applier, numbered(two_vpcs(), 2)) == {"vpc-1", "i-0", "i-1", "alone"}
+
+
+def test_what_failed_is_tried_and_reported_again(tmp_path: Path) -> None:
+    applier = KernelApplier(FakeKernel(), tmp_path)
+    applier.apply(numbered(plans.vpc(), 1))
+    broken = plans.changed(plans.vpc(3), "vpc-1", ruleset=plans.only(NftRule((), "jump nowhere")))
+    first, second = applier.apply(numbered(broken, 2)), applier.apply(numbered(broken, 3))
+    assert first.failures
+    assert second.failures == first.failures
+    assert applier.apply(numbered(plans.vpc(3), 4)).failures == ()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_steps_end_where_one_leap_does(tmp_path: Path, seed: int) -> None:
+    """Through random plans, revision by revision: the kernel then is as the last plan alone would have made it."""
+    kernel, chance = FakeKernel(), random.Random(seed)
+    applier = KernelApplier(kernel, tmp_path / "steps")
+    for revision in range(1, 9):
+        plan = _varied(chance, revision)
+        applier.apply(plan)
+    leapt = FakeKernel()
+    KernelApplier(leapt, tmp_path / "leap").apply(plan)
+    assert kernel.namespaces() == leapt.namespaces()
+    for name in leapt.namespaces():
+        assert _comparable(kernel, name) == _comparable(leapt, name)
+    assert applier.apply(plan) == Report(), "a thorough look finds nothing to do"
+
+
+def _varied(chance: random.Random, revision: int) -> NodePlan:
+    plan = plans.vpc(chance.randrange(5), chance.choice((plans.OPEN, plans.only(), plans.only(NftRule((plans.TCP,), "accept")))))
+    links = tuple(replace(link, mtu=chance.choice((1500, 9001))) for link in plan.links)
+    return replace(plan, links=links, revision=revision)
+
+
+def _comparable(kernel: FakeKernel, name: str) -> object:
+    state = kernel.network(name)
+    return replace(state, devices={device: replace(value, mac="") for device, value in state.devices.items()}), kernel.nft_table(name)
