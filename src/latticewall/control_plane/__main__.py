@@ -63,8 +63,7 @@ class ControlPlane:
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
         self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state)
-        catalog = Catalog()
-        self.app = App(self.store, registry(), catalog, clock, random, authorise=authorise, ports=service_ports(self.appliers, catalog))
+        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers))
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)

@@ -13,11 +13,13 @@ from latticewall.world.from_rows import build_world
 from latticewall.world.types import World
 
 MINUTE = len("2026-01-02T03:04")
+NOT_IN_THE_WORLD = ("cloudformation", "logs", "ssm")
+"""Services whose resources the data plane never sees; stacks keep hundreds of event rows."""
 
 
 def build_worlds(snapshot: Snapshot, now: str) -> list[World]:
     """One world per region that has resources. Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
-    rows = snapshot.rows()
+    rows = snapshot.rows_without(*NOT_IN_THE_WORLD)
     regions = sorted({row.region for row in rows if row.region})
     return [build_world(rows, region, snapshot.revision, now[:MINUTE] + ":00.000Z") for region in regions]
 

@@ -62,6 +62,13 @@ class Snapshot:
         query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked above
         return [read_row(values) for values in self._db.execute(query, tuple(conditions.values()))]
 
+    def rows_without(self, *services: str) -> list[Row]:
+        """All rows but those of these services' kinds."""
+        unwanted = [f"{service}:%" for service in services]
+        clause = " AND ".join("kind NOT LIKE ?" for _ in unwanted) or "1"
+        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - constant text
+        return [read_row(values) for values in self._db.execute(query, unwanted)]
+
     def edges_to(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
         query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE target_kind = ? AND target_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
         return [Edge(*values) for values in self._db.execute(query, (kind, id))]
