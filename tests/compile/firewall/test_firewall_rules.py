@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latticewall.compile.firewall.classification import severity
@@ -24,6 +24,8 @@ def test_a_rule_is_rendered_as_it_was_read() -> None:
 
 
 @given(st.text(max_size=60))
+@example("a\x85b")
+@example("a\u2028b")
 def test_no_text_makes_more_than_one_line(text: str) -> None:
     """Whatever is accepted stays one rule of one line when it is written to the engine's file."""
     try:
@@ -55,7 +57,7 @@ def test_what_is_no_rule_is_refused_with_its_text(text: str, reason: str) -> Non
 
 
 def test_rule_files_have_comments_and_continued_lines() -> None:
-    rules = parse_rules("# comment\n\nalert tcp any any -> any any \\\n  (sid:1;)\n  pass ip any any -> any any (sid:2;)\n")
+    rules = parse_rules("# comment\r\n\nalert tcp any any -> any any \\\n  (sid:1;)\r\n  pass ip any any -> any any (sid:2;)\n")
     assert [(rule.sid, rule.line) for rule in rules] == [(1, 3), (2, 5)]
     with pytest.raises(RuleSyntaxError, match="backslash"):
         parse_rules("alert tcp any any -> any any (sid:1;) \\")

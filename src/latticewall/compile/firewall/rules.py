@@ -30,7 +30,8 @@ _READS = ("isset", "isnotset")
 _OPTION_NAME = re.compile(r"[A-Za-z0-9_.\-]+\Z")
 _ADDRESS_TEXT = re.compile(r"[0-9A-Za-z.:,\[\]!/$@_ \-]+\Z")
 _PROTOCOL = re.compile(r"[a-z][a-z0-9\-]*\Z")
-_NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""Control characters, and everything that any reader takes for the end of a line."""
 
 
 class RuleSyntaxError(ValueError):
@@ -124,7 +125,7 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
     """
     found = []
     pending, start = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         start = start if pending else number
         pending += line.rstrip()
         if pending.endswith("\\"):
