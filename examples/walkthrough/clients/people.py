@@ -11,14 +11,18 @@ import sys
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-SECONDS = 2.0
+CONNECT_MILLISECONDS, ANSWER_MILLISECONDS = 5000, 2000
 PEOPLE = ({"name": "Ann", "city": "Oslo"}, {"name": "Bob", "card": "4111 1111 1111 1111"})
 
 
 def main(host: str, name: str) -> int:
-    milliseconds = int(SECONDS * 1000)
     client: MongoClient[dict[str, str]] = MongoClient(
-        host, serverSelectionTimeoutMS=milliseconds, connectTimeoutMS=milliseconds, socketTimeoutMS=milliseconds, retryReads=False, directConnection=True
+        host,
+        directConnection=True,
+        retryReads=False,
+        serverSelectionTimeoutMS=CONNECT_MILLISECONDS,
+        connectTimeoutMS=CONNECT_MILLISECONDS,
+        socketTimeoutMS=ANSWER_MILLISECONDS,
     )
     try:
         people = client.shop.people

@@ -95,11 +95,11 @@ def _stale() -> Expectation:
 
 def _resource() -> list[Trial]:
     """The guide's default: the network's policy is not asked, only the association's security group."""
-    client = redis("redis.example.com")
+    client, impatient = redis("redis.example.com"), redis("redis.example.com", PATIENCE)
     return [
         Trial("web: redis-cli, PING SET GET at redis.example.com", "Web", client, answers("web"), set_and_get("web")),
         Trial("web-norole: redis-cli PING (the network's policy does not cover resources)", "WebNoRole", client, prints("PONG"), "PING\n"),
-        Trial("web-outside: redis-cli PING (not in the association's security group)", "WebOutside", client, times_out(), "PING\n"),
+        Trial("web-outside: redis-cli PING (not in the association's security group)", "WebOutside", impatient, times_out(), "PING\n"),
     ]
 
 
@@ -117,8 +117,8 @@ def _policy_of_resource(scene: Scene) -> None:
     scene.await_applied()
     scene.carry_out(
         Trial("auth policy on the resource, for web's role: web, redis-cli", "Web", redis("redis.example.com"), answers("allowed"), set_and_get("allowed")),
-        Trial("the same policy: web-norole, redis-cli PING", "WebNoRole", redis("redis.example.com"), times_out(), "PING\n"),
-        Trial("the same policy: web-dev, redis-cli PING (another role)", "WebDev", redis("redis.example.com"), times_out(), "PING\n"),
+        Trial("the same policy: web-norole, redis-cli PING", "WebNoRole", redis("redis.example.com", PATIENCE), times_out(), "PING\n"),
+        Trial("the same policy: web-dev, redis-cli PING (another role)", "WebDev", redis("redis.example.com", PATIENCE), times_out(), "PING\n"),
     )
     scene.session.call("vpc-lattice:DeleteAuthPolicy", resource)
     scene.await_applied()
