@@ -106,6 +106,11 @@ class Lab:
         until(lambda: self.ec2.describe_transit_gateways(TransitGatewayIds=[made])["TransitGateways"][0]["State"] == "available")
         return made
 
+    def transit_gateway_table(self, gateway: str) -> dict[str, str]:
+        """A new table of the gateway, as the parameter that names it."""
+        made = self.ec2.create_transit_gateway_route_table(TransitGatewayId=gateway)["TransitGatewayRouteTable"]
+        return {"TransitGatewayRouteTableId": made["TransitGatewayRouteTableId"]}
+
     def attach(self, gateway: str, vpc: str, subnets: Sequence[str], **options: str) -> str:
         made = self.ec2.create_transit_gateway_vpc_attachment(TransitGatewayId=gateway, VpcId=vpc, SubnetIds=list(subnets), Options=options)
         return str(made["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"])

@@ -136,7 +136,7 @@ def test_a_policy_on_the_resource_asks_for_the_instance_s_role(lab: Lab, site: S
 
 
 def test_a_custom_domain_and_a_target_by_name(lab: Lab, site: Site) -> None:
-    lattice, route53 = lab.client("vpc-lattice"), lab.client("route53")
+    route53 = lab.client("route53")
     for value in ("EnableDnsHostnames", "EnableDnsSupport"):
         lab.ec2.modify_vpc_attribute(VpcId=site.client_vpc, **{value: {"Value": True}})
     zone = route53.create_hosted_zone(Name="corp.test", CallerReference="1", VPC={"VPCRegion": lab.region.name, "VPCId": site.client_vpc})["HostedZone"]["Id"]

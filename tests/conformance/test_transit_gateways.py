@@ -35,7 +35,7 @@ def site(lab: Lab) -> Site:
     instances = {name: lab.instance(name, subnets[name], last[name], [groups[name]], server(name, tcp=[PORT])) for name in vpcs}
     first = lab.transit_gateway()
     second = lab.transit_gateway(DefaultRouteTableAssociation="disable", DefaultRouteTablePropagation="disable")
-    tables = {"second": lab.ec2.create_transit_gateway_route_table(TransitGatewayId=second)["TransitGatewayRouteTable"]["TransitGatewayRouteTableId"]}
+    tables = {"second": lab.transit_gateway_table(second)["TransitGatewayRouteTableId"]}
     shown = lab.ec2.describe_transit_gateways(TransitGatewayIds=[first])["TransitGateways"][0]["Options"]
     tables["first"] = shown["AssociationDefaultRouteTableId"]
     assert shown["PropagationDefaultRouteTableId"] == tables["first"]
@@ -115,9 +115,9 @@ def test_routes_outlive_what_they_lead_to_as_blackholes(lab: Lab, site: Site) ->
     routes = lab.ec2.describe_route_tables(RouteTableIds=[site.route_tables["third"]])["RouteTables"][0]["Routes"]
     assert {route["DestinationCidrBlock"]: route["State"] for route in routes} == {"192.168.128.0/17": "active", "0.0.0.0/0": "blackhole"}
     assert lab.talk(site.instances["third"], "172.22.0.10", PORT, seconds=0.7) == ""
-    with pytest.raises(ClientError, match="InvalidTransitGatewayID.NotFound|InvalidParameterValue"):
+    with pytest.raises(ClientError, match=r"InvalidTransitGatewayID\.NotFound|InvalidParameterValue"):
         lab.ec2.create_route(RouteTableId=site.route_tables["third"], DestinationCidrBlock="10.0.0.0/8", TransitGatewayId=site.gateways[0])
-    with pytest.raises(ClientError, match="DependencyViolation|IncorrectState"):
+    with pytest.raises(ClientError, match=r"DependencyViolation|IncorrectState"):
         lab.ec2.delete_transit_gateway(TransitGatewayId=site.gateways[1])
 
 
@@ -127,20 +127,22 @@ def test_everything_goes(lab: Lab, site: Site) -> None:
     left = [item for name, item in site.attachments.items() if name != "third-first"]
     for attachment in left:
         lab.ec2.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachment)
-    until(lambda: {a["State"] for a in lab.ec2.describe_transit_gateway_vpc_attachments(TransitGatewayAttachmentIds=left)["TransitGatewayVpcAttachments"]} == {"deleted"})
+    shown = lab.ec2.describe_transit_gateway_attachments
+    until(lambda: {item["State"] for item in shown(TransitGatewayAttachmentIds=left)["TransitGatewayAttachments"]} == {"deleted"})
     lab.ec2.delete_transit_gateway_route_table(TransitGatewayRouteTableId=site.tables["second"])
     for gateway in site.gateways:
         assert lab.ec2.delete_transit_gateway(TransitGatewayId=gateway)["TransitGateway"]["State"] == "deleting"
     until(lambda: {g["State"] for g in lab.ec2.describe_transit_gateways(TransitGatewayIds=site.gateways)["TransitGateways"]} == {"deleted"})
     for name, vpc in site.vpcs.items():
-        for table in lab.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]:
+        here = {"Name": "vpc-id", "Values": [vpc]}
+        for table in lab.ec2.describe_route_tables(Filters=[here])["RouteTables"]:
             for association in table["Associations"]:
                 if not association["Main"]:
                     lab.ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
         lab.ec2.delete_route_table(RouteTableId=site.route_tables[name])
-        for subnet in lab.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]:
+        for subnet in lab.ec2.describe_subnets(Filters=[here])["Subnets"]:
             lab.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-        for group in lab.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["open"]}])["SecurityGroups"]:
+        for group in lab.ec2.describe_security_groups(Filters=[here, {"Name": "group-name", "Values": ["open"]}])["SecurityGroups"]:
             lab.ec2.delete_security_group(GroupId=group["GroupId"])
         lab.ec2.delete_vpc(VpcId=vpc)
     assert not set(site.vpcs.values()) & {vpc["VpcId"] for vpc in lab.ec2.describe_vpcs()["Vpcs"]}
