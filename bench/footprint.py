@@ -49,7 +49,10 @@ def rounds(region: Region, built: Architecture) -> Section:
         Figure("a plan that is as before", median(unchanged), "ms", median(unchanged), "unchanged round"),
         Figure("one security group rule more", median(changed), "ms", median(unchanged), "unchanged round"),
     )
-    how = "One round compiles the whole region, observes every namespace and process, and acts on what differs."
+    how = (
+        "One round compiles the whole region, looks at every process and at the namespaces that differ from the last revision's, and acts on what differs; "
+        "every ten seconds all namespaces are looked at."
+    )
     return Section("Rounds of the reconcile loop", how, figures)
 
 
