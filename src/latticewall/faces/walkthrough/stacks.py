@@ -16,7 +16,8 @@ from latticewall.faces.cli.session import Session
 
 DEPLOY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
-_FAILED = "_FAILED"
+_CANCELLED = "Resource creation cancelled"
+"""Not a failure of its own: another resource failed first."""
 T = TypeVar("T")
 
 
@@ -82,7 +83,7 @@ class Stacks:
         reasons = tuple(
             f"{item['LogicalResourceId']}: {item.get('ResourceStatusReason') or item['ResourceStatus']}"
             for item in resources
-            if item["ResourceStatus"].endswith(_FAILED)
+            if item["ResourceStatus"].endswith("_FAILED") and item.get("ResourceStatusReason") != _CANCELLED
         )
         return Deployed(found["StackStatus"], outputs, len(resources), reasons or tuple(filter(None, [found.get("StackStatusReason")])))
 

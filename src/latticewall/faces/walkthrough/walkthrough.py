@@ -70,15 +70,21 @@ class Walkthrough:
         self._report.add(Result(scenario, "delete the stacks", "nothing is left of them", "; ".join(left) or "nothing is left of them", not left))
 
     def _begin(self, scenario: str) -> None:
-        """Begin to deploy it; nothing when it has begun, or when there is none."""
-        if scenario and scenario not in self._begun:
-            self._begun.add(scenario)
-            for stack in STACKS[scenario]:
+        """Begin to deploy it, if that has not begun. Raises Refused."""
+        for stack in STACKS[scenario]:
+            if stack.name not in self._begun:
                 self._stacks.create(stack)
+                self._begun.add(stack.name)
+
+    def _prepare(self, following: str) -> None:
+        """Begin to deploy the next scenario; a refusal is its own result, when its turn comes."""
+        if following:
+            with contextlib.suppress(Refused):
+                self._begin(following)
 
     def _centralized(self, _: Accounts, following: str) -> None:
         scene = self._deployed("centralized")
-        self._begin(following)
+        self._prepare(following)
         if scene:
             centralized.check(scene)
 
@@ -86,13 +92,13 @@ class Walkthrough:
         restriction = {"RestrictToOrganization": "yes", "OrganizationId": accounts.organization()}
         foreigner = accounts.foreigner()
         scene = self._deployed("service-network")
-        self._begin(following)
+        self._prepare(following)
         if scene:
             service_network.check(scene, lambda: self._stacks.update(STACKS["service-network"][0], restriction), foreigner)
 
     def _combined(self, _: Accounts, following: str) -> None:
         scene = self._deployed("combined")
-        self._begin(following)
+        self._prepare(following)
         if scene:
             combined.check(scene)
         if same_addresses := self._deployed("combined", variant=1):
