@@ -27,7 +27,8 @@ def printed(capsys: pytest.CaptureFixture[str], *results: Result) -> str:
 
 def test_one_line_per_check_and_where_to_look_next(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, GOOD)
-    assert [line.split() for line in text.splitlines() if "web: curl" in line] == [["✓", "centralized", "web:", "curl", "200", "200", "ok"]]
+    assert [line.split() for line in text.splitlines() if "web: curl" in line] == [["✓", "web:", "curl", "200", "200", "ok"]]
+    assert [line.strip() for line in text.splitlines() if "CENTRALIZED" in line] == ["CENTRALIZED"]
     assert "1 checks, all as expected" in text
     assert text.rstrip().endswith("latticewall logs  the logs")
 

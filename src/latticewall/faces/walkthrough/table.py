@@ -7,12 +7,17 @@ from collections.abc import Callable, Sequence
 
 from latticewall.faces.walkthrough.report import Result
 
-_WIDTH_OF_A_FILE = 220
+_WIDTH_OF_A_FILE = 200
+_WIDTH_FOR_LINES = 100
+"""On narrower terminals cells are folded: what is cut would say too little."""
 _TICKS, _WORDS = ("✓", "✗"), ("ok", "NO")
 
 
 def print_table(results: Sequence[Result], next_steps: Sequence[tuple[str, str]], line: Callable[[str], None]) -> None:
-    """Cells that do not fit are cut; what failed is repeated whole below the table. next_steps: (command, what it shows). line: prints one."""
+    """A line per check, cut where it does not fit; what failed is repeated whole below the table.
+
+    next_steps: (command, what it shows). line: prints a line.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -23,15 +28,15 @@ def print_table(results: Sequence[Result], next_steps: Sequence[tuple[str, str]]
     yes, no = _marks()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=True)
     table.add_column("", no_wrap=True)
-    table.add_column("scenario", no_wrap=True)
     for column, ratio in (("check", 5), ("expected", 4), ("observed", 4)):
-        table.add_column(column, ratio=ratio, no_wrap=True, overflow="ellipsis")
+        table.add_column(column, ratio=ratio, no_wrap=console.width >= _WIDTH_FOR_LINES, overflow="ellipsis")
     before = ""
     for result in results:
-        if before and result.scenario != before:
+        if result.scenario != before:
             table.add_section()
-        table.add_row(yes if result.ok else no, result.scenario, result.check, result.expected, result.observed)
-        before = result.scenario
+            table.add_row("", result.scenario.upper(), "", "")
+            before = result.scenario
+        table.add_row(yes if result.ok else no, result.check, result.expected, result.observed)
     console.print(table)
     failed = [result for result in results if not result.ok]
     for result in failed:
