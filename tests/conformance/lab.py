@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,22 @@ import socket, sys
 connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[4]))
 connection.sendall(sys.argv[3].encode() + b"\\n")
 print(connection.makefile().readline().strip())
+"""
+
+_SIGN = """
+import sys, urllib.request
+import botocore.auth, botocore.awsrequest, botocore.session
+url, region, method = sys.argv[1:4]
+request = botocore.awsrequest.AWSRequest(method, url, headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+credentials = botocore.session.Session().get_credentials()
+botocore.auth.SigV4Auth(credentials, "vpc-lattice-svcs", region).add_auth(request)
+prepared = request.prepare()
+try:
+    answer = urllib.request.urlopen(urllib.request.Request(url, headers=dict(prepared.headers), method=method), timeout=5)
+except urllib.error.HTTPError as refusal:
+    answer = refusal
+print(answer.read().decode())
+print(answer.status)
 """
 
 
@@ -136,6 +153,13 @@ class Lab:
         done = self.run(instance, "curl", "-s", "-m", str(seconds), "-w", "\n%{http_code}", *options, url)
         body, _, status = done.stdout.rpartition("\n")
         return int(status or 0), body
+
+    def signed(self, instance: str, url: str, method: str = "GET") -> tuple[int, str]:
+        """Status and body of a request that botocore signs with the credentials of the instance's role, from its metadata."""
+        done = self.run(instance, sys.executable, "-c", _SIGN, url, self.region.name, method)
+        body, _, status = done.stdout.strip().rpartition("\n")
+        assert status, done.stderr
+        return int(status), body
 
     def get(self, instance: str, url: str, *options: str) -> dict[str, Any]:
         """The JSON of a request that must succeed."""

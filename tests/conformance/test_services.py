@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -17,21 +16,6 @@ from .lab import Lab, allow, server
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 CIDR = "192.168.16.0/20"
 ORDERS, STOCK = 8443, 7001
-SIGN = """
-import sys, urllib.request
-import botocore.auth, botocore.awsrequest, botocore.session
-url, region, method = sys.argv[1:4]
-request = botocore.awsrequest.AWSRequest(method, url, headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
-credentials = botocore.session.Session().get_credentials()
-botocore.auth.SigV4Auth(credentials, "vpc-lattice-svcs", region).add_auth(request)
-prepared = request.prepare()
-try:
-    answer = urllib.request.urlopen(urllib.request.Request(url, headers=dict(prepared.headers), method=method), timeout=5)
-except urllib.error.HTTPError as refusal:
-    answer = refusal
-print(answer.read().decode())
-print(answer.status)
-"""
 
 
 @dataclass
@@ -199,11 +183,6 @@ def test_weights(lab: Lab, site: Site) -> None:
     assert counts["one"] + counts["two"] == 400
 
 
-def _signed(lab: Lab, client: str, url: str, method: str = "GET") -> tuple[int, str]:
-    body, _, status = lab.run(client, sys.executable, "-c", SIGN, url, lab.region.name, method).stdout.strip().rpartition("\n")
-    return int(status), body
-
-
 def test_both_layers_of_policies_must_allow(lab: Lab, site: Site) -> None:
     lattice = lab.client("vpc-lattice")
     url, client = f"http://{site.names['orders']}:{ORDERS}/", site.clients["north"]
@@ -221,18 +200,18 @@ def test_both_layers_of_policies_must_allow(lab: Lab, site: Site) -> None:
     status, body = lab.curl(client, url)
     assert (status, body.count("\n")) == (403, 0)
     assert body.startswith("AccessDeniedException: User: anonymous is not authorized to perform: vpc-lattice-svcs:Invoke on resource: arn:aws:vpc-lattice:")
-    assert _signed(lab, client, url)[0] == 200
-    assert _signed(lab, client, url, "POST")[0] == 403
-    assert _signed(lab, client, f"http://{site.names['stock']}:{ORDERS}/")[0] == 200
+    assert lab.signed(client, url)[0] == 200
+    assert lab.signed(client, url, "POST")[0] == 403
+    assert lab.signed(client, f"http://{site.names['stock']}:{ORDERS}/")[0] == 200
     lattice.update_service_network(serviceNetworkIdentifier=site.network, authType="AWS_IAM")
     lab.settled()
-    assert _signed(lab, client, url)[0] == 403
+    assert lab.signed(client, url)[0] == 403
     assert lab.curl(client, f"http://{site.names['stock']}:{ORDERS}/")[0] == 403
     policy(site.network, Condition={"StringEquals": {"aws:PrincipalType": "AssumedRole"}})
     lab.settled()
-    assert _signed(lab, client, url)[0] == 200
+    assert lab.signed(client, url)[0] == 200
     assert lab.curl(client, url)[0] == 403
-    assert _signed(lab, client, f"http://{site.names['stock']}:{ORDERS}/")[0] == 200
+    assert lab.signed(client, f"http://{site.names['stock']}:{ORDERS}/")[0] == 200
     lattice.delete_auth_policy(resourceIdentifier=site.network)
     lattice.update_service_network(serviceNetworkIdentifier=site.network, authType="NONE")
     lattice.update_service(serviceIdentifier=site.orders, authType="NONE")
