@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudformation import default_of, of_type
+from template_loader import default_of, of_type
 
 _CONFIGURATION = """%YAML 1.1
 ---

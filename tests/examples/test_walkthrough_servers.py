@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, ObjectId, Regex, Timestamp
-from cloudformation import WALKTHROUGH
 from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError, OperationFailure
+from template_loader import WALKTHROUGH
 
 Start = Callable[..., int]
 

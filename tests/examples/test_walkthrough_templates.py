@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloudformation import SCENARIOS, WALKTHROUGH, default_of, of_type, path_of, template
 from suricata_trial import CardAnswer, alerts, rules_of, try_loading
+from template_loader import SCENARIOS, WALKTHROUGH, default_of, of_type, path_of, template
 
 INSPECTED = ("centralized", "combined")
 needs_suricata = pytest.mark.skipif(shutil.which("suricata") is None, reason="suricata is not on this machine's PATH")
