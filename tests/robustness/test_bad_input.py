@@ -34,6 +34,11 @@ def policy(text: str) -> Call:
     return lambda clients, built: clients.lattice.put_auth_policy(resourceIdentifier=built.service, policy=text)
 
 
+def statement(**changed: object) -> Call:
+    """A policy of one statement, with these members wrong."""
+    return policy(json.dumps({"Version": "2012-10-17", "Statement": [ALLOW | changed]}))
+
+
 def rule_group(rules: str) -> Call:
     group = {"RulesSource": {"RulesString": rules}, "StatefulRuleOptions": {"RuleOrder": "STRICT_ORDER"}}
     return lambda clients, _: clients.firewalls.create_rule_group(RuleGroupName="wrong", Type="STATEFUL", Capacity=10, RuleGroup=group)
@@ -41,11 +46,8 @@ def rule_group(rules: str) -> Call:
 
 CASES: dict[str, tuple[Call, str, str]] = {
     "policy that is not JSON": (policy("{"), "ValidationException", "policy"),
-    "policy with an unknown effect": (policy(json.dumps({"Version": "2012-10-17", "Statement": [ALLOW | {"Effect": "Maybe"}]})), "ValidationException", "Maybe"),
-    "policy with an unknown operator": (
-        policy(json.dumps({"Version": "2012-10-17", "Statement": [ALLOW | {"Condition": {"StringAlmost": {"aws:SourceVpc": "x"}}}]})),
-        "ValidationException", "StringAlmost",
-    ),
+    "policy with an unknown effect": (statement(Effect="Maybe"), "ValidationException", "Maybe"),
+    "policy with an unknown operator": (statement(Condition={"StringAlmost": {"aws:SourceVpc": "x"}}), "ValidationException", "StringAlmost"),
     "role with a malformed trust policy": (
         lambda c, _: c.iam.create_role(RoleName="wrong", AssumeRolePolicyDocument="[]"), "MalformedPolicyDocument", "",
     ),

@@ -63,6 +63,15 @@ def test_killed_holder_leaves_nothing(small: Region) -> None:
     assert small.run(made["instance"], "true").returncode == 0
 
 
+def test_down_does_not_complain_of_what_others_have_not_waited_for(small: Region) -> None:
+    """A program in an instance ends with the region; that its parent out here has not taken note is no reason to complain."""
+    made = make_instance(small)
+    with subprocess.Popen(small.inside(made["instance"], "sleep", "600")) as sleeping:
+        until(lambda: small.run(made["instance"], "pgrep", "sleep").returncode == 0)
+        small.down()
+        assert sleeping.wait(5) != 0
+
+
 def living(namespace: str) -> list[int]:
     """Processes in that user namespace; those that ended and are not waited for do not count."""
     found = []

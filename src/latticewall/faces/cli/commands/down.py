@@ -18,6 +18,7 @@ from latticewall.faces.cli.session import Session, is_holder
 
 STOP_SECONDS = 30.0
 _LEFT_SECONDS = 10.0
+_REAPED_SECONDS = 5.0
 _KEPT = ("region.db", "region.db-wal", "region.db-shm", "credentials.json", "credentials.new", "logs", "instances", "lock")
 """What stays of a region that is down. Nothing else is ever removed by --purge: a state folder may be a folder with other things in it."""
 _OF_A_BOOT = ("run.json", "run.json.new", "run")
@@ -95,27 +96,33 @@ def _user_namespace(pid: int) -> str:
 
 
 def _wait_until_empty(namespace: str) -> list[int]:
-    """Waits for the region's last processes; those that are still there at the end."""
-    deadline = time.monotonic() + _LEFT_SECONDS
+    """Waits for the region's last processes; those that are still there at the end.
+
+    What has ended and is only not waited for by its parent, such as a program that ran `exec`, holds nothing: it gets a moment, and is not complained of.
+    """
+    begun = time.monotonic()
     while namespace and (left := _processes_in(namespace)):
-        if time.monotonic() > deadline:
-            return left
+        living = [pid for pid in left if not _has_ended(pid)]
+        if time.monotonic() > begun + (_LEFT_SECONDS if living else _REAPED_SECONDS):
+            return living
         time.sleep(0.02)
     return []
 
 
 def _processes_in(namespace: str) -> list[int]:
-    """Those that live: what has ended and is only not waited for by its parent, such as a program that ran `exec`, holds nothing."""
     found = []
     for entry in os.listdir("/proc"):
         with contextlib.suppress(OSError):
-            if entry.isdigit() and os.readlink(f"/proc/{entry}/ns/user") == namespace and not _has_ended(entry):
+            if entry.isdigit() and os.readlink(f"/proc/{entry}/ns/user") == namespace:
                 found.append(int(entry))
     return found
 
 
-def _has_ended(pid: str) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+def _has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    except OSError:
+        return True
 
 
 def _clear(state: Path) -> None:
