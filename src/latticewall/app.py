@@ -111,7 +111,7 @@ def _replayed(model: Operation, known: tuple[str, Document], digest: str) -> Doc
 
 
 def _paged(model: Operation, answer: Document, params: Mapping[str, Any]) -> Document:
-    """One page of a list, where the operation pages by one token."""
+    """One page of a list, where the operation pages by one token. A handler that pages by itself says so with the token, None on the last page."""
     page = pages.page_of(model)
     if page is None:
         return answer
@@ -120,7 +120,9 @@ def _paged(model: Operation, answer: Document, params: Mapping[str, Any]) -> Doc
     for name in outer:
         holder = holder.get(name) or {}
     items = holder.get(last)
-    if not isinstance(items, list) or page.output_token in answer:
+    if page.output_token in answer:
+        return {member: value for member, value in answer.items() if member != page.output_token or value is not None}
+    if not isinstance(items, list):
         return answer
     part = pages.paginate(model, items, params)
     return {**answer, **part}

@@ -25,8 +25,9 @@ class FirewallRules:
             complaints = engine_check([text for _, text in pairs])
             if complaints:
                 worst = complaints[0]
-                written = str(pairs[worst.line - 1][0]) if 0 < worst.line <= len(pairs) else worst.rule
-                raise Invalid(f"stateful rule is invalid, rule: {written}, reason: {worst.reason} (line {worst.line})")
+                rule = pairs[worst.line - 1][0] if 0 < worst.line <= len(pairs) else None
+                where = f" (line {rule.line})" if rule and rule.line else ""
+                raise Invalid(f"stateful rule is invalid, rule: {rule or worst.rule}, reason: {worst.reason}{where}")
         return consumed
 
     def check_policy(self, arn: str, policy: Mapping[str, Any], groups: Mapping[str, Mapping[str, Any]]) -> None:

@@ -101,6 +101,12 @@ class Snapshot:
         found = self._db.execute(query, (group, stream, stream, start, end, end, after, limit))
         return [dict(zip(names, values, strict=True)) for values in found]
 
+    def log_extent(self, group: str, stream: str = "") -> dict[str, int]:
+        """Of a group's (one stream's) events: count, bytes of UTF-8, first and last timestamp, last ingestion (ms; 0 without events)."""
+        query = """SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(message AS BLOB))), 0), COALESCE(MIN(timestamp), 0), COALESCE(MAX(timestamp), 0),
+                   COALESCE(MAX(ingestion), 0) FROM log_event WHERE log_group = ? AND (? = '' OR stream = ?)"""
+        return dict(zip(("count", "bytes", "first", "last", "ingestion"), self._db.execute(query, (group, stream, stream)).fetchone(), strict=True))
+
 
 class Transaction(Snapshot):
     """A snapshot that can be changed; all of it becomes visible at once, under one new revision, or none of it."""

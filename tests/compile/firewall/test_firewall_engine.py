@@ -136,7 +136,7 @@ def test_keys_tell_what_must_be_done() -> None:
 
 def test_problems_name_their_resource_and_leave_no_engine() -> None:
     good, bad = group("drop tcp any any -> any 1 (sid:1;)"), group("drop tcp $NOPE any -> any 1 (sid:1;)", "nonsense")
-    reason = "stateful rule is invalid, rule: nonsense, reason: the options must stand in parentheses after the header"
+    reason = "stateful rule is invalid, rule: nonsense, reason: the options must stand in parentheses after the header (line 2)"
     assert problems(given(good, bad)) == [(f"{ARN}1", reason)]
     assert problems(given(good, group("drop tcp $NOPE any -> any 1 (sid:1;)"))) == [(f"{ARN}1", 'Variable "NOPE" is not defined')]
     assert problems(given(good, group("drop tcp any any -> any 1 (sid:1;)", strict=False)))[0][0] == f"{ARN}1"

@@ -143,7 +143,7 @@ def parse_rule(text: str, line: int = 0) -> Rule:
     """One rule. Raises RuleSyntaxError."""
 
     def refuse(reason: str) -> RuleSyntaxError:
-        return RuleSyntaxError(f"stateful rule is invalid, rule: {text}, reason: {reason}")
+        return RuleSyntaxError(f"stateful rule is invalid, rule: {text}, reason: {reason}{f' (line {line})' if line else ''}")
 
     if _NOT_PRINTABLE.search(text):
         raise refuse("control characters are not allowed")

@@ -70,7 +70,7 @@ def remove_defaults(ctx: Context, vpc: Row) -> None:
     """Before a VPC goes: what came with it goes too; anything else in it refuses the deletion (DependencyViolation)."""
     for edge in ctx.tx.edges_to("ec2:Vpc", vpc.id):
         source = ctx.tx.get(edge.source_kind, edge.source_id)
-        if source is None or source.status == "deleted":
+        if source is None or source.status == "deleted" or edge.on_delete == "clear":
             continue
         document = source.document
         comes_with_it = {

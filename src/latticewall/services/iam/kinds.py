@@ -30,20 +30,24 @@ def show_policy(ctx: Context, row: Row) -> Document:
 
 
 ROLE = Kind(
-    "iam:Role", id_member="RoleId", id_prefix="AROA", arn_member="Arn", arn=_arn("role"), name_member="RoleName", unique="account", by_name=True, is_global=True,
+    "iam:Role", id_member="RoleId", id_prefix="AROA", arn_member="Arn", arn=_arn("role"),
+    name_member="RoleName", unique="account", by_name=True, is_global=True,
     tag_member="Tags", not_found="NoSuchEntity",
 )  # fmt: skip
 USER = Kind(
-    "iam:User", id_member="UserId", id_prefix="AIDA", arn_member="Arn", arn=_arn("user"), name_member="UserName", unique="account", by_name=True, is_global=True,
+    "iam:User", id_member="UserId", id_prefix="AIDA", arn_member="Arn", arn=_arn("user"),
+    name_member="UserName", unique="account", by_name=True, is_global=True,
     tag_member="Tags", not_found="NoSuchEntity",
 )  # fmt: skip
 POLICY = Kind(
-    "iam:Policy", id_member="PolicyId", id_prefix="ANPA", arn_member="Arn", arn=_arn("policy"), name_member="PolicyName", unique="account", by_name=False, is_global=True,
+    "iam:Policy", id_member="PolicyId", id_prefix="ANPA", arn_member="Arn", arn=_arn("policy"),
+    name_member="PolicyName", unique="account", by_name=False, is_global=True,
     view=show_policy, not_found="NoSuchEntity",
 )  # fmt: skip
 INSTANCE_PROFILE = Kind(
     "iam:InstanceProfile", id_member="InstanceProfileId", id_prefix="AIPA", arn_member="Arn", arn=_arn("instance-profile"),
-    name_member="InstanceProfileName", unique="account", by_name=True, is_global=True, tag_member="Tags", refs={"role": Ref("iam:Role")}, view=show_profile_roles, not_found="NoSuchEntity",
+    name_member="InstanceProfileName", unique="account", by_name=True, is_global=True, tag_member="Tags",
+    refs={"role": Ref("iam:Role")}, view=show_profile_roles, not_found="NoSuchEntity",
 )  # fmt: skip
 ACCESS_KEY = Kind("iam:AccessKey", id_member="AccessKeyId", id_prefix="AKIA", is_global=True, refs={"user": Ref("iam:User")}, not_found="NoSuchEntity")
 KINDS = (ROLE, USER, POLICY, INSTANCE_PROFILE, ACCESS_KEY)

@@ -15,6 +15,8 @@ from latticewall.services.logs.pattern import compile_pattern
 
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 PAGE = 10_000
+EVENT_OVERHEAD = 26
+"""Bytes that count for an event besides its message ("PutLogEvents")."""
 
 
 def milliseconds(iso: str) -> int:
@@ -45,6 +47,9 @@ def _group_of(ctx: Context, params: Document) -> Row:
 
 def create_group(ctx: Context, params: Document) -> Document:
     name = params["logGroupName"]
+    for member in ("kmsKeyId", "deletionProtectionEnabled"):
+        if params.get(member):
+            raise Invalid(f"{member} is not supported by latticewall", code="InvalidParameterException")
     if ctx.find("logs:LogGroup", name):
         raise Conflict("The specified log group already exists", code="ResourceAlreadyExistsException")
     arn = f"arn:aws:logs:{ctx.caller.region}:{ctx.caller.account}:log-group:{name}"
@@ -68,8 +73,9 @@ def describe_groups(ctx: Context, params: Document) -> Document:
     shown = []
     for row in rows:
         if row.name.startswith(prefix) and part.lower() in row.name.lower():
-            size = sum(len(event["message"]) + 26 for event in ctx.tx.log_events(row.id, limit=-1))
-            shown.append({**ctx.view(row), "arn": f"{row.arn}:*", "logGroupArn": row.arn, "storedBytes": size})
+            extent = ctx.tx.log_extent(row.id)
+            stored = extent["bytes"] + extent["count"] * EVENT_OVERHEAD
+            shown.append({**ctx.view(row), "arn": f"{row.arn}:*", "logGroupArn": row.arn, "storedBytes": stored})
     return {"logGroups": shown}
 
 
@@ -108,15 +114,17 @@ def describe_streams(ctx: Context, params: Document) -> Document:
     prefix = params.get("logStreamNamePrefix") or ""
     shown = [_show_stream(ctx, group, row) for row in ctx.tx.rows("logs:LogStream", parent=group.id) if row.name.startswith(prefix)]
     by_time = params.get("orderBy") == "LastEventTime"
+    if by_time and prefix:
+        raise Invalid("Cannot order by LastEventTime with a logStreamNamePrefix.", code="InvalidParameterException")
     shown.sort(key=lambda stream: (stream.get("lastEventTimestamp", 0) if by_time else 0, stream["logStreamName"]), reverse=bool(params.get("descending")))
     return {"logStreams": shown}
 
 
 def _show_stream(ctx: Context, group: Row, row: Row) -> Document:
     shown = {**row.document, "logStreamName": row.name, "arn": row.id, "storedBytes": 0, "uploadSequenceToken": "1"}
-    if events := ctx.tx.log_events(group.id, row.name, limit=-1):
-        shown |= {"firstEventTimestamp": events[0]["timestamp"], "lastEventTimestamp": events[-1]["timestamp"]}
-        shown["lastIngestionTime"] = max(event["ingestion"] for event in events)
+    extent = ctx.tx.log_extent(group.id, row.name)
+    if extent["count"]:
+        shown |= {"firstEventTimestamp": extent["first"], "lastEventTimestamp": extent["last"], "lastIngestionTime": extent["ingestion"]}
     return shown
 
 
@@ -158,7 +166,7 @@ def _token(direction: str, position: int) -> str:
 
 
 def filter_events(ctx: Context, params: Document) -> Document:
-    """Events of a group that fit a pattern; one page, continued by sequence number."""
+    """Events of a group that fit a pattern; one page, continued by position."""
     group = _group_of(ctx, params)
     wanted, prefix = set(params.get("logStreamNames") or ()), params.get("logStreamNamePrefix") or ""
     if wanted and prefix:
@@ -170,10 +178,9 @@ def filter_events(ctx: Context, params: Document) -> Document:
         if (not wanted or event["stream"] in wanted) and event["stream"].startswith(prefix) and fits(event["message"])
     ]
     limit, start = params.get("limit") or PAGE, _position(params.get("nextToken"))
-    answer: Document = {"events": [_filtered(event) for event in found[start : start + limit]], "searchedLogStreams": []}
-    if start + limit < len(found):
-        answer["nextToken"] = base64.b64encode(str(start + limit).encode()).decode()
-    return answer
+    end = start + limit
+    token = base64.b64encode(str(end).encode()).decode() if end < len(found) else None
+    return {"events": [_filtered(event) for event in found[start:end]], "searchedLogStreams": [], "nextToken": token}
 
 
 def _after(end: int | None) -> int | None:

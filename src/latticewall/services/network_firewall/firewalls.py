@@ -13,6 +13,7 @@ from latticewall.services.network_firewall import objects, text
 KIND = "network-firewall:Firewall"
 PROTECTIONS = ("DeleteProtection", "SubnetChangeProtection", "FirewallPolicyChangeProtection")
 STATUS = {"creating": "PROVISIONING", "updating": "PROVISIONING", "ready": "READY", "deleting": "DELETING", "failed": "PROVISIONING"}
+ATTACHMENT = {"ready": "READY", "deleting": "DELETING", "failed": "FAILED"}
 NOT_THERE = ("TransitGatewayId", "AvailabilityZoneMappings", "AvailabilityZoneChangeProtection", "EnabledAnalysisTypes")
 
 
@@ -24,9 +25,9 @@ def _status(ctx: Context, row: Row) -> Document:
     """FirewallStatus: per Availability Zone the endpoint, and which version of policy and groups it has."""
     policy = ctx.tx.by_arn(row.document["FirewallPolicyArn"])
     versions = [policy, *ctx.referred(policy, "RuleGroup")] if policy else []
-    in_sync = "IN_SYNC" if row.status == "ready" else "PENDING"
+    in_sync = "IN_SYNC" if row.status == "ready" and not row.reason else "PENDING"
     config = {item.arn: {"SyncStatus": in_sync, "UpdateToken": item.document["_token"]} for item in versions}
-    attachment = "READY" if row.status == "ready" else "DELETING" if row.status == "deleting" else "CREATING"
+    attachment = ATTACHMENT.get(row.status, "CREATING")
     states = {}
     for endpoint in row.document["_endpoints"]:
         shown = {"SubnetId": endpoint["SubnetId"], "EndpointId": endpoint["EndpointId"], "Status": attachment}

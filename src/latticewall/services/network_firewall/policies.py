@@ -36,8 +36,12 @@ def _check_references(body: Document) -> None:
     strict = rule_order(body) == "STRICT_ORDER"
     for member, needs_priority in (("StatelessRuleGroupReferences", True), ("StatefulRuleGroupReferences", strict)):
         seen: set[int] = set()
+        arns: set[str] = set()
         for position, reference in enumerate(body.get(member) or ()):
             priority, context = reference.get("Priority"), f"{member}[{position}]"
+            if reference["ResourceArn"] in arns:
+                raise text.invalid("rule group is referenced more than once", reference["ResourceArn"], context)
+            arns.add(reference["ResourceArn"])
             if needs_priority and priority is None:
                 raise text.invalid("Priority must be provided", "null", f"{context}[Priority=null]")
             if not needs_priority and priority is not None:

@@ -36,7 +36,10 @@ def _find(ctx: Context, params: Document) -> Row:
     if params.get("RuleGroupArn") or params.get("Type") is None:
         if not params.get("RuleGroupArn"):
             raise text.invalid("Type is required when a rule group is addressed by name", "null", "Type")
-        return objects.find(ctx, KIND, params, "RuleGroup")
+        row = objects.find(ctx, KIND, params, "RuleGroup")
+        if params.get("Type") not in (None, row.document["Type"]):
+            raise text.invalid("Type is not that of the rule group the ARN names", params["Type"], "Type")
+        return row
     rows = [row for row in ctx.live(KIND, name=params.get("RuleGroupName") or "") if row.document["Type"] == params["Type"]]
     if not rows:
         raise text.missing("RuleGroup", params.get("RuleGroupName") or "")

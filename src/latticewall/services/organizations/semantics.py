@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from latticewall.auth.credentials import mint_unique_id
-from latticewall.base.faults import Conflict, NotFound
+from latticewall.base.faults import Conflict, Denied, NotFound
 from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
@@ -29,9 +29,10 @@ def _organization(ctx: Context) -> Row:
 
 
 def _managed(ctx: Context) -> Row:
+    """The organization, for its management account only: other accounts may do no more than describe it. Raises AccessDeniedException."""
     row = _organization(ctx)
     if row.account != ctx.caller.account:
-        raise Conflict("You don't have permissions to access this resource.", code="AccessDeniedException")
+        raise Denied("You don't have permissions to access this resource.", code="AccessDeniedException")
     return row
 
 
@@ -125,12 +126,13 @@ def list_create_account_status(ctx: Context, params: Document) -> Document:
 
 
 def list_accounts(ctx: Context, _: Document) -> Document:
-    return {"Accounts": [_show(row) for row in ctx.tx.rows("organizations:Account", parent=_organization(ctx).id)]}
+    return {"Accounts": [_show(row) for row in ctx.tx.rows("organizations:Account", parent=_managed(ctx).id)]}
 
 
 def _account(ctx: Context, account: str) -> Row:
-    row = ctx.tx.get("organizations:Account", account)
-    if row is None or row.parent != _organization(ctx).id:
+    """An account of the organization that the caller manages."""
+    organization, row = _managed(ctx), ctx.tx.get("organizations:Account", account)
+    if row is None or row.parent != organization.id:
         raise NotFound("You specified an account that doesn't exist.", code="AccountNotFoundException")
     return row
 
@@ -150,18 +152,18 @@ def remove_account(ctx: Context, params: Document) -> Document:
 
 
 def list_roots(ctx: Context, _: Document) -> Document:
-    row = _organization(ctx)
+    row = _managed(ctx)
     root = row.document["_root"]
     return {"Roots": [{"Id": root, "Arn": f"arn:aws:organizations::{row.account}:root/{row.id}/{root}", "Name": "Root", "PolicyTypes": []}]}
 
 
 def list_parents(ctx: Context, params: Document) -> Document:
     _account(ctx, params["ChildId"])
-    return {"Parents": [{"Id": _organization(ctx).document["_root"], "Type": "ROOT"}]}
+    return {"Parents": [{"Id": _managed(ctx).document["_root"], "Type": "ROOT"}]}
 
 
 def list_accounts_for_parent(ctx: Context, params: Document) -> Document:
-    row = _organization(ctx)
+    row = _managed(ctx)
     if params["ParentId"] != row.document["_root"]:
         raise NotFound("We can't find a root or OU with the ParentId that you specified.", code="ParentNotFoundException")
     return list_accounts(ctx, {})

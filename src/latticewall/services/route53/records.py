@@ -10,11 +10,19 @@ from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any
 
+import dns.exception
+import dns.rdata
+
 from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 
 Record = dict[str, Any]
-NAME = re.compile(r"(?:[a-z0-9_*\\-][a-z0-9_\\-]{0,62}\.)+\Z")
+NAME = re.compile(r"(?:(?:\*|[a-z0-9_-]{1,63})\.)(?:[a-z0-9_-]{1,63}\.)*\Z")
+"""Labels of letters, digits, hyphens and underscores; the first one may be an asterisk. Other characters (escaped ones) are refused."""
+LONGEST = 256
+"""Characters of a name with its final dot."""
+_ESCAPE = re.compile(r"\\([0-3][0-7]{2})")
+"""Route 53 writes any character as a backslash and three octal digits."""
 TYPES = ("A", "AAAA", "CNAME", "TXT", "MX", "SRV", "PTR", "NS", "SOA", "CAA")
 ROUTING = ("SetIdentifier", "Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer", "HealthCheckId", "CidrRoutingConfig", "GeoProximityLocation")
 
@@ -27,6 +35,11 @@ def zone_records(name: str, servers: Iterable[str]) -> list[Record]:
         {"Name": name, "Type": "NS", "TTL": 172800, "ResourceRecords": [{"Value": f"{server}."} for server in names]},
         {"Name": name, "Type": "SOA", "TTL": 900, "ResourceRecords": [{"Value": soa}]},
     ]
+
+
+def spell(name: str) -> str:
+    """A name as Route 53 answers it: an asterisk in octal."""
+    return name.replace("*", "\\052")
 
 
 def record_order(name: str) -> list[str]:
@@ -86,7 +99,7 @@ def _clash(records: dict[tuple[str, str], Record], key: tuple[str, str]) -> str:
 
 def normalise(given: dict[str, Any]) -> Record:
     """As it is stored: absolute lower-case name, values as given."""
-    name = str(given["Name"]).lower().replace("\\052", "*").rstrip(".") + "."
+    name = _ESCAPE.sub(lambda found: chr(int(found[1], 8)), str(given["Name"])).lower().removesuffix(".") + "."
     record: Record = {"Name": name, "Type": given["Type"]}
     for member in ("TTL", "ResourceRecords", "AliasTarget", *ROUTING):
         if given.get(member) is not None:
@@ -96,7 +109,7 @@ def normalise(given: dict[str, Any]) -> Record:
 
 def _wrong(zone: Row, record: Record) -> str:
     name, type_ = record["Name"], record["Type"]
-    if not NAME.match(name):
+    if not NAME.match(name) or len(name) > LONGEST:
         return f"Invalid Resource Record: FATAL problem: DomainLabelEmpty or illegal character in '{name}'"
     if name != zone.name and not name.endswith("." + zone.name):
         return f"RRSet with DNS name {name} is not permitted in zone {zone.name}"
@@ -123,4 +136,10 @@ def _wrong_value(type_: str, value: str) -> str:
         return f"Invalid Resource Record: FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid address) encountered with '{value}'"
     if type_ == "TXT" and not re.fullmatch(r'(?:"(?:[^"\\]|\\.)*"\s*)+', value):
         return f"Invalid Resource Record: FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) encountered with '{value}'"
-    return f"Invalid value '{value}'" if "\n" in value or "\x00" in value else ""
+    if not value.isprintable():
+        return f"Invalid Resource Record: FATAL problem: control character (write it as an octal escape) encountered with {value!r}"
+    try:
+        dns.rdata.from_text("IN", type_, value)
+    except dns.exception.DNSException as error:
+        return f"Invalid Resource Record: FATAL problem: {type(error).__name__} ({error}) encountered with '{value}'"
+    return ""

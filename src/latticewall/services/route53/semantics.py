@@ -7,14 +7,14 @@ from latticewall.base.rows import Edge, Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.route53.records import change_records, is_listed_before, record_order, zone_records
+from latticewall.services.route53.records import LONGEST, NAME, change_records, is_listed_before, normalise, record_order, spell, zone_records
 
 NAME_SERVERS = ["ns-0.awsdns-00.com", "ns-512.awsdns-00.net", "ns-1024.awsdns-00.org", "ns-1536.awsdns-00.co.uk"]
 
 
 def absolute(name: str) -> str:
     """A domain name as Route 53 keeps it: lower case, with the final dot."""
-    return name.lower().rstrip(".") + "."
+    return name.lower().removesuffix(".") + "."
 
 
 def find_zone(ctx: Context, identifier: str) -> Row:
@@ -57,7 +57,7 @@ def _check_overlap(ctx: Context, name: str, vpc: Document, own_id: str = "") -> 
 
 def create_zone(ctx: Context, params: Document) -> Document:
     name = absolute(params["Name"])
-    if not all(0 < len(label) <= 63 for label in name.rstrip(".").split(".")) or len(name) > 255:
+    if not NAME.match(name) or len(name) > LONGEST or "*" in name:
         raise Invalid(f"{params['Name']} is not a valid domain name.", code="InvalidDomainName")
     if any(zone.document["CallerReference"] == params["CallerReference"] for zone in ctx.rows("route53:HostedZone")):
         text = f"A hosted zone has already been created with the specified caller reference: {params['CallerReference']}"
@@ -93,10 +93,9 @@ def get_zone(ctx: Context, params: Document) -> Document:
 
 def list_zones(ctx: Context, params: Document) -> Document:
     zones = sorted(ctx.rows("route53:HostedZone"), key=lambda row: row.id)
-    start, limit = params.get("Marker") or "", int(params.get("MaxItems") or 100)
-    rest = [row for row in zones if row.id >= start]
-    answer: Document = {"HostedZones": [show(row) for row in rest[:limit]], "IsTruncated": len(rest) > limit, "MaxItems": str(limit), "Marker": start}
-    return {**answer, "NextMarker": rest[limit].id} if len(rest) > limit else answer
+    return {
+        "HostedZones": [show(row) for row in zones], "IsTruncated": False, "MaxItems": str(params.get("MaxItems") or 100), "Marker": params.get("Marker") or "",
+    }  # fmt: skip
 
 
 def list_by_name(ctx: Context, params: Document) -> Document:
@@ -173,12 +172,13 @@ def list_records(ctx: Context, params: Document) -> Document:
     row = find_zone(ctx, params["HostedZoneId"])
     records = sorted(row.document["_records"], key=lambda record: (record_order(record["Name"]), record["Type"]))
     if params.get("StartRecordName"):
-        start = absolute(params["StartRecordName"])
+        start = normalise({"Name": params["StartRecordName"], "Type": ""})["Name"]
         records = [record for record in records if not is_listed_before(record, start, params.get("StartRecordType") or "")]
     limit = min(int(params.get("MaxItems") or 300), 300)
-    answer: Document = {"ResourceRecordSets": records[:limit], "IsTruncated": len(records) > limit, "MaxItems": str(limit)}
+    shown = [{**record, "Name": spell(record["Name"])} for record in records[:limit]]
+    answer: Document = {"ResourceRecordSets": shown, "IsTruncated": len(records) > limit, "MaxItems": str(limit)}
     if len(records) > limit:
-        answer |= {"NextRecordName": records[limit]["Name"], "NextRecordType": records[limit]["Type"]}
+        answer |= {"NextRecordName": spell(records[limit]["Name"]), "NextRecordType": records[limit]["Type"]}
     return answer
 
 

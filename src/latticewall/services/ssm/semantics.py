@@ -73,6 +73,13 @@ def put(ctx: Context, params: Document) -> Document:
         raise Unsupported("SecureString parameters are not supported: there is no KMS", code="UnsupportedParameterType")
     if _absolute(name).startswith(("/aws/", "/ssm/")):
         raise Invalid("No access to reserved parameter name: " + name, code="ValidationException")
+    for member, refused in (("KeyId", params.get("KeyId")), ("Policies", params.get("Policies")), ("Tier", params.get("Tier") == "Advanced")):
+        if refused:
+            raise Invalid(f"{member} is not supported by latticewall: {params[member]}", code="ValidationException")
+    if params.get("Overwrite") and params.get("Tags"):
+        raise Invalid("Invalid request: tags and overwrite can't be used together.", code="ValidationException")
+    if params.get("AllowedPattern") and not re.fullmatch(params["AllowedPattern"], params["Value"]):
+        raise Invalid(f"Parameter value, cannot be validated against allowedPattern: {params['AllowedPattern']}", code="ParameterPatternMismatchException")
     row = ctx.find("ssm:Parameter", _absolute(name))
     if row is None:
         document = {"Type": kind, "Value": params["Value"], "Version": 1, "DataType": params.get("DataType") or "text", "LastModifiedDate": ctx.now}

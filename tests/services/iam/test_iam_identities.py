@@ -1,0 +1,138 @@
+"""Roles, users, their keys, and instance profiles through boto3."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.region import ACCOUNT, Region, client
+
+TRUSTED = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": [TRUSTED]})
+EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+
+def role(region: Region, name: str = "web", **more: Any) -> dict[str, Any]:
+    return dict(region.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST, **more)["Role"])
+
+
+def test_a_role_lives(region: Region) -> None:
+    created = role(region, Path="/app/", Description="web servers", MaxSessionDuration=7200, Tags=[{"Key": "team", "Value": "net"}])
+    assert created["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/app/web"
+    assert created["RoleId"].startswith("AROA")
+    shown = region.iam.get_role(RoleName="web")["Role"]
+    assert (shown["Path"], shown["Description"], shown["MaxSessionDuration"]) == ("/app/", "web servers", 7200)
+    assert shown["Tags"] == [{"Key": "team", "Value": "net"}]
+    region.iam.update_role(RoleName="web", MaxSessionDuration=3600)
+    newer = TRUST.replace("ec2.", "lambda.")
+    region.iam.update_assume_role_policy(RoleName="web", PolicyDocument=newer)
+    shown = region.iam.get_role(RoleName="web")["Role"]
+    assert (shown["MaxSessionDuration"], shown["AssumeRolePolicyDocument"]) == (3600, json.loads(newer))
+    region.iam.tag_role(RoleName="web", Tags=[{"Key": "cost", "Value": "1"}])
+    region.iam.untag_role(RoleName="web", TagKeys=["team"])
+    assert region.iam.list_role_tags(RoleName="web")["Tags"] == [{"Key": "cost", "Value": "1"}]
+    region.iam.delete_role(RoleName="web")
+    with region.refused("NoSuchEntity", "The role with name web cannot be found."):
+        region.iam.get_role(RoleName="web")
+    assert region.last_status == 404
+
+
+def test_names_are_unique_whatever_their_case(region: Region) -> None:
+    role(region, "Web")
+    with region.refused("EntityAlreadyExists", "Role with name web already exists."):
+        role(region, "web")
+    region.of("999988887777", "iam").create_role(RoleName="Web", AssumeRolePolicyDocument=TRUST)
+    region.iam.create_user(UserName="alice")
+    with region.refused("EntityAlreadyExists"):
+        region.iam.create_user(UserName="ALICE", Path="/other/")
+
+
+def test_roles_are_listed_by_path_in_pages(region: Region) -> None:
+    for name, path in (("a", "/"), ("b", "/app/"), ("c", "/app/"), ("d", "/app/db/")):
+        role(region, name, Path=path)
+    pages = list(region.iam.get_paginator("list_roles").paginate(PathPrefix="/app/", PaginationConfig={"PageSize": 2}))
+    assert [[item["RoleName"] for item in page["Roles"]] for page in pages] == [["b", "c"], ["d"]]
+    assert [page["IsTruncated"] for page in pages] == [True, False]
+
+
+@pytest.mark.parametrize("document", ["x", EVERYTHING, TRUST.replace('"Allow"', '"Perhaps"'), TRUST.replace("sts:AssumeRole", "")])
+def test_a_trust_policy_must_be_one(region: Region, document: str) -> None:
+    with region.refused("MalformedPolicyDocument"):
+        region.iam.create_role(RoleName="web", AssumeRolePolicyDocument=document)
+    role(region)
+    with region.refused("MalformedPolicyDocument"):
+        region.iam.update_assume_role_policy(RoleName="web", PolicyDocument=document)
+
+
+def test_an_instance_profile_holds_one_role(region: Region) -> None:
+    role(region, "web")
+    role(region, "db")
+    created = region.iam.create_instance_profile(InstanceProfileName="box")["InstanceProfile"]
+    assert (created["Arn"], created["Roles"]) == (f"arn:aws:iam::{ACCOUNT}:instance-profile/box", [])
+    region.iam.add_role_to_instance_profile(InstanceProfileName="box", RoleName="web")
+    with region.refused("LimitExceeded"):
+        region.iam.add_role_to_instance_profile(InstanceProfileName="box", RoleName="db")
+    assert [item["RoleName"] for item in region.iam.get_instance_profile(InstanceProfileName="box")["InstanceProfile"]["Roles"]] == ["web"]
+    assert [item["InstanceProfileName"] for item in region.iam.list_instance_profiles_for_role(RoleName="web")["InstanceProfiles"]] == ["box"]
+    for delete, params in ((region.iam.delete_instance_profile, {"InstanceProfileName": "box"}), (region.iam.delete_role, {"RoleName": "web"})):
+        with region.refused("DeleteConflict", "remove roles from instance profile"):
+            delete(**params)
+    with region.refused("NoSuchEntity", "db"):
+        region.iam.remove_role_from_instance_profile(InstanceProfileName="box", RoleName="db")
+    region.iam.remove_role_from_instance_profile(InstanceProfileName="box", RoleName="web")
+    region.iam.add_role_to_instance_profile(InstanceProfileName="box", RoleName="db")
+    region.iam.remove_role_from_instance_profile(InstanceProfileName="box", RoleName="db")
+    region.iam.delete_instance_profile(InstanceProfileName="box")
+    region.iam.delete_role(RoleName="web")
+
+
+def test_keys_of_users(region: Region) -> None:
+    region.iam.create_user(UserName="alice")
+    first = region.iam.create_access_key(UserName="alice")["AccessKey"]
+    second = region.iam.create_access_key(UserName="alice")["AccessKey"]
+    assert first["AccessKeyId"].startswith("AKIA")
+    assert first["SecretAccessKey"] != second["SecretAccessKey"]
+    with region.refused("LimitExceeded", "AccessKeysPerUser"):
+        region.iam.create_access_key(UserName="alice")
+    listed = region.iam.list_access_keys(UserName="alice")["AccessKeyMetadata"]
+    assert {(key["AccessKeyId"], key["Status"]) for key in listed} == {(first["AccessKeyId"], "Active"), (second["AccessKeyId"], "Active")}
+    assert all("SecretAccessKey" not in key for key in listed)
+    region.iam.update_access_key(UserName="alice", AccessKeyId=first["AccessKeyId"], Status="Inactive")
+    region.iam.create_user(UserName="bob")
+    with region.refused("NoSuchEntity", first["AccessKeyId"]):
+        region.iam.delete_access_key(UserName="bob", AccessKeyId=first["AccessKeyId"])
+    with region.refused("DeleteConflict", "access keys"):
+        region.iam.delete_user(UserName="alice")
+    for key in (first, second):
+        region.iam.delete_access_key(UserName="alice", AccessKeyId=key["AccessKeyId"])
+    region.iam.delete_user(UserName="alice")
+
+
+def test_a_session_does_not_pass_for_the_user_of_its_name(region: Region) -> None:
+    """A role session may carry any name: without a user name its calls are about nobody."""
+    region.iam.create_user(UserName="alice")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [{**TRUSTED, "Principal": {"AWS": ACCOUNT}}]})
+    arn = region.iam.create_role(RoleName="wide", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    region.iam.put_role_policy(RoleName="wide", PolicyName="all", PolicyDocument=EVERYTHING)
+    session = client("iam", region.sts.assume_role(RoleArn=arn, RoleSessionName="alice")["Credentials"]["AccessKeyId"])
+    for call in (session.create_access_key, session.list_access_keys, session.get_user):
+        with region.refused("ValidationError", "serName when calling with non-User credentials"):
+            call()
+
+
+def test_users_ask_about_themselves(region: Region) -> None:
+    alice = region.as_user("iam", EVERYTHING)
+    assert alice.get_user()["User"]["UserName"] == "alice"
+    assert len(alice.list_access_keys()["AccessKeyMetadata"]) == 1
+    assert region.iam.get_user()["User"]["UserName"] == "root"
+    with region.refused("NoSuchEntity", "The user with name carol cannot be found."):
+        region.iam.get_user(UserName="carol")
+
+
+def test_identities_are_the_same_in_every_region(region: Region) -> None:
+    role(region)
+    elsewhere = region.of(ACCOUNT, "iam", "us-east-9")
+    assert elsewhere.get_role(RoleName="web")["Role"]["RoleName"] == "web"
+    with region.refused("NoSuchEntity"):
+        region.of("999988887777", "iam").get_role(RoleName="web")

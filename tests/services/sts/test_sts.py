@@ -1,0 +1,168 @@
+"""Becoming a role, and who one then is."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from tests.region import ACCOUNT, NAME, WIRE, Region, client
+
+OTHER = "999988887777"
+
+
+def trust(principal: Any, *actions: str, **condition: Any) -> str:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": list(actions or ["sts:AssumeRole"]), **({"Condition": condition} if condition else {})}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def allow(action: str, resource: str = "*") -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
+
+
+def role(region: Region, document: str, name: str = "web", **more: Any) -> str:
+    return str(region.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)["Role"]["Arn"])
+
+
+def test_a_session_is_the_role_under_a_name(region: Region) -> None:
+    arn = role(region, trust({"AWS": ACCOUNT}))
+    answer = region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", DurationSeconds=900)
+    given, who = answer["Credentials"], answer["AssumedRoleUser"]
+    assert who["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/web/deploy"
+    assert given["AccessKeyId"].startswith("ASIA")
+    assert timedelta(seconds=898) < given["Expiration"] - region.clock.moment <= timedelta(seconds=900)
+    identity = client("sts", given["AccessKeyId"]).get_caller_identity()
+    assert (identity["Arn"], identity["UserId"], identity["Account"]) == (who["Arn"], who["AssumedRoleId"], ACCOUNT)
+    assert region.sts.get_access_key_info(AccessKeyId=given["AccessKeyId"])["Account"] == ACCOUNT
+
+
+def test_signatures_of_sessions_need_their_token_and_end_with_them(tmp_path: Path) -> None:
+    """Against the verifying endpoint, at the time that botocore signs with."""
+
+    class Now:
+        later = timedelta()
+
+        def now(self) -> datetime:
+            return datetime.now(UTC) + self.later
+
+    clock = Now()
+    region = Region(tmp_path, clock=clock)
+    given = region.sts.assume_role(RoleArn=role(region, trust({"AWS": ACCOUNT})), RoleSessionName="deploy")["Credentials"]
+    WIRE.endpoint = Region(tmp_path, clock=clock, open_mode=False).endpoint
+
+    def sts(secret: str = given["SecretAccessKey"], token: str | None = given["SessionToken"]) -> Any:
+        found = boto3.client(
+            "sts", region_name=NAME, aws_access_key_id=given["AccessKeyId"], aws_secret_access_key=secret, aws_session_token=token,
+            endpoint_url="http://127.0.0.1:4566", config=Config(retries={"max_attempts": 0}),
+        )  # fmt: skip
+        found.meta.events.register("before-send.*", WIRE.send)
+        return found
+
+    assert sts().get_caller_identity()["Account"] == ACCOUNT
+    for wrong, code in ((sts("guess"), "SignatureDoesNotMatch"), (sts(token=None), "InvalidClientTokenId"), (sts(token="guess"), "InvalidClientTokenId")):
+        with pytest.raises(ClientError) as caught:
+            wrong.get_caller_identity()
+        assert caught.value.response["Error"]["Code"] == code
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    clock.later = timedelta(hours=2)
+    with pytest.raises(ClientError) as caught:
+        sts().get_caller_identity()
+    assert caught.value.response["Error"]["Code"] in ("ExpiredToken", "RequestExpired", "SignatureDoesNotMatch")
+
+
+def test_who_the_role_does_not_trust_is_refused_in_aws_words(region: Region) -> None:
+    only = role(region, trust({"AWS": f"arn:aws:iam::{ACCOUNT}:user/bob"}))
+    alice = region.as_user("sts", allow("sts:AssumeRole"))
+    refusal = f"User: arn:aws:iam::{ACCOUNT}:user/alice is not authorized to perform: sts:AssumeRole on resource: {only}"
+    with region.refused("AccessDenied", refusal):
+        alice.assume_role(RoleArn=only, RoleSessionName="deploy")
+    missing = f"arn:aws:iam::{ACCOUNT}:role/none"
+    with region.refused("AccessDenied", missing):
+        alice.assume_role(RoleArn=missing, RoleSessionName="deploy")
+    bob = region.as_user("sts", allow("ec2:*"), "bob")
+    assert bob.assume_role(RoleArn=only, RoleSessionName="deploy")["Credentials"]
+
+
+def test_trusting_an_account_leaves_the_choice_to_it(region: Region) -> None:
+    arn = role(region, trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}))
+    for policy in (allow("ec2:*"), allow("sts:AssumeRole", arn + "x")):
+        alice = region.as_user("sts", policy)
+        with region.refused("AccessDenied"):
+            alice.assume_role(RoleArn=arn, RoleSessionName="deploy")
+    assert region.as_user("sts", allow("sts:AssumeRole", arn)).assume_role(RoleArn=arn, RoleSessionName="deploy")
+    with region.refused("AccessDenied"):
+        region.of(OTHER, "sts").assume_role(RoleArn=arn, RoleSessionName="deploy")
+
+
+def test_names_of_users_external_ids_and_session_names_decide(region: Region) -> None:
+    arn = role(region, trust({"AWS": "*"}, StringEquals={"aws:username": "alice", "sts:ExternalId": "42"}, StringLike={"sts:RoleSessionName": "ci-*"}))
+    alice, bob = region.as_user("sts", allow("sts:AssumeRole")), region.as_user("sts", allow("sts:AssumeRole"), "bob")
+    assert alice.assume_role(RoleArn=arn, RoleSessionName="ci-1", ExternalId="42")
+    for who, more in ((bob, {}), (alice, {"ExternalId": "43"}), (alice, {"RoleSessionName": "me"})):
+        with region.refused("AccessDenied"):
+            who.assume_role(**{"RoleArn": arn, "RoleSessionName": "ci-1", "ExternalId": "42", **more})
+
+
+def test_session_tags_are_principal_tags_and_take_their_own_permission(region: Region) -> None:
+    plain = role(region, trust({"AWS": ACCOUNT}))
+    tags = [{"Key": "team", "Value": "net"}]
+    with region.refused("AccessDenied", "sts:TagSession"):
+        region.sts.assume_role(RoleArn=plain, RoleSessionName="deploy", Tags=tags)
+    arn = role(region, trust({"AWS": ACCOUNT}, "sts:AssumeRole", "sts:TagSession"), "tagged", Tags=[{"Key": "team", "Value": "none"}])
+    statement = {"Effect": "Allow", "Action": "ec2:DescribeVpcs", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalTag/team": "net"}}}
+    region.iam.put_role_policy(RoleName="tagged", PolicyName="look", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    for given, works in ((tags, True), ([], False)):
+        key = region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", Tags=given)["Credentials"]["AccessKeyId"]
+        if works:
+            client("ec2", key).describe_vpcs()
+        else:
+            with region.refused("UnauthorizedOperation"):
+                client("ec2", key).describe_vpcs()
+
+
+def test_a_source_identity_stays_with_the_session(region: Region) -> None:
+    arn = role(region, trust({"AWS": ACCOUNT}, "sts:AssumeRole", "sts:SetSourceIdentity"))
+    statement = {"Effect": "Allow", "Action": "ec2:DescribeVpcs", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceIdentity": "carol"}}}
+    region.iam.put_role_policy(RoleName="web", PolicyName="look", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    carol, dave = (
+        region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", SourceIdentity=name)["Credentials"]["AccessKeyId"] for name in ("carol", "dave")
+    )
+    client("ec2", carol).describe_vpcs()
+    with region.refused("UnauthorizedOperation"):
+        client("ec2", dave).describe_vpcs()
+
+
+def test_how_long_a_session_may_be(region: Region) -> None:
+    arn = role(region, trust({"AWS": ACCOUNT}), MaxSessionDuration=7200)
+    assert region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", DurationSeconds=7200)
+    with region.refused("ValidationError", "MaxSessionDuration"):
+        region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", DurationSeconds=7201)
+    with region.refused("ValidationError"):
+        region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", DurationSeconds=60)
+    region.iam.put_role_policy(RoleName="web", PolicyName="chain", PolicyDocument=allow("sts:AssumeRole"))
+    key = region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy")["Credentials"]["AccessKeyId"]
+    with region.refused("ValidationError", "role chaining"):
+        client("sts", key).assume_role(RoleArn=arn, RoleSessionName="again", DurationSeconds=3601)
+    assert client("sts", key).assume_role(RoleArn=arn, RoleSessionName="again", DurationSeconds=3600)
+
+
+def test_what_is_not_there_is_said(region: Region) -> None:
+    arn = role(region, trust({"AWS": ACCOUNT}, "sts:AssumeRole", "sts:TagSession"))
+    for member, value in (("PolicyArns", [{"arn": arn}]), ("TransitiveTagKeys", ["a"]), ("SerialNumber", "GAHT12345678")):
+        with region.refused("ValidationError", f"{member} is not supported"):
+            region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", **{member: value})
+    with region.refused("MalformedPolicyDocument"):
+        region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", Policy="{}")
+
+
+def test_sessions_end_with_their_role(region: Region) -> None:
+    arn = role(region, trust({"AWS": ACCOUNT}))
+    key = region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy")["Credentials"]["AccessKeyId"]
+    region.iam.delete_role(RoleName="web")
+    with region.store.read() as snapshot:
+        assert snapshot.get("sts:Session", key) is None
