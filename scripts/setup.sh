@@ -91,21 +91,38 @@ forbid_starts() {
 }
 
 disable_service() {
-    has systemctl && systemctl disable --now "$1.service" >/dev/null 2>&1 || true
+    if has systemctl; then
+        systemctl disable --now "$1.service" >/dev/null 2>&1 || true
+    else
+        update-rc.d "$1" disable >/dev/null 2>&1 || true
+    fi
 }
 
 apt_install() { apt-get install -qq -y --no-install-recommends "$@" >/dev/null || fail "apt-get could not install $*: its words are above"; }
 
-# Suricata 7, from the release itself or from its backports
+# what to do where the release has no Suricata 7: an archive of its makers is enabled by the user only, never by us
+foreign_suricata() {
+    case $1 in
+    ubuntu) printf '%s' "run \`sudo add-apt-repository ppa:oisf/suricata-7.0\` (in the package software-properties-common), " ;;
+    *) printf '%s' "install it by hand, " ;;
+    esac
+}
+
+# Suricata 7, from the release itself or, on Debian, from its backports
 install_suricata() {
+    had_suricata=no
+    ! has suricata || had_suricata=yes
     if [ "$(offered_suricata)" -lt 7 ]; then
+        system=$(. /etc/os-release && echo "$ID")
+        release=$(. /etc/os-release && echo "$PRETTY_NAME")
         codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-        enable_backports "$codename"
-        [ "$(offered_suricata)" -ge 7 ] || fail "suricata 7 is needed and neither $codename nor its backports have it: install suricata 7 by hand"
+        [ "$system" != debian ] || enable_backports "$codename"
+        [ "$(offered_suricata)" -ge 7 ] || fail "suricata 7 is needed and $release does not offer it: $(foreign_suricata "$system")then run this again"
     fi
     suite=$(apt-cache madison suricata | awk -F'|' '$2 ~ /(^| |:)([7-9]|[1-9][0-9])\./ { split($3, words, " "); split(words[2], suite, "/"); print suite[1]; exit }')
     apt_install -t "$suite" suricata
-    disable_service suricata
+    # an older one that was here before may be somebody's service: it stays one
+    [ "$had_suricata" = yes ] || disable_service suricata
 }
 
 install_packages() {

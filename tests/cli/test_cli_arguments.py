@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from latticewall.faces.cli.commands import COMMANDS, deploy, execute, logs, up
+from latticewall.dataplane.holder.isolation import forbidding_setting
+from latticewall.faces.cli.commands import COMMANDS, deploy, doctor, execute, logs, up
 from latticewall.faces.cli.main import main, parser
 from latticewall.faces.cli.problem import Problem
 from latticewall.faces.cli.session import Session, is_holder, reachable, state_folder
@@ -239,6 +240,26 @@ def test_up_names_what_is_missing_and_the_fix(tmp_path: Path, capsys: pytest.Cap
     assert "ip is not installed (namespaces, links and routes needs it): as root, `apt-get install iproute2`" in line
     assert "nft is not installed" in line
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(("version", "enough"), [("6.0.4", False), ("7.0.10", True), ("10.1.0", True)])
+def test_doctor_refuses_an_engine_that_is_too_old(version: str, enough: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = tmp_path / "suricata"
+    engine.write_text(f"#!/bin/sh\necho 'This is Suricata version {version} RELEASE'\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = next(item for item in doctor.programs() if item.check == "suricata")
+    assert (finding.ok, version in finding.observed, "7 or later" in finding.fix) == (enough, True, True)
+
+
+def test_the_setting_that_forbids_user_namespaces_is_named_with_its_fix(tmp_path: Path) -> None:
+    setting = tmp_path / "kernel/apparmor_restrict_unprivileged_userns"
+    assert forbidding_setting(tmp_path) == ""
+    setting.parent.mkdir()
+    setting.write_text("0\n")
+    assert forbidding_setting(tmp_path) == ""
+    setting.write_text("1\n")
+    assert "as root, `sysctl kernel.apparmor_restrict_unprivileged_userns=0`" in forbidding_setting(tmp_path)
 
 
 def test_the_search_path_has_the_system_folders_once() -> None:

@@ -100,8 +100,8 @@ def _private_run(run: Path, keep: tuple[Path, ...]) -> None:
     Path("/run/netns").symlink_to(RUN / "netns")
 
 
-def _reason(error: OSError) -> str:
-    """Why the kernel refused, as far as its settings tell."""
+def forbidding_setting(kernel: Path = Path("/proc/sys")) -> str:
+    """The setting that forbids user namespaces here, with the command that changes it; "" when none does. kernel: where the kernel shows its settings."""
     settings = (
         ("kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor restricts them: as root, `sysctl kernel.apparmor_restrict_unprivileged_userns=0`"),
         ("kernel/unprivileged_userns_clone", "0", "they are switched off: as root, `sysctl kernel.unprivileged_userns_clone=1`"),
@@ -109,8 +109,15 @@ def _reason(error: OSError) -> str:
     )
     for key, refusing, advice in settings:
         with contextlib.suppress(OSError):
-            if Path("/proc/sys", key).read_text().strip() == refusing:
-                return f"user namespaces are needed and {advice}, or start as root"
+            if (kernel / key).read_text().strip() == refusing:
+                return advice
+    return ""
+
+
+def _reason(error: OSError) -> str:
+    """Why the kernel refused, as far as its settings tell."""
+    if setting := forbidding_setting():
+        return f"user namespaces are needed and {setting}, or start as root"
     if error.errno in (errno.EPERM, errno.EACCES):
         return f"user namespaces are needed and this system refuses them ({error.strerror}): in a container, allow it to create namespaces and to mount"
     return f"private namespaces cannot be made: {error.strerror or error}"

@@ -14,19 +14,20 @@ _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
 
 @dataclass(frozen=True)
 class Tool:
-    """A program. fix: what to do when it is missing. version: the arguments that make it say its version."""
+    """A program. fix: what to do when it is missing. version: the arguments that make it say its version. oldest: the first major version that will do."""
 
     name: str
     purpose: str
     fix: str
     version: tuple[str, ...] = ("--version",)
+    oldest: int = 0
 
 
 TOOLS = (
     Tool("ip", "namespaces, links and routes", "as root, `apt-get install iproute2`", ("-V",)),
     Tool("nft", "security groups and network ACLs", "as root, `apt-get install nftables`"),
     Tool("iptables-nft", "the queue to the firewall's engine", "as root, `apt-get install iptables`"),
-    Tool("suricata", "the firewall's engine", "run `scripts/setup.sh` as root (on Debian 12 it comes from the backports)", ("-V",)),
+    Tool("suricata", "the firewall's engine", "run `scripts/setup.sh` as root (7 or later is needed; on Debian 12 it comes from the backports)", ("-V",), 7),
     Tool("envoy", "the service network", "run `scripts/setup.sh`: it comes with the Python packages of requirements-dev.lock"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from latticewall.dataplane import syscalls
+from latticewall.dataplane.holder.isolation import forbidding_setting
 from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.output import Output
 from latticewall.faces.cli.problem import NOT_AS_EXPECTED
@@ -44,7 +46,7 @@ class Finding:
 
 def run(session: Session, _: argparse.Namespace, output: Output) -> int:
     """0 when everything is there, 1 when something is missing."""
-    found = [*_programs(), *_namespaces(), *_room(session.state)]
+    found = [*programs(), *_namespaces(), *_room(session.state)]
     if output.as_json:
         output.document([asdict(item) for item in found])
     else:
@@ -53,13 +55,15 @@ def run(session: Session, _: argparse.Namespace, output: Output) -> int:
     return 0 if all(item.ok for item in found) else NOT_AS_EXPECTED
 
 
-def _programs() -> Iterator[Finding]:
+def programs() -> Iterator[Finding]:
+    """Python and the tools: there, and recent enough."""
     version = platform.python_version()
     yield Finding("python", sys.version_info >= (3, 11), version, "Python 3.11 or later is needed")
     path = search_path()
     for tool in TOOLS:
         found = shutil.which(tool.name, path=path)
-        yield Finding(tool.name, found is not None, _version(found, tool.version) if found else "not installed", tool.fix)
+        said = _version(found, tool.version) if found else "not installed"
+        yield Finding(tool.name, found is not None and _major(said) >= tool.oldest, said, tool.fix)
 
 
 def _version(program: str, words: tuple[str, ...]) -> str:
@@ -70,10 +74,17 @@ def _version(program: str, words: tuple[str, ...]) -> str:
     return next((line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()), "says nothing")
 
 
+def _major(said: str) -> int:
+    """The major version in what a program says of itself; 0 when it names none."""
+    found = re.search(r"\b(\d+)\.\d", said)
+    return int(found[1]) if found else 0
+
+
 def _namespaces() -> Iterator[Finding]:
     """User, mount and network namespaces, then the kernel's features inside them."""
     refusal = _in_namespaces(lambda: 0)
-    yield Finding("namespaces", not refusal, refusal or "user, mount and network namespaces work", "`latticewall up` names the setting that forbids them")
+    fix = forbidding_setting() or "in a container, allow it to create namespaces and to mount"
+    yield Finding("namespaces", not refusal, refusal or "user, mount and network namespaces work", fix)
     if refusal:
         return
     for what, script, fix in _KERNEL:
