@@ -18,6 +18,7 @@ FILTERS = paths(
 )  # fmt: skip
 OWNER = "137112412989"
 """Amazon's account for Amazon Linux images: tools look for its images by owner and by names such as al2023-ami-2023*."""
+_PARAMETER = "resolve:ssm:"
 
 
 def architecture() -> str:
@@ -36,6 +37,17 @@ def host_image(region: str) -> Document:
         "Hypervisor": "xen", "VirtualizationType": "hvm", "RootDeviceType": "instance-store", "PlatformDetails": "Linux/UNIX",
         "UsageOperation": "RunInstances", "EnaSupport": True, "BlockDeviceMappings": [], "ProductCodes": [], "Tags": [],
     }  # fmt: skip
+
+
+def find_at_launch(ctx: Context, named: str) -> Document:
+    """The image of RunInstances: an id, or resolve:ssm: and the parameter that holds it ("Reference AMIs using Systems Manager parameters")."""
+    if not named.startswith(_PARAMETER):
+        return find(ctx, named)
+    parameter = named.removeprefix(_PARAMETER)
+    found = ctx.call("ssm:GetParameters", {"Names": [parameter]})["Parameters"]
+    if not found:
+        raise text.invalid("InvalidParameterValue", f"Invalid value '{named}' for ImageId. The parameter '{parameter}' does not exist")
+    return find(ctx, found[0]["Value"])
 
 
 def find(ctx: Context, identifier: str) -> Document:

@@ -136,7 +136,7 @@ def run_instances(ctx: Context, params: Document) -> Document:
         raise text.not_found("InvalidKeyPair.NotFound", f"The key pair '{params['KeyName']}' does not exist")
     if not params.get("ImageId"):
         raise text.missing_parameter("ImageId")
-    host = image.find(ctx, params["ImageId"])
+    host = image.find_at_launch(ctx, params["ImageId"])
     kind = params.get("InstanceType") or instance_type.DEFAULT
     instance_type.check(kind)
     interfaces = read_interfaces(ctx, params)
