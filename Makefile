@@ -4,7 +4,7 @@ DEMO_STATE ?= $(CURDIR)/build/demo
 UNIT := not (netns or engines or scenario or terraform)
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: demo test check lint unit ordinary bench golden setup clean
+.PHONY: demo test check lint unit ordinary bench golden coverage setup clean
 
 # a fresh region each time; its logs stay in build/demo
 demo: setup
@@ -36,6 +36,12 @@ bench: setup
 # write the golden files anew; the change is then reviewed like any other
 golden: setup
 	UPDATE_GOLDEN=1 $(VENV)/python -m pytest -q -m "$(UNIT)" -k "golden or plan or render"
+
+# docs/operations.md from what tests perform: all of them, so that it takes as long as `make test`
+coverage: setup
+	rm -f build/operations.json
+	$(VENV)/python -m pytest -q -p tests.coverage_page
+	$(VENV)/python scripts/coverage_page.py
 
 setup:
 	@scripts/setup.sh
