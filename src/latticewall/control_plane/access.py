@@ -45,7 +45,7 @@ def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         request = Request(action, resource.arn, principal, {**context, **more})
         verdict = authorize(request, policies)
         if not verdict.allowed:
-            raise Denied(access_denied_text(request, verdict), code="AccessDenied" if operation.service.protocol != "ec2" else "UnauthorizedOperation")
+            raise Denied(access_denied_text(request, verdict))
 
 
 def _questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> Iterator[tuple[str, Named, dict[str, str | tuple[str, ...]]]]:

@@ -23,7 +23,7 @@ from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
-from latticewall.wire.route import identify
+from latticewall.wire.route import identify, service_of
 from latticewall.wire.serialise import serialise, serialise_fault
 
 log = logging.getLogger(__name__)
@@ -74,10 +74,9 @@ class Endpoint:
             return replace(answer, status=500)
 
     def _service_hint(self, request: HttpRequest) -> Service | None:
-        """The service whose error dialect fits, as the unverified scope or target names it."""
+        """The service whose error dialect fits, as the unverified scope, target, action or path names it."""
         scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", request.header("authorization") or "")
-        found = self.app.catalog.find_by_signing(scope[1]) if scope else ()
-        return found[0] if found else None
+        return service_of(self.app.catalog, request, scope[1] if scope else None)
 
     def _authenticate(self, request: HttpRequest) -> Verified:
         head = Head(request.method, request.raw_path + (f"?{request.raw_query}" if request.raw_query else ""), request.headers)
