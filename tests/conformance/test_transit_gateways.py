@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -146,3 +147,6 @@ def test_everything_goes(lab: Lab, site: Site) -> None:
             lab.ec2.delete_security_group(GroupId=group["GroupId"])
         lab.ec2.delete_vpc(VpcId=vpc)
     assert not set(site.vpcs.values()) & {vpc["VpcId"] for vpc in lab.ec2.describe_vpcs()["Vpcs"]}
+    lab.settled()
+    left_over = set(os.listdir(f"/proc/{lab.region.holder}/root/run/latticewall/netns"))
+    assert not {name for name in left_over if name in {*site.instances.values(), *site.vpcs.values(), *site.gateways}}
