@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -69,8 +70,8 @@ class Region:
 
     def ask_api(self) -> int:
         """The pid of the stand-in that answers on the API's socket."""
-        done = subprocess.run(["nc", "-w", "5", "127.0.0.1", str(self.port)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        return int(done.stdout or 0)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection, connection.makefile() as answer:
+            return int(answer.read() or 0)
 
     def inside(self, action: Callable[[Processes], Any]) -> Any:
         """What `action` returns (as JSON), run in a forked process that has entered the region's namespaces."""

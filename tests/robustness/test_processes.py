@@ -47,7 +47,7 @@ class Client:
         return int(self.run("curl", "-s", "-o", "/dev/null", "-m", "2", "-w", "%{http_code}", *options, url).stdout or 0)
 
     def connects(self, host: str, port: int) -> bool:
-        return self.run("nc", "-z", "-w", "1", host, str(port)).returncode == 0
+        return self.run("timeout", "1", "bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}").returncode == 0
 
     def resolves(self, name: str) -> bool:
         return self.run("getent", "ahostsv4", name).returncode == 0

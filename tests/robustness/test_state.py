@@ -67,7 +67,7 @@ def test_down_does_not_complain_of_what_others_have_not_waited_for(small: Region
     """A program in an instance ends with the region; that its parent out here has not taken note is no reason to complain."""
     made = make_instance(small)
     with subprocess.Popen(small.inside(made["instance"], "sleep", "600")) as sleeping:
-        until(lambda: small.run(made["instance"], "pgrep", "sleep").returncode == 0)
+        until(lambda: small.run(made["instance"], "sh", "-c", "grep -qx sleep /proc/[0-9]*/comm").returncode == 0)
         small.down()
         assert sleeping.wait(5) != 0
 

@@ -107,6 +107,22 @@ def test_a_process_starts_in_its_namespace_with_its_environment(region: Region) 
     assert text == [f"net:[{inode}]", "red"]
 
 
+def test_what_a_process_started_ends_with_it(region: Region) -> None:
+    ensure(region, argv=["sh", "-c", "sleep 1000 & echo $!; wait"])
+    started = int(until(lambda: (region.state / "logs" / "sleeper.log").read_text().strip()))
+    assert _runs(started)
+    region.inside(lambda processes: processes.remove("sleeper"))
+    until(lambda: not _runs(started))
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is there and more than a zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
+
+
 def _make_namespace(_processes: Processes) -> None:
     from latticewall.dataplane.namespaces import Namespaces
 

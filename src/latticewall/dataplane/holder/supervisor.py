@@ -101,14 +101,18 @@ class Supervisor:
     # -- events -----------------------------------------------------------------------------------------------------------------------
 
     def reap(self) -> None:
-        """Take note of all processes that have ended."""
+        """Take note of all processes that have ended. What one of them started and left in its process group ends with it."""
         while True:
             try:
-                child, status = os.waitpid(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if child == 0:
+            if ended is None:
                 return
+            child = ended.si_pid
+            with contextlib.suppress(OSError):
+                os.killpg(child, signal.SIGKILL)  # before the wait: until then the number cannot be anybody else's
+            _, status = os.waitpid(child, 0)
             for process in list(self.processes.values()):
                 if process.spawned and process.spawned.child == child:
                     self._ended(process, os.waitstatus_to_exitcode(status))
