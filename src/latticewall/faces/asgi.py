@@ -27,7 +27,10 @@ class AsgiApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = await _body(receive)
+        try:
+            body = await _body(receive)
+        except ConnectionError:
+            return  # nobody is there to be answered, and half a request is not performed
         if body is None:
             await _send(send, HttpResponse(413, (("content-type", "text/plain"),), b"request body too large\n"))
             return
@@ -44,10 +47,12 @@ class AsgiApp:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body, None when it is too large."""
+    """The whole body, None when it is too large. Raises ConnectionError when the client goes away before the end."""
     parts, size = [], 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("the client went away")
         part = message.get("body", b"")
         size += len(part)
         if size > BODY_LIMIT:

@@ -106,11 +106,16 @@ class Endpoint:
                 if verified.service != SIGNING_NAME or self._caller(verified).principal_type != "Account":
                     raise Denied("only the region's administrator may ask this", code="AccessDenied")
             params = json.loads(request.body) if request.body else {}
+            if not isinstance(params, dict):
+                raise ValueError("the body must be a JSON object")
             return _json(200, self.inner(path, params))
         except Fault as fault:
             return _json(fault.status, {"message": fault.message, "code": fault.code})
         except (KeyError, ValueError) as error:
             return _json(404 if isinstance(error, KeyError) else 400, {"message": f"unknown or malformed inner request `{path}`: {error}"})
+        except Exception:
+            log.exception("inner request `%s` failed", path)
+            return _json(500, {"message": "An internal error has occurred", "code": "InternalFailure"})
 
 
 def _json(status: int, value: Any) -> HttpResponse:

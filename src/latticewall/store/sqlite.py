@@ -19,7 +19,10 @@ COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revisio
 ROW_MEMBERS = tuple(COLUMNS.split(", "))
 EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
 
-_DISK_TROUBLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+_DISK_TROUBLE = (
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH,
+)  # fmt: skip
 
 
 def read_row(values: Sequence[Any]) -> Row:
@@ -203,9 +206,12 @@ class Store:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
+            try:
+                for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                    connection.execute(f"PRAGMA {pragma}")
+            except sqlite3.Error:
+                connection.close()
+                raise
             self._local.connection = connection
         return connection
 
@@ -217,17 +223,29 @@ class Store:
             db.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
 
     @contextmanager
-    def read(self) -> Iterator[Snapshot]:
-        """A consistent view; changes committed meanwhile are not seen."""
-        db = self._connection()
-        if db.in_transaction:
-            yield Snapshot(db)
-            return
-        db.execute("BEGIN")
+    def _trouble(self, what: str) -> Iterator[None]:
+        """Says in an Unavailable what the disk did not do; any other error of SQL is a mistake of ours and stays what it is."""
         try:
-            yield Snapshot(db)
-        finally:
-            db.execute("ROLLBACK")
+            yield
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DISK_TROUBLE:
+                raise
+            raise Unavailable(f"{what}: {error} (state file {self._path})") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Snapshot]:
+        """A consistent view; changes committed meanwhile are not seen. Raises Unavailable when the file cannot be read."""
+        with self._trouble("the state cannot be read"):
+            db = self._connection()
+            if db.in_transaction:
+                yield Snapshot(db)
+                return
+            db.execute("BEGIN")
+            try:
+                db.execute("SELECT 1 FROM meta").fetchone()  # the view is that of the first question
+                yield Snapshot(db)
+            finally:
+                db.execute("ROLLBACK")
 
     @contextmanager
     def write(self, caller: str = "", request_id: str = "") -> Iterator[Transaction]:
@@ -235,18 +253,16 @@ class Store:
 
         Raises Unavailable when the disk does not take it: full, read-only, broken.
         """
-        with self._write_lock:
+        with self._write_lock, self._trouble("the change was not stored"):
             db = self._connection()
             try:
                 db.execute("BEGIN IMMEDIATE")
                 transaction = Transaction(db, self._now(), caller, request_id)
                 yield transaction
                 db.execute("COMMIT")
-            except BaseException as error:
+            except BaseException:
                 if db.in_transaction:  # a full disk ends the transaction by itself
                     db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _DISK_TROUBLE:
-                    raise Unavailable(f"the change was not stored: {error} (state file {self._path})") from error
                 raise
         if transaction.changed:
             with self._changed:
