@@ -27,7 +27,7 @@ own error; the end of each section names them.
 """
 
 
-def mark(there: bool) -> str:  # noqa: FBT001 - a cell of a table
+def mark(there: bool) -> str:
     return "✓" if there else ""
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from region import Region, holder_command, in_user_namespace, until
 
 from latticewall.dataplane.processes import HolderError, Processes
+from region import Region, holder_command, in_user_namespace, until
 
 pytestmark = pytest.mark.netns
 

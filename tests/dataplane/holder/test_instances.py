@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from region import Region, until
 
 from latticewall.dataplane.instances import InstanceApplier
 from latticewall.dataplane.namespaces import Namespaces
@@ -20,6 +19,7 @@ from latticewall.plan.instances import InstancePlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from region import Region, until
 
 pytestmark = pytest.mark.netns
 
