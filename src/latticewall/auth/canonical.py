@@ -122,3 +122,23 @@ def uris(path: str, *, strict_generic: bool) -> tuple[str, ...]:
     """The canonical paths a signature may have been made for, the documented one first; others only where they differ."""
     forms = (generic_uri(path), s3_uri(path), encoded_uri(path))
     return forms[:1] if strict_generic else tuple(dict.fromkeys(forms))
+
+
+def canonical_headers(head: Head, names: Iterable[str]) -> str:
+    """One line per signed header: trimmed, runs of spaces collapsed, repeated values joined by a comma in arrival order."""
+    return "".join(f"{name}:{','.join(map(_collapsed, head.by_name[name]))}\n" for name in names)
+
+
+def _collapsed(value: str) -> str:
+    return _SPACES.sub(" ", value.strip(" \t"))
+
+
+def canonical_request(head: Head, uri: str, names: Sequence[str], payload_hash: str) -> str:
+    """What is hashed into the string to sign. The signature itself is never part of the query."""
+    query = canonical_query(pair for pair in head.parameters if pair[0] != "X-Amz-Signature")
+    return "\n".join((head.method, uri, query, canonical_headers(head, names), ";".join(names), payload_hash))
+
+
+def digest(text: str) -> str:
+    """Hexadecimal SHA-256 of text that holds one character per byte."""
+    return hashlib.sha256(text.encode("latin-1")).hexdigest()
