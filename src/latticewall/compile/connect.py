@@ -17,6 +17,26 @@ from latticewall.policy.lattice import Route, connect_request, decide_connect
 from latticewall.policy.request import Principal, ResourceOwner, global_context
 from latticewall.world.types import ResourceConfiguration, Role, ServiceNetwork
 
+MOST_PORTS = 256
+"""Ports of a range that are decided one by one, where a policy asks for the port; of a wider range such a policy allows none."""
+PORT_KEY = "vpc-lattice-svcs:port"
+
+
+def allowed(
+    index: Index, vpc_id: str, network: ServiceNetwork, configuration: ResourceConfiguration
+) -> tuple[tuple[tuple[str, ...], tuple[int, int]], ...]:
+    """(addresses in the VPC whose instances may connect, range of the resource's ports they may connect to)."""
+    texts = (configuration.policy, *(text for role in index.world.roles for text in (*role.policies, role.boundary)))
+    asks_port = any(PORT_KEY in text.lower() for text in texts)
+    found = []
+    for first, last in configuration.port_ranges:
+        if asks_port and last - first >= MOST_PORTS:
+            continue
+        pieces = [(port, port) for port in range(first, last + 1)] if asks_port else [(first, last)]
+        decided = ((allowed_addresses(index, vpc_id, network, configuration, piece[0]), piece) for piece in pieces)
+        found += [(addresses, piece) for addresses, piece in decided if addresses]
+    return tuple(found)
+
 
 def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork, configuration: ResourceConfiguration, port: int) -> tuple[str, ...]:
     """Addresses in the VPC whose instances may connect to that port of the resource."""

@@ -11,7 +11,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 
 from latticewall.compile import addresses
-from latticewall.compile.connect import allowed_addresses
+from latticewall.compile.connect import allowed
 from latticewall.compile.index import Index
 from latticewall.compile.render.envoy_tcp import MAX_PORTS
 from latticewall.compile.security_groups import gate, gate_name
@@ -140,12 +140,10 @@ class ServiceNetworkGates:
     def _connect_chain(self, name: str, vpc_id: str, association: VpcAssociation, configuration: ResourceConfiguration) -> Chain:
         """Only the instances whose role the resource configuration's auth policy allows get an answer at all."""
         network = self.networks[association.service_network_id]
-        rules = []
-        for ports in configuration.port_ranges:
-            allowed = allowed_addresses(self.index, vpc_id, network, configuration, ports[0])
-            if allowed:
-                port = Match("tcp dport", (port_text(ports),))
-                rules.append(NftRule((Match("ip saddr", allowed), port), "return", comment=f"{configuration.id} allowed"))
+        rules = [
+            NftRule((Match("ip saddr", found), Match("tcp dport", (port_text(ports),))), "return", comment=f"{configuration.id} allowed")
+            for found, ports in allowed(self.index, vpc_id, network, configuration)
+        ]
         return Chain(name, (*rules, NftRule((), "drop", comment=f"{configuration.id} auth policy: no role or no allow")))
 
 

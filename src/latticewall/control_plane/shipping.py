@@ -11,7 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ class Shipper:
         for record in records:
             if record.log_type in groups:
                 arn = f"arn:aws:logs:{row.region}:{row.account}:log-group:{groups[record.log_type]}"
-                hour = datetime.fromtimestamp(record.timestamp).astimezone().strftime("%Y-%m-%d-%H")
+                hour = datetime.fromtimestamp(record.timestamp, UTC).strftime("%Y-%m-%d-%H")
                 stream = f"/aws/network-firewall/{record.log_type.lower()}/{row.name}_{hour}"
                 found.append(Delivery(arn, stream, int(record.timestamp * 1000), _json_line(record.document)))
         return found

@@ -1,0 +1,95 @@
+"""Auth policies on TCP resources: which instances get an answer, on which ports."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from latticewall.compile.connect import MOST_PORTS, allowed
+from latticewall.compile.index import Index
+from latticewall.world.types import Instance, NetworkInterface, ResourceConfiguration, Role, ServiceNetwork, Subnet, Vpc, World
+
+ACCOUNT = "111122223333"
+NETWORK = ServiceNetwork("sn-1", f"arn:aws:vpc-lattice:eu-north-7:{ACCOUNT}:servicenetwork/sn-1", ACCOUNT, "AWS_IAM", "")
+CONNECT = "vpc-lattice-svcs:Connect"
+PORT = "vpc-lattice-svcs:Port"
+
+
+def policy(effect: str = "Allow", principal: Any = None, **condition: Any) -> str:
+    who = {} if principal is None else {"Principal": principal}
+    statement = {"Effect": effect, **who, "Action": CONNECT, "Resource": "*", **({"Condition": condition} if condition else {})}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def role(name: str, *policies: str, boundary: str = "") -> Role:
+    return Role(f"arn:aws:iam::{ACCOUNT}:role/{name}", name, ACCOUNT, f"AROA{name.upper()}", policies, boundary, org_id="o-1", org_paths=("o-1/r-1/",))
+
+
+WEB = role("web", policy())
+
+
+def instance(number: int, role_name: str = "web") -> tuple[Instance, NetworkInterface]:
+    address = IPv4Address(f"10.0.0.{number}")
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role_name}" if role_name else ""
+    machine = Instance(
+        f"i-{number}", f"arn:i-{number}", ACCOUNT, "vpc-1", "subnet-1", "eu-north-7a", "running", "t3.micro", "ami-1", address, (f"eni-{number}",), (), "",
+        arn, role_name, "", "", {},
+    )  # fmt: skip
+    interface = NetworkInterface(f"eni-{number}", "vpc-1", "subnet-1", (address,), "02:00:00:00:00:01", (), instance_id=f"i-{number}")
+    return machine, interface
+
+
+def answers(
+    text: str, *roles: Role, ports: tuple[tuple[int, int], ...] = ((6379, 6379),), instances: tuple[Any, ...] = (instance(10),)
+) -> dict[str, list[str]]:
+    """Ports -> the addresses that get through."""
+    configuration = ResourceConfiguration(
+        "rcfg-1", f"arn:aws:vpc-lattice:eu-north-7:{ACCOUNT}:resourceconfiguration/rcfg-1", ACCOUNT, "SINGLE", "rgw-1", "TCP", ports, {}, "", text,
+        has_policy=True,
+    )  # fmt: skip
+    world = World(
+        region="eu-north-7", revision=1, now="2026-01-02T03:04:00.000Z",
+        vpcs=(Vpc("vpc-1", "arn:vpc-1", ACCOUNT, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True),),
+        subnets=(Subnet("subnet-1", "vpc-1", IPv4Network("10.0.0.0/24"), "eu-north-7a", "", ""),),
+        instances=tuple(machine for machine, _ in instances), network_interfaces=tuple(interface for _, interface in instances), roles=roles or (WEB,),
+    )  # fmt: skip
+    return {f"{first}-{last}": list(found) for found, (first, last) in allowed(Index(world), "vpc-1", NETWORK, configuration)}
+
+
+def test_only_instances_whose_role_both_policies_allow() -> None:
+    machines = (instance(10), instance(11, "other"), instance(12, ""), instance(13, "gone"))
+    mine = policy(principal={"AWS": WEB.arn})
+    assert answers(mine, WEB, role("other", policy()), instances=machines) == {"6379-6379": ["10.0.0.10"]}
+    everyone = policy(principal="*")
+    assert answers(everyone, WEB, role("other"), instances=machines) == {"6379-6379": ["10.0.0.10"]}
+    assert answers(everyone, role("web", policy(), policy("Deny"))) == {}
+    assert answers(everyone, role("web", policy(), boundary=policy("Deny"))) == {}
+
+
+def test_what_does_not_parse_allows_nobody() -> None:
+    everyone = policy(principal="*")
+    assert answers("{}") == answers("not json") == answers("") == {}
+    assert answers(everyone, role("web", "not json")) == {}
+    assert answers(everyone, role("web", policy(), boundary="not json")) == {}
+
+
+def test_organisations_and_sources_decide() -> None:
+    assert answers(policy(principal="*", StringEquals={"aws:PrincipalOrgID": "o-1"})) != {}
+    assert answers(policy(principal="*", StringEquals={"aws:PrincipalOrgID": "o-2"})) == {}
+    assert answers(policy(principal="*", StringEquals={"vpc-lattice-svcs:SourceVpc": "vpc-1"})) != {}
+    assert answers(policy(principal="*", IpAddress={"aws:SourceIp": "10.0.0.11/32"})) == {}
+
+
+def test_a_port_in_a_policy_opens_no_other_port_of_the_range() -> None:
+    only = {"StringEquals": {PORT: "6380"}}
+    assert answers(policy(principal="*", **only), ports=((6379, 6381),)) == {"6380-6380": ["10.0.0.10"]}
+    assert answers(policy(principal="*"), role("web", policy(**only)), ports=((6379, 6381),)) == {"6380-6380": ["10.0.0.10"]}
+    first = {"StringEquals": {PORT.lower(): "6379"}}
+    assert answers(policy(principal="*", **first), ports=((6379, 6381), (7000, 7001))) == {"6379-6379": ["10.0.0.10"]}
+
+
+def test_of_a_range_too_wide_to_decide_port_by_port_none_is_open() -> None:
+    wide = ((1000, 1000 + MOST_PORTS),)
+    assert answers(policy(principal="*", StringEquals={PORT: "1000"}), ports=wide) == {}
+    assert answers(policy(principal="*"), ports=wide) == {f"1000-{1000 + MOST_PORTS}": ["10.0.0.10"]}
