@@ -136,3 +136,41 @@ def test_identities_are_the_same_in_every_region(region: Region) -> None:
     assert elsewhere.get_role(RoleName="web")["Role"]["RoleName"] == "web"
     with region.refused("NoSuchEntity"):
         region.of("999988887777", "iam").get_role(RoleName="web")
+
+
+@pytest.mark.parametrize("noun", ["user", "policy", "instance_profile"])
+def test_tags(region: Region, noun: str) -> None:
+    if noun == "policy":
+        named = {"PolicyArn": region.iam.create_policy(PolicyName="look", PolicyDocument=EVERYTHING)["Policy"]["Arn"]}
+    else:
+        named = {"UserName": "alice"} if noun == "user" else {"InstanceProfileName": "box"}
+        getattr(region.iam, f"create_{noun}")(**named)
+    getattr(region.iam, f"tag_{noun}")(**named, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+    getattr(region.iam, f"untag_{noun}")(**named, TagKeys=["a"])
+    assert getattr(region.iam, f"list_{noun}_tags")(**named)["Tags"] == [{"Key": "b", "Value": "2"}]
+
+
+def test_instance_profiles_are_listed_by_path(region: Region) -> None:
+    for name, path in (("a", "/"), ("b", "/app/")):
+        region.iam.create_instance_profile(InstanceProfileName=name, Path=path)
+    assert [item["InstanceProfileName"] for item in region.iam.list_instance_profiles(PathPrefix="/app/")["InstanceProfiles"]] == ["b"]
+
+
+def test_a_user_s_boundary_comes_and_goes(region: Region) -> None:
+    edge = region.iam.create_policy(PolicyName="edge", PolicyDocument=EVERYTHING)["Policy"]["Arn"]
+    region.iam.create_user(UserName="alice", PermissionsBoundary=edge)
+    assert region.iam.get_user(UserName="alice")["User"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == edge
+    region.iam.delete_user_permissions_boundary(UserName="alice")
+    assert "PermissionsBoundary" not in region.iam.get_user(UserName="alice")["User"]
+
+
+def test_the_administrator_s_key_stays(region: Region) -> None:
+    key = region.iam.create_access_key()["AccessKey"]["AccessKeyId"]
+    with region.store.write() as tx:
+        row = tx.get("iam:AccessKey", key)
+        assert row is not None
+        row.document["_administrator"] = True
+        tx.put(row)
+    for call, more in ((region.iam.delete_access_key, {}), (region.iam.update_access_key, {"Status": "Inactive"})):
+        with region.refused("DeleteConflict", key):
+            call(AccessKeyId=key, **more)

@@ -169,3 +169,10 @@ def test_what_is_not_there_is_said(region: Region) -> None:
     fill(region, "x")
     with region.refused("ResourceNotFoundException"):
         region.of("999988887777", "logs").filter_log_events(logGroupIdentifier=f"arn:aws:logs:{NAME}:{ACCOUNT}:log-group:{GROUP}")
+
+
+def test_tags_by_name_as_older_clients_ask(region: Region) -> None:
+    region.logs.create_log_group(logGroupName=GROUP)
+    region.logs.tag_log_group(logGroupName=GROUP, tags={"a": "1", "b": "2"})
+    region.logs.untag_log_group(logGroupName=GROUP, tags=["a"])
+    assert region.logs.list_tags_log_group(logGroupName=GROUP)["tags"] == {"b": "2"}

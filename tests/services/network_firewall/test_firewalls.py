@@ -225,3 +225,11 @@ def test_other_accounts_do_not_see_or_touch_it(region: Region) -> None:
             call(FirewallArn=arn, **more)
     assert region.firewall.describe_firewall_metadata(FirewallArn=f"{ARN}:firewall/gate")["Status"] == "PROVISIONING"
     assert arn.split(":")[4] == ACCOUNT
+
+
+def test_encryption_is_with_aws_own_key(region: Region) -> None:
+    firewall(region)
+    given = {"Type": "AWS_OWNED_KMS_KEY", "KeyId": "AWS_OWNED_KMS_KEY"}
+    assert region.firewall.update_firewall_encryption_configuration(FirewallName="gate", EncryptionConfiguration=given)["EncryptionConfiguration"] == given
+    with region.refused("InvalidRequestException", "no KMS"):
+        region.firewall.update_firewall_encryption_configuration(FirewallName="gate", EncryptionConfiguration={"Type": "CUSTOMER_KMS", "KeyId": "k"})
