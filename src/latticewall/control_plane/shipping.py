@@ -1,6 +1,6 @@
 """Delivers access logs and firewall logs to the log groups that subscribe: each line once, also across restarts.
 
-The position in each file is stored in the same transaction as the events, so that nothing is lost and nothing delivered twice.
+The position in each file, and what a reader holds back, are stored in the same transaction as the events: nothing is lost and nothing delivered twice.
 """
 
 from __future__ import annotations
@@ -67,18 +67,26 @@ class Shipper:
         plan = self._loop.plan
         for endpoint in plan.firewalls if plan else ():
             path = self._appliers.engine_logs / endpoint.endpoint_id / "eve.json"
-            self._follow(f"eve {endpoint.endpoint_id}", path, partial(self._engine_deliveries, endpoint.endpoint_id))
+            name = endpoint.endpoint_id
+            try:
+                self._follow(f"eve {name}", path, partial(self._engine_deliveries, name), partial(self._held, name))
+            except BaseException:
+                self._readers.pop(name, None)  # it has read what is not delivered: another one begins where the store says
+                raise
 
-    def _follow(self, name: str, path: Path, deliveries: Callable[[Snapshot, list[str]], list[Delivery]]) -> None:
+    def _follow(
+        self, name: str, path: Path, deliveries: Callable[[Snapshot, list[str]], list[Delivery]], held: Callable[[], str] = lambda: ""
+    ) -> None:
         with self._app.store.read() as snapshot:
             start = Position.parse(snapshot.cursor(name))
             lines, end = read_lines(path, start)
             found = deliveries(snapshot, lines)
-        if end == start and not found:
-            return
+            if end == start and not found and snapshot.cursor(_held_by(name)) == held():
+                return
         with self._app.store.write("latticewall", "log delivery") as tx:
             self._deliver(tx, found)
             tx.move_cursor(name, str(end))
+            tx.move_cursor(_held_by(name), held())
 
     def _deliver(self, tx: Transaction, found: Iterable[Delivery]) -> None:
         by_stream: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
@@ -122,8 +130,12 @@ class Shipper:
         row = snapshot.by_arn(endpoint.firewall_arn) if endpoint else None
         if endpoint is None or row is None:
             return []
-        reader = self._readers.setdefault(endpoint_id, EveReader(Source(endpoint.firewall_name, endpoint.availability_zone, {})))
-        reader.source = Source(endpoint.firewall_name, endpoint.availability_zone, index_signatures(endpoint.engine.signatures))
+        source = Source(endpoint.firewall_name, endpoint.availability_zone, index_signatures(endpoint.engine.signatures))
+        reader = self._readers.get(endpoint_id)
+        if reader is None:
+            reader = self._readers[endpoint_id] = EveReader(source)
+            reader.feed(snapshot.cursor(_held_by(f"eve {endpoint_id}")).splitlines())
+        reader.source = source
         records = reader.feed(lines) if lines else reader.flush()
         groups = {item["LogType"]: item["LogDestination"]["logGroup"] for item in row.document.get("_logging") or ()}
         found = []
@@ -134,6 +146,15 @@ class Shipper:
                 stream = f"/aws/network-firewall/{record.log_type.lower()}/{row.name}_{hour}"
                 found.append(Delivery(arn, stream, int(record.timestamp * 1000), _json_line(record.document)))
         return found
+
+    def _held(self, endpoint_id: str) -> str:
+        reader = self._readers.get(endpoint_id)
+        return "\n".join(reader.held) if reader else ""
+
+
+def _held_by(name: str) -> str:
+    """The cursor that keeps the lines a file's reader holds back."""
+    return f"{name} held"
 
 
 def _subscribes(row: Row, subscribed: access_log.Subscribed) -> bool:

@@ -139,6 +139,11 @@ class EveReader:
                 found.append(_record(FLOW, event, self._source, _without(event, _NOT_IN_FLOW)))
         return found
 
+    @property
+    def held(self) -> list[str]:
+        """The lines held back, for another reader to begin with."""
+        return [json.dumps(event) for event in self._packet]
+
     def flush(self) -> list[LogRecord]:
         """The records held back: call it when the log has not grown for a moment."""
         packet, self._packet = self._packet, []
