@@ -1,4 +1,7 @@
-"""Renders docs/operations.md from what tests performed (tests/coverage_page.py), the registry and AWS's models. Run by `make coverage`."""
+"""Renders docs/operations.md, and its summary in README.md, from what tests performed (tests/coverage_page.py), the registry and AWS's models.
+
+Run by `make coverage`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from latticewall.apimodel.catalog import Catalog
 from latticewall.control_plane.services import registry
 
 ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- coverage -->", "<!-- /coverage -->"
 WAYS = ("wire", "semantics", "data plane", "CloudFormation")
 INTRODUCTION = """\
 # Operations
@@ -36,8 +40,8 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     return [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
-def render(performed: Mapping[str, Iterable[str]]) -> tuple[str, list[str]]:
-    """(the page, operations without a test)."""
+def render(performed: Mapping[str, Iterable[str]]) -> tuple[str, str, list[str]]:
+    """(the page, its summary, operations without a test)."""
     catalog, services = Catalog(), registry().services
     by_way = {way: set(performed.get(way, ())) for way in WAYS}
     summary, sections, untested = [], [], []
@@ -52,13 +56,22 @@ def render(performed: Mapping[str, Iterable[str]]) -> tuple[str, list[str]]:
         sections += ["", f"## {name}", "", *table(("operation", *WAYS), ([operation, *map(mark, found)] for operation, found in cells.items()))]
         sections += ["", f"<details><summary>{len(missing)} not there yet</summary>", "", ", ".join(missing) or "none", "", "</details>"]
     head = table(("service", "operations", *WAYS), summary)
-    return "\n".join([INTRODUCTION, *head, *sections]) + "\n", untested
+    return "\n".join([INTRODUCTION, *head, *sections]) + "\n", "\n".join(head), untested
+
+
+def placed(readme: str, summary: str) -> str:
+    """The README with the summary between its marks; links lead to the page."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{summary.replace('](#', '](docs/operations.md#')}\n{END}{after}"
 
 
 def main() -> int:
     source, target = ROOT / "build" / "operations.json", ROOT / "docs" / "operations.md"
-    page, untested = render(json.loads(source.read_text()))
+    page, summary, untested = render(json.loads(source.read_text()))
     target.write_text(page)
+    readme = ROOT / "README.md"
+    readme.write_text(placed(readme.read_text(), summary))
     if untested:
         sys.stderr.write(f"without a test: {', '.join(untested)}\n")
     return 0
