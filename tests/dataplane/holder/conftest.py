@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from region import NOBODY, Region, why_not_as_ordinary_user
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from kernel import plans
-from region import Region, until
 
 from latticewall.dataplane.kernel_applier import KernelApplier
 from latticewall.dataplane.linux import LinuxKernel
@@ -23,6 +22,7 @@ from latticewall.dataplane.suricata import FirewallApplier
 from latticewall.plan.firewall import FirewallEngine
 from latticewall.plan.firewall_endpoint import FirewallEndpoint
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
+from region import Region, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines, pytest.mark.skipif(shutil.which("suricata") is None, reason="suricata is not installed")]
 
