@@ -64,7 +64,8 @@ def test_alert_actions_alone_only_log(lab: FirewallLab) -> None:
 def test_application_layer_defaults_wait_for_the_name(lab: FirewallLab, scope: str) -> None:
     lab.apply(*strict_policy(ALLOWED, PASS_REDIS, defaults=(f"aws:drop_{scope}", f"aws:alert_{scope}")))
     hello = client_hello("www.example.com")
-    assert lab.open(PRODUCTION, SHARED, 443).ask(hello[:60], hello[60:]) == "ok", "a hello in two segments"
+    answer = lab.open(PRODUCTION, SHARED, 443).ask(hello[:60], hello[60:])
+    assert answer in ("ok", "okok"), "a hello in two segments, which the server may read as one or as two"
     assert "hello" in lab.open(PRODUCTION, SHARED, 80).ask("GET / HTTP/1.1\r\nHo", "st: www.example.com\r\n\r\n")
     assert lab.exchange(PRODUCTION, SHARED, 6379, "PING") == "ok"
     assert lab.alerts() == [], "nothing was blocked for a moment"
