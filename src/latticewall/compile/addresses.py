@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 
-LATTICE_PREFIX = IPv4Network("169.254.171.0/24")
 LATTICE_SERVICES = IPv4Address("169.254.171.32")
 LATTICE_UPSTREAM = IPv4Address("169.254.171.2")
-RESOURCE_PREFIX = IPv4Network("129.224.0.0/17")
 
 METADATA = IPv4Address("169.254.169.254")
 RESOLVER = IPv4Address("169.254.169.253")

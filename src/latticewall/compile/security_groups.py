@@ -7,7 +7,6 @@ chain drops. A packet between two interfaces passes both; replies never come her
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
 
 from latticewall.base.ids import device
 from latticewall.compile.index import Attached, Index
@@ -79,7 +78,3 @@ def protocol_matches(protocol: str, first: int, last: int) -> tuple[Match, ...]:
         kind = (Match("icmp type", (str(first),)),) if first >= 0 else (Match("meta l4proto", ("icmp",)),)
         return (*kind, Match("icmp code", (str(last),))) if first >= 0 and last >= 0 else kind
     return (Match("meta l4proto", (name,)),)
-
-
-def addresses_text(found: Iterable[IPv4Address]) -> tuple[str, ...]:
-    return tuple(str(address) for address in sorted(found))

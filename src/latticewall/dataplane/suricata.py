@@ -71,10 +71,6 @@ class FirewallApplier:
                 report += _failed(endpoint, error)
         return report + self._prune(before.keys() - {PREFIX + endpoint.endpoint_id for endpoint in plan.firewalls})
 
-    def eve_log(self, endpoint_id: str) -> Path:
-        """The engine's event log."""
-        return self._folder / endpoint_id / "eve.json"
-
     # -- one endpoint -----------------------------------------------------------------------------------------------------------------
 
     def _prepare(self, endpoint: FirewallEndpoint, process: Running | None) -> int:

@@ -17,10 +17,6 @@ from latticewall.policy.pattern import Glob, Pattern, Template, constant, has_va
 from latticewall.policy.request import Principal, Request, canonical_key
 
 
-def _is_plain(pattern: Pattern | None) -> bool:
-    return pattern is not None and all(isinstance(piece, str) for piece in pattern)
-
-
 class ActionMatcher:
     """`service:Name` patterns, ignoring case."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,11 +34,3 @@ class Applier(Protocol):
     name: str
 
     def apply(self, plan: NodePlan) -> Report: ...
-
-
-def apply_all(appliers: Iterable[Applier], plan: NodePlan) -> Report:
-    """Each in turn; the sum of their reports."""
-    total = Report()
-    for applier in appliers:
-        total += applier.apply(plan)
-    return total

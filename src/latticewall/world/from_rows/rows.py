@@ -44,10 +44,5 @@ def tag_pairs(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(tags.items()))
 
 
-def last_segment(identifier: str) -> str:
-    """The id in an id or ARN."""
-    return identifier.rsplit("/", 1)[-1]
-
-
 def text(value: Any) -> str:
     return "" if value is None else str(value)
