@@ -35,14 +35,21 @@ class Permissions:
 
 
 def principal_of(snapshot: Snapshot, caller: Caller, found: Permissions) -> Principal:
-    """The caller as conditions see him ("Principal key values"): user names only for IAM users, issue time and source identity only for sessions."""
-    session = snapshot.get("sts:Session", caller.access_key_id) if caller.principal_type == "AssumedRole" else None
-    kept = session.document if session else {}
+    """The caller as conditions see him ("Principal key values"): user names only for IAM users, the keys of a session only for sessions."""
+    session = snapshot.get("sts:Session", caller.access_key_id)
     return Principal(
         arn=caller.arn, account=caller.account, type=caller.principal_type, role_arn=caller.role_arn, userid=caller.user_id,
         username=caller.arn.rsplit("/", 1)[-1] if caller.principal_type == "User" else "", tags=caller.tags, org_id=found.org_id, org_paths=found.org_paths,
-        source_identity=str(kept.get("_source_identity") or ""), mfa=False if session else None, token_issued_at=str(kept.get("_issued") or ""),
+        session_keys=_session_keys(session) if session else {},
     )  # fmt: skip
+
+
+def _session_keys(session: Row) -> dict[str, str]:
+    """The condition keys of temporary credentials; a session stored without them has those that follow from its other members."""
+    if "_keys" in session.document:
+        return {str(key): str(value) for key, value in session.document["_keys"].items()}
+    kept = {"aws:SourceIdentity": session.document.get("_source_identity"), "aws:TokenIssueTime": session.document.get("_issued")}
+    return {"aws:MultiFactorAuthPresent": "false", **{key: str(value) for key, value in kept.items() if value}}
 
 
 def permissions_of(snapshot: Snapshot, caller: Caller) -> Permissions:

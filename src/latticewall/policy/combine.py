@@ -1,7 +1,8 @@
-"""How the layers of ordinary IAM combine: identity and resource policies, permissions boundary, session policy, service control policies.
+"""How the layers of ordinary IAM combine: identity and resource policies, permissions boundary, session policy, service and resource control
+policies.
 
 Pages followed: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic", "Troubleshoot access denied error
-messages". Resource control policies are not evaluated. The Lattice data plane combines differently: see `lattice`.
+messages"; AWS Organizations User Guide, "Resource control policies (RCPs)". The Lattice data plane combines differently: see `lattice`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ class PolicyType(StrEnum):
     BOUNDARY = "permissions boundary"
     SESSION = "session policy"
     SERVICE_CONTROL = "service control policy"
+    RESOURCE_CONTROL = "resource control policy"
     TRUST = "role trust policy"
+
+
+RESOURCE_CONTROL_SERVICES = frozenset(
+    {"aoss", "cognito-identity", "cognito-idp", "dynamodb", "ecr", "kms", "logs", "s3", "secretsmanager", "sqs", "sts"}
+)
+"""Prefixes of the actions that resource control policies reach ("List of AWS services that support RCPs"); VPC Lattice is not among them."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +91,28 @@ def _missing_limit(request: Request, policies: PrincipalPolicies, *, bypass: boo
     return None
 
 
-def authorize(request: Request, policies: PrincipalPolicies, resource_policy: PolicySet | None = None, resource_account: str = "") -> Verdict:
-    """A control-plane call. resource_account: the owner of the resource, "" for the caller's own account."""
+def authorize(
+    request: Request,
+    policies: PrincipalPolicies,
+    resource_policy: PolicySet | None = None,
+    resource_account: str = "",
+    resource_control: tuple[PolicySet, ...] = (),
+) -> Verdict:
+    """A control-plane call. resource_account: the owner of the resource, "" for the caller's own account. resource_control: the resource control
+    policies of the resource's account, one set per level of its organization, each of which must allow; empty for the management account."""
+    if denial := _resource_control_denial(request, resource_control):
+        return denial
     same_account = resource_account in ("", request.principal.account)
     return _combine(request, policies, resource_policy, PolicyType.RESOURCE, same_account, Grant.EVERYONE)
 
 
-def authorize_assume_role(request: Request, policies: PrincipalPolicies, trust_policy: PolicySet, role_account: str) -> Verdict:
+def authorize_assume_role(
+    request: Request, policies: PrincipalPolicies, trust_policy: PolicySet, role_account: str, resource_control: tuple[PolicySet, ...] = ()
+) -> Verdict:
     """sts:AssumeRole and its kin: the trust policy must always allow. Services and identity providers need nothing else; in the same account a
-    trust policy that names the caller suffices, one that names the account or everyone only delegates."""
+    trust policy that names the caller suffices, one that names the account or everyone only delegates. resource_control: of the role's account."""
+    if denial := _resource_control_denial(request, resource_control):
+        return denial
     trust = trust_policy.evaluate(request)
     if not trust.allowed:
         return Verdict(allowed=False, by=PolicyType.TRUST, explicit=trust.denied, statements=trust.statements)
@@ -99,6 +120,17 @@ def authorize_assume_role(request: Request, policies: PrincipalPolicies, trust_p
         return Verdict(allowed=True, by=PolicyType.TRUST, statements=trust.statements)
     same_account = role_account == request.principal.account
     return _combine(request, policies, trust_policy, PolicyType.TRUST, same_account, Grant.ROLE, required=True)
+
+
+def _resource_control_denial(request: Request, levels: tuple[PolicySet, ...]) -> Verdict | None:
+    """The refusal of the resource's organization: a level that denies, or one without an allow; None where it lets the request pass."""
+    if request.action_lower.partition(":")[0] not in RESOURCE_CONTROL_SERVICES:
+        return None
+    for level in levels:
+        decision = level.evaluate(request)
+        if not decision.allowed:
+            return Verdict(allowed=False, by=PolicyType.RESOURCE_CONTROL, explicit=True, statements=decision.statements)
+    return None
 
 
 def _combine(

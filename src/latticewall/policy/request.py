@@ -32,7 +32,9 @@ class Principal:
     arn: user, root, federated user or assumed-role session; "" for anonymous, service and web identity callers. type: `aws:PrincipalType`
     (Account, User, FederatedUser, AssumedRole, Anonymous), or Service and Federated for callers that only trust policies meet. role_arn: of the
     role behind a session. org_paths: `o-x/r-y/ou-z/`. services: names of a calling AWS service. provider: ARN of the identity
-    provider. mfa: None for long-term credentials. token_issued_at: ISO time, temporary credentials only.
+    provider. session_keys: condition keys that the caller's temporary credentials carry (`aws:TokenIssueTime`, `aws:MultiFactorAuthPresent`,
+    `aws:SourceIdentity`, `aws:FederatedProvider`, `ec2:SourceInstanceArn` ...), empty for long-term credentials; they never replace a key that
+    follows from another field.
     """
 
     arn: str
@@ -46,9 +48,7 @@ class Principal:
     org_paths: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     provider: str = ""
-    source_identity: str = ""
-    mfa: bool | None = None
-    token_issued_at: str = ""
+    session_keys: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def anonymous(cls) -> Principal:
@@ -117,17 +117,15 @@ class Request:
 
 def principal_context(principal: Principal) -> dict[str, str | tuple[str, ...]]:
     """The global keys that follow from who asks. PrincipalType is always present: without it, "not Anonymous" would hold for anonymous callers."""
-    context: dict[str, str | tuple[str, ...]] = {"aws:PrincipalType": principal.type}
     if principal.is_anonymous:
-        return context | {"aws:PrincipalAccount": "anonymous"}
+        return {"aws:PrincipalType": principal.type, "aws:PrincipalAccount": "anonymous"}
+    context: dict[str, str | tuple[str, ...]] = {**principal.session_keys, "aws:PrincipalType": principal.type}
     optional = {
         "aws:PrincipalArn": principal.policy_arn,
         "aws:PrincipalAccount": principal.account,
         "aws:PrincipalOrgID": principal.org_id,
         "aws:userid": principal.userid,
         "aws:username": principal.username,
-        "aws:SourceIdentity": principal.source_identity,
-        "aws:TokenIssueTime": principal.token_issued_at,
         "aws:FederatedProvider": principal.provider,
         "aws:PrincipalServiceName": principal.services[0] if principal.services else "",
     }
@@ -137,8 +135,6 @@ def principal_context(principal: Principal) -> dict[str, str | tuple[str, ...]]:
         context["aws:PrincipalOrgPaths"] = principal.org_paths
     if principal.services:
         context["aws:PrincipalServiceNamesList"] = principal.services
-    if principal.mfa is not None:
-        context["aws:MultiFactorAuthPresent"] = "true" if principal.mfa else "false"
     return context | {f"aws:PrincipalTag/{key}": value for key, value in principal.tags.items()}
 
 
