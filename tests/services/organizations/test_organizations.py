@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.region import ACCOUNT, Region, client
 
+from .organization import account
+
 OTHER = "999988887777"
-
-
-def account(region: Region, name: str = "dev") -> str:
-    status = region.organizations.create_account(AccountName=name, Email=f"{name}@example.com")["CreateAccountStatus"]
-    shown = region.organizations.describe_create_account_status(CreateAccountRequestId=status["Id"])["CreateAccountStatus"]
-    assert shown["State"] == "SUCCEEDED"
-    return str(shown["AccountId"])
 
 
 def test_an_organization_lives(region: Region) -> None:
@@ -60,7 +56,7 @@ def test_only_the_management_account_manages(region: Region) -> None:
     region.organizations.create_organization()
     member = region.of(account(region), "organizations")
     assert member.describe_organization()["Organization"]["MasterAccountId"] == ACCOUNT
-    refused = ((member.list_accounts, {}), (member.create_account, {"AccountName": "x", "Email": "x@example.com"}), (member.delete_organization, {}),
+    refused: tuple[Any, ...] = ((member.list_accounts, {}), (member.create_account, {"AccountName": "x", "Email": "x@example.com"}), (member.delete_organization, {}),
                (member.describe_account, {"AccountId": ACCOUNT}), (member.list_roots, {}))  # fmt: skip
     for call, params in refused:
         with region.refused("AccessDeniedException"):

@@ -1,16 +1,14 @@
-"""AWS Organizations: one organization per management account, member accounts, one root ("Organizations API Reference").
+"""AWS Organizations: one organization per management account, its tree of units and accounts, service and resource control policies ("Organizations API
+Reference").
 
-Organizational units, policies (SCPs) and handshakes are not there yet.
+Delegated administrators, resource policies of the organization and the other policy types (tag, backup, ...) are not there yet.
 """
 
 from __future__ import annotations
 
-from latticewall.resources.kind import Kind, Lifecycle, Ref, Service
-from latticewall.services.organizations.semantics import OPERATIONS
+from latticewall.resources.kind import Service
+from latticewall.services.organizations import accounts, handshakes, organization, policies, units
+from latticewall.services.organizations.kinds import KINDS
 
-ORGANIZATION = Kind("organizations:Organization", id_member="Id", id_prefix="o-", arn_member="Arn", is_global=True)
-ACCOUNT = Kind(
-    "organizations:Account", id_member="Id", arn_member="Arn", name_member="Name", is_global=True, refs={"organization": Ref("organizations:Organization")}
-)
-CREATION = Kind("organizations:CreateAccountStatus", id_member="Id", id_prefix="car-", is_global=True, lifecycle=Lifecycle())
-SERVICE = Service("organizations", (ORGANIZATION, ACCOUNT, CREATION), OPERATIONS)
+OPERATIONS = {**organization.OPERATIONS, **accounts.OPERATIONS, **units.OPERATIONS, **policies.OPERATIONS, **handshakes.OPERATIONS}
+SERVICE = Service("organizations", KINDS, OPERATIONS)
