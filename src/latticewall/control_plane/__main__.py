@@ -24,6 +24,7 @@ from latticewall.auth.callers import root
 from latticewall.base.secret import Secret
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.appliers import Appliers
+from latticewall.control_plane.explaining import Explainer
 from latticewall.control_plane.identity import ensure_account, metadata_credentials, refresh_instance_sessions
 from latticewall.control_plane.inner import InnerRequests
 from latticewall.control_plane.ports import service_ports
@@ -71,6 +72,7 @@ class ControlPlane:
         self.shipper = Shipper(self.app, self.appliers, self.loop)
         inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, open_mode=open_mode)
         inner.read_counters = self.appliers.read_counters
+        inner.explainer = Explainer(self.app, region, self.appliers.access_log, self.appliers.target_health)
         self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode)
 
     def run(self) -> None:

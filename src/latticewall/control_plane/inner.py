@@ -9,7 +9,7 @@ from typing import Any
 
 from latticewall.app import App
 from latticewall.auth.callers import root
-from latticewall.base.faults import Denied
+from latticewall.base.faults import Denied, Unavailable
 from latticewall.reconcile.loop import Loop
 
 
@@ -31,9 +31,11 @@ class InnerRequests:
             "wait": self.wait,
             "instances": self.instances,
             "counters": self.counters,
+            "explain": self.explain,
             "reset": self.reset,
         }
         self.read_counters: Callable[[str], dict[str, tuple[int, int]]] = lambda _: {}
+        self.explainer: Callable[[Mapping[str, Any]], Any] | None = None
 
     def __call__(self, path: str, params: Mapping[str, Any]) -> Any:
         return self._answers[path](params)
@@ -89,6 +91,12 @@ class InnerRequests:
     def counters(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Packet and byte counters of a router, firewall or Transit Gateway namespace: {"namespace": "tgw-..."}."""
         return {name: {"packets": packets, "bytes": size} for name, (packets, size) in self.read_counters(str(params["namespace"])).items()}
+
+    def explain(self, params: Mapping[str, Any]) -> Any:
+        """Why a request was, or would be, allowed or denied: see control_plane.explaining."""
+        if self.explainer is None:
+            raise Unavailable("this process explains nothing")
+        return self.explainer(params)
 
     def reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Forget every resource (open mode only)."""

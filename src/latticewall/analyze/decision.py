@@ -1,0 +1,164 @@
+"""The part of the policies: what `policy.lattice` decides about a request, layer by layer, with the statement that decided and the condition that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from latticewall.analyze.callers import Caller, parsed
+from latticewall.analyze.gate import Gate, Outcome
+from latticewall.analyze.question import Asked
+from latticewall.base.faults import Fault
+from latticewall.policy.combine import PolicyType, caller_side
+from latticewall.policy.document import Form
+from latticewall.policy.engine import PolicySet
+from latticewall.policy.explain import Finding, explain_policies
+from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, Route, decide_invoke, denial_text, invoke_request
+from latticewall.policy.request import Request, ResourceOwner, global_context
+from latticewall.world.types import Account, Service, ServiceNetwork, World
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The decision and the gates it consists of. request: the question the policies were asked."""
+
+    decision: LatticeDecision
+    request: Request
+    gates: tuple[Gate, ...]
+
+    def document(self) -> dict[str, Any]:
+        decision = self.decision
+        found: dict[str, Any] = {
+            "allowed": decision.allowed,
+            "layer": str(decision.layer) if decision.layer else "",
+            "explicit": decision.explicit,
+            "statements": [str(match) for match in decision.statements],
+            "action": self.request.action,
+            "resource": self.request.resource,
+        }
+        return found if decision.allowed else {**found, "text": denial_text(decision, self.request)}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Everything about a request but who asks. now: aware, UTC. vpc_id, vpc_owner, source_ip: "" when they are not known."""
+
+    asked: Asked
+    network: ServiceNetwork
+    service: Service
+    now: datetime
+    vpc_id: str = ""
+    vpc_owner: str = ""
+    source_ip: str = ""
+
+
+def decide(world: World, place: Circumstances, caller: Caller) -> Decided:
+    """The decision of `decide_invoke`, and each layer's part in it."""
+    network, problem = _layer(place.network, f"auth policy of service network {place.network.id}")
+    service, other = _layer(place.service, f"auth policy of service {place.service.id}")
+    request = _request(world, place, caller)
+    decision = decide_invoke(request, network, service, caller.policies)
+    gates = (
+        _auth_gate("network-policy", f"service network {place.network.id}", Layer.NETWORK, network, problem, request),
+        _auth_gate("service-policy", f"service {place.service.id}", Layer.SERVICE, service, other, request),
+        _identity_gate(caller, request, in_force=network.in_force or service.in_force),
+    )
+    return Decided(decision, request, gates)
+
+
+def _layer(resource: ServiceNetwork | Service, name: str) -> tuple[LayerAuth, str]:
+    """A stored policy that cannot be read allows nothing; also returns why."""
+    if not resource.policy:
+        return LayerAuth(resource.auth_type), ""
+    try:
+        return LayerAuth(resource.auth_type, PolicySet([parsed(resource.policy, name, Form.AUTH)])), ""
+    except Fault as fault:
+        return LayerAuth("AWS_IAM"), fault.message
+
+
+def _request(world: World, place: Circumstances, caller: Caller) -> Request:
+    owner = next((item for item in world.accounts if item.id == place.service.account), Account(place.service.account))
+    asked = place.asked
+    keys = global_context(
+        caller.principal, now=place.now, region=world.region, source_ip=place.source_ip, user_agent=asked.header("user-agent"),
+        referer=asked.header("referer"), owner=ResourceOwner(owner.id, owner.org_id, owner.org_paths, dict(place.service.tags)),
+    )  # fmt: skip
+    route = Route(place.network.arn, place.service.arn, asked.port, place.vpc_id, place.vpc_owner)
+    return invoke_request(caller.principal, route, asked.method, asked.target, asked.headers, keys)
+
+
+def _auth_gate(name: str, owner: str, layer: Layer, auth: LayerAuth, problem: str, request: Request) -> Gate:
+    if problem:
+        return Gate(name, Outcome.FAIL, f"the auth policy of {owner} cannot be read and allows nothing: {problem}")
+    if not auth.in_force:
+        return Gate(name, Outcome.SKIP, f"{owner} has authType NONE, its policy is not asked")
+    if auth.policy is None:
+        change = (f"put an auth policy on {owner} that allows {request.action} (PutAuthPolicy)",)
+        return Gate(name, Outcome.FAIL, f"{owner} has authType AWS_IAM and no policy: everything is denied", change=change)
+    return _policy_gate(name, auth.policy, request, str(layer))
+
+
+def _policy_gate(name: str, policies: PolicySet, request: Request, layer: str) -> Gate:
+    """One layer's own answer: who decided, or what came nearest to allowing it."""
+    answer = policies.evaluate(request)
+    if answer.allowed:
+        return Gate(name, Outcome.PASS, "a statement allows it", ", ".join(map(str, answer.statements)))
+    change = smallest(policies, request)
+    if answer.denied:
+        return Gate(name, Outcome.FAIL, "a statement denies it", ", ".join(map(str, answer.statements)), change=change)
+    findings = explain_policies(policies.policies, request)
+    nearest = _nearest(findings)
+    if nearest is None:
+        return Gate(name, Outcome.FAIL, f"no statement of the {layer.lower()} layer allows anything", change=change)
+    missed = tuple(f"{element.name}: {element.detail}" for element in nearest.elements if not element.holds)
+    named = f"{nearest.policy} statement {nearest.statement}" + (f" ({nearest.sid})" if nearest.sid else "")
+    return Gate(name, Outcome.FAIL, "no statement allows it; the nearest one lacks what is listed", named, missed, change)
+
+
+def _nearest(findings: tuple[Finding, ...]) -> Finding | None:
+    """The Allow with the fewest elements that do not hold, the first of equals."""
+    allows = [finding for finding in findings if finding.effect == "Allow"]
+    return min(allows, key=lambda finding: sum(not element.holds for element in finding.elements), default=None)
+
+
+def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
+    """The caller's own policies, within what limits them."""
+    name = "identity-policy"
+    if not in_force:
+        return Gate(name, Outcome.SKIP, "neither layer has authType AWS_IAM, so nobody asks the caller's policies")
+    if caller.principal.is_anonymous:
+        return Gate(name, Outcome.SKIP, "the caller is anonymous and has no policies")
+    if caller.unreadable:
+        return Gate(name, Outcome.FAIL, f"the caller may do nothing: {caller.unreadable}")
+    parts = [_policy_gate("identity-based policy", caller.policies.identity, request, "identity")]
+    parts += [_policy_gate(_part_name(kind, at), policies, request, str(kind)) for at, (kind, policies) in enumerate(caller.policies.limits())]
+    verdict = caller_side(request, caller.policies)
+    if verdict.allowed:
+        return Gate(name, Outcome.PASS, "the caller's policies allow it", ", ".join(map(str, verdict.statements)), parts=tuple(parts))
+    failing = next((part for part in parts if part.fails), parts[0])
+    return Gate(name, Outcome.FAIL, f"{failing.name}: {failing.detail}", failing.decided_by, failing.failed, failing.change, tuple(parts))
+
+
+def _part_name(kind: PolicyType, at: int) -> str:
+    return f"{kind}, level {at}" if kind is PolicyType.SERVICE_CONTROL else str(kind)
+
+
+def smallest(policies: PolicySet, request: Request) -> tuple[str, ...]:
+    """The smallest change to a layer that would let the request pass it, in words."""
+    from latticewall.policy import explain
+
+    found: Any = getattr(explain, "smallest_change", None)
+    return tuple(map(str, found(policies.policies, request))) if found else ()
+
+
+def audited(gates: tuple[Gate, ...], tags: Mapping[str, str]) -> tuple[Gate, ...]:
+    """In audit mode what would be denied passes."""
+    if tags.get("latticewall:auth-mode") != "audit":
+        return gates
+    return tuple(_passing(gate) if gate.fails else gate for gate in gates)
+
+
+def _passing(gate: Gate) -> Gate:
+    return Gate(gate.name, Outcome.AUDIT, gate.detail, gate.decided_by, gate.failed, gate.change, gate.parts)

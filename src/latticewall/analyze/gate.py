@@ -1,0 +1,84 @@
+"""What an explanation is made of: gates in the order in which a request meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Unclear(Exception):
+    """The question cannot be answered; the message says what is missing, in one sentence."""
+
+
+class Outcome(StrEnum):
+    """What a gate does with the request."""
+
+    PASS = "pass"  # noqa: S105 - a word
+    FAIL = "fail"
+    AUDIT = "audit"
+    """It would fail; audit mode writes that down and lets the request pass."""
+    SKIP = "skip"
+    """Not asked."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate. detail: one sentence. decided_by: the resource, rule or statement that decided. failed: what did not hold, one entry per condition. change: the
+    smallest change that would let the request on. parts: gates that this one consists of."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+    decided_by: str = ""
+    failed: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    parts: tuple[Gate, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        return self.outcome is Outcome.FAIL
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer. verdict: allowed, denied or unknown. summary: one sentence. request, caller, decision: what was asked, of whom, and what the policies
+    say. notes: what the reader must know to trust the answer."""
+
+    verdict: str
+    summary: str
+    gates: tuple[Gate, ...] = ()
+    request: Mapping[str, Any] = field(default_factory=dict)
+    caller: Mapping[str, Any] = field(default_factory=dict)
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def unknown(reason: str) -> Explanation:
+    """An answer that says why there is none."""
+    return Explanation("unknown", reason)
+
+
+def concluded(
+    gates: Iterable[Gate], request: Mapping[str, Any], caller: Mapping[str, Any], decision: Mapping[str, Any], notes: Iterable[str] = ()
+) -> Explanation:
+    """The verdict that follows from the gates: the first that fails, else the first that is unknown."""
+    found = tuple(gates)
+    failing = next((gate for gate in found if gate.fails), None)
+    unclear = next((gate for gate in found if gate.outcome is Outcome.UNKNOWN), None)
+    audited = next((gate for gate in found if gate.outcome is Outcome.AUDIT), None)
+    if failing:
+        verdict, summary = "denied", f"denied at {failing.name}: {failing.detail}"
+    elif unclear:
+        verdict, summary = "unknown", f"could not tell at {unclear.name}: {unclear.detail}"
+    elif audited:
+        verdict, summary = "allowed", f"allowed by audit mode only; enforced, it would be denied at {audited.name}: {audited.detail}"
+    else:
+        verdict, summary = "allowed", "allowed"
+    return Explanation(verdict, summary, found, request, caller, decision, tuple(notes))

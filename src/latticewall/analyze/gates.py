@@ -1,0 +1,100 @@
+"""Every gate a request meets, in order, for a caller who has not sent it yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, find_identity, of_credential, of_identity, session_of_instance
+from latticewall.analyze.decision import Circumstances, Decided, audited, decide
+from latticewall.analyze.forwarding import Health, forwarding_gates
+from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, concluded
+from latticewall.analyze.path import Place, Region, Source, find_source, path_gates, places
+from latticewall.analyze.question import Asked
+from latticewall.auth.canonical import has_bad_escape, has_dot_segment
+from latticewall.world.types import Service
+
+NOBODY = "anonymous"
+"""What names a caller that does not sign."""
+
+
+def explain_question(region: Region, asked: Asked, *, who: str, source: str, now: datetime, health: Health) -> Explanation:
+    """The whole way of a request. who: a role or user by name or ARN, an access key id, `anonymous`, or "" for the role of the instance it comes
+    from (without one: anonymous). source: an instance or VPC, "" when only the decision is asked for. Raises Unclear."""
+    start = find_source(region, source) if source else None
+    caller = find_caller(region, who, start)
+    if start is None:
+        gates, place = _anywhere(region, asked)
+    else:
+        gates, place = path_gates(region, start, asked)
+    notes = () if start else ("no instance was given: its VPC, its security groups and its address are not part of the answer",)
+    if place is None:
+        return concluded(gates, _request(asked, start), caller.document(), {}, notes)
+    if caller.principal.is_anonymous or not place.host.authorize:
+        signature = Gate("signature", Outcome.SKIP, "the request is not signed" if caller.principal.is_anonymous else "neither layer has authType AWS_IAM")
+    else:
+        signature = Gate("signature", Outcome.PASS, "taken to be right: nothing was signed")
+    decided = decision_at(region, place, asked, caller, start, now)
+    gates += [*head_gates(asked), signature, *decided[1], *forwarding_gates(region.plan.proxy, place.host, asked, health)]
+    return concluded(gates, _request(asked, start), caller.document(), decided[0].document(), notes)
+
+
+def head_gates(asked: Asked) -> list[Gate]:
+    """Shapes of a path that are refused before anybody is asked."""
+    if not has_bad_escape(asked.path) and not has_dot_segment(asked.path):
+        return []
+    detail = "the path holds a bad percent escape or a dot segment: the answer is 400"
+    return [Gate("request", Outcome.FAIL, detail, change=("send the path without `.` and `..` segments, percent-encoded",))]
+
+
+def decision_at(region: Region, place: Place, asked: Asked, caller: Caller, source: Source | None, now: datetime) -> tuple[Decided, tuple[Gate, ...]]:
+    """The policies' decision about a request that came in there, and its gates as they take effect."""
+    network = region.network(place.host.service_network_arn)
+    service = find_service(region, place.host.service_arn)
+    if network is None or service is None:
+        raise Unclear("the service or its service network is gone")
+    known = Circumstances(
+        asked, network, service, now, place.listener.vpc_id if source else "", source.vpc.account if source else "", source.address if source else ""
+    )
+    decided = decide(region.index.world, known, caller)
+    return decided, audited(decided.gates, dict(network.tags))
+
+
+def find_service(region: Region, arn: str) -> Service | None:
+    return next((item for item in region.index.world.services if item.arn == arn), None)
+
+
+def find_caller(region: Region, who: str, source: Source | None) -> Caller:
+    """Raises Unclear for one that does not exist."""
+    world = region.index.world
+    instance = source.instance if source else None
+    if who == NOBODY or (not who and (instance is None or not instance.role_arn)):
+        return ANONYMOUS
+    if credential := find_credential(world, who):
+        return of_credential(world, credential)
+    identity = find_identity(world, who or (instance.role_arn if instance else ""))
+    if instance is None or identity.arn != instance.role_arn:
+        return of_identity(world, identity)
+    session = session_of_instance(world, identity.arn, instance.id)
+    return of_credential(world, session) if session else of_identity(world, identity, instance.id)
+
+
+def _anywhere(region: Region, asked: Asked) -> tuple[list[Gate], Place | None]:
+    """Without a client: the one service of that name, if it is reached through one service network only."""
+    found = places(region, asked)
+    networks = sorted({place.host.service_network_arn for place in found})
+    if len(networks) > 1:
+        raise Unclear(f"{asked.host} is reached through {len(networks)} service networks: say from which instance")
+    if not found:
+        raise Unclear(f"no VPC reaches a service {asked.host} on port {asked.port}: say from which instance, to see why")
+    place = found[0]
+    gate = Gate("listener", Outcome.PASS, f"service {place.host.service_id} listens on port {asked.port}", place.host.listener_id)
+    return [gate], place
+
+
+def _request(asked: Asked, source: Source | None) -> dict[str, Any]:
+    headers = [list(pair) for pair in asked.headers]
+    found: dict[str, Any] = {"method": asked.method, "host": asked.host, "port": asked.port, "target": asked.target, "headers": headers}
+    if source is None:
+        return found
+    return {**found, "vpc": source.vpc.id, "instance": source.instance.id if source.instance else "", "address": source.address}

@@ -1,0 +1,204 @@
+"""The way from an instance to a service's listener: association, name, security groups, listener. Read from the plan that the data plane follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address
+
+from latticewall.analyze.gate import Gate, Outcome, Unclear
+from latticewall.analyze.names import look_up
+from latticewall.analyze.packets import Packet, walk
+from latticewall.analyze.question import Asked
+from latticewall.base.ids import namespace
+from latticewall.compile import addresses
+from latticewall.compile.index import Attached, Index
+from latticewall.compile.security_groups import gate_name
+from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.plan.nft import Ruleset
+from latticewall.plan.node import NodePlan
+from latticewall.plan.proxy import HttpListener, VirtualHost
+from latticewall.world.types import Instance, ServiceNetwork, Vpc, VpcAssociation
+
+LATTICE_RANGE = "169.254.171.0/24 (the prefix list com.amazonaws.<region>.vpc-lattice)"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a request comes from. attached: the primary interface of a running instance, None when only the VPC is known."""
+
+    vpc: Vpc
+    instance: Instance | None = None
+    attached: Attached | None = None
+
+    @property
+    def address(self) -> str:
+        return str(self.attached.interface.addresses[0]) if self.attached else ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request comes in: a service as seen through one listener."""
+
+    listener: HttpListener
+    host: VirtualHost
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region as it is analysed: the world by id, and the plan compiled from it."""
+
+    index: Index
+    plan: NodePlan
+
+    @property
+    def gates(self) -> ServiceNetworkGates:
+        return ServiceNetworkGates(self.index)
+
+    def network(self, arn: str) -> ServiceNetwork | None:
+        return next((item for item in self.index.world.service_networks if item.arn == arn), None)
+
+    def ruleset(self, vpc_id: str) -> Ruleset:
+        name = namespace("vpc", vpc_id)
+        found = next((item.ruleset for item in self.plan.namespaces if item.name == name), None)
+        return found or Ruleset()
+
+
+def find_source(region: Region, wanted: str) -> Source:
+    """An instance by id or Name tag, or a VPC by id. Raises Unclear."""
+    if wanted in region.index.vpcs:
+        return Source(region.index.vpcs[wanted])
+    instances = region.index.world.instances
+    found = [item for item in instances if item.id == wanted] or [item for item in instances if item.tags.get("Name") == wanted]
+    attached = [item for item in _primary(region) if item.instance in found]
+    if len(attached) > 1:
+        raise Unclear(f"{len(attached)} running instances are named {wanted}: give the id, one of {', '.join(item.instance.id for item in attached)}")
+    if not attached:
+        raise Unclear(f"instance {found[0].id} is not running" if found else f"there is no instance or VPC {wanted}")
+    return _source(region, attached[0])
+
+
+def source_of(region: Region, vpc_id: str, address: str) -> Source | None:
+    """The instance that has an address in a VPC, else the VPC alone; None when the VPC is gone."""
+    if vpc_id not in region.index.vpcs:
+        return None
+    for item in region.index.attached_of.get(vpc_id, []):
+        if address in map(str, item.interface.addresses):
+            return _source(region, item)
+    return Source(region.index.vpcs[vpc_id])
+
+
+def _primary(region: Region) -> list[Attached]:
+    """Interfaces by which instances leave for other networks."""
+    return [item for items in region.index.attached_of.values() for item in items if item.interface.device_index == 0]
+
+
+def _source(region: Region, item: Attached) -> Source:
+    return Source(region.index.vpcs[item.interface.vpc_id], item.instance, item)
+
+
+def places(region: Region, asked: Asked, vpc_id: str = "") -> list[Place]:
+    """The listeners (in one VPC, or in any) that have a service of that name on that port."""
+    return [
+        Place(listener, host)
+        for listener in region.plan.proxy.http_listeners
+        if listener.port == asked.port and vpc_id in ("", listener.vpc_id)
+        for host in listener.virtual_hosts
+        if asked.host in host.domains
+    ]
+
+
+def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
+    """From association to listener, and where the request comes in; None when it does not."""
+    association = region.gates.association_of.get(source.vpc.id)
+    if association is None:
+        change = (f"associate {source.vpc.id} with the service network (CreateServiceNetworkVpcAssociation)",)
+        detail = f"{source.vpc.id} is associated with no service network"
+        return [Gate("vpc-association", Outcome.FAIL, detail, change=change)], None
+    network = region.gates.networks[association.service_network_id]
+    gates = [Gate("vpc-association", Outcome.PASS, f"{source.vpc.id} is associated with service network {network.id}", association.id)]
+    name = _name_gate(region, source, network, asked)
+    if name.outcome is not Outcome.PASS:
+        return [*gates, name], None
+    gates += [name, *_security_gates(region, source, association, asked.port)]
+    listener, place = _listener_gate(region, source, network, asked)
+    return [*gates, listener], place
+
+
+def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> Gate:
+    """Whether the client's resolver leads it to the service network."""
+    resolver = next((item for item in region.plan.names.resolvers if item.vpc_id == source.vpc.id), None)
+    if resolver is None or not resolver.enabled:
+        change = (f"set enableDnsSupport of {source.vpc.id} (ModifyVpcAttribute)",)
+        return Gate("name", Outcome.FAIL, f"{source.vpc.id} has no resolver: its attribute enableDnsSupport is off", change=change)
+    if _is_address(asked.host):
+        return Gate("name", Outcome.PASS, f"{asked.host} is an address; services are told apart by name")
+    found = look_up(resolver, asked.host)
+    trail = " -> ".join((*found.trail, ", ".join(found.addresses) or "no address"))
+    if str(addresses.LATTICE_SERVICES) in found.addresses:
+        return Gate("name", Outcome.PASS, trail, f"zone {found.zone}")
+    if found.addresses:
+        return Gate("name", Outcome.UNKNOWN, f"{trail}: not an address of the service network's services; this explains only those", f"zone {found.zone}")
+    return Gate("name", Outcome.FAIL, f"{trail} in {source.vpc.id}", found.zone and f"zone {found.zone}", change=_name_change(region, network, asked.host))
+
+
+def _name_change(region: Region, network: ServiceNetwork, host: str) -> tuple[str, ...]:
+    service = next((item for item in region.index.world.services if host in (item.dns_name.lower(), item.custom_domain_name.lower())), None)
+    if service is None:
+        return ("use the service's own name (dnsEntry of GetService), or give a service this custom domain name",)
+    if service.id not in {item.id for item in region.gates.services_of.get(network.id, [])}:
+        return (f"associate service {service.id} with service network {network.id} (CreateServiceNetworkServiceAssociation)",)
+    return (f"add a record {host} -> {service.dns_name} to a private hosted zone of the VPC",)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _security_gates(region: Region, source: Source, association: VpcAssociation, port: int) -> list[Gate]:
+    """Two independent gates: what the instance's groups let out, and what the association's groups let in."""
+    ruleset = region.ruleset(source.vpc.id)
+    if source.attached is None:
+        reason = "no instance was named, so its security groups are not asked"
+        return [Gate("security-group-egress", Outcome.SKIP, reason), Gate("security-group-ingress", Outcome.SKIP, reason)]
+    item = source.attached
+    packet = Packet(item.interface.addresses[0], IPv4Address(addresses.LATTICE_SERVICES), port, item.router_device)
+    groups = item.interface.security_group_ids
+    owner = f"interface {item.interface.id} of {item.instance.id}"
+    change = f"allow TCP {port} to {LATTICE_RANGE} in an egress rule of {' or '.join(groups)}"
+    gates = [_security_gate(ruleset, "security-group-egress", gate_name("eg", item.interface.id), packet, owner, groups, change)]
+    if not association.security_group_ids:
+        return [*gates, Gate("security-group-ingress", Outcome.PASS, f"association {association.id} has no security groups", association.id)]
+    groups = association.security_group_ids
+    change = f"allow TCP {port} from {packet.source} (or its security group) in an ingress rule of {' or '.join(groups)}"
+    owner = f"association {association.id}"
+    return [*gates, _security_gate(ruleset, "security-group-ingress", gate_name("in", association.id), packet, owner, groups, change)]
+
+
+def _security_gate(ruleset: Ruleset, name: str, chain: str, packet: Packet, owner: str, groups: tuple[str, ...], change: str) -> Gate:
+    try:
+        ruling = walk(ruleset, chain, packet)
+    except Unclear as problem:
+        return Gate(name, Outcome.UNKNOWN, str(problem))
+    what = f"TCP {packet.source} -> {packet.destination}:{packet.port}, {owner}"
+    if ruling.verdict == "return" and ruling.rule is not None:
+        return Gate(name, Outcome.PASS, what, f"rule {ruling.rule.comment}")
+    return Gate(name, Outcome.FAIL, f"{what}: no rule of {', '.join(groups) or 'its groups'} allows it", ", ".join(groups), change=(change,))
+
+
+def _listener_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, Place | None]:
+    """Whether a service of that name listens on that port in the client's VPC."""
+    found = places(region, asked, source.vpc.id)
+    if found:
+        place = found[0]
+        return Gate("listener", Outcome.PASS, f"service {place.host.service_id} listens on port {asked.port}", place.host.listener_id), place
+    services = [item for item in region.gates.services_of.get(network.id, []) if asked.host in (item.dns_name.lower(), item.custom_domain_name.lower())]
+    if not services:
+        detail = f"no service of service network {network.id} is called {asked.host}: the answer is 404"
+        return Gate("listener", Outcome.FAIL, detail, change=("ask for a service by its own name or its custom domain name",)), None
+    ports = sorted({f"{item.protocol} {item.port}" for item in services[0].listeners})
+    detail = f"service {services[0].id} has no HTTP listener on port {asked.port}, it has {', '.join(ports) or 'none'}: the connection is not answered"
+    return Gate("listener", Outcome.FAIL, detail, services[0].id, change=(f"add a listener for HTTP {asked.port}, or use a port it has",)), None

@@ -1,0 +1,56 @@
+"""What is asked: one request, from where, by whom."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from latticewall.analyze.gate import Unclear
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_TARGET = re.compile(r"/[\x21-\x7e]*\Z")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as its client would send it. host: lower case, without port. target: path and query as on the wire. headers: in order, without Host."""
+
+    method: str
+    host: str
+    port: int
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    def header(self, name: str) -> str:
+        """The first value of a header, "" without."""
+        return next((value for own, value in self.headers if own.lower() == name), "")
+
+
+def asked(method: str, url: str, headers: list[str] | tuple[str, ...] = ()) -> Asked:
+    """Read a method, a URL and header lines ("name: value"). Raises Unclear."""
+    if not _TOKEN.match(method):
+        raise Unclear(f"`{method}` is not an HTTP method")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Unclear(f"`{url}` is not a URL: {error}") from None
+    if parts.scheme not in _DEFAULT_PORTS or not host:
+        raise Unclear(f"`{url}` is not a URL of the form http://service/path")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not _TARGET.match(target):
+        raise Unclear("the path and query of the URL must be percent-encoded ASCII, as they are on the wire")
+    return Asked(method, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme], target, tuple(map(_header, headers)))
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or not _TOKEN.match(name.strip()) or any(character in value for character in "\r\n\0"):
+        raise Unclear(f"`{line}` is not a header of the form `name: value`")
+    return name.strip().lower(), value.strip()

@@ -1,0 +1,182 @@
+"""Why a signature does not match: the canonical request as the proxy computes it, and the one the client must have signed, found among the usual mistakes.
+
+The search signs variations of the request as it arrived with the key's own secret and compares with the signature that was sent. It runs where secrets are
+(the control plane); what it returns holds none. Page followed: IAM User Guide, "Troubleshoot signed requests for AWS APIs"; the mistakes are those of real
+clients.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from latticewall.analyze.signing_mistakes import Form, mistakes, signed_value
+from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_query, digest, generic_uri
+from latticewall.auth.signature import ALGORITHM, Signature, parse_signature
+from latticewall.auth.sigv4 import derive_signing_key
+from latticewall.base.faults import Fault
+from latticewall.base.secret import Secret
+
+TOKEN = "x-amz-security-token"  # noqa: S105 - a header's name
+MOST_TRIALS = 20_000
+SHORTEST = 32
+"""Hexadecimal digits of a signature that are compared at least: the log keeps only the first half."""
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key that may have signed. token: the session token that belongs to it, None for a long-term key."""
+
+    access_key_id: str
+    secret: Secret
+    token: Secret | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A canonical request and string to sign, line by line, without session tokens. key: what the signing key was derived for."""
+
+    canonical_request: tuple[str, ...]
+    string_to_sign: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two texts begin to differ. part: canonical request, string to sign or key. line, column: from 1; 0 when the lines are not comparable."""
+
+    part: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """refused: what the client was told. mistakes: what the client must have done, in words; () when nothing fits. expected: as computed here, None when the
+    head does not even parse. signed: as the client must have signed it, None when that was not found."""
+
+    refused: str
+    mistakes: tuple[str, ...] = ()
+    expected: Written | None = None
+    signed: Written | None = None
+    difference: Difference | None = None
+    notes: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def with_token(head: Head, token: Secret | None) -> Head:
+    """The head with the session token in place of its mark, if it is this one."""
+    if token is None:
+        return head
+    mark = token_mark(token.reveal())
+    return replace(head, headers=tuple((name, token.reveal() if name.lower() == TOKEN and value == mark else value) for name, value in head.headers))
+
+
+def diagnose(head: Head, refused: str, key: SigningKey | None, others: Sequence[SigningKey] = (), region: str = "", port: int = 0) -> Diagnosis:
+    """What went wrong with a signed head. key: the one the request names, None for an unknown one. others: further keys of the same principal. region: of the
+    service. port: of the listener. The head's session token may be the mark that the log has in its place."""
+    head = with_token(head, key.token if key else None)
+    notes = []
+    if _algorithm(head) not in (ALGORITHM, ""):
+        return Diagnosis(refused, notes=(f"{_algorithm(head)} signatures are not recomputed",))
+    try:
+        signature = parse_signature(head)
+    except Fault as fault:
+        return Diagnosis(refused, notes=(f"the signature cannot be read, so nothing was compared: {fault.message}",))
+    if "cookie" in signature.signed_headers:
+        notes.append("the cookie header is signed, and the log does not keep it: nothing can be recomputed")
+    form = _form(head, signature, key or SigningKey(signature.access_key_id, Secret("")))
+    expected = _written(replace(form, payload=UNSIGNED_PAYLOAD), signature.access_key_id)
+    if key is None:
+        return Diagnosis(refused, expected=expected, notes=(*notes, f"the access key {signature.access_key_id} is not known here, so its secret is not"))
+    found = _search(form, signature, others, region, port)
+    if found is None:
+        notes.append("none of the usual mistakes gives this signature: the secret access key may be wrong, or something on the way changed a signed header")
+        return Diagnosis(refused, expected=expected, notes=tuple(notes))
+    labels, their = found
+    signed = _written(their, signature.access_key_id)
+    return Diagnosis(refused, labels, expected, signed, _difference(expected, signed), tuple(notes))
+
+
+def _algorithm(head: Head) -> str:
+    return (head.first("authorization") or "").partition(" ")[0] or head.parameter("X-Amz-Algorithm") or ""
+
+
+def _form(head: Head, signature: Signature, key: SigningKey) -> Form:
+    """The request as the proxy reads it."""
+    headers = tuple((name, signed_value(head, name)) for name in signature.signed_headers)
+    query = canonical_query(pair for pair in head.parameters if pair[0] != "X-Amz-Signature")
+    return Form(
+        method=head.method, uri=generic_uri(head.path), query=query, headers=headers, payload=UNSIGNED_PAYLOAD, stamp=signature.stamp,
+        day=signature.day, region=signature.region, service=signature.service, terminator=signature.terminator, secret=key.secret, head=head,
+    )  # fmt: skip
+
+
+def token_mark(token: str) -> str:
+    """What the log has in place of a session token."""
+    return "sha256:" + hashlib.sha256(token.encode("latin-1")).hexdigest()
+
+
+def _search(form: Form, signature: Signature, others: Sequence[SigningKey], region: str, port: int) -> tuple[tuple[str, ...], Form] | None:
+    """The fewest mistakes that explain the signature."""
+    for trial, (labels, candidate) in enumerate(_candidates(form, others, region, port)):
+        if trial >= MOST_TRIALS:
+            return None
+        if _agrees(candidate.signature(_key(candidate)), signature.value):
+            return labels, candidate
+    return None
+
+
+def _candidates(form: Form, others: Sequence[SigningKey], region: str, port: int) -> Iterator[tuple[tuple[str, ...], Form]]:
+    """None, then one, then two mistakes of different kinds."""
+    yield (), form
+    kinds = mistakes([(key.access_key_id, key.secret) for key in others], region, port)
+    singles = [(at, label, candidate) for at, kind in enumerate(kinds) for label, candidate in kind(form)]
+    for _, label, candidate in singles:
+        yield (label,), candidate
+    for at, label, candidate in singles:
+        for kind in kinds[at + 1 :]:
+            for other, twice in kind(candidate):
+                yield (label, other), twice
+
+
+def _key(form: Form) -> bytes:
+    return derive_signing_key(form.secret.reveal(), form.day, form.region, form.service)
+
+
+def _agrees(value: str, given: str) -> bool:
+    """Whether the signature that was sent (or what the log kept of it) is this one."""
+    return len(given) >= SHORTEST and hmac.compare_digest(value[: len(given)], given)
+
+
+def _written(form: Form, access_key_id: str) -> Written:
+    shown = replace(form, headers=tuple((name, _hidden(value) if name == TOKEN and value else value) for name, value in form.headers))
+    request = shown.canonical_request()
+    stated = (ALGORITHM, form.stamp, form.scope, digest(form.canonical_request()))
+    return Written(tuple(request.split("\n")), stated, f"{access_key_id} for {form.day}/{form.region}/{form.service}")
+
+
+def _hidden(token: str) -> str:
+    return token if token.startswith("sha256:") else token_mark(token)
+
+
+def _difference(expected: Written, signed: Written) -> Difference | None:
+    if found := _first(expected.canonical_request, signed.canonical_request):
+        return Difference("canonical request", *found)
+    if found := _first(expected.string_to_sign, signed.string_to_sign):
+        return Difference("string to sign", *found)
+    return Difference("key", 0, 0) if expected.key != signed.key else None
+
+
+def _first(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[int, int] | None:
+    """Line and column of the first difference, from 1."""
+    for line, (one, other) in enumerate(zip(left, right, strict=False), 1):
+        if one != other:
+            same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+            return line, same + 1
+    return (min(len(left), len(right)) + 1, 1) if len(left) != len(right) else None

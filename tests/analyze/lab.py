@@ -1,0 +1,110 @@
+"""A service network with one client and one service, made by API calls, and the control plane's explainer over it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.region import ACCOUNT, NAME, Region
+
+from latticewall.control_plane.explaining import Explainer
+
+ALLOW_ALL = {"Effect": "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"}
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
+
+
+def without(statement: dict[str, Any], *elements: str) -> dict[str, Any]:
+    return {name: value for name, value in statement.items() if name not in elements}
+
+
+TRUST = policy({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+IDENTITY = policy(without(ALLOW_ALL, "Principal"))
+
+
+class Lab:
+    """Instance `web` (role `web`) in an associated VPC; service `rates` with a rule for GET /today, a target and authType AWS_IAM; everything allowed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.region = region = Region(folder)
+        self.lattice, self.ec2, self.iam = region.lattice, region.ec2, region.iam
+        self.health: dict[str, dict[tuple[str, int], str]] = {}
+        self.log = folder / "access.jsonl"
+        self._explainer = Explainer(region.app, NAME, self.log, lambda group: self.health.get(group, {}))
+        self.vpc = region.vpc()
+        self.subnet = region.subnet(self.vpc)
+        self.client_group = self._group("client")
+        self.door_group = self._group("door")
+        self._let_in(self.door_group, self.client_group, 80)
+        self.web = self.instance("web", role="web")
+        self.network = self.lattice.create_service_network(name="shared", authType="AWS_IAM")["id"]
+        self.association = self.lattice.create_service_network_vpc_association(
+            serviceNetworkIdentifier=self.network, vpcIdentifier=self.vpc, securityGroupIds=[self.door_group]
+        )["id"]
+        made = self.lattice.create_service(name="rates", authType="AWS_IAM")
+        self.service, self.service_arn, self.host = made["id"], made["arn"], made["dnsEntry"]["domainName"]
+        self.lattice.create_service_network_service_association(serviceNetworkIdentifier=self.network, serviceIdentifier=self.service)
+        config = {"port": 8080, "protocol": "HTTP", "vpcIdentifier": self.vpc}
+        self.targets = self.lattice.create_target_group(name="rates", type="IP", config=config)["id"]
+        region.settle()
+        self.lattice.register_targets(targetGroupIdentifier=self.targets, targets=[{"id": "10.0.1.77", "port": 8080}])
+        forward = {"forward": {"targetGroups": [{"targetGroupIdentifier": self.targets, "weight": 100}]}}
+        self.listener = self.lattice.create_listener(
+            serviceIdentifier=self.service, name="web", protocol="HTTP", port=80, defaultAction={"fixedResponse": {"statusCode": 404}}
+        )["id"]
+        match = {"httpMatch": {"method": "GET", "pathMatch": {"match": {"prefix": "/today"}}}}
+        self.rule = self.lattice.create_rule(
+            serviceIdentifier=self.service, listenerIdentifier=self.listener, name="today", priority=10, match=match, action=forward
+        )["id"]
+        self.put_policy(self.network, policy(ALLOW_ALL))
+        self.put_policy(self.service, policy(ALLOW_ALL))
+        self.iam.put_role_policy(RoleName="web", PolicyName="call", PolicyDocument=IDENTITY)
+        region.settle()
+
+    def _group(self, name: str) -> str:
+        return str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)["GroupId"])
+
+    def _let_in(self, group: str, peer: str, port: int) -> None:
+        permission = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": [{"GroupId": peer}]}
+        self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+
+    def instance(self, name: str, role: str = "") -> str:
+        image = self.ec2.describe_images()["Images"][0]["ImageId"]
+        more: dict[str, Any] = {}
+        if role:
+            self.iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
+            self.iam.create_instance_profile(InstanceProfileName=role)
+            self.iam.add_role_to_instance_profile(InstanceProfileName=role, RoleName=role)
+            more = {"IamInstanceProfile": {"Name": role}}
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
+        made = self.ec2.run_instances(
+            ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SubnetId=self.subnet, SecurityGroupIds=[self.client_group],
+            TagSpecifications=tags, **more,
+        )  # fmt: skip
+        return str(made["Instances"][0]["InstanceId"])
+
+    def put_policy(self, resource: str, text: str) -> None:
+        self.lattice.put_auth_policy(resourceIdentifier=resource, policy=text)
+
+    def explainer(self, params: dict[str, Any]) -> dict[str, Any]:
+        """As the command line gets it."""
+        answer: dict[str, Any] = json.loads(json.dumps(self._explainer(params)))
+        return answer
+
+    def ask(self, path: str = "/today", **params: Any) -> dict[str, Any]:
+        return self.explainer({"url": f"http://{self.host}{path}", "source": "web", **params})
+
+    @property
+    def role_arn(self) -> str:
+        return f"arn:aws:iam::{ACCOUNT}:role/web"
+
+
+def outcomes(answer: dict[str, Any]) -> dict[str, str]:
+    return {gate["name"]: str(gate["outcome"]) for gate in answer["gates"]}
+
+
+def gate(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(found for found in answer["gates"] if found["name"] == name)

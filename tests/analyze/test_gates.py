@@ -1,0 +1,159 @@
+"""Each gate of a request, closed one at a time, and what the explanation says then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .lab import ALLOW_ALL, IDENTITY, Lab, gate, outcomes, policy, without
+
+WHOLE_WAY = [
+    "vpc-association", "name", "security-group-egress", "security-group-ingress", "listener", "signature", "network-policy", "service-policy",
+    "identity-policy", "listener-rule", "target",
+]  # fmt: skip
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def failing(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    """The gate, which must be the first that fails."""
+    assert answer["verdict"] == "denied", answer
+    first = next(found for found in answer["gates"] if found["outcome"] == "fail")
+    assert first["name"] == name, answer
+    assert name in answer["summary"]
+    return first
+
+
+def test_every_gate_of_an_allowed_request_is_named_in_order(lab: Lab) -> None:
+    answer = lab.ask()
+    assert answer["verdict"] == "allowed", answer
+    assert list(outcomes(answer)) == WHOLE_WAY
+    assert set(outcomes(answer).values()) == {"pass"}
+    assert gate(answer, "vpc-association")["decided_by"] == lab.association
+    assert gate(answer, "security-group-ingress")["decided_by"].startswith("rule sgr-")
+    assert gate(answer, "listener")["decided_by"] == lab.listener
+    assert gate(answer, "listener-rule")["decided_by"] == lab.rule
+    assert f"auth policy of service network {lab.network} statement 0" in gate(answer, "network-policy")["decided_by"]
+    assert answer["caller"]["arn"].endswith(f"assumed-role/web/{lab.web}")
+    assert answer["decision"]["resource"] == f"{lab.service_arn}/today"
+
+
+def test_a_vpc_without_association(lab: Lab) -> None:
+    lab.lattice.delete_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=lab.association)
+    lab.region.settle()
+    found = failing(lab.ask(), "vpc-association")
+    assert "CreateServiceNetworkVpcAssociation" in found["change"][0]
+
+
+def test_a_name_that_leads_nowhere(lab: Lab) -> None:
+    answer = lab.explainer({"url": "http://rates.example.com/today", "source": "web"})
+    assert "no address" in failing(answer, "name")["detail"]
+
+
+def test_a_service_of_another_network(lab: Lab) -> None:
+    made = lab.lattice.create_service(name="other")
+    found = failing(lab.explainer({"url": f"http://{made['dnsEntry']['domainName']}/", "source": "web"}), "name")
+    assert "CreateServiceNetworkServiceAssociation" in found["change"][0]
+
+
+def test_the_client_s_security_group(lab: Lab) -> None:
+    everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    lab.ec2.revoke_security_group_egress(GroupId=lab.client_group, IpPermissions=[everything])
+    found = failing(lab.ask(), "security-group-egress")
+    assert lab.client_group in found["change"][0]
+    assert "TCP 80" in found["change"][0]
+
+
+def test_the_association_s_security_group(lab: Lab) -> None:
+    answer = lab.explainer({"url": f"http://{lab.host}:8080/today", "source": "web"})
+    assert lab.door_group in failing(answer, "security-group-ingress")["change"][0]
+    assert gate(answer, "listener")["outcome"] == "fail"
+    assert "HTTP 80" in gate(answer, "listener")["detail"]
+
+
+def test_a_network_policy_that_wants_another_header(lab: Lab) -> None:
+    condition = {"StringEquals": {"vpc-lattice-svcs:RequestHeader/x-team": "blue"}}
+    lab.put_policy(lab.network, policy({**ALLOW_ALL, "Condition": condition}))
+    found = failing(lab.ask(headers=["x-team: red"]), "network-policy")
+    assert found["failed"] == ["StringEquals: vpc-lattice-svcs:RequestHeader/x-team [blue], the request has 'red'"]
+    assert "no network-based policy allows" in lab.ask()["decision"]["text"]
+    assert lab.ask(headers=["x-team: blue"])["verdict"] == "allowed"
+
+
+def test_an_explicit_deny_names_its_statement(lab: Lab) -> None:
+    lab.put_policy(lab.service, policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Sid": "frozen", "Resource": "*/today"}))
+    answer = lab.ask()
+    assert failing(answer, "service-policy")["decided_by"] == f"auth policy of service {lab.service} statement 1 (frozen)"
+    assert (answer["decision"]["layer"], answer["decision"]["explicit"]) == ("Service", True)
+    assert gate(answer, "identity-policy")["outcome"] == "pass"
+
+
+def test_a_service_with_iam_and_no_policy(lab: Lab) -> None:
+    lab.lattice.delete_auth_policy(resourceIdentifier=lab.service)
+    assert "everything is denied" in failing(lab.ask(), "service-policy")["detail"]
+
+
+def test_a_boundary_is_a_part_of_the_identity_gate(lab: Lab) -> None:
+    boundary = policy({**without(ALLOW_ALL, "Principal"), "Resource": "arn:aws:vpc-lattice:*:*:service/*/tomorrow"})
+    arn = lab.iam.create_policy(PolicyName="limit", PolicyDocument=boundary)["Policy"]["Arn"]
+    lab.iam.put_role_permissions_boundary(RoleName="web", PermissionsBoundary=arn)
+    found = failing(lab.ask(), "identity-policy")
+    assert [(part["name"], part["outcome"]) for part in found["parts"]] == [("identity-based policy", "pass"), ("permissions boundary", "fail")]
+    assert found["failed"][0].startswith("Resource: [arn:aws:vpc-lattice:*:*:service/*/tomorrow]")
+
+
+def test_a_caller_without_policies(lab: Lab) -> None:
+    lab.iam.delete_role_policy(RoleName="web", PolicyName="call")
+    assert failing(lab.ask(), "identity-policy")
+    assert lab.ask(who="anonymous")["verdict"] == "allowed", "nobody asks for policies of anonymous callers"
+
+
+def test_another_caller_than_the_instance_s_role(lab: Lab) -> None:
+    lab.iam.create_user(UserName="alice")
+    answer = lab.ask(who="alice")
+    assert answer["caller"]["type"] == "User"
+    assert failing(answer, "identity-policy")
+    lab.iam.put_user_policy(UserName="alice", PolicyName="call", PolicyDocument=IDENTITY)
+    key = lab.iam.create_access_key(UserName="alice")["AccessKey"]["AccessKeyId"]
+    for who in ("alice", key, answer["caller"]["arn"]):
+        assert lab.ask(who=who)["verdict"] == "allowed"
+    assert lab.ask(who="bob") == {**lab.ask(who="bob"), "verdict": "unknown", "summary": "there is no role or user `bob`"}
+
+
+def test_without_an_instance_only_the_decision_is_explained(lab: Lab) -> None:
+    answer = lab.ask(source="", who="web")
+    assert answer["verdict"] == "allowed"
+    assert list(outcomes(answer)) == WHOLE_WAY[4:]
+    assert "no instance was given" in answer["notes"][0]
+
+
+def test_a_vpc_as_the_client_has_no_security_group(lab: Lab) -> None:
+    answer = lab.ask(source=lab.vpc, who="web")
+    assert answer["verdict"] == "allowed"
+    assert gate(answer, "security-group-egress")["outcome"] == "skip"
+
+
+def test_rules_and_targets(lab: Lab) -> None:
+    answer = lab.ask("/tomorrow")
+    assert (answer["verdict"], gate(answer, "target")["outcome"]) == ("allowed", "skip")
+    assert "404 itself" in gate(answer, "target")["detail"]
+    lab.health[lab.targets] = {("10.0.1.77", 8080): "UNHEALTHY"}
+    assert "10.0.1.77:8080 unhealthy" in gate(lab.ask(), "target")["detail"]
+    lab.lattice.deregister_targets(targetGroupIdentifier=lab.targets, targets=[{"id": "10.0.1.77", "port": 8080}])
+    assert "RegisterTargets" in failing(lab.ask(), "target")["change"][0]
+
+
+def test_paths_that_are_refused_by_their_shape(lab: Lab) -> None:
+    assert failing(lab.ask("/today/../admin"), "request")
+
+
+@pytest.mark.parametrize("params", [{"url": "rates"}, {"url": "ftp://x/"}, {"method": "GE T"}, {"headers": ["no colon"]}, {"source": "nobody"}])
+def test_questions_that_mean_nothing(lab: Lab, params: dict[str, Any]) -> None:
+    answer = lab.ask(**params)
+    assert (answer["verdict"], answer["gates"]) == ("unknown", [])
+    assert answer["summary"]
