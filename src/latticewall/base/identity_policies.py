@@ -1,20 +1,42 @@
-"""Which policy texts speak for a role or user, out of its stored row: one rule, used by authorisation and by the world alike."""
+"""Which policy texts speak for a role or user, out of its stored row: one rule, used by authorisation, simulation and the world alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from latticewall.base.rows import Row
 
 Find = Callable[[str], Row | None]
-"""A managed policy's row by ARN."""
+"""The row of a managed policy or group by its ARN."""
+NOTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}'
+
+
+@dataclass(frozen=True)
+class HeldPolicy:
+    """A policy and who holds it. holder: the identity or the group itself. arn: of a managed policy, "" for an inline one."""
+
+    holder: Row
+    name: str
+    text: str
+    arn: str = ""
+
+
+def held_policies(row: Row, find: Find) -> Iterator[HeldPolicy]:
+    """The policies of a role, user or group: inline ones by name, then the default versions of attached ones; for a user also those of his groups."""
+    for name, text in sorted((row.document.get("_inline") or {}).items()):
+        yield HeldPolicy(row, name, text)
+    for arn in row.document.get("_attached") or ():
+        if policy := find(arn):
+            yield HeldPolicy(row, policy.name, policy.document["_document"], arn)
+    for arn in row.document.get("_groups") or ():
+        if group := find(arn):
+            yield from held_policies(group, find)
 
 
 def identity_texts(row: Row, find: Find) -> tuple[str, ...]:
-    """Inline policies by name, then the default versions of attached ones."""
-    inline = [text for _, text in sorted((row.document.get("_inline") or {}).items())]
-    attached = [policy.document["_document"] for arn in row.document.get("_attached") or () if (policy := find(arn))]
-    return (*inline, *attached)
+    """The texts of all policies that speak for a role or user."""
+    return tuple(policy.text for policy in held_policies(row, find))
 
 
 def boundary_text(row: Row, find: Find) -> str:
@@ -23,4 +45,4 @@ def boundary_text(row: Row, find: Find) -> str:
     if not arn:
         return ""
     policy = find(arn)
-    return policy.document["_document"] if policy else '{"Version":"2012-10-17","Statement":[]}'
+    return policy.document["_document"] if policy else NOTHING

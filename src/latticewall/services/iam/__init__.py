@@ -1,12 +1,21 @@
-"""AWS Identity and Access Management: roles, users, policies, instance profiles, access keys ("IAM API Reference").
+"""AWS Identity and Access Management ("IAM API Reference"): users, groups, roles, instance profiles, policies and access keys.
 
-Groups, login profiles, MFA, SAML and OIDC providers are not there yet.
+Passwords, MFA devices, SAML providers, server certificates and SSH keys are not there: a region has no console to sign in to.
 """
 
 from __future__ import annotations
 
-from latticewall.resources.kind import Service
-from latticewall.services.iam import holders, instance_profiles, policies, users
+from latticewall.resources.kind import Handler, Service
+from latticewall.services.iam import access_keys, groups, instance_profiles, policies, roles, users
 from latticewall.services.iam.kinds import KINDS
+from latticewall.services.iam.lists import in_pages
 
-SERVICE = Service("iam", KINDS, {**holders.OPERATIONS, **policies.OPERATIONS, **instance_profiles.OPERATIONS, **users.OPERATIONS})
+OPERATIONS: dict[str, Handler] = {
+    **roles.OPERATIONS,
+    **users.OPERATIONS,
+    **groups.OPERATIONS,
+    **policies.OPERATIONS,
+    **instance_profiles.OPERATIONS,
+    **access_keys.OPERATIONS,
+}
+SERVICE = Service("iam", KINDS, {name: in_pages(handler) for name, handler in OPERATIONS.items()})

@@ -1,6 +1,6 @@
-"""Roles and users as holders of policies: the same operations twice, under two names.
+"""Users, groups and roles as holders of policies: the same operations three times, under three names.
 
-Pages: "CreateRole", "PutRolePolicy", "AttachRolePolicy" and their User twins in the IAM API Reference.
+Pages: "PutRolePolicy", "AttachRolePolicy", "PutRolePermissionsBoundary", "TagRole" and their User and Group twins in the IAM API Reference.
 """
 
 from __future__ import annotations
@@ -8,190 +8,177 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from latticewall.auth.credentials import mint_unique_id
-from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 from latticewall.policy.document import Form, parse_policy
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.iam import text
+from latticewall.services.iam import quotas, text
 from latticewall.services.iam.policies import find_policy, used_policy
 
-PREFIXES = {"Role": "AROA", "User": "AIDA"}
+PREFIXES = {"Role": "AROA", "User": "AIDA", "Group": "AGPA"}
+BOUNDED = ("Role", "User")
+"""Holders that may have a permissions boundary, and tags."""
 
 
 def find(ctx: Context, noun: str, name: str) -> Row:
-    """The role or user with that name. Raises NoSuchEntity."""
+    """The role, user or group with that name. Raises NoSuchEntity."""
     row = ctx.find(f"iam:{noun}", name)
     if row is None:
         raise text.missing(noun, name)
     return row
 
 
-def create(ctx: Context, noun: str, params: Document, document: Document) -> Row:
-    """Store a role or user with what both have: path, unique id, boundary, tags."""
-    name, path = params[f"{noun}Name"], params.get("Path") or "/"
-    if any(row.name.lower() == name.lower() for row in ctx.rows(f"iam:{noun}")):
+def free(ctx: Context, noun: str, name: str, but: Row | None = None) -> None:
+    """Raises EntityAlreadyExists if another holder of the kind has the name, in whatever case."""
+    if any(row.name.lower() == name.lower() for row in ctx.rows(f"iam:{noun}") if but is None or row.id != but.id):
         raise text.exists(noun, name)
+
+
+def create(ctx: Context, noun: str, params: Document, document: Document) -> Row:
+    """Store a holder with what all have: path, unique id, boundary, tags."""
+    name, path = params[f"{noun}Name"], params.get("Path") or "/"
+    free(ctx, noun, name)
+    quotas.room(f"{noun}sPerAccount", len(ctx.rows(f"iam:{noun}")) + 1)
     if boundary := params.get("PermissionsBoundary"):
-        document["PermissionsBoundary"] = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": used_policy(ctx, boundary).arn}
+        document["PermissionsBoundary"] = _boundary(ctx, boundary)
     document |= {"Path": path, "CreateDate": ctx.now, "_inline": {}, "_attached": []}
     return ctx.create(f"iam:{noun}", document, id=mint_unique_id(ctx.random, PREFIXES[noun]), name=name, tags=tags.read(params.get("Tags")))
 
 
-def create_role(ctx: Context, params: Document) -> Document:
-    parse_policy(params["AssumeRolePolicyDocument"], Form.TRUST)
-    document = {"AssumeRolePolicyDocument": params["AssumeRolePolicyDocument"], "MaxSessionDuration": params.get("MaxSessionDuration") or 3600}
-    if params.get("Description"):
-        document["Description"] = params["Description"]
-    return {"Role": ctx.view(create(ctx, "Role", params, document))}
+def move(ctx: Context, noun: str, row: Row, params: Document) -> Row:
+    """Another name or path for a user or group (`NewUserName`, `NewPath`): the unique id stays, the ARN does not."""
+    name, path = params.get(f"New{noun}Name") or row.name, params.get("NewPath") or row.document["Path"]
+    free(ctx, noun, name, but=row)
+    document = {**row.document, "Path": path}
+    row.name, row.arn = name, ctx.registry.kind(row.kind).arn_of("", row.account, document, id=row.id, name=name)
+    return ctx.change(row, document)
 
 
-def update_role(ctx: Context, params: Document) -> Document:
-    row = find(ctx, "Role", params["RoleName"])
-    ctx.change(row, {key: params[key] for key in ("Description", "MaxSessionDuration") if params.get(key) is not None})
-    return {}
-
-
-def update_trust(ctx: Context, params: Document) -> Document:
-    parse_policy(params["PolicyDocument"], Form.TRUST)
-    ctx.change(find(ctx, "Role", params["RoleName"]), {"AssumeRolePolicyDocument": params["PolicyDocument"]})
-    return {}
-
-
-def delete_role(ctx: Context, params: Document) -> Document:
-    row = find(ctx, "Role", params["RoleName"])
-    _refuse_with_policies(row)
-    if ctx.referring(row, "iam:InstanceProfile"):
-        raise text.still("remove roles from instance profile")
-    for session in ctx.tx.rows("sts:Session", parent=row.id):
-        ctx.tx.delete(session)
-    ctx.remove(row)
-    return {}
-
-
-def _refuse_with_policies(row: Row) -> None:
+def refuse_with_policies(row: Row) -> None:
+    """Raises DeleteConflict while the holder has policies."""
     if row.document["_attached"]:
         raise text.still("detach all policies")
     if row.document["_inline"]:
         raise text.still("delete policies")
 
 
-def delete_user(ctx: Context, params: Document) -> Document:
-    row = find(ctx, "User", params["UserName"])
-    _refuse_with_policies(row)
-    if ctx.tx.rows("iam:AccessKey", parent=row.id):
-        raise text.still("delete access keys")
-    ctx.remove(row)
-    return {}
+def end_sessions(ctx: Context, row: Row) -> None:
+    """Temporary credentials end with the identity behind them."""
+    for session in ctx.tx.rows("sts:Session", parent=row.id):
+        ctx.tx.delete(session)
 
 
-def create_user(ctx: Context, params: Document) -> Document:
-    return {"User": ctx.view(create(ctx, "User", params, {}))}
+def _boundary(ctx: Context, arn: str) -> Document:
+    return {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": used_policy(ctx, arn).arn}
 
 
-def get_user(ctx: Context, params: Document) -> Document:
-    """Without a name: the caller; the root user of the account answers as AWS does."""
-    if name := params.get("UserName"):
-        return {"User": ctx.view(find(ctx, "User", name))}
-    if ctx.caller.principal_type == "User":
-        return {"User": ctx.view(ctx.resolve("iam:User", ctx.caller.arn.rsplit("/", 1)[-1]))}
-    if ctx.caller.principal_type != "Account":
-        raise Invalid("Must specify userName when calling with non-User credentials", code="ValidationError")
-    return {"User": {"UserId": ctx.caller.account, "Arn": ctx.caller.arn, "Path": "/", "UserName": "root", "CreateDate": ctx.now}}
+def under(ctx: Context, kind: str, params: Document) -> list[Row]:
+    """The rows of a kind below `PathPrefix`."""
+    prefix = params.get("PathPrefix") or "/"
+    return [row for row in ctx.rows(kind) if row.document["Path"].startswith(prefix)]
 
 
-# -- what roles and users share, made once for each -------------------------------------------------------------------------------------
+# -- operations that differ only in the noun, made once for each ------------------------------------------------------------------------
 
 
-def shared(noun: str) -> dict[str, Handler]:
-    """The operations that differ only in the noun."""
-    name_member = f"{noun}Name"
+def _on(noun: str, action: Callable[[Context, Row, Document], Document]) -> Handler:
+    return lambda ctx, params: action(ctx, find(ctx, noun, params[f"{noun}Name"]), params)
 
-    def on(action: Callable[[Context, Row, Document], Document]) -> Handler:
-        return lambda ctx, params: action(ctx, find(ctx, noun, params[name_member]), params)
 
-    def get(ctx: Context, row: Row, _: Document) -> Document:
-        return {noun: ctx.view(row)}
+def holding(noun: str) -> dict[str, Handler]:
+    """Listing, inline policies and attached policies of one kind of holder."""
+    name_member, kind = f"{noun}Name", f"iam:{noun}"
 
     def listing(ctx: Context, params: Document) -> Document:
-        prefix = params.get("PathPrefix") or "/"
-        return {f"{noun}s": [ctx.view(row) for row in ctx.rows(f"iam:{noun}") if row.document["Path"].startswith(prefix)], "IsTruncated": False}
+        return {f"{noun}s": [ctx.view(row) for row in under(ctx, kind, params)]}
 
     def put_inline(ctx: Context, row: Row, params: Document) -> Document:
         parse_policy(params["PolicyDocument"], Form.IDENTITY)
-        ctx.change(row, {"_inline": {**row.document["_inline"], params["PolicyName"]: params["PolicyDocument"]}})
+        inline = {**row.document["_inline"], params["PolicyName"]: params["PolicyDocument"]}
+        quotas.inline_fit(noun, row.name, inline)
+        ctx.change(row, {"_inline": inline})
         return {}
 
     def get_inline(_: Context, row: Row, params: Document) -> Document:
         inline = row.document["_inline"]
         if params["PolicyName"] not in inline:
-            raise text.missing_policy(params["PolicyName"], noun.lower())
+            raise text.missing_inline(params["PolicyName"], noun.lower())
         return {name_member: row.name, "PolicyName": params["PolicyName"], "PolicyDocument": inline[params["PolicyName"]]}
 
     def list_inline(_: Context, row: Row, __: Document) -> Document:
-        return {"PolicyNames": sorted(row.document["_inline"]), "IsTruncated": False}
+        return {"PolicyNames": sorted(row.document["_inline"])}
 
     def delete_inline(ctx: Context, row: Row, params: Document) -> Document:
         inline = dict(row.document["_inline"])
         if inline.pop(params["PolicyName"], None) is None:
-            raise text.missing_policy(params["PolicyName"], noun.lower())
+            raise text.missing_inline(params["PolicyName"], noun.lower())
         ctx.change(row, {"_inline": inline})
         return {}
 
     def attach(ctx: Context, row: Row, params: Document) -> Document:
-        arn = used_policy(ctx, params["PolicyArn"]).arn
-        ctx.change(row, {"_attached": sorted({*row.document["_attached"], arn})})
+        attached = {*row.document["_attached"], used_policy(ctx, params["PolicyArn"]).arn}
+        quotas.room(f"PoliciesPer{noun}", len(attached))
+        ctx.change(row, {"_attached": sorted(attached)})
         return {}
 
     def detach(ctx: Context, row: Row, params: Document) -> Document:
         if params["PolicyArn"] not in row.document["_attached"]:
-            raise text.bad(f"Policy {params['PolicyArn']} was not found.", "NoSuchEntity")
+            raise text.missing_policy(params["PolicyArn"])
         ctx.change(row, {"_attached": [arn for arn in row.document["_attached"] if arn != params["PolicyArn"]]})
         return {}
 
-    def list_attached(ctx: Context, row: Row, _: Document) -> Document:
-        found = [{"PolicyName": find_policy(ctx, arn).name, "PolicyArn": arn} for arn in row.document["_attached"]]
-        return {"AttachedPolicies": found, "IsTruncated": False}
+    def list_attached(ctx: Context, row: Row, params: Document) -> Document:
+        prefix = params.get("PathPrefix") or "/"
+        policies = [find_policy(ctx, arn) for arn in row.document["_attached"]]
+        return {"AttachedPolicies": [attached(policy) for policy in policies if policy.document["Path"].startswith(prefix)]}
+
+    return {
+        f"List{noun}s": listing,
+        f"Put{noun}Policy": _on(noun, put_inline), f"Get{noun}Policy": _on(noun, get_inline), f"List{noun}Policies": _on(noun, list_inline),
+        f"Delete{noun}Policy": _on(noun, delete_inline), f"Attach{noun}Policy": _on(noun, attach), f"Detach{noun}Policy": _on(noun, detach),
+        f"ListAttached{noun}Policies": _on(noun, list_attached),
+    }  # fmt: skip
+
+
+def attached(policy: Row) -> Document:
+    """A managed policy as the lists of its holders show it."""
+    return {"PolicyName": policy.name, "PolicyArn": policy.arn}
+
+
+def bounded(noun: str) -> dict[str, Handler]:
+    """Permissions boundary and tags of users and roles."""
 
     def put_boundary(ctx: Context, row: Row, params: Document) -> Document:
-        boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": used_policy(ctx, params["PermissionsBoundary"]).arn}
-        ctx.change(row, {"PermissionsBoundary": boundary})
+        ctx.change(row, {"PermissionsBoundary": _boundary(ctx, params["PermissionsBoundary"])})
         return {}
 
     def delete_boundary(ctx: Context, row: Row, _: Document) -> Document:
         ctx.change(row, {"PermissionsBoundary": None})
         return {}
 
-    def tag(ctx: Context, row: Row, params: Document) -> Document:
-        ctx.tag(row, tags.read(params["Tags"]))
-        return {}
-
-    def untag(ctx: Context, row: Row, params: Document) -> Document:
-        ctx.tag(row, removed=params["TagKeys"])
-        return {}
-
-    def list_tags(_: Context, row: Row, __: Document) -> Document:
-        return {"Tags": tags.as_list(row.tags), "IsTruncated": False}
-
     return {
-        f"Get{noun}": on(get), f"List{noun}s": listing,
-        f"Put{noun}Policy": on(put_inline), f"Get{noun}Policy": on(get_inline), f"List{noun}Policies": on(list_inline),
-        f"Delete{noun}Policy": on(delete_inline),
-        f"Attach{noun}Policy": on(attach), f"Detach{noun}Policy": on(detach), f"ListAttached{noun}Policies": on(list_attached),
-        f"Put{noun}PermissionsBoundary": on(put_boundary), f"Delete{noun}PermissionsBoundary": on(delete_boundary),
-        f"Tag{noun}": on(tag), f"Untag{noun}": on(untag), f"List{noun}Tags": on(list_tags),
-    }  # fmt: skip
+        f"Put{noun}PermissionsBoundary": _on(noun, put_boundary),
+        f"Delete{noun}PermissionsBoundary": _on(noun, delete_boundary),
+        **tagging(noun, lambda ctx, params: find(ctx, noun, params[f"{noun}Name"])),
+    }
 
 
-OPERATIONS: dict[str, Handler] = {
-    **shared("Role"),
-    **shared("User"),
-    "CreateRole": create_role,
-    "UpdateRole": update_role,
-    "UpdateAssumeRolePolicy": update_trust,
-    "DeleteRole": delete_role,
-    "CreateUser": create_user,
-    "GetUser": get_user,
-    "DeleteUser": delete_user,
-}
+def tagging(noun: str, found: Callable[[Context, Document], Row]) -> dict[str, Handler]:
+    """TagX, UntagX and ListXTags. found: the row that the parameters name."""
+
+    def tag(ctx: Context, params: Document) -> Document:
+        row = found(ctx, params)
+        added = tags.read(params["Tags"])
+        quotas.room("TagsPerResource", len({*row.tags, *added}))
+        ctx.tag(row, added)
+        return {}
+
+    def untag(ctx: Context, params: Document) -> Document:
+        ctx.tag(found(ctx, params), removed=params["TagKeys"])
+        return {}
+
+    def listing(ctx: Context, params: Document) -> Document:
+        return {"Tags": tags.as_list(found(ctx, params).tags)}
+
+    return {f"Tag{noun}": tag, f"Untag{noun}": untag, f"List{noun}Tags": listing}

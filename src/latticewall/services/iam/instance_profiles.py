@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from latticewall.auth.credentials import mint_unique_id
-from latticewall.base.faults import LimitExceeded
 from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.iam import text
+from latticewall.services.iam import quotas, text
+from latticewall.services.iam.holders import find, tagging, under
 
 
 def find_profile(ctx: Context, name: str) -> Row:
@@ -22,6 +22,7 @@ def create(ctx: Context, params: Document) -> Document:
     name, path = params["InstanceProfileName"], params.get("Path") or "/"
     if ctx.find("iam:InstanceProfile", name):
         raise text.exists("Instance Profile", name)
+    quotas.room("InstanceProfilesPerAccount", len(ctx.rows("iam:InstanceProfile")) + 1)
     document = {"Path": path, "CreateDate": ctx.now}
     row = ctx.create("iam:InstanceProfile", document, id=mint_unique_id(ctx.random, "AIPA"), name=name, tags=tags.read(params.get("Tags")))
     return {"InstanceProfile": ctx.view(row)}
@@ -32,16 +33,12 @@ def get(ctx: Context, params: Document) -> Document:
 
 
 def listing(ctx: Context, params: Document) -> Document:
-    prefix = params.get("PathPrefix") or "/"
-    found = [ctx.view(row) for row in ctx.rows("iam:InstanceProfile") if row.document["Path"].startswith(prefix)]
-    return {"InstanceProfiles": found, "IsTruncated": False}
+    return {"InstanceProfiles": [ctx.view(row) for row in under(ctx, "iam:InstanceProfile", params)]}
 
 
 def list_for_role(ctx: Context, params: Document) -> Document:
-    role = ctx.find("iam:Role", params["RoleName"])
-    if role is None:
-        raise text.missing("Role", params["RoleName"])
-    return {"InstanceProfiles": [ctx.view(row) for row in ctx.referring(role, "iam:InstanceProfile")], "IsTruncated": False}
+    role = find(ctx, "Role", params["RoleName"])
+    return {"InstanceProfiles": [ctx.view(row) for row in ctx.referring(role, "iam:InstanceProfile")]}
 
 
 def delete(ctx: Context, params: Document) -> Document:
@@ -55,10 +52,8 @@ def delete(ctx: Context, params: Document) -> Document:
 def add_role(ctx: Context, params: Document) -> Document:
     row = find_profile(ctx, params["InstanceProfileName"])
     if ctx.referred(row, "role"):
-        raise LimitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1", code="LimitExceeded")
-    if ctx.find("iam:Role", params["RoleName"]) is None:
-        raise text.missing("Role", params["RoleName"])
-    role = ctx.refer(row, "role", params["RoleName"])
+        quotas.room("InstanceSessionsPerInstanceProfile", 2)
+    role = ctx.refer(row, "role", find(ctx, "Role", params["RoleName"]).id)
     ctx.change(row, {"_role": role.id})
     return {}
 
@@ -73,20 +68,6 @@ def remove_role(ctx: Context, params: Document) -> Document:
     return {}
 
 
-def tag(ctx: Context, params: Document) -> Document:
-    ctx.tag(find_profile(ctx, params["InstanceProfileName"]), tags.read(params["Tags"]))
-    return {}
-
-
-def untag(ctx: Context, params: Document) -> Document:
-    ctx.tag(find_profile(ctx, params["InstanceProfileName"]), removed=params["TagKeys"])
-    return {}
-
-
-def list_tags(ctx: Context, params: Document) -> Document:
-    return {"Tags": tags.as_list(find_profile(ctx, params["InstanceProfileName"]).tags), "IsTruncated": False}
-
-
 OPERATIONS: dict[str, Handler] = {
     "CreateInstanceProfile": create,
     "GetInstanceProfile": get,
@@ -95,7 +76,5 @@ OPERATIONS: dict[str, Handler] = {
     "DeleteInstanceProfile": delete,
     "AddRoleToInstanceProfile": add_role,
     "RemoveRoleFromInstanceProfile": remove_role,
-    "TagInstanceProfile": tag,
-    "UntagInstanceProfile": untag,
-    "ListInstanceProfileTags": list_tags,
+    **tagging("InstanceProfile", lambda ctx, params: find_profile(ctx, params["InstanceProfileName"])),
 }

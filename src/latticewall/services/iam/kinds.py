@@ -1,7 +1,8 @@
 """IAM's kinds. All are global: stored without a region. Their rows' ids are IAM's unique ids; names are unique per account.
 
-Private members: `_inline` {policy name: text} and `_attached` [policy ARNs] of roles and users; `_document` (default version's text) and
-`_versions` {id: {text, created}} of managed policies; `_secret` of access keys; `_role` (the role's id) of instance profiles.
+Private members: `_inline` {policy name: text} and `_attached` [policy ARNs] of roles, users and groups; `_groups` [group ARNs] of users; `_document`
+(default version's text) and `_versions` {id: {text, created}} of managed policies; `_secret` of access keys; `_role` (the role's id) of instance
+profiles; `_jwks` (where its keys are) of identity providers. A role's AssumeRolePolicyDocument is stored with principal ids (see `trust`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Kind, Ref
+from latticewall.services.iam import trust
+
+HOLDERS = ("iam:User", "iam:Group", "iam:Role")
 
 
 def _arn(type_: str) -> str:
@@ -20,8 +24,12 @@ def show_profile_roles(ctx: Context, row: Row) -> Document:
     return {"Roles": [ctx.view(role) for role in ctx.referred(row, "role")]}
 
 
+def show_role(ctx: Context, row: Row) -> Document:
+    return {"AssumeRolePolicyDocument": trust.shown(ctx, row.document["AssumeRolePolicyDocument"])}
+
+
 def show_policy(ctx: Context, row: Row) -> Document:
-    holders = [holder.document for kind in ("iam:Role", "iam:User") for holder in ctx.rows(kind)]
+    holders = [holder.document for kind in HOLDERS for holder in ctx.rows(kind)]
     shown: Document = {
         "AttachmentCount": sum(row.arn in holder["_attached"] for holder in holders),
         "PermissionsBoundaryUsageCount": sum((holder.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn") == row.arn for holder in holders),
@@ -32,12 +40,16 @@ def show_policy(ctx: Context, row: Row) -> Document:
 ROLE = Kind(
     "iam:Role", id_member="RoleId", id_prefix="AROA", arn_member="Arn", arn=_arn("role"),
     name_member="RoleName", unique="account", by_name=True, is_global=True,
-    tag_member="Tags", not_found="NoSuchEntity",
+    tag_member="Tags", view=show_role, not_found="NoSuchEntity",
 )  # fmt: skip
 USER = Kind(
     "iam:User", id_member="UserId", id_prefix="AIDA", arn_member="Arn", arn=_arn("user"),
     name_member="UserName", unique="account", by_name=True, is_global=True,
     tag_member="Tags", not_found="NoSuchEntity",
+)  # fmt: skip
+GROUP = Kind(
+    "iam:Group", id_member="GroupId", id_prefix="AGPA", arn_member="Arn", arn=_arn("group"),
+    name_member="GroupName", unique="account", by_name=True, is_global=True, not_found="NoSuchEntity",
 )  # fmt: skip
 POLICY = Kind(
     "iam:Policy", id_member="PolicyId", id_prefix="ANPA", arn_member="Arn", arn=_arn("policy"),
@@ -50,4 +62,4 @@ INSTANCE_PROFILE = Kind(
     refs={"role": Ref("iam:Role")}, view=show_profile_roles, not_found="NoSuchEntity",
 )  # fmt: skip
 ACCESS_KEY = Kind("iam:AccessKey", id_member="AccessKeyId", id_prefix="AKIA", is_global=True, refs={"user": Ref("iam:User")}, not_found="NoSuchEntity")
-KINDS = (ROLE, USER, POLICY, INSTANCE_PROFILE, ACCESS_KEY)
+KINDS = (ROLE, USER, GROUP, POLICY, INSTANCE_PROFILE, ACCESS_KEY)

@@ -7,7 +7,7 @@ import hashlib
 import json
 
 from latticewall.auth.credentials import mint_unique_id
-from latticewall.base.faults import Conflict, Denied, LimitExceeded
+from latticewall.base.faults import Conflict, Denied, LimitExceeded, NotFound
 from latticewall.base.rows import Row
 from latticewall.policy.document import Form, parse_policy
 from latticewall.resources import tags
@@ -42,7 +42,7 @@ def find_policy(ctx: Context, arn: str) -> Row:
     name = arn.removeprefix(AWS_ARN)
     if arn.startswith(AWS_ARN) and name in AWS_MANAGED:
         return aws_policy(name)
-    raise text.missing("Policy", arn)
+    raise text.missing_policy(arn)
 
 
 def own_policy(ctx: Context, arn: str) -> Row:
@@ -55,7 +55,10 @@ def own_policy(ctx: Context, arn: str) -> Row:
 
 def used_policy(ctx: Context, arn: str) -> Row:
     """As find_policy, for attaching it: AWS's own are stored then."""
-    row = find_policy(ctx, arn)
+    try:
+        row = find_policy(ctx, arn)
+    except NotFound:
+        raise text.not_attachable(arn) from None
     return ctx.tx.put(row) if row.account == AWS_ACCOUNT and ctx.tx.by_arn(arn) is None else row
 
 
@@ -95,7 +98,7 @@ def list_policies(ctx: Context, params: Document) -> Document:
     rows = [aws_policy(name) for name in AWS_MANAGED] if scope in ("All", "AWS") else []
     rows += ctx.rows("iam:Policy") if scope in ("All", "Local") else []
     shown = [ctx.view(row) for row in rows if row.document["Path"].startswith(prefix)]
-    return {"Policies": [policy for policy in shown if policy[counted] or not params.get("OnlyAttached")], "IsTruncated": False}
+    return {"Policies": [policy for policy in shown if policy[counted] or not params.get("OnlyAttached")]}
 
 
 def delete_policy(ctx: Context, params: Document) -> Document:
@@ -131,7 +134,7 @@ def get_version(ctx: Context, params: Document) -> Document:
 def list_versions(ctx: Context, params: Document) -> Document:
     row = find_policy(ctx, params["PolicyArn"])
     found = sorted(row.document["_versions"], key=lambda version: -int(version[1:]))
-    return {"Versions": [_version(row, version, with_text=False) for version in found], "IsTruncated": False}
+    return {"Versions": [_version(row, version, with_text=False) for version in found]}
 
 
 def set_default(ctx: Context, params: Document) -> Document:
@@ -158,15 +161,22 @@ def _version(row: Row, version: str, *, with_text: bool) -> Document:
 
 
 def list_entities(ctx: Context, params: Document) -> Document:
-    """The roles and users a policy is attached to. Terraform asks before it destroys one."""
+    """The users, groups and roles that hold a policy, as a permissions policy or as their boundary. Terraform asks before it destroys one."""
     arn = find_policy(ctx, params["PolicyArn"]).arn
-    wanted = params.get("EntityFilter")
-    found: Document = {"PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": [], "IsTruncated": False}
-    for noun in ("User", "Role"):
+    wanted, usage, prefix = params.get("EntityFilter"), params.get("PolicyUsageFilter"), params.get("PathPrefix") or "/"
+    found: Document = {"PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": []}
+    for noun in ("Group", "User", "Role"):
         if wanted in (None, noun):
-            holders = [row for row in ctx.rows(f"iam:{noun}") if arn in row.document["_attached"]]
+            holders = [row for row in ctx.rows(f"iam:{noun}") if row.document["Path"].startswith(prefix) and holds(row, arn, usage)]
             found[f"Policy{noun}s"] = [{f"{noun}Name": row.name, f"{noun}Id": row.id} for row in holders]
     return found
+
+
+def holds(row: Row, arn: str, usage: str | None) -> bool:
+    """Whether the holder uses the managed policy. usage: PermissionsPolicy, PermissionsBoundary, or None for either."""
+    attached = usage != "PermissionsBoundary" and arn in row.document["_attached"]
+    bounds = usage != "PermissionsPolicy" and (row.document.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn") == arn
+    return bool(attached or bounds)
 
 
 def tag(ctx: Context, params: Document) -> Document:
@@ -180,7 +190,7 @@ def untag(ctx: Context, params: Document) -> Document:
 
 
 def list_tags(ctx: Context, params: Document) -> Document:
-    return {"Tags": tags.as_list(find_policy(ctx, params["PolicyArn"]).tags), "IsTruncated": False}
+    return {"Tags": tags.as_list(find_policy(ctx, params["PolicyArn"]).tags)}
 
 
 OPERATIONS: dict[str, Handler] = {

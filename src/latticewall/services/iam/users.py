@@ -1,78 +1,61 @@
-"""Access keys of users, and of the account's root when the caller is root and names nobody ("CreateAccessKey")."""
+"""Users ("CreateUser", "UpdateUser", "DeleteUser"). They have access keys and no passwords: a region has no console to sign in to."""
 
 from __future__ import annotations
 
-from latticewall.auth.credentials import mint_access_key
-from latticewall.base.faults import Conflict, LimitExceeded
-from latticewall.base.rows import Row
+from latticewall.base.faults import Invalid
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import text
-
-MAX_KEYS = 2
-
-
-def _owner(ctx: Context, params: Document) -> Row | None:
-    """The user meant; None = the account's root."""
-    name = params.get("UserName")
-    if not name and ctx.caller.principal_type == "Account":
-        return None
-    if not name and ctx.caller.principal_type != "User":
-        raise text.bad("Must specify userName when calling with non-User credentials")
-    name = name or ctx.caller.arn.rsplit("/", 1)[-1]
-    user = ctx.find("iam:User", name)
-    if user is None:
-        raise text.missing("User", name)
-    return user
+from latticewall.services.iam.groups import groups_of
+from latticewall.services.iam.holders import bounded, create, end_sessions, find, holding, move, refuse_with_policies
 
 
-def _keys(ctx: Context, owner: Row | None) -> list[Row]:
-    return [row for row in ctx.rows("iam:AccessKey") if row.parent == (owner.id if owner else "")]
+def create_user(ctx: Context, params: Document) -> Document:
+    return {"User": ctx.view(create(ctx, "User", params, {"_groups": []}))}
 
 
-def create(ctx: Context, params: Document) -> Document:
-    owner = _owner(ctx, params)
-    if len([row for row in _keys(ctx, owner) if not row.document.get("_administrator")]) >= MAX_KEYS:
-        raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {MAX_KEYS}", code="LimitExceeded")
-    key = mint_access_key(ctx.random, ctx.caller.account, temporary=False)
-    document: Document = {"Status": "Active", "CreateDate": ctx.now, "_secret": key.secret.reveal()}
-    if owner:
-        document["UserName"] = owner.name
-    row = ctx.create("iam:AccessKey", document, id=key.id, parent=owner.id if owner else "", refs={"user": owner.id} if owner else {})
-    return {"AccessKey": {**ctx.view(row), "SecretAccessKey": key.secret.reveal()}}
+def get_user(ctx: Context, params: Document) -> Document:
+    """Without a name: the caller; the root user of the account answers as AWS does."""
+    if name := params.get("UserName"):
+        return {"User": ctx.view(find(ctx, "User", name))}
+    if ctx.caller.principal_type == "User":
+        return {"User": ctx.view(ctx.resolve("iam:User", ctx.caller.arn.rsplit("/", 1)[-1]))}
+    if ctx.caller.principal_type != "Account":
+        raise Invalid("Must specify userName when calling with non-User credentials", code="ValidationError")
+    return {"User": {"UserId": ctx.caller.account, "Arn": ctx.caller.arn, "Path": "/", "UserName": "root", "CreateDate": ctx.now}}
 
 
-def listing(ctx: Context, params: Document) -> Document:
-    return {"AccessKeyMetadata": [ctx.view(row) for row in _keys(ctx, _owner(ctx, params))], "IsTruncated": False}
-
-
-def _find(ctx: Context, params: Document) -> Row:
-    row = next((row for row in _keys(ctx, _owner(ctx, params)) if row.id == params["AccessKeyId"]), None)
-    if row is None:
-        raise text.bad(f"The Access Key with id {params['AccessKeyId']} cannot be found.", "NoSuchEntity")
-    return row
-
-
-def _dispensable(row: Row) -> Row:
-    """Raises DeleteConflict for the key that `latticewall env` hands out: without it nobody could command the region."""
-    if row.document.get("_administrator"):
-        raise Conflict(f"The access key {row.id} is the region's administrator's and stays", code="DeleteConflict")
-    return row
-
-
-def update(ctx: Context, params: Document) -> Document:
-    ctx.change(_dispensable(_find(ctx, params)), {"Status": params["Status"]})
+def update_user(ctx: Context, params: Document) -> Document:
+    """Another name or path. What shows the old one follows: its access keys and its temporary credentials."""
+    row = find(ctx, "User", params["UserName"])
+    before = row.arn
+    row = move(ctx, "User", row, params)
+    for key in ctx.tx.rows("iam:AccessKey", parent=row.id):
+        ctx.change(key, {"UserName": row.name})
+    for session in ctx.tx.rows("sts:Session", parent=row.id):
+        if session.document["Arn"] == before:
+            session.document["Arn"] = row.arn
+            ctx.tx.put(session)
     return {}
 
 
-def delete(ctx: Context, params: Document) -> Document:
-    ctx.remove(_dispensable(_find(ctx, params)))
+def delete_user(ctx: Context, params: Document) -> Document:
+    row = find(ctx, "User", params["UserName"])
+    if groups_of(row):
+        raise text.still("remove users from group")
+    refuse_with_policies(row)
+    if ctx.tx.rows("iam:AccessKey", parent=row.id):
+        raise text.still("delete access keys")
+    end_sessions(ctx, row)
+    ctx.remove(row)
     return {}
 
 
 OPERATIONS: dict[str, Handler] = {
-    "CreateAccessKey": create,
-    "ListAccessKeys": listing,
-    "UpdateAccessKey": update,
-    "DeleteAccessKey": delete,
+    **holding("User"),
+    **bounded("User"),
+    "CreateUser": create_user,
+    "GetUser": get_user,
+    "UpdateUser": update_user,
+    "DeleteUser": delete_user,
 }

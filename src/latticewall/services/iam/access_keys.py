@@ -1,0 +1,75 @@
+"""Access keys of users, and of the account's root when the caller is root and names nobody ("CreateAccessKey")."""
+
+from __future__ import annotations
+
+from latticewall.auth.credentials import mint_access_key
+from latticewall.base.faults import Conflict
+from latticewall.base.rows import Row
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document, Handler
+from latticewall.services.iam import quotas, text
+
+
+def _owner(ctx: Context, params: Document) -> Row | None:
+    """The user meant; None = the account's root."""
+    name = params.get("UserName")
+    if not name and ctx.caller.principal_type == "Account":
+        return None
+    if not name and ctx.caller.principal_type != "User":
+        raise text.bad("Must specify userName when calling with non-User credentials")
+    name = name or ctx.caller.arn.rsplit("/", 1)[-1]
+    user = ctx.find("iam:User", name)
+    if user is None:
+        raise text.missing("User", name)
+    return user
+
+
+def _keys(ctx: Context, owner: Row | None) -> list[Row]:
+    return [row for row in ctx.rows("iam:AccessKey") if row.parent == (owner.id if owner else "")]
+
+
+def create(ctx: Context, params: Document) -> Document:
+    owner = _owner(ctx, params)
+    quotas.room("AccessKeysPerUser", len([row for row in _keys(ctx, owner) if not row.document.get("_administrator")]) + 1)
+    key = mint_access_key(ctx.random, ctx.caller.account, temporary=False)
+    document: Document = {"Status": "Active", "CreateDate": ctx.now, "_secret": key.secret.reveal()}
+    if owner:
+        document["UserName"] = owner.name
+    row = ctx.create("iam:AccessKey", document, id=key.id, parent=owner.id if owner else "", refs={"user": owner.id} if owner else {})
+    return {"AccessKey": {**ctx.view(row), "SecretAccessKey": key.secret.reveal()}}
+
+
+def listing(ctx: Context, params: Document) -> Document:
+    return {"AccessKeyMetadata": [ctx.view(row) for row in _keys(ctx, _owner(ctx, params))]}
+
+
+def _find(ctx: Context, params: Document) -> Row:
+    row = next((row for row in _keys(ctx, _owner(ctx, params)) if row.id == params["AccessKeyId"]), None)
+    if row is None:
+        raise text.bad(f"The Access Key with id {params['AccessKeyId']} cannot be found.", "NoSuchEntity")
+    return row
+
+
+def _dispensable(row: Row) -> Row:
+    """Raises DeleteConflict for the key that `latticewall env` hands out: without it nobody could command the region."""
+    if row.document.get("_administrator"):
+        raise Conflict(f"The access key {row.id} is the region's administrator's and stays", code="DeleteConflict")
+    return row
+
+
+def update(ctx: Context, params: Document) -> Document:
+    ctx.change(_dispensable(_find(ctx, params)), {"Status": params["Status"]})
+    return {}
+
+
+def delete(ctx: Context, params: Document) -> Document:
+    ctx.remove(_dispensable(_find(ctx, params)))
+    return {}
+
+
+OPERATIONS: dict[str, Handler] = {
+    "CreateAccessKey": create,
+    "ListAccessKeys": listing,
+    "UpdateAccessKey": update,
+    "DeleteAccessKey": delete,
+}
