@@ -124,7 +124,7 @@ def authorize_assume_role(
 
 def _resource_control_denial(request: Request, levels: tuple[PolicySet, ...]) -> Verdict | None:
     """The refusal of the resource's organization: a level that denies, or one without an allow; None where it lets the request pass."""
-    if request.action_lower.partition(":")[0] not in RESOURCE_CONTROL_SERVICES:
+    if request.action.partition(":")[0].lower() not in RESOURCE_CONTROL_SERVICES:
         return None
     for level in levels:
         decision = level.evaluate(request)

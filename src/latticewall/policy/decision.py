@@ -42,10 +42,17 @@ class Match:
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome and all statements that brought it about, in the order of the policies; none for an implicit deny."""
+    """The outcome and all statements that brought it about, in the order of the policies; none for an implicit deny.
+
+    missing: the condition keys that the request lacks although a statement asked for them. A statement asks if its action and its principal
+    apply, and its resource applies or hangs on a variable that the request lacks. It asks for the keys of its conditions, and for the variables
+    without default in its conditions' values and in its Resource or NotResource. Spelled as in the policies (the first in order of characters
+    where several spell one key), sorted.
+    """
 
     outcome: Outcome
     statements: tuple[Match, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:

@@ -6,75 +6,55 @@ from collections.abc import Iterable
 
 from latticewall.policy.decision import IMPLICIT_DENY, Decision, Grant, Match, Outcome
 from latticewall.policy.document import Effect, Policy, Statement
-from latticewall.policy.match import ActionMatcher, ConditionMatcher, PrincipalMatcher, ResourceMatcher
-from latticewall.policy.request import Request
+from latticewall.policy.match import action_test, condition_test, exemption_test, grant_test, not_resource_test, resource_test, template_variables
+from latticewall.policy.request import Request, canonical_key
+
+_MAX_ACTIONS = 1024
 
 
 class CompiledStatement:
-    """A statement with all its texts prepared."""
+    """A statement with all its texts prepared. resource, grant: None where the statement does not limit them. asks, asks_in_resource: condition
+    keys, canonical and as written."""
 
-    __slots__ = ("_actions", "_conditions", "_effect", "_policy", "_principals", "_resources", "_statement")
+    __slots__ = ("_action", "_action_listed", "asks", "asks_in_resource", "conditions", "denies", "grant", "matches", "resource")
 
     def __init__(self, policy: Policy, statement: Statement) -> None:
         variables = policy.variables
-        self._policy = policy
-        self._statement = statement
-        self._effect = statement.effect
-        self._actions = ActionMatcher(statement.actions if statement.actions is not None else statement.not_actions or ())
-        names = statement.principals if statement.principals is not None else statement.not_principals
-        self._principals = None if names is None else PrincipalMatcher(names)
+        self.denies = statement.effect is Effect.DENY
+        self._action_listed = statement.actions is not None
+        self._action = action_test(statement.actions if statement.actions is not None else statement.not_actions or ())
+        self.grant = None
+        if statement.principals is not None:
+            self.grant = grant_test(statement.principals)
+        elif statement.not_principals is not None:
+            self.grant = exemption_test(statement.not_principals)
+        self.matches = tuple(Match(policy.name, statement.index, statement.sid, grant) for grant in Grant)
+        self.resource = None
+        if statement.resources is not None and "*" not in statement.resources:
+            self.resource = resource_test(statement.resources, variables)
+        elif statement.not_resources is not None:
+            self.resource = not_resource_test(statement.not_resources, variables, statement.effect)
         listed = statement.resources if statement.resources is not None else statement.not_resources
-        self._resources = None if listed is None else tuple(ResourceMatcher(text, variables) for text in listed)
-        self._conditions = tuple(ConditionMatcher(condition, variables) for condition in statement.conditions)
+        self.asks_in_resource = _asked(template_variables(listed or ())) if variables else ()
+        self.conditions = tuple(condition_test(condition, variables, statement.effect) for condition in statement.conditions)
+        self.asks = _asked(_condition_keys(statement, variables))
 
-    @property
-    def exact_actions(self) -> frozenset[str] | None:
-        """The actions outside of which the statement cannot apply; None if it has wildcards or NotAction."""
-        return self._actions.exact if self._statement.actions is not None and self._actions.only_exact else None
-
-    def match(self, request: Request) -> Match | None:
-        """The statement's part in the decision, None if it does not apply."""
-        statement = self._statement
-        if self._actions.matches(request.action_lower) is (statement.actions is None):
-            return None
-        grant = self._grant(request)
-        if grant is None or not self._resource_applies(request):
-            return None
-        if not all(condition.holds(request, self._effect) for condition in self._conditions):
-            return None
-        return Match(self._policy.name, statement.index, statement.sid, grant)
-
-    def _grant(self, request: Request) -> Grant | None:
-        if self._principals is None:
-            return Grant.ABSENT
-        if self._statement.principals is None:
-            return None if self._principals.exempts(request.principal) else Grant.EVERYONE
-        return self._principals.grant(request.principal)
-
-    def _resource_applies(self, request: Request) -> bool:
-        if self._resources is None:
-            return True
-        return any(resource.matches(request) for resource in self._resources) is (self._statement.resources is not None)
+    def has_action(self, action_lower: str) -> bool:
+        """Whether the statement speaks of the action."""
+        return self._action(action_lower) is self._action_listed
 
 
-class _Index:
-    """Statements of one effect, found by action; the order of the policies is kept."""
+def _condition_keys(statement: Statement, variables: bool) -> list[str]:
+    """What the conditions ask for: their keys, and the variables in their values."""
+    keys = [condition.key for condition in statement.conditions]
+    for condition in statement.conditions:
+        if variables and condition.operator.comparison.variables:
+            keys += template_variables(condition.values)
+    return keys
 
-    def __init__(self, statements: Iterable[CompiledStatement]) -> None:
-        self._general: list[tuple[int, CompiledStatement]] = []
-        self._exact: dict[str, list[tuple[int, CompiledStatement]]] = {}
-        for entry in enumerate(statements):
-            actions = entry[1].exact_actions
-            if actions is None:
-                self._general.append(entry)
-            for action in actions or ():
-                self._exact.setdefault(action, []).append(entry)
 
-    def matches(self, request: Request) -> tuple[Match, ...]:
-        entries = self._general
-        if listed := self._exact.get(request.action_lower):
-            entries = sorted(entries + listed, key=lambda entry: entry[0])
-        return tuple(match for _, statement in entries if (match := statement.match(request)) is not None)
+def _asked(keys: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((canonical_key(key), key) for key in keys)
 
 
 class PolicySet:
@@ -82,17 +62,66 @@ class PolicySet:
 
     def __init__(self, policies: Iterable[Policy]) -> None:
         self.policies = tuple(policies)
-        compiled = [(statement.effect, CompiledStatement(policy, statement)) for policy in self.policies for statement in policy.statements]
-        self._denies = _Index(statement for effect, statement in compiled if effect is Effect.DENY)
-        self._allows = _Index(statement for effect, statement in compiled if effect is Effect.ALLOW)
+        self._statements = tuple(CompiledStatement(policy, statement) for policy in self.policies for statement in policy.statements)
+        self._by_action: dict[str, tuple[CompiledStatement, ...]] = {}
 
     def evaluate(self, request: Request) -> Decision:
         """An explicit deny before any allow before nothing."""
-        if denies := self._denies.matches(request):
-            return Decision(Outcome.DENY, denies)
-        if allows := self._allows.matches(request):
-            return Decision(Outcome.ALLOW, allows)
-        return IMPLICIT_DENY
+        statements = self._by_action.get(request.action)
+        if statements is None:
+            statements = self._having(request.action)
+        denies: tuple[Match, ...] = ()
+        allows: tuple[Match, ...] = ()
+        lacking: list[tuple[str, str]] = []
+        for statement in statements:
+            grant = Grant.ABSENT if statement.grant is None else statement.grant(request.principal)
+            if grant is None:
+                continue
+            applies = statement.resource is None or statement.resource(request)
+            if statement.asks_in_resource:
+                absent = [asked for asked in statement.asks_in_resource if asked[0] not in request.values]
+                lacking += absent
+                if not applies and not absent:
+                    continue
+            elif not applies:
+                continue
+            if statement.asks:
+                values = request.values
+                for asked in statement.asks:
+                    if asked[0] not in values:
+                        lacking.append(asked)
+                for holds in statement.conditions:
+                    if not holds(values):
+                        applies = False
+                        break
+            if not applies:
+                continue
+            if statement.denies:
+                denies += (statement.matches[grant],)
+            else:
+                allows += (statement.matches[grant],)
+        missing = _spelled(lacking) if lacking else ()
+        if denies:
+            return Decision(Outcome.DENY, denies, missing)
+        if allows:
+            return Decision(Outcome.ALLOW, allows, missing)
+        return Decision(Outcome.NONE, (), missing) if missing else IMPLICIT_DENY
+
+    def _having(self, action: str) -> tuple[CompiledStatement, ...]:
+        """The statements that speak of an action, remembered; a service has some hundred actions, so the memory is bounded only for safety."""
+        if len(self._by_action) >= _MAX_ACTIONS:
+            self._by_action.clear()
+        found = tuple(statement for statement in self._statements if statement.has_action(action.lower()))
+        self._by_action[action] = found
+        return found
+
+
+def _spelled(lacking: list[tuple[str, str]]) -> tuple[str, ...]:
+    """One spelling of each key, sorted."""
+    spellings: dict[str, str] = {}
+    for key, written in lacking:
+        spellings[key] = min(written, spellings.get(key, written))
+    return tuple(sorted(spellings.values()))
 
 
 NO_POLICIES = PolicySet(())

@@ -1,116 +1,173 @@
-"""Compiled matchers of a statement's elements: what a policy's text says, prepared once, asked many times.
+"""Compiled tests of a statement's elements: what a policy's text says, prepared once, asked many times.
 
 Pages followed: IAM User Guide, "IAM JSON policy elements" Principal, NotPrincipal, Action, Resource, Condition; "Creating a condition with
 multiple keys or values". Where AWS is silent: a multi-valued key tested without a set operator satisfies a Deny if any value does, and
 an Allow only if it holds exactly one value, so that repeating a query parameter can neither escape a Deny nor earn an Allow.
+
+Each function here turns an element into a closure: a decision takes a few microseconds, and looking up attributes would be half of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
 
 from latticewall.policy.decision import Grant
 from latticewall.policy.document import Condition, Effect, PrincipalName
 from latticewall.policy.operators import Comparison, Quantifier, Reading
-from latticewall.policy.pattern import Glob, Pattern, Template, constant, has_variables, parse_template, resolve, split_arn
+from latticewall.policy.pattern import Pattern, Template, Variable, Wild, constant, has_variables, parse_template, resolve, split_arn, text_test
 from latticewall.policy.request import Principal, Request, canonical_key
 
+Values: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
+TextTest: TypeAlias = Callable[[str], bool]
+ResourceTest: TypeAlias = Callable[[Request], bool]
+ConditionTest: TypeAlias = Callable[[Values], bool]
+ValueOf: TypeAlias = Callable[[str], "str | None"]
+GrantOf: TypeAlias = Callable[[Principal], "Grant | None"]
 
-class ActionMatcher:
-    """`service:Name` patterns, ignoring case."""
 
-    __slots__ = ("_globs", "exact")
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        lowered = {pattern.lower() for pattern in patterns}
-        self.exact = frozenset(pattern for pattern in lowered if not set("*?") & set(pattern))
-        self._globs = tuple(Glob(_constant(pattern)) for pattern in sorted(lowered - self.exact))
-
-    @property
-    def only_exact(self) -> bool:
-        return not self._globs
-
-    def matches(self, action_lower: str) -> bool:
-        return action_lower in self.exact or any(glob.matches(action_lower) for glob in self._globs)
+def action_test(patterns: Iterable[str]) -> TextTest:
+    """`service:Name` patterns against an action in lower case."""
+    lowered = {pattern.lower() for pattern in patterns}
+    exact = {pattern for pattern in lowered if not set("*?") & set(pattern)}
+    tests = [text_test(_constant(pattern)) for pattern in sorted(lowered - exact)]
+    return lambda action: action in exact or any(test(action) for test in tests)
 
 
 def _constant(text: str) -> Pattern:
     return constant(parse_template(text, wildcards=True, variables=False)) or ()
 
 
-class ResourceMatcher:
-    """One resource pattern: segment-wise if it is an ARN of six segments, else over the whole text; case-sensitive."""
-
-    __slots__ = ("_glob", "_segments", "_template", "_whole")
-
-    def __init__(self, text: str, variables: bool) -> None:
+def resource_test(patterns: tuple[str, ...], variables: bool) -> ResourceTest:
+    """Whether one of the patterns matches the resource: segment-wise if it is an ARN of six segments, else over the whole text."""
+    exact: set[str] = set()
+    prefixes: list[str] = []
+    tests: list[ResourceTest] = []
+    for text in patterns:
         template = parse_template(text, wildcards=True, variables=variables)
-        self._segments = split_arn(template)
-        self._whole = template
-        self._template = has_variables(template)
-        self._glob = None if self._template else self._compile(None)
+        match constant(template):
+            # A literal beginning holds the first five colons of an ARN of six segments, so comparing it whole compares segment-wise too.
+            case ():
+                exact.add("")
+            case (str() as literal,):
+                exact.add(literal)
+            case (str() as literal, Wild.ANY):
+                prefixes.append(literal)
+            case _:
+                tests.append(_pattern_test(template))
+    beginnings = tuple(prefixes)
+    if not tests:
+        return lambda request: request.resource in exact or request.resource.startswith(beginnings)
+    return lambda request: request.resource in exact or request.resource.startswith(beginnings) or any(test(request) for test in tests)
 
-    def _compile(self, request: Request | None) -> tuple[Glob, ...] | None:
-        """Globs of the segments (or of the whole); None if a variable of the request has no value."""
-        globs: list[Glob] = []
-        for template in self._segments or (self._whole,):
-            pattern = resolve(template, request.variable) if request else constant(template)
-            if pattern is None:
-                return None
-            globs.append(Glob(pattern))
-        return tuple(globs)
 
-    def matches(self, request: Request) -> bool:
-        globs = self._glob if not self._template else self._compile(request)
-        if globs is None:
+def not_resource_test(patterns: tuple[str, ...], variables: bool, effect: Effect) -> ResourceTest:
+    """Whether no pattern matches the resource. What an Allow leaves out must be known: with a variable that has no value it would leave out
+    nothing, so such a statement does not apply."""
+    listed = resource_test(patterns, variables)
+    needed = template_variables(patterns) if variables and effect is Effect.ALLOW else ()
+    if not needed:
+        return lambda request: not listed(request)
+    return lambda request: not listed(request) and all(request.variable(key) is not None for key in needed)
+
+
+def template_variables(texts: Iterable[str]) -> tuple[str, ...]:
+    """The variables without default in texts of a policy."""
+    templates = (parse_template(text, wildcards=True, variables=True) for text in texts)
+    return tuple(piece.key for template in templates for piece in template if isinstance(piece, Variable) and piece.default is None)
+
+
+def _pattern_test(template: Template) -> ResourceTest:
+    segments = split_arn(template)
+    if segments is None:
+        pattern = constant(template)
+        if pattern is None:
+            test_with = _template_test(template)
+            return lambda request: test_with(request.variable)(request.resource)
+        whole = text_test(pattern)
+        return lambda request: whole(request.resource)
+    every = (Wild.ANY,)
+    fixed = [(index, text_test(constant(segment) or ())) for index, segment in enumerate(segments) if not has_variables(segment) and segment != every]
+    open_ = [(index, _template_test(segment)) for index, segment in enumerate(segments) if has_variables(segment)]
+
+    def matches(request: Request) -> bool:
+        given = request.resource_segments
+        if not given:
             return False
-        if self._segments is None:
-            return globs[0].matches(request.resource)
-        return _segments_match(globs, request.resource_segments)
+        for index, test in fixed:
+            if not test(given[index]):
+                return False
+        return not open_ or all(test_with(request.variable)(given[index]) for index, test_with in open_)
+
+    return matches
 
 
-def _segments_match(globs: tuple[Glob, ...], segments: tuple[str, ...]) -> bool:
-    return len(globs) == len(segments) and all(glob.matches(segment) for glob, segment in zip(globs, segments, strict=True))
+def _template_test(template: Template) -> Callable[[ValueOf], TextTest]:
+    """The test of a template, given what its variables stand for; one without value matches nothing. Tests are remembered by those values,
+    which are few (the tags of the callers) unless someone makes them many: so not many, and no long ones."""
+    keys = [piece.key for piece in template if isinstance(piece, Variable)]
+    remembered: dict[tuple[str | None, ...], TextTest] = {}
+
+    def test_with(value_of: ValueOf) -> TextTest:
+        values = tuple([value_of(key) for key in keys])
+        test = remembered.get(values)
+        if test is None:
+            pattern = resolve(template, value_of)
+            test = _nothing if pattern is None else text_test(pattern)
+            if len(remembered) >= 64:
+                remembered.clear()
+            if all(value is None or len(value) <= 256 for value in values):
+                remembered[values] = test
+        return test
+
+    return test_with
 
 
-class PrincipalMatcher:
-    """The entries of a Principal element, indexed by what they name."""
+def _nothing(_: str) -> bool:
+    return False
 
-    __slots__ = ("_accounts", "_arns", "_everyone", "_ids", "_providers", "_services")
 
-    def __init__(self, names: Iterable[PrincipalName]) -> None:
-        aws = [name.value for name in names if name.kind == "AWS"]
-        self._everyone = "*" in aws
-        self._accounts = frozenset(account for account in map(account_of, aws) if account)
-        self._ids = frozenset(name for name in aws if name.startswith(("AIDA", "AROA")))
-        self._arns = frozenset(name for name in aws if name.startswith("arn:") and not account_of(name))
-        self._services = frozenset(name.value for name in names if name.kind == "Service")
-        self._providers = frozenset(name.value for name in names if name.kind == "Federated")
+def grant_test(names: Iterable[PrincipalName]) -> GrantOf:
+    """The closest entry of a Principal element that names the principal, None if none does."""
+    listed = tuple(names)
+    aws = [name.value for name in listed if name.kind == "AWS"]
+    everyone = Grant.EVERYONE if "*" in aws else None
+    accounts = frozenset(account for account in map(account_of, aws) if account)
+    themselves = frozenset(name for name in aws if name != "*" and not account_of(name))
+    services = frozenset(name.value for name in listed if name.kind == "Service")
+    providers = frozenset(name.value for name in listed if name.kind == "Federated")
 
-    def grant(self, principal: Principal) -> Grant | None:
-        """The closest entry that names the principal, None if none does."""
-        if self._names_itself(principal):
+    def grant(principal: Principal) -> Grant | None:
+        if services and any(service in services or "*" in services for service in principal.services):
             return Grant.DIRECT
-        if not principal.is_anonymous:
-            if principal.role_arn and (principal.role_arn in self._arns or principal.userid.partition(":")[0] in self._ids):
+        if providers and principal.type == "Federated" and principal.provider and (principal.provider in providers or "*" in providers):
+            return Grant.DIRECT
+        if principal.arn and principal.type != "Anonymous":
+            if principal.arn in themselves or principal.userid in themselves:
+                return Grant.DIRECT
+            if principal.role_arn and (principal.role_arn in themselves or principal.userid.partition(":")[0] in themselves):
                 return Grant.ROLE
-            if principal.account in self._accounts:
+            if principal.account in accounts:
                 return Grant.ACCOUNT
-        return Grant.EVERYONE if self._everyone else None
+        return everyone
 
-    def _names_itself(self, principal: Principal) -> bool:
-        if self._services and any(service in self._services or "*" in self._services for service in principal.services):
-            return True
-        if principal.provider and principal.type == "Federated" and (principal.provider in self._providers or "*" in self._providers):
-            return True
-        return bool(principal.arn) and (principal.arn in self._arns or principal.userid in self._ids)
+    return grant
 
-    def exempts(self, principal: Principal) -> bool:
-        """Whether NotPrincipal leaves the principal out. An account entry exempts only that account's root user, as AWS asks to list it
-        beside each exempted user or role."""
-        grant = self.grant(principal)
-        return self._everyone or (grant is not None and (grant is not Grant.ACCOUNT or principal.type == "Account"))
+
+def exemption_test(names: Iterable[PrincipalName]) -> GrantOf:
+    """NotPrincipal: everyone whom no entry names. An account entry exempts only that account's root user, as AWS asks to list it beside each
+    exempted user or role."""
+    listed = tuple(names)
+    named = grant_test(listed)
+    all_exempt = PrincipalName("AWS", "*") in listed
+
+    def grant(principal: Principal) -> Grant | None:
+        closest = named(principal)
+        exempt = all_exempt or (closest is not None and (closest is not Grant.ACCOUNT or principal.type == "Account"))
+        return None if exempt else Grant.EVERYONE
+
+    return grant
 
 
 def account_of(name: str) -> str:
@@ -121,88 +178,98 @@ def account_of(name: str) -> str:
     return segments[4] if len(segments) == 6 and segments[2] == "iam" and segments[5] == "root" else ""
 
 
-class ConditionMatcher:
-    """One operator on one key, with its values prepared; values with variables are prepared per request."""
+def condition_test(condition: Condition, variables: bool, effect: Effect) -> ConditionTest:
+    """One operator on one key, for a statement of this effect."""
+    key = canonical_key(condition.key)
+    operator = condition.operator
+    if operator.name == "Null":
+        absence = {text.lower() == "true" for text in condition.values}
+        return lambda values: (values.get(key) is None) in absence
+    comparison = operator.comparison
+    wildcards = comparison.reading in (Reading.PATTERN, Reading.ARN)
+    templates = [parse_template(text, wildcards=wildcards, variables=variables and comparison.variables) for text in condition.values]
+    fits = _fits(comparison, [template for template in templates if not has_variables(template)], _no_value)
+    open_ = [template for template in templates if has_variables(template)]
+    wanted = not operator.negated
+    quantifier = operator.quantifier
+    if_missing = quantifier is Quantifier.ALL or (quantifier is Quantifier.ONE and (operator.negated or operator.if_exists))
+    any_value = quantifier is Quantifier.ANY or effect is Effect.DENY
 
-    __slots__ = ("_constant", "_key", "_operator", "_templates")
+    def holds(values: Values) -> bool:
+        given = values.get(key)
+        if given is None:
+            return if_missing
+        fit = fits if not open_ else _any([fits, _fits(comparison, open_, _value_in(values))])
+        if isinstance(given, str):
+            return fit(given) is wanted or (given == "" and quantifier is Quantifier.ALL)
+        if quantifier is Quantifier.ALL:
+            return given == ("",) or all(fit(value) is wanted for value in given)
+        return any(fit(value) is wanted for value in given) if any_value else len(given) == 1 and fit(given[0]) is wanted
 
-    def __init__(self, condition: Condition, variables: bool) -> None:
-        self._operator = condition.operator
-        self._key = canonical_key(condition.key)
-        comparison = condition.operator.comparison
-        self._constant: list[_Value] = []
-        self._templates: list[Template] = []
-        for text in condition.values:
-            wildcards = comparison.reading in (Reading.PATTERN, Reading.ARN)
-            template = parse_template(text, wildcards=wildcards, variables=variables and comparison.variables)
-            if has_variables(template):
-                self._templates.append(template)
-            else:
-                self._constant.append(_Value(comparison, template, constant(template) or ()))
-
-    def holds(self, request: Request, effect: Effect) -> bool:
-        """Whether the request satisfies the condition, for a statement of this effect."""
-        value = request.value(self._key)
-        operator = self._operator
-        if operator.name == "Null":
-            return any(wanted.matches("") is (value is None) for wanted in self._constant)
-        if value is None:
-            if operator.quantifier is Quantifier.ONE:
-                return operator.negated or operator.if_exists
-            return operator.quantifier is Quantifier.ALL
-        values = (value,) if isinstance(value, str) else value
-        wanted = self._wanted(request)
-        if operator.quantifier is Quantifier.ALL:
-            return values == ("",) or all(self._one(wanted, given) for given in values)
-        if operator.quantifier is Quantifier.ANY or effect is Effect.DENY:
-            return any(self._one(wanted, given) for given in values)
-        return len(values) == 1 and self._one(wanted, values[0])
-
-    def _wanted(self, request: Request) -> list[_Value]:
-        """The policy's values for this request; one whose variable has no value matches nothing and is left out."""
-        if not self._templates:
-            return self._constant
-        resolved = [(template, resolve(template, request.variable)) for template in self._templates]
-        comparison = self._operator.comparison
-        return self._constant + [
-            _Value(comparison, template, pattern, request) for template, pattern in resolved if pattern is not None
-        ]
-
-    def _one(self, wanted: list[_Value], given: str) -> bool:
-        return any(value.matches(given) for value in wanted) != self._operator.negated
+    return holds
 
 
-class _Value:
-    """A policy's value, ready to be compared with a request's."""
-
-    __slots__ = ("_asked", "_comparison", "_globs")
-
-    def __init__(self, comparison: Comparison, template: Template, pattern: Pattern, request: Request | None = None) -> None:
-        self._comparison = comparison
-        self._globs: tuple[Glob, ...] | None = None
-        self._asked: Any = None
-        if comparison.reading is Reading.PATTERN:
-            self._globs = (Glob(pattern),)
-        elif comparison.reading is Reading.ARN:
-            segments = split_arn(template)
-            value_of = request.variable if request else _no_variable
-            patterns = [resolve(segment, value_of) for segment in segments or ()]
-            self._globs = tuple(Glob(part) for part in patterns if part is not None)
-        else:
-            self._asked = comparison.parse_policy("".join(piece for piece in pattern if isinstance(piece, str)))
-
-    def matches(self, given: str) -> bool:
-        if self._comparison.reading is Reading.PATTERN:
-            return bool(self._globs) and self._globs is not None and self._globs[0].matches(given)
-        if self._comparison.reading is Reading.ARN:
-            segments = tuple(given.split(":", 5))
-            return len(segments) == 6 and segments[0] == "arn" and _segments_match(self._globs or (), segments)
-        return self._asked is not None and self._compare(given)
-
-    def _compare(self, given: str) -> bool:
-        read = self._comparison.parse_request(given)
-        return read is not None and self._comparison.holds(self._asked, read)
+def _fits(comparison: Comparison, templates: list[Template], value_of: ValueOf) -> TextTest:
+    """Whether one of the policy's values fits a value of the request, in the positive sense of the operator. A value whose variable has none
+    itself matches nothing."""
+    if comparison.reading is Reading.ARN:
+        return _any([_arn_test(template, value_of) for template in templates])
+    patterns = [pattern for template in templates if (pattern := resolve(template, value_of)) is not None]
+    if comparison.reading is Reading.PATTERN:
+        return _any([text_test(pattern) for pattern in patterns])
+    asked = [comparison.parse_policy("".join(piece for piece in pattern if isinstance(piece, str))) for pattern in patterns]
+    read = comparison.parse_request
+    if comparison.reading is Reading.TEXT:
+        texts = frozenset(asked)
+        return texts.__contains__ if read("A") == "A" else lambda given: read(given) in texts
+    return _value_test(comparison, [value for value in asked if value is not None])
 
 
-def _no_variable(_: str) -> None:
+def _any(tests: list[TextTest]) -> TextTest:
+    return tests[0] if len(tests) == 1 else lambda given: any(test(given) for test in tests)
+
+
+def _arn_test(template: Template, value_of: ValueOf) -> TextTest:
+    """Six segments compared separately; a pattern that is no ARN matches nothing. Only colons of the policy's text separate."""
+    tests = [_template_test(segment)(value_of) for segment in split_arn(template) or ()]
+
+    def matches(given: str) -> bool:
+        parts = given.split(":", 5)
+        return len(parts) == len(tests) and all(test(part) for test, part in zip(tests, parts, strict=True))
+
+    return matches
+
+
+def _value_test(comparison: Comparison, asked: list[Any]) -> TextTest:
+    """Parsed values."""
+    read, read_short, holds = comparison.parse_request, _remembered(comparison.parse_request), comparison.holds
+
+    def fits(given: str) -> bool:
+        value = read_short(given) if len(given) <= 64 else read(given)
+        if value is not None:
+            for own in asked:
+                if holds(own, value):
+                    return True
+        return False
+
+    return fits
+
+
+@cache
+def _remembered(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Reading addresses, dates and numbers once: requests that arrive together share most of them."""
+    return lru_cache(maxsize=1024)(read)
+
+
+def _value_in(values: Values) -> ValueOf:
+    """What variables stand for; multi-valued keys have no text."""
+
+    def value_of(key: str) -> str | None:
+        value = values.get(canonical_key(key))
+        return value if isinstance(value, str) else None
+
+    return value_of
+
+
+def _no_value(_: str) -> None:
     return None

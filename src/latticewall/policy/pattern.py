@@ -180,3 +180,31 @@ class Glob:
             if position < 0:
                 return False
         return True
+
+
+def text_test(pattern: Pattern) -> Callable[[str], bool]:
+    """The quickest test of a whole text against a pattern: most are a literal, a prefix or a suffix."""
+    pieces: list[str | Wild] = []
+    for piece in pattern:
+        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
+            pieces[-1] += piece
+        elif piece != "" and not (piece is Wild.ANY and pieces and pieces[-1] is Wild.ANY):
+            pieces.append(piece)
+    match pieces:
+        case []:
+            return "".__eq__
+        case [str() as literal]:
+            return literal.__eq__
+        case [Wild.ANY]:
+            return _anything
+        case [str() as prefix, Wild.ANY]:
+            return lambda text: text.startswith(prefix)
+        case [Wild.ANY, str() as suffix]:
+            return lambda text: text.endswith(suffix)
+        case [Wild.ANY, str() as part, Wild.ANY]:
+            return lambda text: part in text
+    return Glob(tuple(pieces)).matches
+
+
+def _anything(_: str) -> bool:
+    return True

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import TypeAlias
 
 ContextValue: TypeAlias = "str | tuple[str, ...]"
@@ -23,6 +22,21 @@ def canonical_key(key: str) -> str:
     if lowered.startswith(_EXACT_SUFFIX):
         return _EXACT_SUFFIX + key[len(_EXACT_SUFFIX) :]
     return lowered
+
+
+class _CanonicalKeys(dict[str, str]):
+    """Keys already seen, so that a request does not lower the same thirty names again. Callers choose header names: bounded, and never long ones."""
+
+    def __missing__(self, key: str) -> str:
+        canonical = canonical_key(key)
+        if len(key) <= 128:
+            if len(self) >= 4096:
+                self.clear()
+            self[key] = canonical
+        return canonical
+
+
+_canonical = _CanonicalKeys()
 
 
 @dataclass(frozen=True)
@@ -84,34 +98,39 @@ class Principal:
 
 @dataclass(frozen=True)
 class Request:
-    """One question to the policies. context: condition keys and their values; a tuple is a multi-valued key."""
+    """One question to the policies. context: condition keys and their values; a tuple is a multi-valued key.
+
+    What is derived is kept in the instance (without the lock of `cached_property`, which costs as much as a whole statement)."""
 
     action: str
     resource: str
     principal: Principal
     context: Context = field(default_factory=dict)
 
-    @cached_property
-    def _values(self) -> dict[str, str | tuple[str, ...]]:
-        return {canonical_key(key): value for key, value in self.context.items()}
+    @property
+    def values(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The context under canonical keys."""
+        found: dict[str, str | tuple[str, ...]] | None = self.__dict__.get("_values")
+        if found is None:
+            found = self.__dict__["_values"] = {_canonical[key]: value for key, value in self.context.items()}
+        return found
 
-    @cached_property
-    def action_lower(self) -> str:
-        return self.action.lower()
-
-    @cached_property
+    @property
     def resource_segments(self) -> tuple[str, ...]:
         """The six segments of the resource's ARN; empty if it is not one."""
-        segments = tuple(self.resource.split(":", 5))
-        return segments if len(segments) == 6 and segments[0] == "arn" else ()
+        found: tuple[str, ...] | None = self.__dict__.get("_segments")
+        if found is None:
+            segments = tuple(self.resource.split(":", 5))
+            found = self.__dict__["_segments"] = segments if len(segments) == 6 and segments[0] == "arn" else ()
+        return found
 
     def value(self, key: str) -> str | tuple[str, ...] | None:
         """The value of a key in canonical form, None if the request does not have it."""
-        return self._values.get(key)
+        return self.values.get(key)
 
     def variable(self, key: str) -> str | None:
         """The text a policy variable stands for; multi-valued keys have none."""
-        value = self._values.get(canonical_key(key))
+        value = self.values.get(_canonical[key])
         return value if isinstance(value, str) else None
 
 

@@ -6,17 +6,17 @@ document, the table of operators and the template parser.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from latticewall.policy.decision import Decision, Grant, Match, Outcome
 from latticewall.policy.document import Condition, Effect, Policy, PrincipalName, Statement
 from latticewall.policy.match import account_of
 from latticewall.policy.operators import Comparison, Quantifier, Reading
-from latticewall.policy.pattern import Pattern, Template, Wild, parse_template, resolve, split_arn
+from latticewall.policy.pattern import Pattern, Template, Variable, Wild, parse_template, resolve, split_arn
 from latticewall.policy.request import Principal, Request, canonical_key
 
 
-def evaluate(policies: Iterable[Policy], request: Request) -> Decision:
+def evaluate(policies: Sequence[Policy], request: Request) -> Decision:
     """What the policies of one layer say: an explicit deny before any allow before nothing."""
     applying = [
         (statement.effect, Match(policy.name, statement.index, statement.sid, grant))
@@ -24,10 +24,11 @@ def evaluate(policies: Iterable[Policy], request: Request) -> Decision:
         for statement in policy.statements
         if (grant := statement_grant(policy, statement, request)) is not None
     ]
+    missing = missing_keys(policies, request)
     for effect, outcome in ((Effect.DENY, Outcome.DENY), (Effect.ALLOW, Outcome.ALLOW)):
         if matches := tuple(match for own, match in applying if own is effect):
-            return Decision(outcome, matches)
-    return Decision(Outcome.NONE)
+            return Decision(outcome, matches, missing)
+    return Decision(Outcome.NONE, (), missing)
 
 
 def statement_grant(policy: Policy, statement: Statement, request: Request) -> Grant | None:
@@ -40,6 +41,39 @@ def statement_grant(policy: Policy, statement: Statement, request: Request) -> G
         if not condition_holds(policy, condition, request, statement.effect):
             return None
     return principal_grant(statement, request.principal)
+
+
+def missing_keys(policies: Iterable[Policy], request: Request) -> tuple[str, ...]:
+    """The keys that the request lacks although a statement asked for them, as `Decision` defines it."""
+    spellings: dict[str, set[str]] = {}
+    for policy in policies:
+        for statement in policy.statements:
+            for key in lacking(policy, statement, request):
+                spellings.setdefault(canonical_key(key), set()).add(key)
+    return tuple(sorted(min(spelled) for spelled in spellings.values()))
+
+
+def lacking(policy: Policy, statement: Statement, request: Request) -> list[str]:
+    """The keys that one statement asks for and the request does not have; none if it does not ask."""
+    if not action_applies(statement, request.action) or principal_grant(statement, request.principal) is None:
+        return []
+
+    def absent(keys: Iterable[str]) -> list[str]:
+        return [key for key in keys if request.value(canonical_key(key)) is None]
+
+    in_resource = absent(variables(templates(policy, statement.resources or statement.not_resources or ())))
+    if not in_resource and not resource_applies(policy, statement, request):
+        return []
+    in_conditions = [condition.key for condition in statement.conditions]
+    for condition in statement.conditions:
+        if condition.operator.comparison.variables and policy.variables:
+            in_conditions += variables(parse_template(text, wildcards=False, variables=True) for text in condition.values)
+    return in_resource + absent(in_conditions)
+
+
+def variables(of: Iterable[Template]) -> list[str]:
+    """The variables without default."""
+    return [piece.key for template in of for piece in template if isinstance(piece, Variable) and piece.default is None]
 
 
 def action_applies(statement: Statement, action: str) -> bool:
@@ -55,12 +89,26 @@ def resource_applies(policy: Policy, statement: Statement, request: Request) -> 
     """Resource holds if a pattern matches, NotResource if none does; a statement without either speaks of any resource."""
 
     def listed(patterns: tuple[str, ...]) -> bool:
-        templates = [parse_template(pattern, wildcards=True, variables=policy.variables) for pattern in patterns]
-        return any(arn_or_text_matches(template, request.resource, request) for template in templates)
+        return any(arn_or_text_matches(template, request.resource, request) for template in templates(policy, patterns))
 
     if statement.resources is not None:
         return listed(statement.resources)
-    return statement.not_resources is None or not listed(statement.not_resources)
+    if statement.not_resources is None:
+        return True
+    # What an Allow leaves out must be known: with a variable that has no value it would leave out nothing.
+    if statement.effect is Effect.ALLOW and any(unresolved(template, request) for template in templates(policy, statement.not_resources)):
+        return False
+    return not listed(statement.not_resources)
+
+
+def templates(policy: Policy, patterns: Iterable[str]) -> list[Template]:
+    """Patterns of a resource element with their wildcards and, from version 2012-10-17 on, variables."""
+    return [parse_template(pattern, wildcards=True, variables=policy.variables) for pattern in patterns]
+
+
+def unresolved(template: Template, request: Request) -> bool:
+    """Whether a variable of the template has neither a value nor a default."""
+    return resolve(template, request.variable) is None
 
 
 def arn_or_text_matches(template: Template, text: str, request: Request) -> bool:
