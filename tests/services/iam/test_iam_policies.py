@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from tests.region import ACCOUNT, Region
 
+from latticewall.policy.document import Form, parse_policy
+
 ALLOW = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]})
 MORE = ALLOW.replace("ec2:Describe*", "ec2:*")
+NOTHING = ALLOW.replace("ec2:Describe*", "s3:None")
 TRUSTED = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [TRUSTED]})
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -150,3 +153,91 @@ def test_inline_policies(region: Region) -> None:
         with region.refused("NoSuchEntity", "one"):
             call(UserName="alice", PolicyName="one")
     region.iam.delete_user(UserName="alice")
+
+
+def test_every_policy_of_aws_can_be_read_attached_and_evaluated(region: Region) -> None:
+    pages = region.iam.get_paginator("list_policies").paginate(Scope="AWS", PaginationConfig={"PageSize": 10})
+    listed = [policy for page in pages for policy in page["Policies"]]
+    assert len(listed) == len({policy["Arn"] for policy in listed}) > 30
+    for policy in listed:
+        shown = region.iam.get_policy(PolicyArn=policy["Arn"])["Policy"]
+        assert shown["Arn"] == f"arn:aws:iam::aws:policy{shown['Path']}{shown['PolicyName']}"
+        document = region.iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=shown["DefaultVersionId"])["PolicyVersion"]["Document"]
+        parse_policy(json.dumps(document), Form.IDENTITY)
+    region.iam.create_user(UserName="alice")
+    with region.refused("PolicyNotAttachable", "Service Role Policy"):
+        region.iam.attach_user_policy(UserName="alice", PolicyArn="arn:aws:iam::aws:policy/aws-service-role/AWSVpcLatticeServiceRolePolicy")
+
+
+def test_policies_of_aws_decide(region: Region) -> None:
+    alice = region.as_user("iam", NOTHING)
+    with region.refused("AccessDenied"):
+        alice.list_users()
+    region.iam.attach_user_policy(UserName="alice", PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
+    assert alice.list_users()["Users"]
+    with region.refused("AccessDenied"):
+        alice.create_user(UserName="bob")
+    region.iam.put_user_permissions_boundary(UserName="alice", PermissionsBoundary="arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess")
+    with region.refused("AccessDenied", "permissions boundary"):
+        alice.list_users()
+
+
+def test_how_long_policies_may_be(region: Region) -> None:
+    """White space does not count; an identity's inline policies count together."""
+
+    def of(size: int) -> str:
+        short = json.dumps({"Version": "2012-10-17", "Statement": [{"Sid": "", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}, separators=(",", ":"))
+        return short.replace('"Sid":""', f'"Sid":"{"x" * (size - len(short))}"').replace(",", ", \n")
+
+    region.iam.create_policy(PolicyName="fits", PolicyDocument=of(6144))
+    with region.refused("LimitExceeded", "Cannot exceed quota for PolicySize: 6144"):
+        region.iam.create_policy(PolicyName="not", PolicyDocument=of(6145))
+    region.iam.create_user(UserName="alice")
+    region.iam.put_user_policy(UserName="alice", PolicyName="a", PolicyDocument=of(1000))
+    region.iam.put_user_policy(UserName="alice", PolicyName="a", PolicyDocument=of(1048))
+    region.iam.put_user_policy(UserName="alice", PolicyName="b", PolicyDocument=of(1000))
+    with region.refused("LimitExceeded", "Maximum policy size of 2048 bytes exceeded for user alice"):
+        region.iam.put_user_policy(UserName="alice", PolicyName="b", PolicyDocument=of(1001))
+    trust = TRUST.replace("ec2.", "x" * 2048)
+    with region.refused("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048"):
+        region.iam.create_role(RoleName="web", AssumeRolePolicyDocument=trust)
+
+
+def test_ten_managed_policies_are_the_most(region: Region) -> None:
+    arns = [create(region, f"p{number}") for number in range(11)]
+    region.iam.create_group(GroupName="net")
+    for arn in arns[:10]:
+        region.iam.attach_group_policy(GroupName="net", PolicyArn=arn)
+    region.iam.attach_group_policy(GroupName="net", PolicyArn=arns[0])
+    with region.refused("LimitExceeded", "Cannot exceed quota for PoliciesPerGroup: 10"):
+        region.iam.attach_group_policy(GroupName="net", PolicyArn=arns[10])
+
+
+def test_who_holds_a_policy(region: Region) -> None:
+    arn = create(region)
+    region.iam.create_role(RoleName="web", AssumeRolePolicyDocument=TRUST, Path="/app/", PermissionsBoundary=arn)
+    region.iam.create_user(UserName="alice")
+    region.iam.attach_user_policy(UserName="alice", PolicyArn=arn)
+
+    def holders(**asked: Any) -> list[str]:
+        found = region.iam.list_entities_for_policy(PolicyArn=arn, **asked)
+        return [item[key] for member, key in (("PolicyUsers", "UserName"), ("PolicyRoles", "RoleName")) for item in found[member]]
+
+    assert holders() == ["alice", "web"]
+    assert holders(PolicyUsageFilter="PermissionsBoundary") == ["web"]
+    assert holders(PolicyUsageFilter="PermissionsPolicy") == ["alice"]
+    assert holders(EntityFilter="Role") == ["web"]
+    assert holders(PathPrefix="/app/") == ["web"]
+    first = region.iam.list_entities_for_policy(PolicyArn=arn, MaxItems=1)
+    assert ([user["UserName"] for user in first["PolicyUsers"]], first["PolicyRoles"], first["IsTruncated"]) == (["alice"], [], True)
+    second = region.iam.list_entities_for_policy(PolicyArn=arn, MaxItems=1, Marker=first["Marker"])
+    assert (second["PolicyUsers"], [role["RoleName"] for role in second["PolicyRoles"]]) == ([], ["web"])
+    shown = {policy["PolicyName"]: policy for policy in region.iam.list_policies(Scope="Local", PolicyUsageFilter="PermissionsBoundary")["Policies"]}["look"]
+    assert (shown["AttachmentCount"], shown["PermissionsBoundaryUsageCount"]) == (1, 1)
+
+
+def test_a_path_narrows_the_list_of_attached_policies(region: Region) -> None:
+    region.iam.create_user(UserName="alice")
+    for name, path in (("a", "/"), ("b", "/team/")):
+        region.iam.attach_user_policy(UserName="alice", PolicyArn=create(region, name, Path=path))
+    assert [item["PolicyName"] for item in region.iam.list_attached_user_policies(UserName="alice", PathPrefix="/team/")["AttachedPolicies"]] == ["b"]

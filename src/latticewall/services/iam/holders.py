@@ -15,6 +15,7 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
 from latticewall.services.iam.policies import find_policy, used_policy
+from latticewall.services.iam.tagged import tagging
 
 PREFIXES = {"Role": "AROA", "User": "AIDA", "Group": "AGPA"}
 BOUNDED = ("Role", "User")
@@ -162,23 +163,3 @@ def bounded(noun: str) -> dict[str, Handler]:
         f"Delete{noun}PermissionsBoundary": _on(noun, delete_boundary),
         **tagging(noun, lambda ctx, params: find(ctx, noun, params[f"{noun}Name"])),
     }
-
-
-def tagging(noun: str, found: Callable[[Context, Document], Row]) -> dict[str, Handler]:
-    """TagX, UntagX and ListXTags. found: the row that the parameters name."""
-
-    def tag(ctx: Context, params: Document) -> Document:
-        row = found(ctx, params)
-        added = tags.read(params["Tags"])
-        quotas.room("TagsPerResource", len({*row.tags, *added}))
-        ctx.tag(row, added)
-        return {}
-
-    def untag(ctx: Context, params: Document) -> Document:
-        ctx.tag(found(ctx, params), removed=params["TagKeys"])
-        return {}
-
-    def listing(ctx: Context, params: Document) -> Document:
-        return {"Tags": tags.as_list(found(ctx, params).tags)}
-
-    return {f"Tag{noun}": tag, f"Untag{noun}": untag, f"List{noun}Tags": listing}

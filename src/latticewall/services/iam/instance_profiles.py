@@ -8,7 +8,8 @@ from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
-from latticewall.services.iam.holders import find, tagging, under
+from latticewall.services.iam.holders import find, under
+from latticewall.services.iam.tagged import tagging
 
 
 def find_profile(ctx: Context, name: str) -> Row:

@@ -7,6 +7,8 @@ profiles; `_jwks` (where its keys are) of identity providers. A role's AssumeRol
 
 from __future__ import annotations
 
+from collections import Counter
+
 from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
@@ -28,12 +30,16 @@ def show_role(ctx: Context, row: Row) -> Document:
     return {"AssumeRolePolicyDocument": trust.shown(ctx, row.document["AssumeRolePolicyDocument"])}
 
 
-def show_policy(ctx: Context, row: Row) -> Document:
+def policy_usage(ctx: Context) -> tuple[Counter[str], Counter[str]]:
+    """(how often each managed policy is attached, how often it is a boundary) in the account, by ARN."""
     holders = [holder.document for kind in HOLDERS for holder in ctx.rows(kind)]
-    shown: Document = {
-        "AttachmentCount": sum(row.arn in holder["_attached"] for holder in holders),
-        "PermissionsBoundaryUsageCount": sum((holder.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn") == row.arn for holder in holders),
-    }
+    attached = Counter(arn for holder in holders for arn in holder["_attached"])
+    return attached, Counter(holder["PermissionsBoundary"]["PermissionsBoundaryArn"] for holder in holders if holder.get("PermissionsBoundary"))
+
+
+def show_policy(ctx: Context, row: Row) -> Document:
+    attached, bounding = policy_usage(ctx)
+    shown: Document = {"AttachmentCount": attached[row.arn], "PermissionsBoundaryUsageCount": bounding[row.arn]}
     return {**shown, "Tags": tags.as_list(row.tags)} if row.tags else shown
 
 

@@ -1,10 +1,6 @@
-"""Managed policies and their versions ("CreatePolicy", "CreatePolicyVersion"), and AWS's own managed policies that concern this region."""
+"""Managed policies and their versions: the account's ("CreatePolicy", "CreatePolicyVersion") and AWS's own, which nobody here may change."""
 
 from __future__ import annotations
-
-import base64
-import hashlib
-import json
 
 from latticewall.auth.credentials import mint_unique_id
 from latticewall.base.faults import Conflict, Denied, LimitExceeded, NotFound
@@ -13,59 +9,47 @@ from latticewall.policy.document import Form, parse_policy
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.iam import text
-
-MAX_VERSIONS = 5
-
-
-def _statement(actions: list[str]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
-
-
-AWS_MANAGED = {
-    "AdministratorAccess": _statement(["*"]),
-    "VPCLatticeFullAccess": _statement(["vpc-lattice:*", "ec2:Describe*", "logs:Describe*", "logs:*LogDelivery*"]),
-    "VPCLatticeReadOnlyAccess": _statement(["vpc-lattice:Get*", "vpc-lattice:List*"]),
-    "VPCLatticeServicesInvokeAccess": _statement(["vpc-lattice-svcs:Invoke"]),
-}
-"""AWS's own policies by name; stored when first attached, so that evaluation finds them like any other."""
-AWS_ARN, AWS_ACCOUNT = "arn:aws:iam::aws:policy/", "aws"
-BEGINNING = "2022-11-30T00:00:00.000Z"
-"""When AWS made them, as far as anybody asks."""
+from latticewall.services.iam import aws_managed, quotas, text
+from latticewall.services.iam.kinds import policy_usage
+from latticewall.services.iam.tagged import tagging
 
 
 def find_policy(ctx: Context, arn: str) -> Row:
     """A managed policy by ARN: the account's own, or one of AWS's. Raises NoSuchEntity."""
-    row = ctx.find("iam:Policy", arn) if arn.startswith("arn:") else None
-    if row is not None:
-        return row
-    name = arn.removeprefix(AWS_ARN)
-    if arn.startswith(AWS_ARN) and name in AWS_MANAGED:
-        return aws_policy(name)
-    raise text.missing_policy(arn)
+    row = aws_managed.policy(arn) or (ctx.find("iam:Policy", arn) if arn.startswith("arn:") else None)
+    if row is None:
+        raise text.missing_policy(arn)
+    return row
 
 
 def own_policy(ctx: Context, arn: str) -> Row:
     """A managed policy that the caller's account may change. Raises NoSuchEntity, or AccessDenied for AWS's own."""
     row = find_policy(ctx, arn)
-    if row.account == AWS_ACCOUNT:
+    if row.account == aws_managed.ACCOUNT:
         raise Denied(f"Cannot modify AWS managed policy {arn}: it belongs to AWS", code="AccessDenied")
     return row
 
 
 def used_policy(ctx: Context, arn: str) -> Row:
-    """As find_policy, for attaching it: AWS's own are stored then."""
+    """As find_policy, for attaching it. AWS's own are stored then, so that evaluation finds them like any other.
+
+    Raises NoSuchEntity, and PolicyNotAttachable for what only service-linked roles have.
+    """
     try:
         row = find_policy(ctx, arn)
     except NotFound:
         raise text.not_attachable(arn) from None
-    return ctx.tx.put(row) if row.account == AWS_ACCOUNT and ctx.tx.by_arn(arn) is None else row
+    if row.document["Path"].startswith(aws_managed.SERVICE_ROLES):
+        raise text.bad("Cannot attach a Service Role Policy to a Customer Role.", "PolicyNotAttachable")
+    return stored(ctx, row)
 
 
-def aws_policy(name: str) -> Row:
-    """One of AWS's policies; the same row, whoever uses it."""
-    id_ = "ANPA" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()[:17]
-    return Row("iam:Policy", AWS_ACCOUNT, "", id_, AWS_ARN + name, name, created_at=BEGINNING, document=_document("/", AWS_MANAGED[name], BEGINNING))
+def stored(ctx: Context, row: Row) -> Row:
+    """The policy, which from now on is in the store: one of AWS's comes in, or replaces what an earlier release knew of it."""
+    if row.account != aws_managed.ACCOUNT:
+        return row
+    known = ctx.tx.by_arn(row.arn)
+    return known if known and known.document == row.document else ctx.tx.put(row)
 
 
 def _document(path: str, body: str, created: str) -> Document:
@@ -75,9 +59,16 @@ def _document(path: str, body: str, created: str) -> Document:
     }  # fmt: skip
 
 
+def checked(document: str) -> None:
+    """Raises MalformedPolicyDocument or LimitExceeded for what cannot be a managed policy."""
+    parse_policy(document, Form.IDENTITY)
+    quotas.fits("PolicySize", document)
+
+
 def create_policy(ctx: Context, params: Document) -> Document:
     name, path = params["PolicyName"], params.get("Path") or "/"
-    parse_policy(params["PolicyDocument"], Form.IDENTITY)
+    checked(params["PolicyDocument"])
+    quotas.room("PoliciesPerAccount", len(ctx.rows("iam:Policy")) + 1)
     if any(row.name.lower() == name.lower() for row in ctx.rows("iam:Policy")):
         raise Conflict(f"A policy called {name} already exists. Duplicate names are not allowed.", code="EntityAlreadyExists")
     document = _document(path, params["PolicyDocument"], ctx.now)
@@ -93,12 +84,20 @@ def get_policy(ctx: Context, params: Document) -> Document:
 
 def list_policies(ctx: Context, params: Document) -> Document:
     scope, prefix = params.get("Scope") or "All", params.get("PathPrefix") or "/"
-    usage = params.get("PolicyUsageFilter") or "PermissionsPolicy"
-    counted = "PermissionsBoundaryUsageCount" if usage == "PermissionsBoundary" else "AttachmentCount"
-    rows = [aws_policy(name) for name in AWS_MANAGED] if scope in ("All", "AWS") else []
+    usage = params.get("PolicyUsageFilter")
+    attached, bounding = policy_usage(ctx)
+    counted = {"PermissionsBoundary": bounding, "PermissionsPolicy": attached}.get(usage or "", attached + bounding)
+    rows = [row for arn in aws_managed.arns() if (row := aws_managed.policy(arn))] if scope in ("All", "AWS") else []
     rows += ctx.rows("iam:Policy") if scope in ("All", "Local") else []
-    shown = [ctx.view(row) for row in rows if row.document["Path"].startswith(prefix)]
-    return {"Policies": [policy for policy in shown if policy[counted] or not params.get("OnlyAttached")]}
+    asked = [row for row in rows if row.document["Path"].startswith(prefix) and (counted[row.arn] or not (usage or params.get("OnlyAttached")))]
+    return {"Policies": [_listed(row, attached[row.arn], bounding[row.arn]) for row in asked]}
+
+
+def _listed(row: Row, attached: int, bounding: int) -> Document:
+    """As GetPolicy answers, without description and tags ("ListPolicies": "IAM resource-listing operations return a subset")."""
+    shown = {key: value for key, value in row.document.items() if not key.startswith("_") and key != "Description"}
+    named = {"PolicyName": row.name, "PolicyId": row.id, "Arn": row.arn}
+    return {**shown, **named, "AttachmentCount": attached, "PermissionsBoundaryUsageCount": bounding}
 
 
 def delete_policy(ctx: Context, params: Document) -> Document:
@@ -114,10 +113,11 @@ def delete_policy(ctx: Context, params: Document) -> Document:
 
 def create_version(ctx: Context, params: Document) -> Document:
     row = own_policy(ctx, params["PolicyArn"])
-    parse_policy(params["PolicyDocument"], Form.IDENTITY)
+    checked(params["PolicyDocument"])
     versions, number = dict(row.document["_versions"]), int(row.document["_next"])
-    if len(versions) >= MAX_VERSIONS:
-        raise LimitExceeded(f"A managed policy can have up to {MAX_VERSIONS} versions.", code="LimitExceeded")
+    if len(versions) >= (most := quotas.QUOTAS["VersionsPerPolicy"]):
+        sentence = f"A managed policy can have up to {most} versions. Before you create a new version, you must delete an existing version."
+        raise LimitExceeded(sentence, code="LimitExceeded")
     version = f"v{number}"
     versions[version] = {"text": params["PolicyDocument"], "created": ctx.now}
     changes: Document = {"_versions": versions, "_next": number + 1, "UpdateDate": ctx.now}
@@ -179,20 +179,6 @@ def holds(row: Row, arn: str, usage: str | None) -> bool:
     return bool(attached or bounds)
 
 
-def tag(ctx: Context, params: Document) -> Document:
-    ctx.tag(own_policy(ctx, params["PolicyArn"]), tags.read(params["Tags"]))
-    return {}
-
-
-def untag(ctx: Context, params: Document) -> Document:
-    ctx.tag(own_policy(ctx, params["PolicyArn"]), removed=params["TagKeys"])
-    return {}
-
-
-def list_tags(ctx: Context, params: Document) -> Document:
-    return {"Tags": tags.as_list(find_policy(ctx, params["PolicyArn"]).tags)}
-
-
 OPERATIONS: dict[str, Handler] = {
     "CreatePolicy": create_policy,
     "GetPolicy": get_policy,
@@ -204,7 +190,5 @@ OPERATIONS: dict[str, Handler] = {
     "SetDefaultPolicyVersion": set_default,
     "DeletePolicyVersion": delete_version,
     "ListEntitiesForPolicy": list_entities,
-    "TagPolicy": tag,
-    "UntagPolicy": untag,
-    "ListPolicyTags": list_tags,
+    **tagging("Policy", lambda ctx, params: own_policy(ctx, params["PolicyArn"])),
 }
