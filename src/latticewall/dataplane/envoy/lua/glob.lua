@@ -1,0 +1,215 @@
+-- Wildcard patterns on bytes: `*` is any run of characters, `?` one character. The same as policy/pattern.py, which works on characters.
+--
+-- Texts are bytes that are usually UTF-8. A character is a well-formed UTF-8 sequence, or else a single byte (what Python's surrogateescape makes of it).
+-- Patterns of policies are well-formed, so a piece of one can only be found where characters begin and end; only what a variable brings in may be
+-- ill-formed, which is why `canonical` exists. No function raises, whatever the texts; each takes time linear in the text, except `glob`, which takes
+-- text times the longest run of pattern between two stars at worst.
+
+local ffi = require("ffi")
+
+local byte, char, find, gsub, sub = string.byte, string.char, string.find, string.gsub, string.sub
+local C, cast = ffi.C, ffi.cast
+
+ffi.cdef("int memcmp(const void *one, const void *other, size_t length);")
+
+local bytes_of = ffi.typeof("const char *")
+
+local M = {}
+
+-- The bytes that stand for wildcards in a pattern, and the one that takes the meaning from the byte after it.
+local ANY, ONE, LITERAL = 1, 2, 3
+local MARKS = "[\1\2\3]"
+
+-- How many bytes the character has that begins at position i.
+local function width(text, i)
+  local lead = byte(text, i) or 0
+  if lead < 0xC2 or lead > 0xF4 then
+    return 1
+  end
+  local second, low, high = byte(text, i + 1) or 0, 0x80, 0xBF
+  if lead == 0xE0 then
+    low = 0xA0
+  elseif lead == 0xED then
+    high = 0x9F
+  elseif lead == 0xF0 then
+    low = 0x90
+  elseif lead == 0xF4 then
+    high = 0x8F
+  end
+  if second < low or second > high then
+    return 1
+  end
+  if lead < 0xE0 then
+    return 2
+  end
+  local third = byte(text, i + 2) or 0
+  if third < 0x80 or third > 0xBF then
+    return 1
+  end
+  if lead < 0xF0 then
+    return 3
+  end
+  local fourth = byte(text, i + 3) or 0
+  return (fourth >= 0x80 and fourth <= 0xBF) and 4 or 1
+end
+
+-- Whether the pattern covers text[i..e]. A star first takes nothing, then one character more each time what follows it does not fit; an earlier star
+-- never needs to be asked again.
+local function glob(text, i, e, pattern)
+  local p, star, mark = 1, 0, 0
+  while i <= e do
+    local wanted = byte(pattern, p)
+    if wanted == ANY then
+      p = p + 1
+      star, mark = p, i
+    else
+      local step, advance = 1, 1
+      if wanted == ONE then
+        advance = width(text, i)
+      else
+        if wanted == LITERAL then
+          wanted, step = byte(pattern, p + 1), 2
+        end
+        if wanted ~= byte(text, i) then
+          advance = 0
+        end
+      end
+      if advance > 0 then
+        i, p = i + advance, p + step
+      elseif star > 0 then
+        mark = mark + width(text, mark)
+        i, p = mark, star
+      else
+        return false
+      end
+    end
+  end
+  while byte(pattern, p) == ANY do
+    p = p + 1
+  end
+  return p > #pattern
+end
+
+-- In all of these a text may be nil or false: a key without a value (or without exactly one), which matches nothing.
+
+function M.like(text, pattern)
+  if not text or not pattern then
+    return false
+  end
+  return glob(text, 1, #text, pattern)
+end
+
+local function starts(text, wanted, length)
+  return #text >= length and C.memcmp(cast(bytes_of, text), cast(bytes_of, wanted), length) == 0
+end
+
+local function ends(text, wanted, length)
+  return #text >= length and C.memcmp(cast(bytes_of, text) + (#text - length), cast(bytes_of, wanted), length) == 0
+end
+
+-- wanted*
+function M.starts(text, wanted, length)
+  return text and starts(text, wanted, length) or false
+end
+
+-- *wanted
+function M.ends(text, wanted, length)
+  return text and ends(text, wanted, length) or false
+end
+
+-- *wanted*
+function M.has(text, wanted)
+  return text and find(text, wanted, 1, true) ~= nil or false
+end
+
+-- first*last
+function M.between(text, first, first_length, last, last_length)
+  return text and #text >= first_length + last_length and starts(text, first, first_length) and ends(text, last, last_length) or false
+end
+
+-- first*middle*last
+function M.around(text, first, first_length, middle, last, last_length)
+  if not text or #text < first_length + #middle + last_length or not starts(text, first, first_length) or not ends(text, last, last_length) then
+    return false
+  end
+  local _, stop = find(text, middle, first_length + 1, true)
+  return stop ~= nil and stop <= #text - last_length
+end
+
+local EVERYTHING = "\1"
+
+-- An ARN segment by segment; the patterns of the second to the sixth, which takes the rest. nil for a pattern whose variable has no value.
+function M.arn(text, second, third, fourth, fifth, sixth)
+  if not text or not (second and third and fourth and fifth and sixth) or not starts(text, "arn:", 4) then
+    return false
+  end
+  local first = 5
+  for segment = 2, 5 do
+    local colon = find(text, ":", first, true)
+    if not colon then
+      return false
+    end
+    local pattern = segment == 2 and second or segment == 3 and third or segment == 4 and fourth or fifth
+    if pattern ~= EVERYTHING and not glob(text, first, colon - 1, pattern) then
+      return false
+    end
+    first = colon + 1
+  end
+  return sixth == EVERYTHING or glob(text, first, #text, sixth)
+end
+
+-- The text with each byte that belongs to no character made into a character of its own (a leading byte that UTF-8 does not know and a following byte),
+-- so that no piece of a variable's value can be found in the middle of a character. Well-formed text stays as it is.
+local function canonical(text)
+  if not text then
+    return text
+  end
+  local i, n = 1, #text
+  while i <= n and byte(text, i) < 0x80 do
+    i = i + 1
+  end
+  while i <= n do
+    local length = width(text, i)
+    if length == 1 and byte(text, i) >= 0x80 then
+      break
+    end
+    i = i + length
+  end
+  if i > n then
+    return text
+  end
+  local pieces, count = { sub(text, 1, i - 1) }, 1
+  while i <= n do
+    local length, own = width(text, i), byte(text, i)
+    count = count + 1
+    if length == 1 and own >= 0x80 then
+      pieces[count] = char(own < 0xC0 and 0xFE or 0xFF, 0x80 + own % 0x40)
+    else
+      pieces[count] = sub(text, i, i + length - 1)
+    end
+    i = i + length
+  end
+  return table.concat(pieces)
+end
+M.canonical = canonical
+
+-- A value as a piece of a pattern: nothing in it is a wildcard.
+function M.escape(value)
+  value = canonical(value)
+  if not value then
+    return nil
+  end
+  for i = 1, #value do
+    if byte(value, i) <= LITERAL then
+      return (gsub(value, MARKS, "\3%0"))
+    end
+  end
+  return value
+end
+
+-- Two pieces together; nil if one of them has no value.
+function M.join(one, other)
+  return one and other and one .. other or nil
+end
+
+return M

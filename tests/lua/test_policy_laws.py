@@ -1,0 +1,24 @@
+"""Compiled policies answer as the definition does: outcome and first determining statement, on random policies and requests that meet often."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from policy_machine import Machine
+from policy_strategies import expected, policies, requests
+
+from latticewall.policy.document import Form, Policy
+from latticewall.policy.request import Request
+
+MACHINE = Machine()
+
+
+@settings(max_examples=1500, deadline=None, derandomize=True)
+@given(st.lists(policies(), max_size=3), st.lists(requests(), min_size=1, max_size=4))
+def test_compiled_policies_answer_as_defined(written: list[Policy], asked: list[Request]) -> None:
+    evaluator = MACHINE.compile(written)
+    for request in asked:
+        wanted = expected(written, request)
+        event(f"outcome {wanted[0]}")
+        assert MACHINE.ask(evaluator, request) == wanted
