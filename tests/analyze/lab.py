@@ -94,6 +94,36 @@ class Lab:
         answer: dict[str, Any] = json.loads(json.dumps(self._explainer(params)))
         return answer
 
+    def logged(self, **changed: Any) -> dict[str, Any]:
+        """A line of Envoy's access log, appended: an allowed request of the instance, with these members changed."""
+        role = f"arn:aws:sts::{ACCOUNT}:assumed-role/web/{self.web}"
+        entry = {
+            "kind": "http", "startTime": "2026-01-02T03:04:05Z", "requestId": "id-1", "serviceNetworkArn": self.network_arn, "serviceArn": self.service_arn,
+            "listenerId": self.listener, "ruleId": self.rule, "targetGroupArn": None, "sourceVpcArn": "-", "sourceVpcId": self.vpc,
+            "sourceIpPort": f"{self.address}:40000", "targetIpPort": "10.0.1.77:8080", "authorized": "yes", "identity": f"Principal={role}; PrincipalOrgID=",
+            "requestMethod": "GET", "requestPath": "/today", "hostHeader": self.host, "userAgent": "curl", "protocol": "HTTP/1.1", "responseCode": 200,
+            "responseFlags": "-", "responseCodeDetails": "via_upstream", **changed,
+        }  # fmt: skip
+        with self.log.open("a") as file:
+            file.write(json.dumps(entry, separators=(",", ":")) + "\n")
+        return entry
+
+    def denied(self, **changed: Any) -> dict[str, Any]:
+        """The line of a request that the filter refused."""
+        return self.logged(**{"responseCode": 403, "responseCodeDetails": "lua_response", "targetIpPort": None, "identity": "pending", **changed})
+
+    def explained(self, request_id: str = "id-1") -> dict[str, Any]:
+        return self.explainer({"request_id": request_id})
+
+    @property
+    def network_arn(self) -> str:
+        return str(self.lattice.get_service_network(serviceNetworkIdentifier=self.network)["arn"])
+
+    @property
+    def address(self) -> str:
+        found = self.ec2.describe_instances(InstanceIds=[self.web])
+        return str(found["Reservations"][0]["Instances"][0]["PrivateIpAddress"])
+
     def ask(self, path: str = "/today", **params: Any) -> dict[str, Any]:
         return self.explainer({"url": f"http://{self.host}{path}", "source": "web", **params})
 

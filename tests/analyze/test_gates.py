@@ -23,7 +23,7 @@ def lab(tmp_path: Path) -> Lab:
 def failing(answer: dict[str, Any], name: str) -> dict[str, Any]:
     """The gate, which must be the first that fails."""
     assert answer["verdict"] == "denied", answer
-    first = next(found for found in answer["gates"] if found["outcome"] == "fail")
+    first: dict[str, Any] = next(found for found in answer["gates"] if found["outcome"] == "fail")
     assert first["name"] == name, answer
     assert name in answer["summary"]
     return first

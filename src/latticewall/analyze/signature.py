@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from latticewall.analyze.signing_mistakes import Form, mistakes, signed_value
-from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_query, digest, generic_uri
+from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_query, digest, generic_uri, uris
 from latticewall.auth.signature import ALGORITHM, Signature, parse_signature
 from latticewall.auth.sigv4 import derive_signing_key
 from latticewall.base.faults import Fault
@@ -99,8 +100,17 @@ def diagnose(head: Head, refused: str, key: SigningKey | None, others: Sequence[
         notes.append("none of the usual mistakes gives this signature: the secret access key may be wrong, or something on the way changed a signed header")
         return Diagnosis(refused, expected=expected, notes=tuple(notes))
     labels, their = found
+    if their.uri in uris(head.path, strict_generic=False):
+        # a form of the path that is accepted as well is no mistake
+        expected = _written(replace(form, uri=their.uri), signature.access_key_id)
     signed = _written(their, signature.access_key_id)
     return Diagnosis(refused, labels, expected, signed, _difference(expected, signed), tuple(notes))
+
+
+def claimed_key(head: Head) -> str:
+    """The access key id that a head names; "" when it names none."""
+    found = re.search(r"Credential=([^/,\s]{1,128})/", head.first("authorization") or "")
+    return found[1] if found else (head.parameter("X-Amz-Credential") or "").partition("/")[0]
 
 
 def _algorithm(head: Head) -> str:
@@ -133,10 +143,11 @@ def _search(form: Form, signature: Signature, others: Sequence[SigningKey], regi
 
 
 def _candidates(form: Form, others: Sequence[SigningKey], region: str, port: int) -> Iterator[tuple[tuple[str, ...], Form]]:
-    """None, then one, then two mistakes of different kinds."""
-    yield (), form
+    """None, then one, then two mistakes of different kinds, each in every form of the path that is accepted."""
+    forms = [replace(form, uri=uri) for uri in uris(form.head.path, strict_generic=False)]
+    yield from (((), accepted) for accepted in forms)
     kinds = mistakes([(key.access_key_id, key.secret) for key in others], region, port)
-    singles = [(at, label, candidate) for at, kind in enumerate(kinds) for label, candidate in kind(form)]
+    singles = [(at, label, candidate) for accepted in forms for at, kind in enumerate(kinds) for label, candidate in kind(accepted)]
     for _, label, candidate in singles:
         yield (label,), candidate
     for at, label, candidate in singles:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +13,24 @@ from latticewall.analyze.gate import Unclear, unknown
 from latticewall.analyze.gates import explain_question
 from latticewall.analyze.path import Region
 from latticewall.analyze.question import Asked, asked
+from latticewall.analyze.record import Recorded, read_record
+from latticewall.analyze.recorded import explain_record
+from latticewall.analyze.signature import Diagnosis, SigningKey, claimed_key, diagnose
 from latticewall.app import App, iso
+from latticewall.base.rows import Row
+from latticewall.base.secret import Secret
 from latticewall.compile.index import Index
 from latticewall.compile.node import compile_node
 from latticewall.control_plane.world import build_worlds
+from latticewall.store import Snapshot
+from latticewall.telemetry import access_log
+from latticewall.telemetry.recent import lines_with
 from latticewall.world.types import World
 
+FLUSH_SECONDS = 2.0
+"""How long a record may take from the answer to the file."""
+MOST_SIBLINGS = 20
+_REQUEST_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}\Z")
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 
 
@@ -29,9 +44,10 @@ class Explainer:
         self._health = health
 
     def __call__(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """{"method", "url", "headers", "who", "source"} -> an explanation as a document; one that cannot be told has the verdict `unknown`."""
+        """{"request_id"} or {"method", "url", "headers", "who", "source"} -> an explanation as a document, for a record with `signature` beside it; one that
+        cannot be told has the verdict `unknown`."""
         try:
-            return self._question(params)
+            return self._record(str(params["request_id"])) if params.get("request_id") else self._question(params)
         except Unclear as problem:
             return unknown(str(problem)).document()
 
@@ -44,6 +60,41 @@ class Explainer:
         )
         return found.document()
 
+    def _record(self, request_id: str) -> dict[str, Any]:
+        entry = self._find(request_id)
+        shipped = access_log.read(json.dumps(entry))
+        record = read_record(entry, shipped.record if shipped else {})
+        region = self._region_of(lambda world: any(vpc.id == record.vpc_id for vpc in world.vpcs))
+        diagnosis = self._diagnosis(region, record)
+        found = explain_record(region, record, diagnosis, self._app.clock.now()).document()
+        return {**found, "signature": diagnosis.document() if diagnosis else None}
+
+    def _find(self, request_id: str) -> dict[str, Any]:
+        """The newest line of that request: clients may give an id themselves, and use it again. Raises Unclear."""
+        if not _REQUEST_ID.match(request_id):
+            raise Unclear("a request id has only printable characters, no quotes, and no spaces")
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while True:
+            for line in lines_with(self._access_log, request_id):
+                entry = json.loads(line)
+                if entry.get("requestId") == request_id and entry.get("kind") == "http":
+                    return dict(entry)
+            if time.monotonic() >= deadline:
+                raise Unclear(f"the access log of this boot has no request {request_id}")
+            time.sleep(FLUSH_SECONDS / 10)
+
+    def _diagnosis(self, region: Region, record: Recorded) -> Diagnosis | None:
+        """What became of a signature that was refused; secrets are used here, and none is in the answer."""
+        if record.head is None:
+            return None
+        name = claimed_key(record.head)
+        with self._app.store.read() as snapshot:
+            keys = signing_keys(snapshot, name)
+        listener = next((item for service in region.index.world.services for item in service.listeners if item.id == record.listener_id), None)
+        own = next((key for key in keys if key.access_key_id == name), None)
+        others = [key for key in keys if key is not own]
+        return diagnose(record.head, record.refused, own, others, region.index.world.region, listener.port if listener else 0)
+
     def _region_of(self, concerns: Callable[[World], bool]) -> Region:
         """The region a question is about, as its newest revision has it. Raises Unclear when nothing exists."""
         with self._app.store.read() as snapshot:
@@ -52,6 +103,22 @@ class Explainer:
         if world is None:
             raise Unclear("the region has no resources yet")
         return Region(Index(world), compile_node(world))
+
+
+def signing_keys(snapshot: Snapshot, access_key_id: str) -> list[SigningKey]:
+    """The key of that id and the newest others of its principal; none for an unknown one."""
+    kind = "sts:Session" if access_key_id.startswith("ASIA") else "iam:AccessKey"
+    own = snapshot.get(kind, access_key_id)
+    if own is None:
+        return []
+    siblings = [row for row in snapshot.rows(kind, parent=own.parent) if row.account == own.account and row.id != own.id]
+    siblings.sort(key=lambda row: row.created_at, reverse=True)
+    return [_signing_key(row) for row in (own, *siblings[:MOST_SIBLINGS])]
+
+
+def _signing_key(row: Row) -> SigningKey:
+    token = row.document.get("_token")
+    return SigningKey(row.id, Secret(row.document["_secret"]), Secret(token) if token else None)
 
 
 def _concerns(world: World, question: Asked, source: str) -> bool:

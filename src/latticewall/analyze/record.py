@@ -1,0 +1,110 @@
+"""A request that was made, out of its access-log line: what was asked, from where, and what was decided then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from latticewall.analyze.question import Asked
+from latticewall.auth.canonical import Head
+from latticewall.auth.signature import is_signed
+
+DECIDED = "lua_response"
+"""How Envoy's response code details begin for a request that the authorization filter refused."""
+_PSEUDO = (":method", ":path", ":scheme")
+
+
+@dataclass(frozen=True)
+class Denial:
+    """What the filter noted. layer: Network, Service, Identity. part: the kind of policy. statement: its number within the layer, -1 for an implicit deny."""
+
+    layer: str
+    part: str
+    explicit: bool
+    statement: int
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A record. head: as it was signed, None unless the signature was refused. refused: why a signature (or the request as a whole) was. enforced: the filter
+    answered itself. rule_id, service_arn, network_arn, listener_id: "" where the request did not get that far."""
+
+    request_id: str
+    started: str
+    asked: Asked
+    vpc_id: str
+    address: str
+    service_arn: str
+    network_arn: str
+    listener_id: str
+    rule_id: str
+    status: int
+    caller: str
+    access_key_id: str
+    failure: str
+    target: str
+    authorized: bool
+    denial: Denial | None = None
+    refused: str = ""
+    head: Head | None = None
+    enforced: bool = True
+
+    @property
+    def audited(self) -> bool:
+        return bool(self.denial or self.refused) and not self.enforced
+
+
+def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded:
+    """entry: Envoy's line. record: VPC Lattice's record made of it, {} for a request that concerned no service."""
+    noted = _noted(str(entry.get("authDetail") or ""))
+    head = _head(noted.get("head"))
+    host, _, port = str(entry.get("hostHeader") or "").partition(":")
+    headers = [("user-agent", str(entry["userAgent"]))] if entry.get("userAgent") else []
+    asked = Asked(
+        method=str(entry.get("requestMethod") or "GET"), host=host.lower(), port=int(port) if port.isdigit() else 80,
+        target=head.target if head else str(entry.get("requestPath") or "/"), headers=_plain(head) if head else tuple(headers),
+    )  # fmt: skip
+    return Recorded(
+        request_id=str(entry.get("requestId") or ""), started=str(entry.get("startTime") or ""), asked=asked, vpc_id=str(entry.get("sourceVpcId") or ""),
+        address=str(entry.get("sourceIpPort") or "").rpartition(":")[0].strip("[]"), service_arn=_text(entry, "serviceArn"),
+        network_arn=_text(entry, "serviceNetworkArn"), listener_id=_text(entry, "listenerId"), rule_id=_text(entry, "ruleId"),
+        status=int(entry.get("responseCode") or 0), caller=_text(record, "callerPrincipal"), access_key_id=_text(entry, "accessKeyId"),
+        failure=_text(record, "failureReason"), target=_text(record, "targetIpPort"), authorized=entry.get("authorized") == "yes",
+        denial=_denial(noted), refused=str(noted.get("refused") or ""), head=head,
+        enforced=str(entry.get("responseCodeDetails") or "").startswith(DECIDED),
+    )  # fmt: skip
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    found = document.get(name)
+    return "" if found in (None, "-") else str(found)
+
+
+def _noted(text: str) -> dict[str, Any]:
+    """The filter's own note; one that was cut off is kept as the reason."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {"refused": text[:200]}
+    return found if isinstance(found, dict) else {}
+
+
+def _denial(noted: Mapping[str, Any]) -> Denial | None:
+    if not noted.get("layer"):
+        return None
+    return Denial(str(noted["layer"]), str(noted.get("policy", "")), bool(noted.get("explicit")), int(noted.get("statement", -1)))
+
+
+def _head(noted: Any) -> Head | None:
+    if not isinstance(noted, dict) or not isinstance(noted.get("headers"), list):
+        return None
+    headers = tuple((str(pair[0]), str(pair[1])) for pair in noted["headers"] if len(pair) == 2 and pair[0] not in _PSEUDO)
+    head = Head(str(noted.get("method", "")), str(noted.get("target", "")), headers)
+    return head if head.is_bytes and is_signed(head) else None
+
+
+def _plain(head: Head) -> tuple[tuple[str, str], ...]:
+    """Headers as policies see them."""
+    return tuple((name, value) for name, value in head.headers if not name.startswith(":") and name != "authorization")

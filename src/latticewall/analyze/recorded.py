@@ -1,0 +1,169 @@
+"""The gates of a request that was made: what the log says was decided, beside what the policies say of it now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, of_credential, of_identity
+from latticewall.analyze.decision import Decided
+from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, concluded
+from latticewall.analyze.gates import decision_at
+from latticewall.analyze.path import Place, Region, Source, source_of
+from latticewall.analyze.record import Recorded
+from latticewall.analyze.signature import Diagnosis
+from latticewall.world.types import World
+
+_ARRIVED = "passed: the request arrived at the service network"
+_GATES = {"Network": "network-policy", "Service": "service-policy", "Identity": "identity-policy"}
+_NOT_KEPT = "the log keeps no query and of the headers only Host and User-Agent: conditions on others cannot be told"
+_REMEDIES = (
+    ("Signed payloads are not supported", "send and sign `x-amz-content-sha256: UNSIGNED-PAYLOAD`, not a hash of the body"),
+    ("Missing the 'x-amz-content-sha256'", "send `x-amz-content-sha256: UNSIGNED-PAYLOAD` and let the signer sign it"),
+    ("scoped to a valid region", "sign for the region {region}"),
+    ("scoped to correct service", "sign for the service vpc-lattice-svcs"),
+    ("Signature expired", "set the client's clock, or sign again before sending"),
+    ("Signature not yet current", "set the client's clock"),
+    ("token included in the request is expired", "renew the credentials"),
+    ("token included in the request is invalid", "use an access key that exists here, a temporary one with its own session token"),
+)
+
+
+def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None, now: datetime) -> Explanation:
+    """now: aware, UTC; the policies are asked as of then. diagnosis: of the signature, if that was refused."""
+    source = source_of(region, record.vpc_id, record.address)
+    caller = caller_of(region.index.world, record)
+    gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in ("vpc-association", "name", "security-group-egress", "security-group-ingress")]
+    request, shown = _request(record, source), {"arn": record.caller or "unknown"} if caller is None else caller.document()
+    if not record.service_arn:
+        detail = f"no service is called {record.asked.host}: the answer was {record.status}"
+        return concluded([*gates, Gate("listener", Outcome.FAIL, detail)], request, shown, {})
+    gates.append(Gate("listener", Outcome.PASS, f"service {record.service_arn.rpartition('/')[2]}", record.listener_id))
+    gates.append(_signature_gate(record, diagnosis, region.index.world.region))
+    notes: list[str] = []
+    decided = None
+    if not record.authorized:
+        reason = "neither the service network nor the service had authType AWS_IAM"
+        gates += [Gate(name, Outcome.SKIP, reason) for name in _GATES.values()]
+    elif record.refused or caller is None:
+        reason = "not asked: the request was refused before" if record.refused else "the caller no longer exists, so its policies cannot be asked"
+        gates += [Gate(name, Outcome.SKIP if record.refused else Outcome.UNKNOWN, reason) for name in _GATES.values()]
+    else:
+        decided, problem = _replay(region, record, source, caller, now)
+        gates += _as_recorded(record, decided, notes, problem)
+        notes.append(_NOT_KEPT)
+    gates += _end(record)
+    return concluded(gates, request, shown, decided.document() if decided else {}, notes)
+
+
+def caller_of(world: World, record: Recorded) -> Caller | None:
+    """Who asked; None when nobody of that name is known any more."""
+    if credential := find_credential(world, record.access_key_id):
+        return of_credential(world, credential)
+    if not record.caller:
+        return ANONYMOUS if not record.refused else None
+    sessions = [item for item in world.credentials if item.arn == record.caller]
+    if sessions:
+        return of_credential(world, max(sessions, key=lambda item: item.expires))
+    account = record.caller.split(":")[4] if record.caller.count(":") >= 5 else ""
+    name, _, session = record.caller.partition("assumed-role/")[2].partition("/")
+    for identity in world.identities:
+        if identity.arn == record.caller or (session and (identity.kind, identity.name, identity.account) == ("Role", name, account)):
+            return of_identity(world, identity, session) if session else of_identity(world, identity)
+    return None
+
+
+def _signature_gate(record: Recorded, diagnosis: Diagnosis | None, region: str) -> Gate:
+    if record.refused:
+        outcome = Outcome.AUDIT if record.audited else Outcome.FAIL
+        mistakes = diagnosis.mistakes if diagnosis else ()
+        return Gate("signature", outcome, record.refused, "the proxy, then", mistakes, _remedy(record, diagnosis, region))
+    if not record.authorized:
+        return Gate("signature", Outcome.SKIP, "neither layer had authType AWS_IAM")
+    if not record.caller:
+        return Gate("signature", Outcome.SKIP, "the request was not signed")
+    return Gate("signature", Outcome.PASS, f"signed by {record.caller}", record.access_key_id)
+
+
+def _remedy(record: Recorded, diagnosis: Diagnosis | None, region: str) -> tuple[str, ...]:
+    known = tuple(words.format(region=region) for text, words in _REMEDIES if text in record.refused)
+    difference = diagnosis.difference if diagnosis else None
+    if known or difference is None or diagnosis is None or diagnosis.expected is None or difference.part != "canonical request":
+        return known
+    lines = diagnosis.expected.canonical_request
+    return (f"sign line {difference.line} of the canonical request as `{lines[difference.line - 1]}`",) if difference.line <= len(lines) else ()
+
+
+def _replay(region: Region, record: Recorded, source: Source | None, caller: Caller, now: datetime) -> tuple[Decided | None, str]:
+    """What the policies say now, or why they cannot be asked."""
+    place = _place(region, record)
+    if place is None:
+        return None, "the service, its listener or the VPC's association is gone"
+    asked = replace(record.asked, port=place.listener.port)
+    try:
+        return decision_at(region, place, asked, caller, source or Source(region.index.vpcs[record.vpc_id]), now)[0], ""
+    except Unclear as problem:
+        return None, str(problem)
+
+
+def _place(region: Region, record: Recorded) -> Place | None:
+    for listener in region.plan.proxy.http_listeners:
+        for host in listener.virtual_hosts:
+            if (listener.vpc_id, host.listener_id, host.service_arn) == (record.vpc_id, record.listener_id, record.service_arn):
+                return Place(listener, host)
+    return None
+
+
+def _as_recorded(record: Recorded, decided: Decided | None, notes: list[str], problem: str) -> list[Gate]:
+    """The policies' gates with the outcome that the log has; where the policies now say otherwise, that is said."""
+    now = {gate.name: gate for gate in decided.gates} if decided else {}
+    if problem:
+        notes.append(f"the policies of then cannot be asked again: {problem}")
+    found = []
+    for layer, name in _GATES.items():
+        gate = now.get(name) or Gate(name, Outcome.SKIP, problem)
+        denied = record.denial is not None and record.denial.layer == layer
+        if denied and not gate.fails:
+            notes.append(f"the log says {_described(record)}; as of now, and as far as the log kept the request, {name} would not deny it")
+            found.append(Gate(name, _denied_outcome(record), _described(record)))
+        elif denied:
+            found.append(replace(gate, outcome=_denied_outcome(record), detail=f"{_described(record)}; {gate.detail}"))
+        elif gate.fails and record.denial is None:
+            notes.append(f"the request passed {name} then; as of now, and as far as the log kept the request, {gate.detail}")
+            found.append(Gate(name, Outcome.PASS, "passed then"))
+        else:
+            found.append(gate)
+    return found
+
+
+def _denied_outcome(record: Recorded) -> Outcome:
+    return Outcome.AUDIT if record.audited else Outcome.FAIL
+
+
+def _described(record: Recorded) -> str:
+    denial = record.denial
+    assert denial is not None
+    how = f"denied explicitly by statement {denial.statement} of its {denial.part}" if denial.explicit else f"no statement of its {denial.part} allowed it"
+    return f"{denial.layer.lower()} layer: {how}"
+
+
+def _end(record: Recorded) -> list[Gate]:
+    """Rule and target, as far as the request got."""
+    if (record.denial or record.refused) and not record.audited:
+        return [Gate(name, Outcome.SKIP, "not reached") for name in ("listener-rule", "target")]
+    rule = Gate("listener-rule", Outcome.PASS, f"answered with {record.status}", record.rule_id)
+    if record.failure:
+        return [rule, Gate("target", Outcome.FAIL, f"{record.failure}: the answer was {record.status}", record.target)]
+    if not record.target:
+        return [rule, Gate("target", Outcome.SKIP, "the proxy answered itself")]
+    return [rule, Gate("target", Outcome.PASS, f"target {record.target} answered", record.target)]
+
+
+def _request(record: Recorded, source: Source | None) -> dict[str, Any]:
+    asked = record.asked
+    instance = source.instance.id if source and source.instance else ""
+    return {
+        "id": record.request_id, "time": record.started, "method": asked.method, "host": asked.host, "port": asked.port, "target": asked.target,
+        "status": record.status, "vpc": record.vpc_id, "instance": instance, "address": record.address,
+    }  # fmt: skip
