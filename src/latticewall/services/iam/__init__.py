@@ -6,7 +6,7 @@ Passwords, MFA devices, SAML providers, server certificates and SSH keys are not
 from __future__ import annotations
 
 from latticewall.resources.kind import Handler, Service
-from latticewall.services.iam import access_keys, groups, instance_profiles, policies, roles, users
+from latticewall.services.iam import access_keys, account, groups, instance_profiles, policies, providers, roles, service_linked_roles, users
 from latticewall.services.iam.kinds import KINDS
 from latticewall.services.iam.lists import in_pages
 
@@ -17,5 +17,8 @@ OPERATIONS: dict[str, Handler] = {
     **policies.OPERATIONS,
     **instance_profiles.OPERATIONS,
     **access_keys.OPERATIONS,
+    **providers.OPERATIONS,
+    **service_linked_roles.OPERATIONS,
+    **account.OPERATIONS,
 }
 SERVICE = Service("iam", KINDS, {name: in_pages(handler) for name, handler in OPERATIONS.items()})

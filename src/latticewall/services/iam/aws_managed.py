@@ -15,8 +15,6 @@ from typing import Any
 from latticewall.base.rows import Row
 
 ACCOUNT, ARN = "aws", "arn:aws:iam::aws:policy"
-SERVICE_ROLES = "/aws-service-role/"
-"""The path of policies that only service-linked roles have."""
 
 
 @cache

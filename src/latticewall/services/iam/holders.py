@@ -14,12 +14,10 @@ from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
-from latticewall.services.iam.policies import find_policy, used_policy
+from latticewall.services.iam.policies import SERVICE_ROLES, find_policy, used_policy
 from latticewall.services.iam.tagged import tagging
 
 PREFIXES = {"Role": "AROA", "User": "AIDA", "Group": "AGPA"}
-BOUNDED = ("Role", "User")
-"""Holders that may have a permissions boundary, and tags."""
 
 
 def find(ctx: Context, noun: str, name: str) -> Row:
@@ -27,6 +25,15 @@ def find(ctx: Context, noun: str, name: str) -> Row:
     row = ctx.find(f"iam:{noun}", name)
     if row is None:
         raise text.missing(noun, name)
+    return row
+
+
+def owned(ctx: Context, noun: str, name: str) -> Row:
+    """As find, for changing it. Raises UnmodifiableEntity for a service-linked role, which is its service's to change."""
+    row = find(ctx, noun, name)
+    if row.document["Path"].startswith(SERVICE_ROLES):
+        sentence = f"Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+        raise text.bad(sentence, "UnmodifiableEntity")
     return row
 
 
@@ -83,8 +90,17 @@ def under(ctx: Context, kind: str, params: Document) -> list[Row]:
 # -- operations that differ only in the noun, made once for each ------------------------------------------------------------------------
 
 
-def _on(noun: str, action: Callable[[Context, Row, Document], Document]) -> Handler:
+Action = Callable[[Context, Row, Document], Document]
+
+
+def _on(noun: str, action: Action) -> Handler:
+    """An operation that reads a holder."""
     return lambda ctx, params: action(ctx, find(ctx, noun, params[f"{noun}Name"]), params)
+
+
+def _changing(noun: str, action: Action) -> Handler:
+    """An operation that changes a holder."""
+    return lambda ctx, params: action(ctx, owned(ctx, noun, params[f"{noun}Name"]), params)
 
 
 def holding(noun: str) -> dict[str, Handler]:
@@ -136,8 +152,8 @@ def holding(noun: str) -> dict[str, Handler]:
 
     return {
         f"List{noun}s": listing,
-        f"Put{noun}Policy": _on(noun, put_inline), f"Get{noun}Policy": _on(noun, get_inline), f"List{noun}Policies": _on(noun, list_inline),
-        f"Delete{noun}Policy": _on(noun, delete_inline), f"Attach{noun}Policy": _on(noun, attach), f"Detach{noun}Policy": _on(noun, detach),
+        f"Put{noun}Policy": _changing(noun, put_inline), f"Get{noun}Policy": _on(noun, get_inline), f"List{noun}Policies": _on(noun, list_inline),
+        f"Delete{noun}Policy": _changing(noun, delete_inline), f"Attach{noun}Policy": _changing(noun, attach), f"Detach{noun}Policy": _changing(noun, detach),
         f"ListAttached{noun}Policies": _on(noun, list_attached),
     }  # fmt: skip
 
@@ -159,7 +175,7 @@ def bounded(noun: str) -> dict[str, Handler]:
         return {}
 
     return {
-        f"Put{noun}PermissionsBoundary": _on(noun, put_boundary),
-        f"Delete{noun}PermissionsBoundary": _on(noun, delete_boundary),
+        f"Put{noun}PermissionsBoundary": _changing(noun, put_boundary),
+        f"Delete{noun}PermissionsBoundary": _changing(noun, delete_boundary),
         **tagging(noun, lambda ctx, params: find(ctx, noun, params[f"{noun}Name"])),
     }

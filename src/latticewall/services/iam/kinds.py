@@ -2,7 +2,7 @@
 
 Private members: `_inline` {policy name: text} and `_attached` [policy ARNs] of roles, users and groups; `_groups` [group ARNs] of users; `_document`
 (default version's text) and `_versions` {id: {text, created}} of managed policies; `_secret` of access keys; `_role` (the role's id) of instance
-profiles; `_jwks` (where its keys are) of identity providers. A role's AssumeRolePolicyDocument is stored with principal ids (see `trust`).
+profiles. A role's AssumeRolePolicyDocument is stored with principal ids (see `trust`).
 """
 
 from __future__ import annotations
@@ -68,4 +68,9 @@ INSTANCE_PROFILE = Kind(
     refs={"role": Ref("iam:Role")}, view=show_profile_roles, not_found="NoSuchEntity",
 )  # fmt: skip
 ACCESS_KEY = Kind("iam:AccessKey", id_member="AccessKeyId", id_prefix="AKIA", is_global=True, refs={"user": Ref("iam:User")}, not_found="NoSuchEntity")
-KINDS = (ROLE, USER, GROUP, POLICY, INSTANCE_PROFILE, ACCESS_KEY)
+OPENID_CONNECT_PROVIDER = Kind(
+    "iam:OpenIDConnectProvider", arn="arn:aws:iam::{account}:oidc-provider/{name}", is_global=True, tag_member="Tags", not_found="NoSuchEntity"
+)  # fmt: skip
+SERVICE_LINKED_ROLE_DELETION = Kind("iam:ServiceLinkedRoleDeletion", is_global=True, not_found="NoSuchEntity")
+ACCOUNT_ALIAS = Kind("iam:AccountAlias", id_member="AccountAlias", is_global=True, not_found="NoSuchEntity")
+KINDS = (ROLE, USER, GROUP, POLICY, INSTANCE_PROFILE, ACCESS_KEY, OPENID_CONNECT_PROVIDER, SERVICE_LINKED_ROLE_DELETION, ACCOUNT_ALIAS)

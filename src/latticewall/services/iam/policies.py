@@ -13,6 +13,9 @@ from latticewall.services.iam import aws_managed, quotas, text
 from latticewall.services.iam.kinds import policy_usage
 from latticewall.services.iam.tagged import tagging
 
+SERVICE_ROLES = "/aws-service-role/"
+"""The path of service-linked roles, and of the policies that only they have."""
+
 
 def find_policy(ctx: Context, arn: str) -> Row:
     """A managed policy by ARN: the account's own, or one of AWS's. Raises NoSuchEntity."""
@@ -39,7 +42,7 @@ def used_policy(ctx: Context, arn: str) -> Row:
         row = find_policy(ctx, arn)
     except NotFound:
         raise text.not_attachable(arn) from None
-    if row.document["Path"].startswith(aws_managed.SERVICE_ROLES):
+    if row.document["Path"].startswith(SERVICE_ROLES):
         raise text.bad("Cannot attach a Service Role Policy to a Customer Role.", "PolicyNotAttachable")
     return stored(ctx, row)
 
@@ -124,35 +127,35 @@ def create_version(ctx: Context, params: Document) -> Document:
     if params.get("SetAsDefault"):
         changes |= {"_document": params["PolicyDocument"], "DefaultVersionId": version}
     row = ctx.change(row, changes)
-    return {"PolicyVersion": _version(row, version, with_text=False)}
+    return {"PolicyVersion": shown_version(row, version, with_text=False)}
 
 
 def get_version(ctx: Context, params: Document) -> Document:
-    return {"PolicyVersion": _version(find_policy(ctx, params["PolicyArn"]), params["VersionId"], with_text=True)}
+    return {"PolicyVersion": shown_version(find_policy(ctx, params["PolicyArn"]), params["VersionId"], with_text=True)}
 
 
 def list_versions(ctx: Context, params: Document) -> Document:
     row = find_policy(ctx, params["PolicyArn"])
     found = sorted(row.document["_versions"], key=lambda version: -int(version[1:]))
-    return {"Versions": [_version(row, version, with_text=False) for version in found]}
+    return {"Versions": [shown_version(row, version, with_text=False) for version in found]}
 
 
 def set_default(ctx: Context, params: Document) -> Document:
     row = own_policy(ctx, params["PolicyArn"])
-    version = _version(row, params["VersionId"], with_text=True)
-    ctx.change(row, {"_document": version["Document"], "DefaultVersionId": params["VersionId"], "UpdateDate": ctx.now})
+    chosen = shown_version(row, params["VersionId"], with_text=True)
+    ctx.change(row, {"_document": chosen["Document"], "DefaultVersionId": params["VersionId"], "UpdateDate": ctx.now})
     return {}
 
 
 def delete_version(ctx: Context, params: Document) -> Document:
     row = own_policy(ctx, params["PolicyArn"])
-    if _version(row, params["VersionId"], with_text=False)["IsDefaultVersion"]:
+    if shown_version(row, params["VersionId"], with_text=False)["IsDefaultVersion"]:
         raise Conflict("Cannot delete the default version of a policy.", code="DeleteConflict")
     ctx.change(row, {"_versions": {key: value for key, value in row.document["_versions"].items() if key != params["VersionId"]}})
     return {}
 
 
-def _version(row: Row, version: str, *, with_text: bool) -> Document:
+def shown_version(row: Row, version: str, *, with_text: bool) -> Document:
     found = row.document["_versions"].get(version)
     if found is None:
         raise text.bad(f"Policy {row.arn} version {version} does not exist or is not attachable.", "NoSuchEntity")

@@ -1,0 +1,70 @@
+"""Service-linked roles of the services that a region has ("CreateServiceLinkedRole"): a service's own, which nobody else changes.
+
+The services work without them; designs that create them, and policies that speak of them, work as on AWS.
+"""
+
+from __future__ import annotations
+
+import json
+
+from latticewall.auth.credentials import mint_unique_id
+from latticewall.base.faults import Invalid, NotFound
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document, Handler
+from latticewall.services.iam import aws_managed, text
+from latticewall.services.iam.holders import end_sessions, find
+from latticewall.services.iam.policies import SERVICE_ROLES, find_policy, stored
+
+SERVICES = {
+    "vpc-lattice.amazonaws.com": ("AWSServiceRoleForVpcLattice", "AWSVpcLatticeServiceRolePolicy"),
+    "network-firewall.amazonaws.com": ("AWSServiceRoleForNetworkFirewall", "AWSNetworkFirewallServiceRolePolicy"),
+    "transitgateway.amazonaws.com": ("AWSServiceRoleForVPCTransitGateway", "AWSVPCTransitGatewayServiceRolePolicy"),
+}
+"""Service principal -> the role's name and its policy."""
+DELETION = "iam:ServiceLinkedRoleDeletion"
+
+
+def create(ctx: Context, params: Document) -> Document:
+    service = params["AWSServiceName"]
+    if service not in SERVICES:
+        raise Invalid(f"Service {service} has no service-linked role in this region's services", code="InvalidInput")
+    if params.get("CustomSuffix"):
+        raise Invalid(f"Custom suffix is not allowed for {service}", code="InvalidInput")
+    name, policy = SERVICES[service]
+    if ctx.find("iam:Role", name):
+        sentence = f"Service role name {name} has been taken in this account, please try a different suffix."
+        raise Invalid(sentence, code="InvalidInput")
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    attached = stored(ctx, find_policy(ctx, f"{aws_managed.ARN}{SERVICE_ROLES}{policy}"))
+    document: Document = {
+        "Path": f"{SERVICE_ROLES}{service}/", "CreateDate": ctx.now, "MaxSessionDuration": 3600, "_inline": {}, "_attached": [attached.arn],
+        "AssumeRolePolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    }  # fmt: skip
+    if params.get("Description"):
+        document["Description"] = params["Description"]
+    return {"Role": ctx.view(ctx.create("iam:Role", document, id=mint_unique_id(ctx.random, "AROA"), name=name))}
+
+
+def delete(ctx: Context, params: Document) -> Document:
+    """Done at once; the task that AWS answers with can be asked about afterwards."""
+    row = find(ctx, "Role", params["RoleName"])
+    if not row.document["Path"].startswith(SERVICE_ROLES):
+        raise text.bad(f"Role {row.name} is not a service-linked role.", "NoSuchEntity")
+    end_sessions(ctx, row)
+    ctx.remove(row)
+    task = f"task{row.document['Path']}{row.name}/{ctx.new_uuid()}"
+    ctx.create(DELETION, {}, id=task)
+    return {"DeletionTaskId": task}
+
+
+def deletion_status(ctx: Context, params: Document) -> Document:
+    if ctx.find(DELETION, params["DeletionTaskId"]) is None:
+        raise NotFound(f"Deletion task {params['DeletionTaskId']} cannot be found.", code="NoSuchEntity")
+    return {"Status": "SUCCEEDED"}
+
+
+OPERATIONS: dict[str, Handler] = {
+    "CreateServiceLinkedRole": create,
+    "DeleteServiceLinkedRole": delete,
+    "GetServiceLinkedRoleDeletionStatus": deletion_status,
+}
