@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
-from latticewall.base.faults import Invalid
-from latticewall.policy.document import AUTH_POLICY_LIMIT, Form, minify, parse_policy, policy_size
+from latticewall.policy.document import AUTH_POLICY_LIMIT, Form, Malformed, minify, parse_policy, policy_size
 
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
 AUTH = ALLOW | {"Principal": "*"}
 
 
-def refused(text: str | dict[str, Any], form: Form = Form.IDENTITY) -> Invalid:
-    with pytest.raises(Invalid) as caught:
+def without_place(fault: Malformed) -> str:
+    """The message; where the fault is has tests of its own."""
+    message, count = re.subn(r"\(line \d+ column \d+: ", "(", fault.message)
+    assert count == 1 or fault.message.endswith(" bytes."), fault.message
+    return message
+
+
+def refused(text: str | dict[str, Any], form: Form = Form.IDENTITY) -> Malformed:
+    with pytest.raises(Malformed) as caught:
         parse_policy(text if isinstance(text, str) else json.dumps(text), form)
     return caught.value
 
@@ -28,8 +35,8 @@ def statement(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("", "Syntax errors in policy. (line 1 column 1: Expecting value)"),
-        ('{"Statement": [}', "Syntax errors in policy. (line 1 column 16: Expecting value)"),
+        ("", "Syntax errors in policy. (Expecting value)"),
+        ('{"Statement": [}', "Syntax errors in policy. (Expecting value)"),
         ("[]", "Syntax errors in policy. (the document must be a JSON object)"),
         ('"*"', "Syntax errors in policy. (the document must be a JSON object)"),
         ("{}", "Syntax errors in policy. (Statement must be a statement or a list of statements)"),
@@ -39,34 +46,35 @@ def statement(**changes: Any) -> dict[str, Any]:
         ('{"Statement":{"Effect":"Deny","Effect":"Allow"}}', "Syntax errors in policy. (duplicate element Effect)"),
         ({"Statement": []}, "Syntax errors in policy. (Statement must be a statement or a list of statements)"),
         ({"Statement": ["x"]}, "Syntax errors in policy. (Statement[0] must be an object)"),
-        ({"Version": "2012-10-18", "Statement": ALLOW}, 'Policy document must be version 2012-10-17 or greater. (Version is "2012-10-18")'),
-        ({"Version": ["2012-10-17"], "Statement": ALLOW}, 'Policy document must be version 2012-10-17 or greater. (Version is ["2012-10-17"])'),
+        ({"Version": "2012-10-18", "Statement": ALLOW}, 'Syntax errors in policy. (Version is "2012-10-18", which is neither'),
+        ({"Version": ["2012-10-17"], "Statement": ALLOW}, 'Syntax errors in policy. (Version is ["2012-10-17"], which is neither'),
         ({"Statement": ALLOW, "Comment": 1}, "Syntax errors in policy. (unknown element Comment)"),
-        ({"Statement": ALLOW, "Id": "x"}, "Syntax errors in policy. (Id is not allowed here)"),
+        ({"Statement": ALLOW, "Id": ["x"]}, "Syntax errors in policy. (Id must be a string)"),
         (statement(effect="Allow"), "Syntax errors in policy. (Statement[0] has unknown element effect)"),
-        (statement(Effect="allow"), 'Syntax errors in policy. (Statement[0].Effect must be Allow or Deny, not "allow")'),
+        (statement(Effect="allowed"), 'Syntax errors in policy. (Statement[0].Effect must be Allow or Deny, not "allowed")'),
+        (statement(Effect="allow"), 'The policy failed legacy parsing (Statement[0].Effect must be Allow or Deny, not "allow")'),
         (statement(Effect=None), "Syntax errors in policy. (Statement[0].Effect must be Allow or Deny, not null)"),
         (statement(Action=None), "Policy statement must contain actions. (Statement[0])"),
         (statement(Action=[]), "Policy statement must contain actions. (Statement[0])"),
         (statement(Action=1), "Syntax errors in policy. (Statement[0].Action must be a string or a list of strings)"),
         (statement(Action=["s3:Get", None]), "Syntax errors in policy. (Statement[0].Action must be a string or a list of strings)"),
-        (statement(Action="Get"), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc. (Statement[0]: Get)"),
-        (statement(Action="s3:"), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc. (Statement[0]: s3:)"),
-        (statement(Action="s3:a:b"), "Actions/Condition can contain only one colon. (Statement[0]: s3:a:b)"),
-        (statement(Action="s*:Get"), "Vendor s* is not valid (Statement[0]: s*:Get)"),
+        (statement(Action="Get"), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc. (Statement[0].Action[0] is \"Get\")"),
+        (statement(Action="s3:"), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc. (Statement[0].Action[0] is \"s3:\")"),
+        (statement(Action="s3:a:b"), "Actions/Condition can contain only one colon. (Statement[0].Action[0] is \"s3:a:b\")"),
+        (statement(Action="s*:Get"), "Vendor s* is not valid (Statement[0].Action[0] is \"s*:Get\")"),
         (statement(NotAction="s3:Put"), "Syntax errors in policy. (Statement[0] has both Action and NotAction)"),
         (statement(Resource=None), "Policy statement must contain resources. (Statement[0])"),
         (statement(Resource=[]), "Policy statement must contain resources. (Statement[0])"),
-        (statement(Resource="bucket"), 'Resource bucket must be in ARN format or "*". (Statement[0])'),
-        (statement(Resource="arn:aws:s3"), 'Resource arn:aws:s3 must be in ARN format or "*". (Statement[0])'),
+        (statement(Resource="bucket"), 'Resource bucket must be in ARN format or "*". (Statement[0].Resource[0])'),
+        (statement(Resource="arn:aws:s3"), 'Resource arn:aws:s3 must be in ARN format or "*". (Statement[0].Resource[0]: an ARN has six parts)'),
         (statement(Principal="*"), "Policy document should not specify a principal. (Statement[0].Principal)"),
         (statement(Sid="no spaces"), "Statement IDs (SID) must be alpha-numeric."),
         (statement(Sid=1), "Syntax errors in policy. (Statement[0].Sid must be a string)"),
         ({"Statement": [ALLOW | {"Sid": "A"}, ALLOW | {"Sid": "A"}]}, 'Statement IDs (SID) in a single policy must be unique. (Sid "A")'),
         (statement(Condition=[]), "Syntax errors in policy. (Statement[0].Condition must be an object)"),
-        (statement(Condition={"StringEqual": {"a:b": "c"}}), "Invalid Condition type : StringEqual. (Statement[0].Condition)"),
-        (statement(Condition={"NullIfExists": {"a:b": "true"}}), "Invalid Condition type : NullIfExists. (Statement[0].Condition)"),
-        (statement(Condition={"ForSome:StringLike": {"a:b": "c"}}), "Invalid Condition type : ForSome:StringLike. (Statement[0].Condition)"),
+        (statement(Condition={"StringEqual": {"a:b": "c"}}), "Syntax errors in policy. (Invalid Condition type : StringEqual: did you mean StringEquals?)"),
+        (statement(Condition={"NullIfExists": {"a:b": "true"}}), "Syntax errors in policy. (Invalid Condition type : NullIfExists"),
+        (statement(Condition={"ForSome:StringLike": {"a:b": "c"}}), "Syntax errors in policy. (Invalid Condition type : ForSome:StringLike"),
         (statement(Condition={"StringEquals": "x"}), "Syntax errors in policy. (Statement[0].Condition.StringEquals must be an object)"),
         (statement(Condition={"StringEquals": {"key": "x"}}), "Actions/Conditions must be prefaced by a vendor"),
         (statement(Condition={"StringEquals": {"a:b": []}}), "Syntax errors in policy. (Statement[0].Condition.StringEquals.a:b has no values)"),
@@ -74,15 +82,15 @@ def statement(**changes: Any) -> dict[str, Any]:
         (statement(Condition={"StringEquals": {"a:b": None}}), "Syntax errors in policy. (Statement[0].Condition.StringEquals.a:b must hold strings"),
         (statement(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}}), 'Invalid value for condition operator IpAddress: "10.0.0.0/33"'),
         (statement(Condition={"NumericEquals": {"a:b": "many"}}), 'Invalid value for condition operator NumericEquals: "many"'),
-        (statement(Condition={"DateLessThan": {"a:b": "soon"}}), 'Invalid value for condition operator DateLessThan: "soon"'),
+        (statement(Condition={"DateLessThan": {"a:b": "soon"}}), 'The policy failed legacy parsing (Statement[0].Condition.DateLessThan.a:b[0] is "soon")'),
         (statement(Condition={"Null": {"a:b": "maybe"}}), 'Invalid value for condition operator Null: "maybe"'),
-        (statement(Resource="arn:aws:s3:::\ud800"), "Syntax errors in policy. (Statement[0].Resource holds half a surrogate pair)"),
+        (statement(Resource="arn:aws:s3:::\ud800"), "Syntax errors in policy. (Statement[0].Resource[0] holds half a surrogate pair)"),
     ],
 )
 def test_identity_refusals(document: str | dict[str, Any], message: str) -> None:
     fault = refused(document)
     assert fault.code == "MalformedPolicyDocument"
-    assert fault.message.startswith(message)
+    assert without_place(fault).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +105,14 @@ def test_identity_refusals(document: str | dict[str, Any], message: str) -> None
         (Form.AUTH, {"Principal": {"AWS": "arn:aws:iam::111122223333:role/*"}}, 'Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:role/*"'),
         (Form.AUTH, {"Principal": {"AWS": "arn:aws:iam::111122223333:group/g"}}, "Invalid principal in policy"),
         (Form.AUTH, {"NotPrincipal": {"AWS": "*"}}, "NotPrincipal is only supported with Effect Deny"),
-        (Form.TRUST, {"Principal": "*"}, "AssumeRole policy may only specify STS AssumeRole actions. (Statement[0]: s3:Get*)"),
-        (Form.TRUST, {"Principal": "*", "Action": "*", "Resource": None}, "AssumeRole policy may only specify STS AssumeRole actions. (Statement[0]: *)"),
+        (Form.TRUST, {"Principal": "*"}, "AssumeRole policy may only specify STS AssumeRole actions. (Statement[0].Action[0] is \"s3:Get*\")"),
+        (Form.TRUST, {"Principal": "*", "Action": "*", "Resource": None}, "AssumeRole policy may only specify STS AssumeRole actions. (Statement[0].Action[0] is \"*\")"),
         (Form.TRUST, {"Principal": "*", "Action": "sts:AssumeRole"}, "Has prohibited field Resource. (Statement[0])"),
     ],
 )
 def test_refusals_of_policies_with_principals(form: Form, changes: dict[str, Any], message: str) -> None:
     fault = refused(statement(**changes), form)
-    assert fault.message.startswith(message)
+    assert without_place(fault).startswith(message)
     if form is Form.AUTH:
         assert (fault.code, fault.members, fault.fields) == (
             "ValidationException",

@@ -67,7 +67,7 @@ def statements(draw: st.DrawFn, form: Form = Form.AUTH, negations: bool = True) 
 
     effect = draw(st.sampled_from(["Allow", "Allow", "Deny"]))
     written: dict[str, Any] = {"Effect": effect, one_of("Action"): draw(some(ACTION_PATTERNS)), "Condition": draw(conditions())}
-    patterns = [text for text in RESOURCE_PATTERNS if form is Form.AUTH or text == "*" or text.count(":") >= 5]
+    patterns = [text for text in RESOURCE_PATTERNS if form is Form.AUTH or text == "*" or (text.count(":") >= 5 and "aws:*" not in text)]
     written[one_of("Resource")] = draw(some(patterns))
     if form is Form.AUTH:
         written[one_of("Principal") if effect == "Deny" else "Principal"] = {"AWS": draw(some(NAMES))}

@@ -1,31 +1,52 @@
-"""Policies as written: JSON text -> frozen statements, with refusals that name the element at fault.
+"""Policies as written: JSON text -> frozen statements, with refusals that name the element at fault and where in the text it stands.
 
-Page followed: IAM User Guide, "Grammar of the IAM JSON policy language"; Lattice's form: VPC Lattice User Guide, "Control access to VPC Lattice
-services using auth policies". Stricter than AWS in two places, both so that a mistake cannot pass as a grant: `NotPrincipal` with
-`Allow` is refused, and so is a condition value that its operator can never read (an address that is none).
+Pages followed: IAM User Guide, "Grammar of the IAM JSON policy language"; VPC Lattice User Guide, "Control access to VPC Lattice services using
+auth policies"; AWS Organizations User Guide, "SCP syntax" and "RCP syntax". Stricter than AWS where a mistake could pass as a grant:
+`NotPrincipal` with `Allow` is refused, and so are a condition value that its operator can never read (an address that is none), an empty list of
+values and a condition key without prefix.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, NoReturn
+from typing import Any
 
 from latticewall.base.faults import Invalid
-from latticewall.policy.operators import Operator, Reading, parse_operator
-from latticewall.policy.pattern import constant, parse_template
+from latticewall.policy import elements
+from latticewall.policy.elements import SYNTAX, quoted
+from latticewall.policy.operators import Operator
+from latticewall.policy.source import TEXT_LIMIT, Path, Places, Refusal, line_and_column, load, minify, spell
+
+__all__ = [
+    "AUTH_POLICY_LIMIT",
+    "Condition",
+    "Effect",
+    "Form",
+    "Malformed",
+    "Policy",
+    "PrincipalName",
+    "Statement",
+    "minify",
+    "parse_policy",
+    "policy_size",
+]
 
 
 class Form(Enum):
     """Where a policy is attached, which decides what it may and must contain."""
 
     IDENTITY = "identity"
+    """Inline policies, session policies, and managed ones as they are evaluated."""
+    MANAGED = "managed"
+    """A managed policy as it is written: an identity policy whose Version must be 2012-10-17."""
     RESOURCE = "resource"
     TRUST = "trust"
     AUTH = "auth"
+    SERVICE_CONTROL = "service control"
+    RESOURCE_CONTROL = "resource control"
 
 
 class Effect(StrEnum):
@@ -81,33 +102,27 @@ class Policy:
         return self.version == "2012-10-17"
 
 
+class Malformed(Invalid):
+    """A policy that cannot be one. path: the element at fault (`Statement[0].Effect`, "" for the whole document). line, column: where in the
+    text, from 1."""
+
+    path: str = ""
+    line: int = 1
+    column: int = 1
+
+
 AUTH_POLICY_LIMIT = 10_240
 """Bytes of an auth policy ("Quotas for Amazon VPC Lattice": 10 KB)."""
-_TEXT_LIMIT = 131_072
 _VERSIONS = ("2008-10-17", "2012-10-17")
 _TOP = {"Version", "Id", "Statement"}
 _ELEMENTS = {
     *("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"),
 }
-_PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
-_VENDOR = re.compile(r"[A-Za-z0-9-]+\Z")
-_ACCOUNT = re.compile(r"\d{12}\Z")
-_UNIQUE_ID = re.compile(r"A(IDA|ROA)[A-Z0-9]{8,}\Z")
-_PRINCIPAL_ARN = re.compile(
-    r"arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/[^*?]+)|sts::\d{12}:(assumed-role/[^/*?]+/[^/*?]+|federated-user/[^*?]+))\Z"
-)
-_SPACE_OR_STRING = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
-
-
-class _Text(str):
-    """A number or boolean of the document, kept as JSON spells it; only condition values may be one."""
-
-    __slots__ = ()
-
-
-def minify(text: str) -> str:
-    """The same JSON without insignificant whitespace; order, escapes and spelling untouched (what GetAuthPolicy answers)."""
-    return _SPACE_OR_STRING.sub(lambda found: found[1] or "", text)
+_IDENTITY_LIKE = (Form.IDENTITY, Form.MANAGED, Form.SERVICE_CONTROL)
+"""No principal; resources are ARNs."""
+_NEWEST_VERSION_ONLY = (Form.MANAGED, Form.SERVICE_CONTROL, Form.RESOURCE_CONTROL)
+_UNIQUE_SIDS = (*_IDENTITY_LIKE, Form.TRUST)
+_EVERYONE = (PrincipalName("AWS", "*"),)
 
 
 def policy_size(text: str) -> int:
@@ -116,236 +131,230 @@ def policy_size(text: str) -> int:
 
 
 def parse_policy(text: str, form: Form, name: str = "") -> Policy:
-    """Read a policy. Raises Invalid: MalformedPolicyDocument, or for the auth form ValidationException with the field at fault."""
-    return _Parser(form).policy(text, name)
+    """Read a policy. Raises Malformed: MalformedPolicyDocument, or for the auth form ValidationException with the field at fault. What is refused
+    first follows IAM: JSON and shapes of all statements, the version, values, resources, actions, then what is missing."""
+    try:
+        if form is Form.AUTH and (len(text) > TEXT_LIMIT or len(minify(text).encode("utf-8", "surrogatepass")) > AUTH_POLICY_LIMIT):
+            raise Refusal(f"The policy is larger than {AUTH_POLICY_LIMIT} bytes.")
+        return _Parser(form).policy(load(text), name)
+    except Refusal as refusal:
+        raise _malformed(text, form, refusal) from None
+
+
+def _malformed(text: str, form: Form, refusal: Refusal) -> Malformed:
+    """The refusal as a fault that says where."""
+    offset = Places(text).offset(refusal.path, at_name=refusal.at_name) if refusal.offset is None and refusal.path else refusal.offset
+    line, column = line_and_column(text, offset or 0)
+    place = f"line {line} column {column}"
+    detail = f"{place}: {refusal.detail}" if refusal.detail and offset is not None else refusal.detail or (place if refusal.path else "")
+    message = f"{refusal.sentence} ({detail})" if detail else refusal.sentence
+    if form is Form.AUTH:
+        reason = "cannotParse" if not refusal.path and refusal.detail else "fieldValidationFailed"
+        fault = Malformed(message, code="ValidationException", fields=(("policy", message),), members={"reason": reason})
+    else:
+        fault = Malformed(message, code="MalformedPolicyDocument")
+    fault.path, fault.line, fault.column = spell(refusal.path), line, column
+    return fault
 
 
 class _Parser:
-    """Reads one document; every refusal says where."""
+    """Reads one document. `later` holds refusals that wait until the shape of everything is known to be right."""
 
     def __init__(self, form: Form) -> None:
         self.form = form
+        self.later: list[Refusal] = []
 
-    def refuse(self, sentence: str, where: str = "", reason: str = "fieldValidationFailed") -> NoReturn:
-        message = f"{sentence} ({where})" if where else sentence
-        if self.form is not Form.AUTH:
-            raise Invalid(message, code="MalformedPolicyDocument")
-        raise Invalid(message, code="ValidationException", fields=(("policy", message),), members={"reason": reason})
-
-    def policy(self, text: str, name: str) -> Policy:
-        document = self.read(text)
+    def policy(self, document: Any, name: str) -> Policy:
+        if not isinstance(document, dict):
+            raise Refusal(SYNTAX, detail="the document must be a JSON object", offset=0)
         if unknown := sorted(set(document) - _TOP):
-            self.refuse("Syntax errors in policy.", f"unknown element {unknown[0]}")
+            raise Refusal(SYNTAX, (unknown[0],), f"unknown element {unknown[0]}", at_name=True)
         version = document.get("Version", _VERSIONS[0])
         if version not in _VERSIONS:
-            self.refuse("Policy document must be version 2012-10-17 or greater.", f"Version is {_quoted(version)}")
+            raise Refusal(SYNTAX, ("Version",), f"Version is {quoted(version)}, which is neither 2012-10-17 nor 2008-10-17")
         identity = document.get("Id", "")
-        if type(identity) is not str or ("Id" in document and self.form is Form.IDENTITY):
-            self.refuse("Syntax errors in policy.", "Id is not allowed here" if self.form is Form.IDENTITY else "Id must be a string")
+        if type(identity) is not str:
+            raise Refusal(SYNTAX, ("Id",), "Id must be a string")
         written = document.get("Statement")
         statements = [written] if isinstance(written, dict) else written
         if not isinstance(statements, list) or not statements:
-            self.refuse("Syntax errors in policy.", "Statement must be a statement or a list of statements")
+            raise Refusal(SYNTAX, ("Statement",), "Statement must be a statement or a list of statements")
         parsed = tuple(self.statement(index, item) for index, item in enumerate(statements))
-        if self.form in (Form.IDENTITY, Form.TRUST):
-            sids = [statement.sid for statement in parsed if statement.sid]
-            if len(sids) != len(set(sids)):
-                repeated = next(sid for sid in sids if sids.count(sid) > 1)
-                self.refuse("Statement IDs (SID) in a single policy must be unique.", f"Sid {_quoted(repeated)}")
+        if self.form in _NEWEST_VERSION_ONLY and version != _VERSIONS[1]:
+            detail = f"Version is {quoted(version)}" if "Version" in document else "Version is missing"
+            raise Refusal("Policy document must be version 2012-10-17 or greater.", ("Version",), detail)
+        if self.later:
+            raise self.later[0]
+        self.check(parsed)
         return Policy(self.form, parsed, version, identity, name)
 
-    def read(self, text: str) -> dict[str, Any]:
-        """The JSON object, with duplicate names, non-standard numbers and oversize refused."""
-        limit = AUTH_POLICY_LIMIT if self.form is Form.AUTH else _TEXT_LIMIT
-        if len(minify(text).encode("utf-8", "surrogatepass")) > limit:
-            self.refuse(f"The policy is larger than {limit} bytes.")
-        try:
-            document = json.loads(text, object_pairs_hook=self.unique, parse_int=_Text, parse_float=_Text, parse_constant=self.constant)
-        except json.JSONDecodeError as error:
-            self.refuse("Syntax errors in policy.", f"line {error.lineno} column {error.colno}: {error.msg}", "cannotParse")
-        except RecursionError:
-            self.refuse("Syntax errors in policy.", "nested too deeply", "cannotParse")
-        if not isinstance(document, dict):
-            self.refuse("Syntax errors in policy.", "the document must be a JSON object", "cannotParse")
-        return document
-
-    def unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        members = dict(pairs)
-        if len(members) != len(pairs):
-            names = [name for name, _ in pairs]
-            self.refuse("Syntax errors in policy.", f"duplicate element {next(name for name in names if names.count(name) > 1)}", "cannotParse")
-        return members
-
-    def constant(self, word: str) -> NoReturn:
-        self.refuse("Syntax errors in policy.", f"{word} is not JSON", "cannotParse")
-
     def statement(self, index: int, item: Any) -> Statement:
-        where = f"Statement[{index}]"
+        """The shape of one statement; absent and empty elements are left to `check`."""
+        here: Path = ("Statement", index)
+        where = spell(here)
         if not isinstance(item, dict):
-            self.refuse("Syntax errors in policy.", f"{where} must be an object")
+            raise Refusal(SYNTAX, here, f"{where} must be an object")
         if unknown := sorted(set(item) - _ELEMENTS):
-            self.refuse("Syntax errors in policy.", f"{where} has unknown element {unknown[0]}")
+            raise Refusal(SYNTAX, (*here, unknown[0]), f"{where} has unknown element {unknown[0]}", at_name=True)
         for element in ("Action", "Resource", "Principal"):
             if element in item and f"Not{element}" in item:
-                self.refuse("Syntax errors in policy.", f"{where} has both {element} and Not{element}")
-        effect = item.get("Effect")
-        if effect not in ("Allow", "Deny"):
-            self.refuse("Syntax errors in policy.", f"{where}.Effect must be Allow or Deny, not {_quoted(effect)}")
-        actions, not_actions = self.pair(item, "Action", where, "Policy statement must contain actions.")
-        self.check_actions((*(actions or ()), *(not_actions or ())), where)
-        resources, not_resources = self.resources(item, where)
-        principals, not_principals = self.principals(item, effect, where)
-        return Statement(
-            index,
-            self.sid(item, where),
-            Effect(effect),
-            actions,
-            not_actions,
-            resources,
-            not_resources,
-            principals,
-            not_principals,
-            self.conditions(item.get("Condition", {}), f"{where}.Condition"),
-        )
-
-    def sid(self, item: dict[str, Any], where: str) -> str:
+                raise Refusal(SYNTAX, (*here, f"Not{element}"), f"{where} has both {element} and Not{element}", at_name=True)
         sid = item.get("Sid", "")
         if type(sid) is not str:
-            self.refuse("Syntax errors in policy.", f"{where}.Sid must be a string")
-        if self.form is Form.IDENTITY and not re.fullmatch(r"[0-9A-Za-z]*", sid):
-            sentence = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
-            self.refuse(sentence, f"{where}.Sid {_quoted(sid)}")
-        return sid
+            raise Refusal(SYNTAX, (*here, "Sid"), f"{where}.Sid must be a string")
+        effect = self.effect(item.get("Effect"), (*here, "Effect"))
+        texts = {name: self.texts(item[name], (*here, name)) for name in ("Action", "NotAction", "Resource", "NotResource") if name in item}
+        conditions = self.conditions(item.get("Condition", {}), (*here, "Condition"))
+        principals, not_principals = self.principals(item, effect, here)
+        return Statement(
+            index,
+            sid,
+            effect,
+            texts.get("Action"),
+            texts.get("NotAction"),
+            texts.get("Resource"),
+            texts.get("NotResource"),
+            principals,
+            not_principals,
+            conditions,
+        )
 
-    def pair(
-        self, item: dict[str, Any], element: str, where: str, missing: str
-    ) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-        """The texts of Element and of NotElement; one of them must be there and not be empty."""
-        found = {name: self.texts(item[name], f"{where}.{name}") for name in (element, f"Not{element}") if name in item}
-        if not any(found.values()):
-            self.refuse(missing, where)
-        return found.get(element), found.get(f"Not{element}")
+    def effect(self, word: Any, here: Path) -> Effect:
+        right = next((effect for effect in Effect if isinstance(word, str) and word.lower() == effect.lower()), None)
+        refusal = Refusal(elements.LEGACY if right else SYNTAX, here, f"{spell(here)} must be Allow or Deny, not {quoted(word)}")
+        if right is None:
+            raise refusal
+        if word != right:
+            self.later.append(refusal)
+        return right
 
-    def texts(self, value: Any, where: str) -> tuple[str, ...]:
+    def texts(self, value: Any, here: Path) -> tuple[str, ...]:
         values = value if isinstance(value, list) else [value]
-        for text in values:
+        for index, text in enumerate(values):
             if type(text) is not str:
-                self.refuse("Syntax errors in policy.", f"{where} must be a string or a list of strings")
-            self.check_text(text, where)
+                raise Refusal(SYNTAX, (*here, index), f"{spell(here)} must be a string or a list of strings")
+            elements.check_text(text, (*here, index))
         return tuple(values)
 
-    def check_text(self, text: str, where: str) -> None:
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            self.refuse("Syntax errors in policy.", f"{where} holds half a surrogate pair")
-
-    def check_actions(self, actions: Iterable[str], where: str) -> None:
-        for action in actions:
-            if action == "*" and self.form is not Form.TRUST:
-                continue
-            vendor, colon, name = action.partition(":")
-            if self.form is Form.TRUST and vendor.lower() != "sts":
-                self.refuse("AssumeRole policy may only specify STS AssumeRole actions.", f"{where}: {action}")
-            if not colon or not name:
-                self.refuse("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.", f"{where}: {action}")
-            if ":" in name:
-                self.refuse("Actions/Condition can contain only one colon.", f"{where}: {action}")
-            if not _VENDOR.match(vendor):
-                self.refuse(f"Vendor {vendor} is not valid", f"{where}: {action}")
-
-    def resources(self, item: dict[str, Any], where: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-        if self.form is Form.TRUST:
-            for element in ("Resource", "NotResource"):
-                if element in item:
-                    self.refuse(f"Has prohibited field {element}.", where)
-            return None, None
-        resources, not_resources = self.pair(item, "Resource", where, "Policy statement must contain resources.")
-        if self.form is Form.IDENTITY:
-            for resource in (*(resources or ()), *(not_resources or ())):
-                whole = resource.count(":") >= 5 or resource.endswith("*")
-                if resource != "*" and not (resource.startswith("arn:") and whole):
-                    self.refuse(f'Resource {resource} must be in ARN format or "*".', where)
-        return resources, not_resources
-
-    def principals(
-        self, item: dict[str, Any], effect: str, where: str
-    ) -> tuple[tuple[PrincipalName, ...] | None, tuple[PrincipalName, ...] | None]:
-        present = [element for element in ("Principal", "NotPrincipal") if element in item]
-        if self.form is Form.IDENTITY:
+    def principals(self, item: dict[str, Any], effect: Effect, here: Path) -> tuple[tuple[PrincipalName, ...] | None, tuple[PrincipalName, ...] | None]:
+        present = next((element for element in ("Principal", "NotPrincipal") if element in item), "")
+        where = (*here, present)
+        if self.form in _IDENTITY_LIKE:
             if present:
-                self.refuse("Policy document should not specify a principal.", f"{where}.{present[0]}")
+                raise Refusal("Policy document should not specify a principal.", where, spell(where), at_name=True)
             return None, None
         if not present:
-            self.refuse("Missing required field Principal", where)
-        names = self.principal_names(item[present[0]], f"{where}.{present[0]}")
-        if present[0] == "Principal":
+            raise Refusal("Missing required field Principal", here, spell(here))
+        names = self.principal_names(item[present], where)
+        if self.form is Form.RESOURCE_CONTROL and (present, names) != ("Principal", _EVERYONE):
+            raise Refusal("Invalid principal in policy.", where, f'{spell(here)} must have Principal "*" and nothing else')
+        if present == "Principal":
             return names, None
-        if effect == "Allow":
-            self.refuse("NotPrincipal is only supported with Effect Deny: with Allow it would admit anonymous callers.", where)
+        if effect is Effect.ALLOW:
+            sentence = "NotPrincipal is only supported with Effect Deny: with Allow it would admit anonymous callers."
+            raise Refusal(sentence, where, spell(where), at_name=True)
         return None, names
 
-    def principal_names(self, value: Any, where: str) -> tuple[PrincipalName, ...]:
+    def principal_names(self, value: Any, here: Path) -> tuple[PrincipalName, ...]:
         if value == "*":
-            return (PrincipalName("AWS", "*"),)
+            return _EVERYONE
         if not isinstance(value, dict) or not value:
-            self.refuse("Invalid principal in policy.", f'{where} must be "*" or an object such as {{"AWS": ...}}')
+            raise Refusal("Invalid principal in policy.", here, f'{spell(here)} must be "*" or an object such as {{"AWS": ...}}')
         names: list[PrincipalName] = []
         for kind, listed in value.items():
-            if kind not in _PRINCIPAL_KINDS:
-                self.refuse(f"Invalid principal in policy: {_quoted(kind)}", where)
-            for name in self.texts(listed, f"{where}.{kind}"):
-                self.check_principal(kind, name, where)
+            if kind not in elements.PRINCIPAL_KINDS:
+                raise Refusal(f"Invalid principal in policy: {quoted(kind)}", (*here, kind), spell(here), at_name=True)
+            for index, name in enumerate(self.texts(listed, (*here, kind))):
+                elements.check_principal(kind, name, (*here, kind, index))
                 names.append(PrincipalName(kind, name))
         if not names:
-            self.refuse("Invalid principal in policy.", f"{where} names nobody")
+            raise Refusal("Invalid principal in policy.", here, f"{spell(here)} names nobody")
         return tuple(names)
 
-    def check_principal(self, kind: str, name: str, where: str) -> None:
-        if kind == "AWS":
-            valid = name == "*" or any(form.match(name) for form in (_ACCOUNT, _UNIQUE_ID, _PRINCIPAL_ARN))
-        else:
-            valid = bool(name) and (name == "*" or not set(name) & set("*?"))
-        if not valid:
-            self.refuse(f'Invalid principal in policy: "{kind}":"{name}"', where)
-
-    def conditions(self, block: Any, where: str) -> tuple[Condition, ...]:
+    def conditions(self, block: Any, here: Path) -> tuple[Condition, ...]:
         if not isinstance(block, dict):
-            self.refuse("Syntax errors in policy.", f"{where} must be an object")
+            raise Refusal(SYNTAX, here, f"{spell(here)} must be an object")
         conditions: list[Condition] = []
         for written, keys in block.items():
-            operator = parse_operator(written)
-            if operator is None:
-                self.refuse(f"Invalid Condition type : {written}.", where)
+            operator = elements.condition_operator(written, (*here, written))
             if not isinstance(keys, dict):
-                self.refuse("Syntax errors in policy.", f"{where}.{written} must be an object")
-            conditions.extend(Condition(operator, key, self.values(operator, key, value, where)) for key, value in keys.items())
+                raise Refusal(SYNTAX, (*here, written), f"{spell((*here, written))} must be an object")
+            for key, value in keys.items():
+                elements.check_condition_key(key, (*here, written, key))
+                conditions.append(Condition(operator, key, self.values(operator, value, (*here, written, key))))
         return tuple(conditions)
 
-    def values(self, operator: Operator, key: str, value: Any, where: str) -> tuple[str, ...]:
-        here = f"{where}.{operator}.{key}"
-        if ":" not in key:
-            self.refuse("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.", here)
+    def values(self, operator: Operator, value: Any, here: Path) -> tuple[str, ...]:
         written = value if isinstance(value, list) else [value]
         values = tuple(("true" if item else "false") if isinstance(item, bool) else item for item in written)
         if not values:
-            self.refuse("Syntax errors in policy.", f"{here} has no values")
-        for text in values:
+            raise Refusal(SYNTAX, here, f"{spell(here)} has no values")
+        for index, text in enumerate(values):
             if not isinstance(text, str):
-                self.refuse("Syntax errors in policy.", f"{here} must hold strings, numbers or booleans")
-            self.check_text(text, here)
-            self.check_readable(operator, text, here)
-        return tuple(str(text) for text in values)
+                raise Refusal(SYNTAX, (*here, index), f"{spell(here)} must hold strings, numbers or booleans")
+            elements.check_text(text, (*here, index))
+            try:
+                elements.check_readable(operator, text, (*here, index))
+            except Refusal as refusal:
+                self.later.append(refusal)
+        return tuple(map(str, values))
 
-    def check_readable(self, operator: Operator, text: str, where: str) -> None:
-        comparison = operator.comparison
-        if comparison.reading is not Reading.VALUE or (comparison.variables and constant(_template(text)) is None):
-            return
-        if comparison.parse_policy(text) is None:
-            self.refuse(f"Invalid value for condition operator {operator}: {_quoted(text)}", where)
+    def check(self, statements: tuple[Statement, ...]) -> None:
+        """What the elements hold, one element of all statements after the other."""
+        if self.form in _IDENTITY_LIKE:
+            for path, text in _each(statements, "Resource"):
+                elements.check_resource(text, path)
+        for path, action in _each(statements, "Action"):
+            if self.form is Form.TRUST:
+                elements.check_trust_action(action, path)
+            elements.check_action(action, path)
+        if self.form in _UNIQUE_SIDS:
+            self.check_sids(statements)
+        for statement in statements:
+            self.check_presence(statement)
+            if self.form is Form.RESOURCE_CONTROL:
+                _check_resource_control(statement)
+
+    def check_sids(self, statements: tuple[Statement, ...]) -> None:
+        seen: set[str] = set()
+        for statement in statements:
+            here: Path = ("Statement", statement.index, "Sid")
+            if self.form is not Form.TRUST and not re.fullmatch(r"[0-9A-Za-z]*", statement.sid):
+                sentence = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+                raise Refusal(sentence, here, f"Sid {quoted(statement.sid)}")
+            if statement.sid and statement.sid in seen:
+                raise Refusal("Statement IDs (SID) in a single policy must be unique.", here, f"Sid {quoted(statement.sid)}")
+            seen.add(statement.sid)
+
+    def check_presence(self, statement: Statement) -> None:
+        here: Path = ("Statement", statement.index)
+        if not statement.actions and not statement.not_actions:
+            raise Refusal("Policy statement must contain actions.", here, spell(here))
+        if self.form is Form.TRUST:
+            for element, texts in (("Resource", statement.resources), ("NotResource", statement.not_resources)):
+                if texts is not None:
+                    raise Refusal(f"Has prohibited field {element}.", (*here, element), spell(here), at_name=True)
+        elif not statement.resources and not statement.not_resources:
+            raise Refusal("Policy statement must contain resources.", here, spell(here))
 
 
-def _template(text: str) -> Any:
-    return parse_template(text, wildcards=False, variables=True)
+def _each(statements: tuple[Statement, ...], element: str) -> Iterable[tuple[Path, str]]:
+    """The texts of Action and NotAction, or Resource and NotResource, with their places."""
+    for statement in statements:
+        pair = (statement.actions, statement.not_actions) if element == "Action" else (statement.resources, statement.not_resources)
+        for name, texts in ((element, pair[0]), (f"Not{element}", pair[1])):
+            for index, text in enumerate(texts or ()):
+                yield ("Statement", statement.index, name, index), text
 
 
-def _quoted(value: Any) -> str:
-    return json.dumps(value, default=str)
+def _check_resource_control(statement: Statement) -> None:
+    """Only RCPFullAWSAccess allows, and only it speaks of every action; the others deny actions of services they name."""
+    here: Path = ("Statement", statement.index)
+    full_access = statement.actions == statement.resources == ("*",) and not statement.conditions
+    if statement.effect is Effect.ALLOW:
+        if not full_access:
+            raise Refusal(SYNTAX, (*here, "Effect"), f"{spell(here)}.Effect must be Deny: only RCPFullAWSAccess allows")
+    elif statement.actions is None:
+        raise Refusal(SYNTAX, (*here, "NotAction"), f"{spell(here)}.NotAction is not allowed in a resource control policy", at_name=True)
+    elif "*" in statement.actions:
+        raise Refusal(elements.PREFACED, (*here, "Action"), f"{spell(here)}.Action of a resource control policy must name its service")
