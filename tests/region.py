@@ -25,6 +25,7 @@ from latticewall.app import App, iso
 from latticewall.auth.callers import root
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.firewall_rules import FirewallRules
+from latticewall.control_plane.key_sets import KeySets
 from latticewall.control_plane.services import registry
 from latticewall.faces.http import Endpoint
 from latticewall.resources.settle import settle
@@ -80,7 +81,9 @@ class Wire:
         body = request.body.read() if hasattr(request.body, "read") else request.body or b""
         body = body.encode() if isinstance(body, str) else bytes(body)
         assert self.endpoint is not None
-        answer = self.endpoint.answer(HttpRequest(str(request.method), url.path or "/", url.query, (*headers, ("host", url.netloc)), body), "127.0.0.1")
+        if not any(name.lower() == "host" for name, _ in headers):  # awscrt's signer, where installed, has set it
+            headers = (*headers, ("host", url.netloc))
+        answer = self.endpoint.answer(HttpRequest(str(request.method), url.path or "/", url.query, headers, body), "127.0.0.1")
         self.last_status, self.last_body = answer.status, answer.body
         return AWSResponse(str(request.url), answer.status, dict(answer.headers), Raw(answer.body))
 
@@ -105,7 +108,9 @@ class Region:
     def __init__(self, folder: Path, *, open_mode: bool = True, clock: Any = None) -> None:
         self.clock = clock or Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
-        ports = {"firewall_rules": FirewallRules(), "target_health": lambda _: {}, "console_output": lambda _: "", "catalog": CATALOG}
+        ports = {
+            "firewall_rules": FirewallRules(), "target_health": lambda _: {}, "console_output": lambda _: "", "key_sets": KeySets(), "catalog": CATALOG,
+        }  # fmt: skip
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=authorise, ports=ports)
         self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode)
         WIRE.endpoint = self.endpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from latticewall.auth.sessions import ASSUMED_ROLE, USER, holder_of
 from latticewall.auth.sigv4 import KnownKey
 from latticewall.base.caller import Caller
 from latticewall.base.rows import Row
@@ -22,20 +23,29 @@ def known_key(snapshot: Snapshot, access_key_id: str) -> KnownKey | None:
 
 
 def caller_of(snapshot: Snapshot, access_key_id: str, region: str) -> Caller | None:
-    """The principal that signs with a key: the account's root, an IAM user, or a role session."""
+    """The principal that signs with a key: the account's root, an IAM user, a role session, a user's session or a federated user."""
     row = _key_row(snapshot, access_key_id)
     if row is None:
         return None
     if row.kind == "sts:Session":
-        role = snapshot.get("iam:Role", row.parent)
-        if role is None:
-            return None
-        tags = {**role.tags, **row.tags}
-        return Caller(row.account, region, row.document["Arn"], row.document["UserId"], "AssumedRole", role.arn, row.id, tags)
+        return _of_session(snapshot, row, region)
     if not row.parent:
         return root(row.account, region, row.id)
     user = snapshot.get("iam:User", row.parent)
     return Caller(row.account, region, user.arn, user.id, "User", "", row.id, dict(user.tags)) if user else None
+
+
+def _of_session(snapshot: Snapshot, row: Row, region: str) -> Caller | None:
+    """Session tags replace tags of the role or user that have the same key."""
+    kind = row.document["_kind"]
+    holder = holder_of(snapshot, row)
+    if holder is None and row.parent:
+        return None
+    if holder is None and kind == USER:
+        return root(row.account, region, row.id)
+    role_arn = holder.arn if holder and kind == ASSUMED_ROLE else ""
+    tags = {**(holder.tags if holder else {}), **row.tags}
+    return Caller(row.account, region, row.document["Arn"], row.document["UserId"], kind, role_arn, row.id, tags)
 
 
 def root(account: str, region: str, access_key_id: str = "") -> Caller:

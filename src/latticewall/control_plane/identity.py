@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from datetime import timedelta
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from latticewall.app import App, iso
+from latticewall.auth.authorization_message import ensure_message_key, has_message_key
 from latticewall.auth.credentials import mint_access_key
+from latticewall.auth.sessions import ASSUMED_ROLE, NewSession, open_session
 from latticewall.base.rows import Row
-from latticewall.store import Snapshot
+from latticewall.store import Snapshot, Transaction
 
 SESSION_HOURS = 6
 RENEW_BEFORE = timedelta(hours=1)
@@ -20,20 +21,27 @@ RENEW_BEFORE = timedelta(hours=1)
 
 
 def ensure_account(app: App, state: Path, region: str, endpoint: str) -> str:
-    """The region's account and its administrator's key, made at first start; written for `latticewall env` (mode 600). Returns the account."""
+    """The region's account and its keys, made at first start; the administrator's written for `latticewall env` (mode 600). Returns the account."""
     with app.store.read() as snapshot:
         key = _administrator(snapshot)
-    if key is None:
-        account = str(100_000_000_000 + int.from_bytes(app.random.token_bytes(8), "big") % 900_000_000_000)
-        minted = mint_access_key(app.random, account, temporary=False)
-        document = {"AccessKeyId": minted.id, "Status": "Active", "_secret": minted.secret.reveal(), "_administrator": True}
+        complete = key is not None and has_message_key(snapshot)
+    if not complete:
         with app.store.write("latticewall", "start") as tx:
-            key = tx.put(Row("iam:AccessKey", account, "", minted.id, document=document))
+            ensure_message_key(tx, app.random)
+            key = _administrator(tx) or _new_administrator(app, tx)
+    assert key is not None
     written = {
         "account": key.account, "access_key_id": key.id, "secret_access_key": key.document["_secret"], "region": region, "endpoint": endpoint,
     }  # fmt: skip
     _write_private(state / "credentials.json", json.dumps(written, indent=1) + "\n")
     return key.account
+
+
+def _new_administrator(app: App, tx: Transaction) -> Row:
+    account = str(100_000_000_000 + int.from_bytes(app.random.token_bytes(8), "big") % 900_000_000_000)
+    minted = mint_access_key(app.random, account, temporary=False)
+    document = {"AccessKeyId": minted.id, "Status": "Active", "_secret": minted.secret.reveal(), "_administrator": True}
+    return tx.put(Row("iam:AccessKey", account, "", minted.id, document=document))
 
 
 def _administrator(snapshot: Snapshot) -> Row | None:
@@ -60,7 +68,7 @@ def refresh_instance_sessions(app: App) -> None:
     with app.store.read() as snapshot:
         wanted = _instance_roles(snapshot)
         sessions = snapshot.rows("sts:Session")
-    stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or (row.document.get("_instance") and not _serves(row, wanted))]
+    stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or not _is_current(row, wanted)]
     fresh = {row.document["_instance"] for row in sessions if row.document.get("_instance") and row.document["Expiration"] > iso(now + RENEW_BEFORE)}
     replaced = {row.document.get("_instance") for row in stale}
     missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh or instance in replaced]
@@ -69,21 +77,32 @@ def refresh_instance_sessions(app: App) -> None:
     with app.store.write("latticewall", "instance metadata") as tx:
         for row in stale:
             tx.delete(row)
-        for instance, role in missing:
-            minted = mint_access_key(app.random, role.account, temporary=True)
-            assert minted.token is not None
-            token = minted.token.reveal()
-            document = {
-                "Arn": f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{instance}", "UserId": f"{role.id}:{instance}", "_instance": instance,
-                "Expiration": iso(now + timedelta(hours=SESSION_HOURS)), "_secret": minted.secret.reveal(), "_token": token,
-                "_token_digest": hashlib.sha256(token.encode()).hexdigest(), "_issued": iso(now),
-            }  # fmt: skip
-            tx.put(Row("sts:Session", role.account, "", minted.id, parent=role.id, document=document))
+        for instance_id, role in missing:
+            if tx.get(role.kind, role.id):  # deleted since we looked
+                open_session(tx, app.random, now, _instance_session(tx, instance_id, role))
 
 
-def _serves(row: Row, wanted: dict[str, Row]) -> bool:
-    role = wanted.get(row.document["_instance"])
-    return role is not None and role.id == row.parent
+def _is_current(row: Row, wanted: dict[str, Row]) -> bool:
+    """Not of an instance that has another role now, nor of a form that an earlier latticewall wrote (its limits would not be read)."""
+    if "_session_policies" not in row.document:
+        return False
+    instance_id = row.document.get("_instance")
+    return not instance_id or (instance_id in wanted and wanted[instance_id].id == row.parent)
+
+
+def _instance_session(snapshot: Snapshot, instance_id: str, role: Row) -> NewSession:
+    """Named after the instance, with the keys that bind it to where the instance is ("Global condition keys", "Use instance profile credentials")."""
+    keys = {}
+    if instance := snapshot.get("ec2:Instance", instance_id):
+        keys = {
+            "ec2:SourceInstanceArn": f"arn:aws:ec2:{instance.region}:{instance.account}:instance/{instance_id}",
+            "aws:Ec2InstanceSourceVpc": str(instance.document.get("VpcId") or ""),
+            "aws:Ec2InstanceSourcePrivateIPv4": str(instance.document.get("PrivateIpAddress") or ""),
+        }
+    return NewSession(
+        ASSUMED_ROLE, role.account, role.id, f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{instance_id}", f"{role.id}:{instance_id}",
+        SESSION_HOURS * 3600, keys={key: value for key, value in keys.items() if value}, instance=instance_id,
+    )  # fmt: skip
 
 
 def _instance_roles(snapshot: Snapshot) -> dict[str, Row]:

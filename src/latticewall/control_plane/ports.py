@@ -6,9 +6,13 @@ from typing import Any
 
 from latticewall.control_plane.appliers import Appliers
 from latticewall.control_plane.firewall_rules import FirewallRules
+from latticewall.control_plane.key_sets import KeySets
 
 
 def service_ports(appliers: Appliers) -> dict[str, Any]:
     """firewall_rules: checks of rule groups and policies. target_health: (target group id) -> {(address, port): status}.
-    console_output: (instance id) -> text."""
-    return {"firewall_rules": FirewallRules(), "target_health": appliers.target_health, "console_output": appliers.console_output}
+    console_output: (instance id) -> text. key_sets: `read(location)` -> bytes of an identity provider's keys."""
+    return {
+        "firewall_rules": FirewallRules(), "target_health": appliers.target_health, "console_output": appliers.console_output,
+        "key_sets": KeySets(),
+    }  # fmt: skip

@@ -1,7 +1,8 @@
 """The AWS endpoint: bytes in, one `App.call`, bytes out.
 
 Every request is signed (Signature Version 4): the scope names the region and the service addressed. In open mode any access key is accepted
-unverified; a 12-digit key names the account, every other one the region's own.
+unverified; a 12-digit key names the account, every other one the region's own. Two calls obtain credentials and so need none: one bears an identity
+token instead of a signature, the other is signed with the key of an X.509 certificate.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from latticewall.apimodel.catalog import Service
 from latticewall.app import App
 from latticewall.auth.callers import caller_of, known_key, root
 from latticewall.auth.canonical import Head
+from latticewall.auth.certificate_signature import CERTIFICATE, has_certificate_signature, verify_certificate_signature
 from latticewall.auth.signature import is_signed, parse_signature
 from latticewall.auth.sigv4 import Verified, verify
 from latticewall.base.caller import Caller
@@ -29,6 +31,7 @@ from latticewall.wire.serialise import serialise, serialise_fault
 log = logging.getLogger(__name__)
 INNER = "/_latticewall/"
 QUESTIONS = ("Describe", "Get", "List", "Search")
+UNSIGNED = "sts:AssumeRoleWithWebIdentity"
 SIGNING_NAME = "latticewall"
 """The service name that the command line signs inner requests for."""
 Inner = Callable[[str, Mapping[str, Any]], Any]
@@ -57,10 +60,10 @@ class Endpoint:
         service: Service | None = None
         try:
             service = self._service_hint(request)
-            verified = self._authenticate(request)
-            operation = identify(self.app.catalog, request, verified.service or None)
+            caller, signing_name = self._who(request)
+            operation = identify(self.app.catalog, request, signing_name)
             service = operation.service
-            caller = replace(self._caller(verified), source_ip=source_ip, user_agent=request.header("user-agent") or "")
+            caller = replace(caller, source_ip=source_ip, user_agent=request.header("user-agent") or "")
             params = parse(operation, request)
             if operation.name.startswith(QUESTIONS):
                 self.catch_up()
@@ -78,8 +81,26 @@ class Endpoint:
         scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", request.header("authorization") or "")
         return service_of(self.app.catalog, request, scope[1] if scope else None)
 
+    def _who(self, request: HttpRequest) -> tuple[Caller, str | None]:
+        """(caller, service that the request was signed for; None without a signature in open mode). Raises the faults of authentication."""
+        head = _head(request)
+        if has_certificate_signature(head):
+            certified = verify_certificate_signature(head, request.body, self.app.clock.now())
+            return Caller("", certified.region, f"x509:{certified.fingerprint}", certified.fingerprint, CERTIFICATE), certified.service
+        if not is_signed(head) and self._bears_token(request):
+            return Caller("", self.region, "", "", "Anonymous"), "sts"
+        verified = self._authenticate(request)
+        return self._caller(verified), verified.service or None
+
+    def _bears_token(self, request: HttpRequest) -> bool:
+        """Whether the request asks for the one operation whose parameters authenticate it."""
+        try:
+            return identify(self.app.catalog, request, "sts").qualified_name == UNSIGNED
+        except Fault:
+            return False
+
     def _authenticate(self, request: HttpRequest) -> Verified:
-        head = Head(request.method, request.raw_path + (f"?{request.raw_query}" if request.raw_query else ""), request.headers)
+        head = _head(request)
         if self.open_mode:
             if not is_signed(head):
                 return Verified(self.account, self.region, "")
@@ -116,6 +137,10 @@ class Endpoint:
         except Exception:
             log.exception("inner request `%s` failed", path)
             return _json(500, {"message": "An internal error has occurred", "code": "InternalFailure"})
+
+
+def _head(request: HttpRequest) -> Head:
+    return Head(request.method, request.raw_path + (f"?{request.raw_query}" if request.raw_query else ""), request.headers)
 
 
 def _json(status: int, value: Any) -> HttpResponse:

@@ -13,20 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from tests.region import ACCOUNT, NAME, WIRE, Region, client
 
-OTHER = "999988887777"
-
-
-def trust(principal: Any, *actions: str, **condition: Any) -> str:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": list(actions or ["sts:AssumeRole"]), **({"Condition": condition} if condition else {})}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def allow(action: str, resource: str = "*") -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
-
-
-def role(region: Region, document: str, name: str = "web", **more: Any) -> str:
-    return str(region.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)["Role"]["Arn"])
+from .words import OTHER, allow, role, trust
 
 
 def test_a_session_is_the_role_under_a_name(region: Region) -> None:
@@ -76,6 +63,7 @@ def test_signatures_of_sessions_need_their_token_and_end_with_them(tmp_path: Pat
 
 
 def test_who_the_role_does_not_trust_is_refused_in_aws_words(region: Region) -> None:
+    bob = region.as_user("sts", allow("ec2:*"), "bob")
     only = role(region, trust({"AWS": f"arn:aws:iam::{ACCOUNT}:user/bob"}))
     alice = region.as_user("sts", allow("sts:AssumeRole"))
     refusal = f"User: arn:aws:iam::{ACCOUNT}:user/alice is not authorized to perform: sts:AssumeRole on resource: {only}"
@@ -84,17 +72,16 @@ def test_who_the_role_does_not_trust_is_refused_in_aws_words(region: Region) -> 
     missing = f"arn:aws:iam::{ACCOUNT}:role/none"
     with region.refused("AccessDenied", missing):
         alice.assume_role(RoleArn=missing, RoleSessionName="deploy")
-    bob = region.as_user("sts", allow("ec2:*"), "bob")
     assert bob.assume_role(RoleArn=only, RoleSessionName="deploy")["Credentials"]
 
 
 def test_trusting_an_account_leaves_the_choice_to_it(region: Region) -> None:
     arn = role(region, trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}))
-    for policy in (allow("ec2:*"), allow("sts:AssumeRole", arn + "x")):
+    for policy in (allow("ec2:*"), allow("sts:AssumeRole", resource=arn + "x")):
         alice = region.as_user("sts", policy)
         with region.refused("AccessDenied"):
             alice.assume_role(RoleArn=arn, RoleSessionName="deploy")
-    assert region.as_user("sts", allow("sts:AssumeRole", arn)).assume_role(RoleArn=arn, RoleSessionName="deploy")
+    assert region.as_user("sts", allow("sts:AssumeRole", resource=arn)).assume_role(RoleArn=arn, RoleSessionName="deploy")
     with region.refused("AccessDenied"):
         region.of(OTHER, "sts").assume_role(RoleArn=arn, RoleSessionName="deploy")
 
@@ -152,12 +139,12 @@ def test_how_long_a_session_may_be(region: Region) -> None:
 
 
 def test_what_is_not_there_is_said(region: Region) -> None:
-    arn = role(region, trust({"AWS": ACCOUNT}, "sts:AssumeRole", "sts:TagSession"))
-    for member, value in (("PolicyArns", [{"arn": arn}]), ("TransitiveTagKeys", ["a"]), ("SerialNumber", "GAHT12345678")):
-        with region.refused("ValidationError", f"{member} is not supported"):
+    arn = role(region, trust({"AWS": ACCOUNT}))
+    for member, value in (("ProvidedContexts", [{"ProviderArn": arn, "ContextAssertion": "text"}]), ("MinimumSessionTokenSize", 4096)):
+        with region.refused("ValidationError", "not supported"):
             region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", **{member: value})
-    with region.refused("MalformedPolicyDocument"):
-        region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", Policy="{}")
+    with region.refused("ValidationError", "does not support sts:AssumeRoot"):
+        region.sts.assume_root(TargetPrincipal=OTHER, TaskPolicyArn={"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"})
 
 
 def test_sessions_end_with_their_role(region: Region) -> None:
