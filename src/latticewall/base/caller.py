@@ -10,7 +10,8 @@ class Caller:
     """An authenticated principal and the region it addressed.
 
     arn: the principal's ARN (user, root or assumed-role session). user_id: `aws:userid`. principal_type: `aws:PrincipalType`
-    (Account, User, AssumedRole, Anonymous). role_arn: the IAM role of a session, else "". tags: principal tags.
+    (Account, User, AssumedRole, FederatedUser, Anonymous). role_arn: the IAM role of a session, else "". tags: principal tags. called_via: the
+    services that call on the principal's behalf, the first caller first ("cloudformation.amazonaws.com").
     """
 
     account: str
@@ -23,6 +24,7 @@ class Caller:
     tags: dict[str, str] = field(default_factory=dict)
     source_ip: str = "127.0.0.1"
     user_agent: str = ""
+    called_via: tuple[str, ...] = ()
 
     def at(self, region: str) -> Caller:
         """The same principal addressing another region."""

@@ -14,6 +14,7 @@ from latticewall.services.cloudformation.resource_types import Made
 from latticewall.services.cloudformation.template import Template, parse
 from latticewall.store import Snapshot, Transaction
 
+CALLED_VIA = "cloudformation.amazonaws.com"
 MOST_EVENTS = 2000
 """Events kept per stack; the oldest go when an operation starts."""
 MOST_DELETED = 20
@@ -27,8 +28,8 @@ def uuid_of(stack: Row) -> str:
 
 
 def caller_of(row: Row) -> Caller:
-    """Who asked for the operation that is going on."""
-    return Caller(**row.document["_caller"])
+    """Who asked for the operation that is going on, with CloudFormation calling on his behalf."""
+    return replace(Caller(**row.document["_caller"]), called_via=(CALLED_VIA,))
 
 
 def caller_document(caller: Caller) -> dict[str, Any]:

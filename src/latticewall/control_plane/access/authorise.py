@@ -1,0 +1,71 @@
+"""The decision on one call. The root user of an account that no organization limits may do everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from latticewall.apimodel.catalog import Operation
+from latticewall.auth.permissions import Permissions, organization_of, permissions_of, principal_of, resource_control_of
+from latticewall.base.caller import Caller
+from latticewall.control_plane.access.named import Named
+from latticewall.control_plane.access.questions import Question, questions
+from latticewall.control_plane.access.refusals import denied
+from latticewall.policy.combine import RESOURCE_CONTROL_SERVICES, authorize
+from latticewall.policy.request import Principal, Request, ResourceOwner, global_context
+from latticewall.resources.context import Context
+
+ALWAYS_ALLOWED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
+"""Operations that no policy is asked about ("GetCallerIdentity", "GetSessionToken")."""
+DECIDED_BY_TRUST = ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML")
+"""The operation itself weighs trust policy and identity policies together."""
+
+
+def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> None:
+    """Raises Denied in AWS's words unless everything that the call would do is allowed."""
+    caller = ctx.caller
+    if operation.qualified_name in ALWAYS_ALLOWED or operation.qualified_name in DECIDED_BY_TRUST:
+        return
+    found = permissions_of(ctx.tx, caller)
+    if caller.principal_type == "Account" and not found.service_control and not _controlled(ctx, operation):
+        return
+    principal = principal_of(ctx.tx, caller, found)
+    for question in questions(ctx, operation, params):
+        _decide(ctx, operation, found, principal, question)
+
+
+def _controlled(ctx: Context, operation: Operation) -> bool:
+    """Whether resource control policies may limit even the root user."""
+    return operation.service.signing_name in RESOURCE_CONTROL_SERVICES and bool(resource_control_of(ctx.tx, ctx.caller.account))
+
+
+def _decide(ctx: Context, operation: Operation, found: Permissions, principal: Principal, question: Question) -> None:
+    caller, resource = ctx.caller, question.resource
+    owner = _owner(ctx, resource, found)
+    context = global_context(
+        principal, now=ctx.now_datetime, region=caller.region, source_ip=caller.source_ip, user_agent=caller.user_agent, owner=owner
+    )  # fmt: skip
+    request = Request(question.action, resource.arn, principal, {**context, **_calling_services(caller), **question.keys})
+    reached = question.action.partition(":")[0] in RESOURCE_CONTROL_SERVICES
+    control = resource_control_of(ctx.tx, owner.account or caller.account) if reached else ()
+    verdict = authorize(request, found.policies, resource_control=control)
+    if not verdict.allowed:
+        related = owner.account in ("", caller.account) or (bool(found.org_id) and owner.org_id == found.org_id)
+        raise denied(ctx, operation.service.name, request, found, verdict, related=related)
+
+
+def _owner(ctx: Context, resource: Named, found: Permissions) -> ResourceOwner:
+    """Whose a resource is: the account in its ARN; what is about to be made will be the caller's."""
+    in_arn = resource.arn.split(":")[4:5] if resource.account else []
+    account = "".join(in_arn) or resource.account or ctx.caller.account
+    same = account == ctx.caller.account
+    org_id, org_paths = (found.org_id, found.org_paths) if same else organization_of(ctx.tx, account)
+    return ResourceOwner(account, org_id, org_paths, resource.tags)
+
+
+def _calling_services(caller: Caller) -> dict[str, str | tuple[str, ...]]:
+    """The services through which a call comes, the first caller first ("aws:CalledVia")."""
+    via = tuple(caller.called_via)
+    if not via:
+        return {}
+    return {"aws:ViaAWSService": "true", "aws:CalledVia": via, "aws:CalledViaFirst": via[0], "aws:CalledViaLast": via[-1]}

@@ -1,0 +1,124 @@
+"""Everything that must be allowed for a call: its own action on each resource, tags given at creation, roles handed on, parameters read on the way.
+
+Pages: "Grant permission to tag Amazon EC2 resources during creation" and its kin, "Granting a user permissions to pass a role to an AWS service",
+"Actions, resources, and condition keys for AWS services" (operations and the actions they authorise).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from latticewall.apimodel.catalog import Operation
+from latticewall.control_plane.access.ec2_keys import Keys
+from latticewall.control_plane.access.keys import keys_of
+from latticewall.control_plane.access.named import ALL, Named, named
+from latticewall.resources import tags
+from latticewall.resources.context import Context
+
+SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule"}
+"""Operations whose action has another name."""
+TAGGING: Mapping[str, str] = {
+    "iam:CreateInstanceProfile": "iam:TagInstanceProfile",
+    "iam:CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
+    "iam:CreatePolicy": "iam:TagPolicy",
+    "iam:CreateRole": "iam:TagRole",
+    "iam:CreateUser": "iam:TagUser",
+    "logs:CreateLogGroup": "logs:TagResource",
+    "ssm:PutParameter": "ssm:AddTagsToResource",
+    **dict.fromkeys(("organizations:CreateAccount", "organizations:CreateOrganizationalUnit", "organizations:CreatePolicy"), "organizations:TagResource"),
+    "organizations:InviteAccountToOrganization": "organizations:TagResource",
+}
+"""The action that tags at creation take too, by operation; all creations of a service in TAGGING_SERVICES."""
+TAGGING_SERVICES = {name: f"{name}:TagResource" for name in ("network-firewall", "rolesanywhere", "vpc-lattice")}
+PASSING: Mapping[str, str] = {
+    "ec2:RunInstances": "ec2.amazonaws.com",
+    "ec2:AssociateIamInstanceProfile": "ec2.amazonaws.com",
+    "ec2:ReplaceIamInstanceProfileAssociation": "ec2.amazonaws.com",
+    "iam:AddRoleToInstanceProfile": "",
+    "rolesanywhere:CreateProfile": "rolesanywhere.amazonaws.com",
+    "rolesanywhere:UpdateProfile": "rolesanywhere.amazonaws.com",
+}
+"""Operations that hand a role on, which takes iam:PassRole too; the service it goes to."""
+_PARAMETER = "resolve:ssm:"
+
+
+@dataclass(frozen=True)
+class Question:
+    """An action on a resource. keys: condition keys beside the global ones."""
+
+    action: str
+    resource: Named
+    keys: Keys = field(default_factory=dict)
+
+
+def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> Iterator[Question]:
+    """All that must be allowed, the call's own action first."""
+    action = SAME_PERMISSION.get(operation.qualified_name, f"{operation.service.signing_name}:{operation.name}")
+    resources = named(ctx, operation, params)
+    for resource in resources:
+        keys = {**tag_keys(tags_given(params, resource)), **keys_of(ctx, operation, params, resource)}
+        yield Question(action, resource, {**keys, **_keys_taken_away(params)})
+    yield from _tagging(ctx, operation, params, resources)
+    service = PASSING.get(operation.qualified_name)
+    for role in _passed_roles(ctx, params) if service is not None else ():
+        yield Question("iam:PassRole", role, {"iam:PassedToService": service} if service else {})
+    if operation.qualified_name == "ec2:RunInstances" and str(params.get("ImageId") or "").startswith(_PARAMETER):
+        yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(_PARAMETER))
+
+
+def tags_given(params: Mapping[str, Any], resource: Named) -> dict[str, str]:
+    """The tags a call would set on a resource, in any of the three spellings; EC2 says for which type each set is."""
+    specified = params.get("TagSpecifications")
+    if specified is None:
+        return tags.read(params.get("Tags") or params.get("tags"))
+    found = (one for one in specified if str(one.get("ResourceType")).replace("-", "") == resource.type)
+    return {key: value for one in found for key, value in tags.read(one.get("Tags")).items()} if resource.row is None else {}
+
+
+def tag_keys(given: Mapping[str, str]) -> Keys:
+    """aws:RequestTag and aws:TagKeys of tags about to be set."""
+    if not given:
+        return {}
+    return {**{f"aws:RequestTag/{key}": value for key, value in given.items()}, "aws:TagKeys": tuple(given)}
+
+
+def _keys_taken_away(params: Mapping[str, Any]) -> Keys:
+    removed = params.get("TagKeys") or params.get("tagKeys")
+    return {"aws:TagKeys": tuple(removed)} if isinstance(removed, list) else {}
+
+
+def _tagging(ctx: Context, operation: Operation, params: Mapping[str, Any], resources: tuple[Named, ...]) -> Iterator[Question]:
+    service = operation.service.name
+    create = {f"{service}:CreateAction": operation.name}
+    for specification in params.get("TagSpecifications") or () if service == "ec2" else ():
+        type_, given = str(specification.get("ResourceType")), tags.read(specification.get("Tags"))
+        arn = f"arn:aws:ec2:{ctx.caller.region}:{ctx.caller.account}:{type_}/*"
+        made = Named(arn, type_.replace("-", ""))
+        if given:
+            yield Question("ec2:CreateTags", made, {**tag_keys(given), **keys_of(ctx, operation, params, made), **create})
+    given = tags.read(params.get("Tags") or params.get("tags")) if service != "ec2" else {}
+    default = TAGGING_SERVICES.get(service) if operation.name.startswith(("Create", "Start")) else None
+    action = TAGGING.get(operation.qualified_name, default)
+    if action and given:
+        made = next((one for one in resources if one.row is None), ALL)
+        yield Question(action, made, {**tag_keys(given), **create})
+
+
+def _passed_roles(ctx: Context, params: Mapping[str, Any]) -> Iterator[Named]:
+    """The roles that a call hands on, itself or in an instance profile; none when there is none (the operation then says what is missing)."""
+    for given in (params.get("RoleName"), *(params.get("roleArns") or ())):
+        if role := ctx.find("iam:Role", str(given or "")):
+            yield Named(role.arn, "role", role.account, role.tags, role)
+    profile_given = params.get("IamInstanceProfile") or {}
+    profile = ctx.find("iam:InstanceProfile", str(profile_given.get("Arn") or profile_given.get("Name") or ""))
+    for role in ctx.referred(profile, "role") if profile else ():
+        yield Named(role.arn, "role", role.account, role.tags, role)
+
+
+def _image_parameter(ctx: Context, name: str) -> Iterator[Question]:
+    """Finding an image by parameter reads the parameter ("Use Systems Manager parameters to reference AMIs")."""
+    arn = f"arn:aws:ssm:{ctx.caller.region}:{ctx.caller.account}:parameter/{name.lstrip('/')}"
+    row = ctx.tx.by_arn(arn)
+    yield Question("ssm:GetParameters", Named(arn, "parameter", row.account if row else "", row.tags if row else {}, row))
