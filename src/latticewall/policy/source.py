@@ -112,7 +112,8 @@ def _explained(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
 
 
 def _named(character: str) -> str:
-    return f"{character} (U+{ord(character):04X} {unicodedata.name(character, 'unnamed')})"
+    shown = f"{character} " if character.isprintable() else ""
+    return f"{shown}(U+{ord(character):04X} {unicodedata.name(character, 'unnamed')})"
 
 
 class Places:
