@@ -5,14 +5,13 @@ Pages: "SCP syntax", "RCP syntax", "AttachPolicy", "DetachPolicy", "EnablePolicy
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from latticewall.base.faults import Fault, Unsupported
 from latticewall.base.organization_policies import MANAGED, RESOURCE_CONTROL, RESOURCE_FULL_ACCESS, SERVICE_CONTROL, ManagedPolicy, enabled
 from latticewall.base.rows import Row
 from latticewall.policy.combine import RESOURCE_CONTROL_SERVICES
-from latticewall.policy.document import Effect, Form, Policy, PrincipalName, parse_policy
+from latticewall.policy.document import Form, parse_policy
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
@@ -24,7 +23,7 @@ LARGEST = 5120
 ATTACHED = 5
 """Policies of one type on one target."""
 POLICIES = {SERVICE_CONTROL: 10_000, RESOURCE_CONTROL: 1_000}
-EVERYONE = (PrincipalName("AWS", "*"),)
+FORMS = {SERVICE_CONTROL: Form.SERVICE_CONTROL, RESOURCE_CONTROL: Form.RESOURCE_CONTROL}
 TARGET_TYPES = {"organizations:Root": "ROOT", "organizations:OrganizationalUnit": "ORGANIZATIONAL_UNIT", "organizations:Account": "ACCOUNT"}
 
 
@@ -64,31 +63,18 @@ def _check_name(stored: Iterable[Row], type_: str, name: str) -> None:
 
 
 def _check(type_: str, content: str) -> None:
-    """A service control policy is an identity policy; a resource control policy may only deny, and only what it reaches."""
     if len(content.encode()) > LARGEST:
         raise refusal("ConstraintViolationException", "POLICY_CONTENT_LIMIT_EXCEEDED")
     try:
-        policy = parse_policy(content, Form.IDENTITY if type_ == SERVICE_CONTROL else Form.RESOURCE)
+        policy = parse_policy(content, FORMS[type_])
     except Fault as fault:
         raise malformed(fault.message) from None
-    if type_ == RESOURCE_CONTROL:
-        _check_resource_control(policy, content)
-
-
-def _check_resource_control(policy: Policy, content: str) -> None:
-    if json.loads(content).get("Version") != "2012-10-17":
-        raise malformed("Version must be 2012-10-17.")
+    if type_ != RESOURCE_CONTROL:
+        return
     for statement in policy.statements:
-        where = f"Statement[{statement.index}]"
-        if statement.effect is not Effect.DENY:
-            raise malformed(f"{where}.Effect must be Deny.")
-        if statement.principals != EVERYONE:
-            raise malformed(f'{where}.Principal must be "*".')
-        if statement.actions is None:
-            raise malformed(f"{where} must have Action: NotAction is not allowed.")
-        for action in statement.actions:
-            if action.partition(":")[0].lower() not in RESOURCE_CONTROL_SERVICES:
-                raise malformed(f"{where}.Action: resource control policies do not reach {action}.")
+        beyond = [action for action in statement.actions or () if action.partition(":")[0].lower() not in RESOURCE_CONTROL_SERVICES]
+        if beyond:
+            raise malformed(f"Statement[{statement.index}].Action: resource control policies do not reach {beyond[0]}.")
 
 
 def find_policy(ctx: Context, organization: Row, id_: str) -> Row | ManagedPolicy:
