@@ -33,7 +33,7 @@ FUTURE = {
 }
 """ARNs of what does not exist yet, where the kind's own template cannot say it."""
 SPOKEN = {
-    "ec2:RunInstances": ("arn:aws:ec2:{region}::image/{ImageId}",),
+    "ec2:RunInstances": ("arn:aws:ec2:{region}::image/{ImageId}", "arn:aws:ec2:{region}:{account}:network-interface/*"),
     "iam:CreateServiceLinkedRole": ("arn:aws:iam::{account}:role/aws-service-role/{AWSServiceName}/*",),
     "iam:CreateOpenIDConnectProvider": ("arn:aws:iam::{account}:oidc-provider/{Url}",),
     "organizations:InviteAccountToOrganization": ("arn:aws:organizations::{account}:account/*",),
@@ -51,6 +51,7 @@ STORED_NAME: Mapping[str, Callable[[str], str]] = {"ssm:Parameter": lambda name:
 """How names are stored, where they may be given in several forms."""
 NOT_SUBJECTS = frozenset({"Tags", "tags", "TagSpecifications", "TagKeys", "tagKeys", "Filters", "IpPermissions", "UserData"})
 """Members whose texts name nothing that the call works on."""
+PARAMETER = "resolve:ssm:"
 LONGEST = 2048
 """Characters of an ARN; longer texts name nothing."""
 
@@ -81,7 +82,9 @@ def named(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> tupl
         rows |= {row.arn: row for row in found if row.arn}
         absent += missing
     existing = [_of_row(ctx, row) for row in rows.values()]
-    futures = [Named(arn, type_of_arn(arn)) for arn in dict.fromkeys((*absent, *_spoken(ctx, operation, params)))]
+    there = {one.type for one in existing}
+    spoken = [arn for arn in _spoken(ctx, operation, params) if not (arn.endswith("/*") and type_of_arn(arn) in there)]
+    futures = [Named(arn, type_of_arn(arn)) for arn in dict.fromkeys((*absent, *spoken))]
     created = _created(ctx, operation, params, rows.values())
     everything = [*existing, *futures, *([created] if created and created.type not in {one.type for one in futures} else [])]
     written = [_as_written(types, one, params) for one in everything]
@@ -153,10 +156,19 @@ def _holds_names(kind: Kind, member: str) -> bool:
 
 
 def _spoken(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> Iterator[str]:
-    words = {name: value.rsplit("://", 1)[-1].removeprefix("/change/") for name, value in params.items() if isinstance(value, str)}
-    for template in SPOKEN.get(operation.qualified_name, ()):
+    templates = SPOKEN.get(operation.qualified_name, ())
+    words = {name: _spelled(ctx, value) for name, value in params.items() if isinstance(value, str)} if templates else {}
+    for template in templates:
         if all(name in words or name in ("region", "account") for name in re.findall(r"{(\w+)}", template)):
             yield template.format(**words, region=ctx.caller.region, account=ctx.caller.account)
+
+
+def _spelled(ctx: Context, value: str) -> str:
+    """A member as ARNs have it: URLs without scheme, ids without path, an image found by a parameter ("resolve:ssm:") by its id."""
+    if value.startswith(PARAMETER):
+        found = ctx.call("ssm:GetParameters", {"Names": [value.removeprefix(PARAMETER)]})["Parameters"]
+        return str(found[0]["Value"]) if found else "*"
+    return value.rsplit("://", 1)[-1].removeprefix("/change/")
 
 
 def _created(ctx: Context, operation: Operation, params: Mapping[str, Any], rows: Iterable[Row]) -> Named | None:

@@ -13,7 +13,7 @@ from typing import Any
 from latticewall.apimodel.catalog import Operation
 from latticewall.control_plane.access.ec2_keys import Keys
 from latticewall.control_plane.access.keys import keys_of
-from latticewall.control_plane.access.named import ALL, Named, named
+from latticewall.control_plane.access.named import ALL, PARAMETER, Named, named
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 
@@ -41,7 +41,6 @@ PASSING: Mapping[str, str] = {
     "rolesanywhere:UpdateProfile": "rolesanywhere.amazonaws.com",
 }
 """Operations that hand a role on, which takes iam:PassRole too; the service it goes to."""
-_PARAMETER = "resolve:ssm:"
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
     service = PASSING.get(operation.qualified_name)
     for role in _passed_roles(ctx, params) if service is not None else ():
         yield Question("iam:PassRole", role, {"iam:PassedToService": service} if service else {})
-    if operation.qualified_name == "ec2:RunInstances" and str(params.get("ImageId") or "").startswith(_PARAMETER):
-        yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(_PARAMETER))
+    if operation.qualified_name == "ec2:RunInstances" and str(params.get("ImageId") or "").startswith(PARAMETER):
+        yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(PARAMETER))
 
 
 def tags_given(params: Mapping[str, Any], resource: Named) -> dict[str, str]:
