@@ -14,7 +14,7 @@ from latticewall.base.faults import Fault
 from latticewall.policy.combine import PolicyType, caller_side
 from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
-from latticewall.policy.explain import Finding, explain_policies
+from latticewall.policy.explain import Finding, explain_policies, smallest_change
 from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, Route, decide_invoke, denial_text, invoke_request
 from latticewall.policy.request import Request, ResourceOwner, global_context
 from latticewall.world.types import Account, Service, ServiceNetwork, World
@@ -105,22 +105,21 @@ def _policy_gate(name: str, policies: PolicySet, request: Request, layer: str) -
     answer = policies.evaluate(request)
     if answer.allowed:
         return Gate(name, Outcome.PASS, "a statement allows it", ", ".join(map(str, answer.statements)))
-    change = smallest(policies, request)
+    change = smallest_change(policies.policies, request, layer)
     if answer.denied:
         return Gate(name, Outcome.FAIL, "a statement denies it", ", ".join(map(str, answer.statements)), change=change)
     findings = explain_policies(policies.policies, request)
     nearest = _nearest(findings)
     if nearest is None:
         return Gate(name, Outcome.FAIL, f"no statement of the {layer.lower()} layer allows anything", change=change)
-    missed = tuple(f"{element.name}: {element.detail}" for element in nearest.elements if not element.holds)
-    named = f"{nearest.policy} statement {nearest.statement}" + (f" ({nearest.sid})" if nearest.sid else "")
-    return Gate(name, Outcome.FAIL, "no statement allows it; the nearest one lacks what is listed", named, missed, change)
+    missed = tuple(f"{element.name}: {element.detail}" for element in nearest.failing)
+    return Gate(name, Outcome.FAIL, "no statement allows it; the nearest one lacks what is listed", nearest.name, missed, change)
 
 
 def _nearest(findings: tuple[Finding, ...]) -> Finding | None:
     """The Allow with the fewest elements that do not hold, the first of equals."""
     allows = [finding for finding in findings if finding.effect == "Allow"]
-    return min(allows, key=lambda finding: sum(not element.holds for element in finding.elements), default=None)
+    return min(allows, key=lambda finding: len(finding.failing), default=None)
 
 
 def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
@@ -132,7 +131,7 @@ def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
         return Gate(name, Outcome.SKIP, "the caller is anonymous and has no policies")
     if caller.unreadable:
         return Gate(name, Outcome.FAIL, f"the caller may do nothing: {caller.unreadable}")
-    parts = [_policy_gate("identity-based policy", caller.policies.identity, request, "identity")]
+    parts = [_policy_gate("identity-based policy", caller.policies.identity, request, str(PolicyType.IDENTITY))]
     parts += [_policy_gate(_part_name(kind, at), policies, request, str(kind)) for at, (kind, policies) in enumerate(caller.policies.limits())]
     verdict = caller_side(request, caller.policies)
     if verdict.allowed:
@@ -143,14 +142,6 @@ def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
 
 def _part_name(kind: PolicyType, at: int) -> str:
     return f"{kind}, level {at}" if kind is PolicyType.SERVICE_CONTROL else str(kind)
-
-
-def smallest(policies: PolicySet, request: Request) -> tuple[str, ...]:
-    """The smallest change to a layer that would let the request pass it, in words."""
-    from latticewall.policy import explain
-
-    found: Any = getattr(explain, "smallest_change", None)
-    return tuple(map(str, found(policies.policies, request))) if found else ()
 
 
 def audited(gates: tuple[Gate, ...], tags: Mapping[str, str]) -> tuple[Gate, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from latticewall.app import App
 from latticewall.auth.callers import root
 from latticewall.base.faults import Denied, Unavailable
+from latticewall.control_plane.policy_tests import PolicyTests
 from latticewall.reconcile.loop import Loop
 
 
@@ -32,6 +33,7 @@ class InnerRequests:
             "instances": self.instances,
             "counters": self.counters,
             "explain": self.explain,
+            "policy-tests": PolicyTests(app, account, region),
             "reset": self.reset,
         }
         self.read_counters: Callable[[str], dict[str, tuple[int, int]]] = lambda _: {}

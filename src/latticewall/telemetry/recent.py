@@ -21,14 +21,16 @@ def lines_with(path: Path, text: str, most: int = MOST_BYTES) -> Iterator[str]:
     with file:
         end = file.seek(0, os.SEEK_END)
         stop = max(0, end - most)
-        rest: bytes | None = None
+        rest, unfinished = b"", True
         while end > stop:
             start = max(stop, end - BLOCK)
             file.seek(start)
-            block = file.read(end - start)
-            # what stands behind the last line's end is still being written
-            block = block[: block.rfind(b"\n") + 1] if rest is None else block + rest
+            block = file.read(end - start) + rest
             end = start
+            if unfinished:
+                # what stands behind the last line's end is still being written
+                block = block[: block.rfind(b"\n") + 1]
+                unfinished = not block
             # a block begins within a line, unless it is the file's first
             first, newline, block_rest = block.partition(b"\n") if start else (b"", b"\n", block)
             rest = first + newline

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from latticewall.faces.cli.output import Output
@@ -20,6 +21,8 @@ def show(answer: Mapping[str, Any], output: Output) -> None:
         _show_gate(gate, output, "")
     if text := answer["decision"].get("text"):
         output.line(f"the answer: {text}")
+    if signature := answer.get("signature"):
+        _show_signature(signature, output)
     for note in answer["notes"]:
         output.line(f"note: {note}")
 
@@ -45,3 +48,33 @@ def _show_gate(gate: Mapping[str, Any], output: Output, indent: str) -> None:
         output.line(f"{indent}{_INDENT}  change: {line}")
     for part in gate["parts"]:
         _show_gate(part, output, indent + _INDENT)
+
+
+def _show_signature(signature: Mapping[str, Any], output: Output) -> None:
+    """Both canonical requests, side by side, the first difference marked; ours alone when nothing explains the signature."""
+    expected, signed, difference = signature["expected"], signature["signed"], signature["difference"]
+    for mistake in signature["mistakes"]:
+        output.line(f"signature: {mistake}")
+    if signed and not signature["mistakes"]:
+        output.line("signature: it is right for what was signed; it was refused for another reason")
+    for note in signature["notes"]:
+        output.line(f"signature: {note}")
+    if not expected:
+        return
+    for part, member in (("canonical request", "canonical_request"), ("string to sign", "string_to_sign")):
+        marked = difference["line"] if difference and difference["part"] == part else 0
+        left, right = expected[member], signed[member] if signed else ()
+        _show_sides(part, left, right, marked, output)
+        if marked:
+            output.line(f"first difference: line {marked} of the {part}, from column {difference['column']} on")
+    if signed and expected["key"] != signed["key"]:
+        output.line(f"signing key: expected that of {expected['key']}, signed with that of {signed['key']}")
+
+
+def _show_sides(part: str, left: Sequence[str], right: Sequence[str], marked: int, output: Output) -> None:
+    rows = [
+        (">>" if number == marked else "", str(number), *pair)
+        for number, pair in enumerate(zip_longest(left, right, fillvalue=""), 1)
+    ]
+    columns = ("", "line", f"{part} as computed here", "as the client must have signed it")
+    output.table(columns if right else columns[:3], rows if right else [row[:3] for row in rows], numbers=("line",))

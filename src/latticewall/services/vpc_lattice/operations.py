@@ -15,6 +15,7 @@ from latticewall.services.vpc_lattice import (
     auth_policy,
     domain_verification,
     listener,
+    own_tags,
     resource_configuration,
     resource_gateway,
     service_network,
@@ -173,5 +174,7 @@ def _family(name: str, noun: _Noun) -> dict[str, Handler]:
 
 
 OPERATIONS: Mapping[str, Handler] = {
-    operation: _local(handler) for found in (*(_family(name, noun) for name, noun in NOUNS.items()), OTHERS) for operation, handler in found.items()
+    operation: _local(own_tags.checked(operation, handler))
+    for found in (*(_family(name, noun) for name, noun in NOUNS.items()), OTHERS)
+    for operation, handler in found.items()
 }

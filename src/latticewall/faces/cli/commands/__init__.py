@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.faces.cli.command import Command
-from latticewall.faces.cli.commands import deploy, doctor, down, env, execute, explain, logs, plan, status, up, wait, walkthrough
+from latticewall.faces.cli.commands import deploy, doctor, down, env, execute, explain, logs, plan, policy, status, up, wait, walkthrough
 
 COMMANDS: tuple[Command, ...] = (
     up.COMMAND,
@@ -13,6 +13,7 @@ COMMANDS: tuple[Command, ...] = (
     deploy.COMMAND,
     execute.COMMAND,
     explain.COMMAND,
+    policy.COMMAND,
     logs.COMMAND,
     plan.COMMAND,
     wait.COMMAND,
