@@ -6,17 +6,20 @@ Texts cross the border as bytes (UTF-8, surrogateescape), as they do in the prox
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
 from lupa import luajit21
 
 from latticewall.policy.document import Policy
+from latticewall.policy.lattice import Route, invoke_request
 from latticewall.policy.lua.literals import to_bytes
-from latticewall.policy.request import Principal, Request, canonical_key
+from latticewall.policy.request import Principal, Request, ResourceOwner, canonical_key, global_context, principal_context
 from latticewall.policy.to_lua import compile_set
 
-MODULES = ("glob", "values", "policy")
+MODULES = ("addresses", "glob", "values", "policy")
 SOURCES = resources.files("latticewall.dataplane.envoy") / "lua"
 
 
@@ -82,3 +85,61 @@ def who(principal: Principal) -> dict[str, str]:
         "role_id": principal.userid.split(":")[0] if principal.role_arn else "",
         "userid": principal.userid,
     }
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A request as it reaches the proxy, together with what the proxy knows of it. headers: lower-case names, in the order of arrival."""
+
+    principal: Principal
+    method: str = "GET"
+    target: str = "/"
+    headers: tuple[tuple[str, str], ...] = ()
+    route: Route = field(default_factory=Route)
+    owner: ResourceOwner = field(default_factory=ResourceOwner)
+    now: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    source_ip: str = "10.1.0.10"
+    region: str = "us-west-2"
+
+    def first(self, name: str) -> str:
+        return next((value for own, value in self.headers if own == name), "")
+
+    def request(self) -> Request:
+        """The question as Python asks it."""
+        keys = global_context(
+            self.principal,
+            now=self.now,
+            region=self.region,
+            source_ip=self.source_ip,
+            user_agent=self.first("user-agent"),
+            referer=self.first("referer"),
+            owner=self.owner,
+        )
+        return invoke_request(self.principal, self.route, self.method, self.target, self.headers, keys)
+
+    def question(self) -> dict[str, Any]:
+        """The question as the proxy asks it."""
+        known = {"aws:SecureTransport": "false", "aws:ViaAWSService": "false", "aws:RequestedRegion": self.region, **self.route.context()}
+        known |= {"aws:ResourceAccount": self.owner.account or None, "aws:ResourceOrgID": self.owner.org_id or None}
+        known |= {"aws:ResourceOrgPaths": self.owner.org_paths or None, **{f"aws:ResourceTag/{key}": value for key, value in self.owner.tags.items()}}
+        path, mark, query = self.target.partition("?")
+        names = [name for name, _ in self.headers]
+        return {
+            "action": "vpc-lattice-svcs:invoke",
+            "resource": self.request().resource,
+            "principal": who(self.principal),
+            "p": {canonical_key(key): value for key, value in principal_context(self.principal).items()},
+            "c": {canonical_key(key): value for key, value in known.items()},
+            "method": self.method,
+            "path": path,
+            "query": query if mark else None,
+            "head": {
+                "n": len(self.headers),
+                "names": names,
+                "values": [value for _, value in self.headers],
+                "by": {name: self.first(name) for name in names},
+                "count": {name: names.count(name) for name in names},
+            },
+            "now": int(self.now.timestamp()),
+            "source_ip": self.source_ip,
+        }

@@ -7,6 +7,7 @@ from typing import Any
 from asking import ACCOUNT, ANN, ANONYMOUS, OTHER, ROOT, SERVICE, STRANGER, WEB, policy
 from hypothesis import strategies as st
 
+from latticewall.base.faults import Fault
 from latticewall.policy import spec
 from latticewall.policy.decision import Outcome
 from latticewall.policy.document import Effect, Form, Policy
@@ -35,7 +36,10 @@ TEXTS = [
     *("*b*", "b*e", "?lue", "a?", "??", "${*}", "${?}${$}", "x${x:k}${aws:PrincipalTag/team}", "${x:k}*", f"${{{HEADER}}}", f"${{{QUERY}, 'b'}}", "Blue"),
 ]
 NUMBERS = ["80", "443", "443.0", "-1.5", "0443", "+443", "0", "-0", "1" * 20, "1" * 19 + "2", "0.5", ".5", "1e2", "0." + "0" * 20 + "1"]
-DATES = ["2026", "2026-01", "2026-01-02", "2026-01-02T03:04:05Z", "2026-01-02T05:04:05.000+02:00", "2026-01-02T03:04:05.000001Z", "1767323045", "20260", "-99999"]
+DATES = [
+    *("2026", "2026-01", "2026-01-02", "2026-01-02T03:04:05Z", "2026-01-02T05:04:05.000+02:00", "2026-01-02T03:04:05.000001Z", "1767323045"),
+    *("20260", "-99999"),
+]
 ADDRESSES = ["10.0.0.1", "10.1.0.0", "::1", "2001:db8::1", "2001:db8:0:0:0:0:0:1", "::ffff:10.0.0.1", "10.0.0.01", "fe80::1%eth0", "1.2.3", "::"]
 BLOCKS = ["10.0.0.0/8", "10.0.0.1", "10.0.0.0/255.255.255.0", "0.0.0.0/0", "2001:db8::/32", "::/0", "::1", "fe80::/10", "::ffff:0:0/96", "2001:db8::/33"]
 ARNS = [WEB.arn, "arn:aws:iam::*:role/*", "a*", "arn:aws:sts::*:assumed-role/${aws:PrincipalTag/team}/*", "arn:aws:iam::${x:k}:role/*", "arn:*:iam::*:r?le/*"]
@@ -58,6 +62,17 @@ GIVEN = {
     "Arn": [WEB.arn, WEB.role_arn, "arn:aws:iam::a:role/x", "arn:aws:iam::role/x", "arn:aws:sts::x:assumed-role/blue/y"],
 }
 VALUES = [*TEXTS[:10], "é", "bé", "\udce9", "xabl", "*", "?${x}", *(text for texts in GIVEN.values() for text in texts)]
+
+
+def is_accepted(form: Form, resource: str) -> bool:
+    """Whether a policy of this form may name the resource."""
+    try:
+        return bool(policy({"Resource": resource}, form=form).statements)
+    except Fault:
+        return False
+
+
+ACCEPTED = {form: [text for text in RESOURCE_PATTERNS if is_accepted(form, text)] for form in (Form.AUTH, Form.IDENTITY)}
 
 
 def some(values: list[str], most: int = 3) -> st.SearchStrategy[list[str]]:
@@ -84,8 +99,7 @@ def statements(draw: st.DrawFn, form: Form = Form.AUTH) -> dict[str, Any]:
 
     effect = draw(st.sampled_from(["Allow", "Allow", "Deny"]))
     written: dict[str, Any] = {"Effect": effect, one_of("Action"): draw(some(ACTION_PATTERNS)), "Condition": draw(conditions())}
-    patterns = [text for text in RESOURCE_PATTERNS if form is Form.AUTH or text == "*" or (text.startswith("arn:") and text.count(":") >= 5)]
-    written[one_of("Resource")] = draw(some(patterns, 9))
+    written[one_of("Resource")] = draw(some(ACCEPTED[form], 9))
     if form is Form.AUTH:
         written[one_of("Principal") if effect == "Deny" else "Principal"] = {"AWS": draw(some(NAMES, 9))}
     return written

@@ -154,8 +154,8 @@ def _numbers(chunk: Chunk, name: str, constant: list[str], _: list[Template]) ->
 
 
 def _digits(number: Decimal) -> tuple[str, str, str]:
-    """Sign, digits before the point without leading zeros, digits after it without trailing zeros."""
-    whole, _, part = format(abs(number), "f").partition(".")
+    """Sign, digits before the point without leading zeros, digits after it without trailing zeros; all of them, so no arithmetic."""
+    whole, _, part = format(number.copy_abs(), "f").partition(".")
     return TRUE if number < 0 else FALSE, quote(whole.lstrip("0")), quote(part.rstrip("0"))
 
 

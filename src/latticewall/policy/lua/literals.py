@@ -26,7 +26,7 @@ def quote(text: str | bytes) -> str:
 
 
 def literal(value: object) -> str:
-    """A literal of None, bool, int, str, bytes, and lists and mappings of them. Integers beyond 2**53 and other types raise TypeError: Lua could not hold them."""
+    """A literal of None, bool, int, str, bytes, and lists and mappings of them. Larger integers than 2**53 and other types raise TypeError."""
     if value is None:
         return "nil"
     if isinstance(value, bool):

@@ -1,8 +1,10 @@
--- What compiled policies call: the keys of a request, who asks, keys with several values, and the matchers of latticewall.glob and latticewall.values.
+-- What compiled policies call: the keys of a request, who asks, keys with several values, and the matchers of latticewall.addresses,
+-- latticewall.glob and latticewall.values.
 --
 -- policy/to_lua.py writes the policies; policy/spec.py defines what they mean. The question q is described in docs of `compile_set`. Nothing here
 -- raises, keeps a reference to a question, or makes a table, except for a query parameter that occurs more than once.
 
+local addresses = require("latticewall.addresses")
 local glob = require("latticewall.glob")
 local values = require("latticewall.values")
 
@@ -11,7 +13,7 @@ local date, floor, format = os.date, math.floor, string.format
 
 local M = {}
 
-for _, module in ipairs({ glob, values }) do
+for _, module in ipairs({ addresses, glob, values }) do
   for name, matcher in pairs(module) do
     M[name] = matcher
   end
