@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -174,3 +175,24 @@ def test_the_administrator_s_key_stays(region: Region) -> None:
     for call, more in ((region.iam.delete_access_key, {}), (region.iam.update_access_key, {"Status": "Inactive"})):
         with region.refused("DeleteConflict", key):
             call(AccessKeyId=key, **more)
+
+
+def test_when_a_key_was_last_used(region: Region) -> None:
+    alice = region.as_user("iam", EVERYTHING)
+    key = region.keys["alice"]
+    found = region.iam.get_access_key_last_used(AccessKeyId=key)
+    assert (found["UserName"], found["AccessKeyLastUsed"]) == ("alice", {"ServiceName": "N/A", "Region": "N/A"})
+    before = region.store.revision
+    alice.get_user()
+    assert region.store.revision == before
+    first = region.iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
+    assert (first["ServiceName"], first["Region"]) == ("iam", "eu-north-7")
+    region.as_user("ec2", EVERYTHING).describe_vpcs()
+    second = region.iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
+    assert second["ServiceName"] == "ec2"
+    assert second["LastUsedDate"] >= first["LastUsedDate"]
+    region.clock.moment += timedelta(minutes=2)
+    region.as_user("ec2", EVERYTHING).describe_vpcs()
+    assert region.iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]["LastUsedDate"] - second["LastUsedDate"] >= timedelta(minutes=2)
+    with region.refused("AccessDenied"):
+        region.of("999988887777", "iam").get_access_key_last_used(AccessKeyId=key)

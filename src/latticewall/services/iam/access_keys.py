@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from latticewall.auth.credentials import mint_access_key
-from latticewall.base.faults import Conflict
+from latticewall.auth.key_usage import forget_use, last_use
+from latticewall.base.faults import Conflict, Denied
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
+
+ROOT_NAME = "root"
+"""The name of an account's root user where a member must hold one."""
 
 
 def _owner(ctx: Context, params: Document) -> Row | None:
@@ -63,8 +67,21 @@ def update(ctx: Context, params: Document) -> Document:
 
 
 def delete(ctx: Context, params: Document) -> Document:
-    ctx.remove(_dispensable(_find(ctx, params)))
+    row = _dispensable(_find(ctx, params))
+    ctx.remove(row)
+    forget_use(ctx.tx, row.id)
     return {}
+
+
+def last_used(ctx: Context, params: Document) -> Document:
+    """Of any key of the account; never used: "N/A", without a date."""
+    key = params["AccessKeyId"]
+    row = ctx.find("iam:AccessKey", key)
+    if row is None:
+        raise Denied(f"User: {ctx.caller.arn} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key {key}", code="AccessDenied")
+    use = last_use(ctx.tx, key)
+    shown = {"LastUsedDate": use.at, "ServiceName": use.service, "Region": use.region} if use else {"ServiceName": "N/A", "Region": "N/A"}
+    return {"UserName": row.document.get("UserName") or ROOT_NAME, "AccessKeyLastUsed": shown}
 
 
 OPERATIONS: dict[str, Handler] = {
@@ -72,4 +89,5 @@ OPERATIONS: dict[str, Handler] = {
     "ListAccessKeys": listing,
     "UpdateAccessKey": update,
     "DeleteAccessKey": delete,
+    "GetAccessKeyLastUsed": last_used,
 }
