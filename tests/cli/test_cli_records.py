@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from latticewall.faces.cli.records import summary
+from latticewall.faces.cli.records import denied_by, summary
 
 ALERT = {
     "firewall_name": "inspection",
@@ -39,6 +39,14 @@ CONNECTION = {
             {**REQUEST, "callerPrincipal": "arn:aws:sts::1:assumed-role/web/i-1", "authDeniedReason": "-", "failureReason": "-", "responseCode": 200},
             "10.1.0.4:40000 (vpc-1) GET logging.example.com/x -> 200 by arn:aws:sts::1:assumed-role/web/i-1",
         ),
+        (
+            {**REQUEST, "responseCode": 200, "failureReason": "-"},
+            "10.1.0.4:40000 (vpc-1) GET logging.example.com/x -> 200 would be denied: Service",
+        ),
+        (
+            {**REQUEST, "responseCode": 200, "failureReason": "-", "authDeniedReason": "-", "resolvedUser": "Unknown"},
+            "10.1.0.4:40000 (vpc-1) GET logging.example.com/x -> 200 would be denied: Signature",
+        ),
         (CONNECTION, "connection 10.1.0.4:40000 -> 129.224.0.1:6379 rcfg-0a (10.3.0.5:6379)"),
     ],
 )
@@ -49,3 +57,18 @@ def test_known_records(record: dict[str, object], line: str) -> None:
 @pytest.mark.parametrize("message", ["plain words", "[1]", '{"a": 1}', '"x"', '{"event": 1}', "{"])
 def test_other_messages_stay_as_they_are(message: str) -> None:
     assert summary(message + "\n") == message
+
+
+@pytest.mark.parametrize(
+    ("record", "layer"),
+    [
+        (REQUEST, "Service"),
+        ({**REQUEST, "authDeniedReason": "-", "resolvedUser": "Unknown"}, "Signature"),
+        ({**REQUEST, "authDeniedReason": "-", "resolvedUser": "Anonymous"}, ""),
+        (ALERT, ""),
+        (CONNECTION, ""),
+        ([1], ""),
+    ],
+)
+def test_who_denied_a_request(record: object, layer: str) -> None:
+    assert denied_by(record) == layer

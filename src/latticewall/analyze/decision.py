@@ -11,6 +11,7 @@ from latticewall.analyze.callers import Caller, parsed
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.question import Asked
 from latticewall.base.faults import Fault
+from latticewall.compile.authorization import AUTH_MODE_TAG
 from latticewall.policy.combine import PolicyType, caller_side
 from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
@@ -146,7 +147,7 @@ def _part_name(kind: PolicyType, at: int) -> str:
 
 def audited(gates: tuple[Gate, ...], tags: Mapping[str, str]) -> tuple[Gate, ...]:
     """In audit mode what would be denied passes."""
-    if tags.get("latticewall:auth-mode") != "audit":
+    if tags.get(AUTH_MODE_TAG) != "audit":
         return gates
     return tuple(_passing(gate) if gate.fails else gate for gate in gates)
 

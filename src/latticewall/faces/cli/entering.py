@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from latticewall.dataplane import syscalls
-from latticewall.dataplane.holder.instance import ENVIRONMENT
+from latticewall.dataplane.holder import instance
 from latticewall.faces.cli.problem import Problem
 
 _NAMESPACES = (
@@ -31,12 +31,12 @@ def run_inside(init: int, program: Sequence[str]) -> int:
 
     Enters with the whole process, which must have one thread and is good for nothing else afterwards. Raises Problem.
     """
-    environment = {**ENVIRONMENT, **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}}
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     _enter(init)
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        _become(program, environment)
+        _become(program, kept)
     return _wait(child)
 
 
@@ -65,10 +65,11 @@ def _enter(init: int) -> None:
             os.close(file)
 
 
-def _become(program: Sequence[str], environment: dict[str, str]) -> NoReturn:
+def _become(program: Sequence[str], kept: dict[str, str]) -> NoReturn:
     """In the instance's pid namespace: the program, looked up on the instance's own PATH. It dies with us, and a closed pipe ends it, as in a shell."""
     code = _NOT_EXECUTABLE
     try:
+        environment = {**instance.environment(), **kept}
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.chdir(environment["HOME"])

@@ -49,9 +49,27 @@ def _request(record: dict[str, Any]) -> str:
         f"{record['requestMethod']} {record.get('hostHeader')}{record.get('requestPath')}",
         f"-> {record.get('responseCode')}",
         *([f"by {who}"] if who not in _EMPTY else []),
-        *(f"{name}: {record[name]}" for name in ("authDeniedReason", "failureReason") if record.get(name) not in _EMPTY),
+        *_denial(record),
+        *([f"failureReason: {record['failureReason']}"] if record.get("failureReason") not in _EMPTY else []),
     ]
     return " ".join(words)
+
+
+def _denial(record: dict[str, Any]) -> list[str]:
+    """Who denied the request; who would have, where audit mode let it pass."""
+    if record.get("failureReason") != "ClientAccessDenied":
+        return [f"would be denied: {layer}"] if (layer := denied_by(record)) else []
+    return [f"authDeniedReason: {record['authDeniedReason']}"] if record.get("authDeniedReason") not in _EMPTY else []
+
+
+def denied_by(record: Any) -> str:
+    """Which layer denied a request to a service, or in audit mode would have: Network, Service, Identity, Signature; "" for any other record."""
+    if not isinstance(record, dict) or "requestMethod" not in record:
+        return ""
+    reason = record.get("authDeniedReason")
+    if reason not in _EMPTY:
+        return str(reason)
+    return "Signature" if record.get("resolvedUser") == "Unknown" else ""
 
 
 def _connection(record: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from latticewall.faces.cli.client import Refused
 from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.output import Output
 from latticewall.faces.cli.problem import NOT_AS_EXPECTED, Problem
-from latticewall.faces.cli.records import summary
+from latticewall.faces.cli.records import denied_by, summary
 from latticewall.faces.cli.session import Session
 
 _FOLLOW_SECONDS = 0.5
@@ -23,6 +24,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", action="append", metavar="NAME", help="only this log group; repeat for more (default: all)")
     since = "only records since then: 90s, 10m, 2h, 1d ago, or a time such as 2026-01-02T03:04:05Z"
     parser.add_argument("--since", type=_since, default=0, metavar="WHEN", help=since)
+    denied = "only requests that were denied, or that audit mode let pass and would be denied"
+    parser.add_argument("--denied", action="store_true", help=denied)
     parser.add_argument("--follow", action="store_true", help="go on showing records as they come, until interrupted")
 
 
@@ -37,7 +40,8 @@ def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
         for group, event in records:
             if (group, event["eventId"]) not in shown:
                 shown.add((group, event["eventId"]))
-                _show(group, event, output)
+                if not chosen.denied or _denies(event["message"]):
+                    _show(group, event, output)
         if not chosen.follow:
             return 0
         if records:
@@ -59,6 +63,13 @@ def _records(session: Session, groups: list[str], start: int) -> list[tuple[str,
             raise Problem(f"log group {group}: {refused.message[:1].lower()}{refused.message[1:]}", NOT_AS_EXPECTED) from None
         found += [(group, event) for event in events]
     return sorted(found, key=lambda item: (item[1]["timestamp"], item[0], item[1]["eventId"]))
+
+
+def _denies(message: str) -> bool:
+    try:
+        return denied_by(json.loads(message)) != ""
+    except ValueError:
+        return False
 
 
 def _show(group: str, event: dict[str, Any], output: Output) -> None:
@@ -84,7 +95,12 @@ def _since(text: str) -> int:
 COMMAND = Command(
     "logs",
     "show the records of the region's log groups: access, alert and flow logs",
-    ("latticewall logs --since 10m", "latticewall logs --group /firewall/alert --follow", "latticewall logs --output json"),
+    (
+        "latticewall logs --since 10m",
+        "latticewall logs --group /firewall/alert --follow",
+        "latticewall logs --denied --since 1h",
+        "latticewall logs --output json",
+    ),
     run,
     arguments,
 )
