@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from asking import ACCOUNT, ANN, ANONYMOUS, OTHER, ROOT, SERVICE, STRANGER, WEB, policy
@@ -67,6 +68,15 @@ def statements(draw: st.DrawFn, form: Form = Form.AUTH, negations: bool = True) 
 def policies(draw: st.DrawFn, form: Form = Form.AUTH, negations: bool = True) -> Policy:
     version = draw(st.sampled_from(["2012-10-17", "2012-10-17", "2008-10-17"]))
     return policy(*draw(st.lists(statements(form, negations), min_size=1, max_size=4)), form=form, version=version, name=draw(st.sampled_from("pqr")))
+
+
+@st.composite
+def policies_as_written(draw: st.DrawFn) -> str:
+    """The text of an auth policy."""
+    written = [{"Resource": "*"} | statement for statement in draw(st.lists(statements(), min_size=1, max_size=3))]
+    for statement in written:
+        statement.pop("Resource" if "NotResource" in statement else "NotResource", None)
+    return json.dumps({"Version": draw(st.sampled_from(["2012-10-17", "2008-10-17"])), "Statement": written})
 
 
 @st.composite
