@@ -25,6 +25,7 @@ PROTOCOLS = {
     "logs": "json",
     "cloudformation": "query",
     "ssm": "json",
+    "rolesanywhere": "rest-json",
 }
 
 

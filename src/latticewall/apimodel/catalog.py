@@ -26,6 +26,7 @@ IN_SCOPE = (
     "logs",
     "cloudformation",
     "ssm",
+    "rolesanywhere",
 )
 """The services a region serves, by botocore's names."""
 

@@ -176,6 +176,15 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
         "limit": "LimitExceededException",
         "unsupported": "ValidationError",
     },
+    "rolesanywhere": {
+        "invalid": "ValidationException",
+        "not_found": "ResourceNotFoundException",
+        "conflict": "ValidationException",
+        "in_use": "ValidationException",
+        "denied": "AccessDeniedException",
+        "limit": "ValidationException",
+        "unsupported": "ValidationException",
+    },
     "ssm": {
         "invalid": "ValidationException",
         "not_found": "InvalidResourceId",

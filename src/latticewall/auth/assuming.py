@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from latticewall.auth.permissions import resource_control_of
 from latticewall.base.faults import Fault, Invalid, LimitExceeded
-from latticewall.base.organization_policies import RESOURCE_CONTROL, levels
 from latticewall.base.rows import Row
 from latticewall.policy.combine import PrincipalPolicies, authorize_assume_role
 from latticewall.policy.document import Form, minify, parse_policy
@@ -79,9 +79,7 @@ def refused_action(snapshot: Snapshot, role: Row, wish: Assumption, principal: P
         trust = PolicySet([parse_policy(role.document["AssumeRolePolicyDocument"], Form.TRUST)])
     except Fault:
         return wish.action
-    control = tuple(
-        PolicySet([parse_policy(text, Form.RESOURCE) for text in texts]) for texts in levels(snapshot.get, role.account, RESOURCE_CONTROL)
-    )
+    control = resource_control_of(snapshot, role.account)
     keys = {**context, **wish.keys, **{f"iam:ResourceTag/{key}": value for key, value in role.tags.items()}}
     for action in wish.actions:
         if not authorize_assume_role(Request(action, role.arn, principal, keys), policies, trust, role.account, control).allowed:

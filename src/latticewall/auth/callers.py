@@ -54,4 +54,8 @@ def root(account: str, region: str, access_key_id: str = "") -> Caller:
 
 
 def _key_row(snapshot: Snapshot, access_key_id: str) -> Row | None:
-    return snapshot.get("sts:Session" if access_key_id.startswith("ASIA") else "iam:AccessKey", access_key_id)
+    """None too for a session in the form of an earlier latticewall: its limits would not be read."""
+    if not access_key_id.startswith("ASIA"):
+        return snapshot.get("iam:AccessKey", access_key_id)
+    row = snapshot.get("sts:Session", access_key_id)
+    return row if row and "_session_policies" in row.document else None

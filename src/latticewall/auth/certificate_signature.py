@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from latticewall.auth.canonical import Head, canonical_request, digest, generic_uri
+from latticewall.auth.canonical import Head, canonical_request, digest, generic_uri, has_bad_escape
 from latticewall.auth.signature import TERMINATOR, Signature, check_amz_headers, check_time, incomplete, mismatch, parse_date, scope_faults
 from latticewall.auth.sigv4 import CONTROL_PLANE_SKEW
 from latticewall.base.faults import Denied
@@ -67,8 +67,8 @@ def verify_certificate_signature(head: Head, body: bytes, now: datetime) -> Cert
 
     Raises Denied or Invalid as `auth.sigv4.verify` does.
     """
-    if not head.is_bytes or head.query:
-        raise mismatch()
+    if not head.is_bytes or has_bad_escape(head.target):
+        raise incomplete("The request's target holds an incomplete percent escape, or its head is not a sequence of bytes.")
     for name in _ONCE:
         if len(head.by_name.get(name, ())) > 1:
             raise incomplete(f"The request has more than one '{name}' header.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.resources.registry import Registry
-from latticewall.services import cloudformation, ec2, iam, logs, network_firewall, organizations, route53, ssm, sts, vpc_lattice
+from latticewall.services import cloudformation, ec2, iam, logs, network_firewall, organizations, rolesanywhere, route53, ssm, sts, vpc_lattice
 
 SERVICES = (
     ec2.SERVICE,
@@ -15,6 +15,7 @@ SERVICES = (
     route53.SERVICE,
     logs.SERVICE,
     ssm.SERVICE,
+    rolesanywhere.SERVICE,
     cloudformation.SERVICE,
 )
 

@@ -18,7 +18,7 @@ from latticewall.resources.context import Context
 
 ALWAYS_ALLOWED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
 """Operations that no policy is asked about ("GetCallerIdentity", "GetSessionToken")."""
-DECIDED_BY_TRUST = ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML")
+DECIDED_BY_TRUST = ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "rolesanywhere:CreateSession")
 """The operation itself weighs trust policy and identity policies together."""
 
 

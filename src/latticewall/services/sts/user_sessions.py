@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from latticewall.auth.assuming import session_limits
 from latticewall.auth.sessions import FEDERATED_USER, USER, NewSession, credentials_of, open_session
-from latticewall.base.faults import Denied
+from latticewall.base.faults import Denied, Unsupported
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.sts import requests
 
 DEFAULT_SECONDS = 43_200
 ROOT_SECONDS = 3600
+"""The longest session of the account's root."""
 NOTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"none:null","Resource":"*"}]}'
 """A federated user without session policies may do nothing but what resource policies grant to itself."""
 
@@ -32,6 +33,8 @@ def get_federation_token(ctx: Context, params: Document) -> Document:
     """Credentials of `federated-user/<Name>`: what both the user and the session policies allow."""
     requests.refuse_unsupported(params)
     user_id = _user(ctx, "GetFederationToken")
+    if not user_id:
+        raise Unsupported("GetFederationToken with the key of the root user is not supported by latticewall: call it as a user")
     tags, _ = requests.session_tags(params)
     caller, name = ctx.caller, str(params["Name"])
     limits = session_limits(ctx.tx, ctx.call, caller.account, params.get("Policy"), requests.policy_arns(params), tags)

@@ -43,7 +43,7 @@ def assume_role_with_web_identity(ctx: Context, params: Document) -> Document:
         raise _denied()
     limits = session_limits(ctx.tx, ctx.call, role.account, params.get("Policy"), requests.policy_arns(params), who.tags)
     wish = Assumption(
-        ACTION, params["RoleSessionName"], who.tags, who.transitive, source_identity=who.source_identity, context=who.keys(_host(token.issuer))
+        ACTION, params["RoleSessionName"], who.tags, who.transitive, source_identity=who.source_identity, context=who.keys(provider.name)
     )  # fmt: skip
     _require(ctx, role, provider, wish)
     keys = {FEDERATED_PROVIDER: provider.arn, **({SOURCE_IDENTITY: who.source_identity} if who.source_identity else {})}
@@ -53,14 +53,15 @@ def assume_role_with_web_identity(ctx: Context, params: Document) -> Document:
     return {**answer, **({"SourceIdentity": who.source_identity} if who.source_identity else {})}
 
 
-def _host(issuer: str) -> str:
-    return issuer.removeprefix("https://").removeprefix("http://")
+def _name(issuer: str) -> str:
+    """The provider's name: its URL without the scheme, which also begins its condition keys."""
+    return issuer.removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
 def _provider(ctx: Context, role_arn: str, token: IdentityToken) -> Row:
     """The token's issuer among the OpenID Connect providers of the role's account."""
     account = (role_arn.split(":") + [""] * 5)[4]
-    row = ctx.tx.by_arn(f"arn:aws:iam::{account}:oidc-provider/{_host(token.issuer)}")
+    row = ctx.tx.by_arn(f"arn:aws:iam::{account}:oidc-provider/{_name(token.issuer)}")
     if row is None or row.kind != "iam:OpenIDConnectProvider":
         raise Invalid(f"No OpenIDConnect provider found in your account for {token.issuer}", code="InvalidIdentityToken")
     return row
@@ -125,13 +126,13 @@ class _Identity:
         original = next((text for text in listed if isinstance(text, str)), "") if authorized else ""
         return cls(str(claims["sub"]), audience, original, tuple(methods), tags, transitive, source_identity)
 
-    def keys(self, host: str) -> dict[str, str | tuple[str, ...]]:
-        """The condition keys `<host>:aud`, `:sub`, `:oaud`, `:amr`."""
-        found: dict[str, str | tuple[str, ...]] = {f"{host}:aud": self.audience, f"{host}:sub": self.subject}
+    def keys(self, name: str) -> dict[str, str | tuple[str, ...]]:
+        """The condition keys `<provider>:aud`, `:sub`, `:oaud`, `:amr`."""
+        found: dict[str, str | tuple[str, ...]] = {f"{name}:aud": self.audience, f"{name}:sub": self.subject}
         if self.original_audience:
-            found[f"{host}:oaud"] = self.original_audience
+            found[f"{name}:oaud"] = self.original_audience
         if self.methods:
-            found[f"{host}:amr"] = self.methods
+            found[f"{name}:amr"] = self.methods
         return found
 
 
