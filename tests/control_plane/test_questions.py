@@ -6,14 +6,14 @@ import json
 from importlib import resources
 
 import pytest
-from tests.control_plane.asking import asked, subjects
-from tests.control_plane.published_facts import published, resource_types, spelled
-from tests.region import ACCOUNT, CATALOG, NAME, Region, region
+from tests.region import ACCOUNT, CATALOG, NAME, Region
 
 from latticewall.control_plane.access.resource_types import ALIASES, type_of_arn, type_of_kind
 from latticewall.control_plane.services import registry
 
-__all__ = ["region"]
+from .asking import asked, subjects
+from .published_facts import published, resource_types, spelled
+
 EC2 = f"arn:aws:ec2:{NAME}:{ACCOUNT}"
 
 

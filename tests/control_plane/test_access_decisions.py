@@ -1,0 +1,267 @@
+"""Decisions on calls: wording, sessions, instances' roles, calls that a stack makes, tags and roles on the way."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.region import ACCOUNT, NAME, Region, client
+
+from latticewall.auth.authorization_message import ensure_message_key
+from latticewall.auth.callers import caller_of
+from latticewall.auth.permissions import compiled
+from latticewall.base.faults import Denied
+from latticewall.control_plane.identity import metadata_credentials, refresh_instance_sessions
+from latticewall.services.cloudformation.runner import StackRunner
+
+from .organized import allow, deny, document
+
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com", "AWS": ACCOUNT}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+]})  # fmt: skip
+USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
+
+
+def role(region: Region, name: str, *statements: dict[str, Any]) -> str:
+    arn = str(region.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"])
+    if statements:
+        region.iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=document(*statements))
+    return arn
+
+
+def session(region: Region, arn: str, service: str, **more: Any) -> Any:
+    made = region.sts.assume_role(RoleArn=arn, RoleSessionName="work", **more)["Credentials"]
+    return client(service, made["AccessKeyId"], token=made["SessionToken"])
+
+
+def launch(region: Region, **more: Any) -> dict[str, Any]:
+    image = region.ec2.describe_images()["Images"][0]
+    size = "t4g.micro" if image["Architecture"] == "arm64" else "t3.micro"
+    return {"ImageId": image["ImageId"], "InstanceType": size, "MinCount": 1, "MaxCount": 1, **more}
+
+
+# -- wording ----------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_ec2_says_why_in_a_sealed_message(region: Region) -> None:
+    with region.store.write() as tx:
+        ensure_message_key(tx, region.app.random)
+    vpc = region.vpc()
+    alice = region.as_user("ec2", document(allow("ec2:*"), {**deny("ec2:DeleteVpc"), "Sid": "Never"}, allow("sts:DecodeAuthorizationMessage")))
+    with region.refused("UnauthorizedOperation") as said:
+        alice.delete_vpc(VpcId=vpc)
+    head, encoded = said["Error"]["Message"].split(" Encoded authorization failure message: ")
+    resource = f"arn:aws:ec2:{NAME}:{ACCOUNT}:vpc/{vpc}"
+    assert head == (
+        f"You are not authorized to perform this operation. User: {USER} is not authorized to perform: ec2:DeleteVpc on resource: {resource} "
+        "with an explicit deny in an identity-based policy."
+    )
+    decoded = json.loads(client("sts", region.keys["alice"]).decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])
+    assert (decoded["allowed"], decoded["explicitDeny"]) == (False, True)
+    assert [one["statementId"] for one in decoded["matchedStatements"]["items"]] == ["Never"]
+    assert (decoded["context"]["action"], decoded["context"]["resource"]) == ("ec2:DeleteVpc", resource)
+    assert {"key": "ec2:VpcID", "values": {"items": [{"value": vpc}]}} in decoded["context"]["conditions"]["items"]
+
+
+def test_a_denial_by_a_managed_policy_or_boundary_names_it(region: Region) -> None:
+    alice = region.as_user("vpc-lattice", document(allow("*")))
+    policies = {
+        name: region.iam.create_policy(PolicyName=name, PolicyDocument=document(allow("*"), deny(action)))["Policy"]["Arn"]
+        for name, action in (("held", "vpc-lattice:ListServices"), ("edge", "vpc-lattice:ListTargetGroups"))
+    }
+    region.iam.attach_user_policy(UserName="alice", PolicyArn=policies["held"])
+    region.iam.put_user_permissions_boundary(UserName="alice", PermissionsBoundary=policies["edge"])
+    with region.refused("AccessDeniedException", f"with an explicit deny in an identity-based policy: {policies['held']}"):
+        alice.list_services()
+    with region.refused("AccessDeniedException", f"with an explicit deny in a permissions boundary: {policies['edge']}"):
+        alice.list_target_groups()
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_that_is_gone_speaks_for_nobody(region: Region) -> None:
+    arn = role(region, "web", allow("ec2:*"))
+    inside = session(region, arn, "ec2", Policy=document(allow("ec2:DescribeVpcs")))
+    inside.describe_vpcs()
+    with region.refused("UnauthorizedOperation", "because no session policy allows the ec2:DescribeSubnets action"):
+        inside.describe_subnets()
+    with region.store.read() as snapshot:
+        (row,) = snapshot.rows("sts:Session")
+        caller = caller_of(snapshot, row.id, NAME)
+    assert caller is not None
+    region.app.call(caller, "ec2:DescribeVpcs", {})
+    with region.store.write() as tx:
+        tx.delete(row)
+    with pytest.raises(Denied):  # as a stack would go on to call, whose maker's session has ended
+        region.app.call(caller, "ec2:DescribeVpcs", {})
+
+
+def test_tags_of_principal_and_session_decide(region: Region) -> None:
+    arn = role(region, "web", allow("vpc-lattice:*", StringEquals={"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}))
+    red, blue = (region.lattice.create_service(name=name, tags={"team": name})["id"] for name in ("red", "blue"))
+    inside = session(region, arn, "vpc-lattice", Tags=[{"Key": "team", "Value": "red"}])
+    inside.get_service(serviceIdentifier=red)
+    with region.refused("AccessDeniedException"):
+        inside.get_service(serviceIdentifier=blue)
+
+
+def test_where_when_and_with_what_a_call_is_made(region: Region) -> None:
+    keys = {
+        "aws:SourceIp": ("IpAddress", "127.0.0.0/8", "10.0.0.0/8"), "aws:CurrentTime": ("DateLessThan", "2027-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+        "aws:UserAgent": ("StringLike", "*Boto3*", "curl*"), "aws:ViaAWSService": ("Bool", "false", "true"),
+    }  # fmt: skip
+    for key, (operator, right, wrong) in keys.items():
+        region.as_user("ec2", document(allow("ec2:DescribeVpcs", **{operator: {key: right}}))).describe_vpcs()
+        alice = region.as_user("ec2", document(allow("ec2:DescribeVpcs", **{operator: {key: wrong}})))
+        with region.refused("UnauthorizedOperation"):
+            alice.describe_vpcs()
+
+
+# -- instances --------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_instance_may_what_its_role_may(region: Region) -> None:
+    role(region, "web", allow("ec2:DescribeVpcs", "vpc-lattice:ListServices"))
+    region.iam.create_instance_profile(InstanceProfileName="web")
+    region.iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
+    subnet = region.subnet(region.vpc())
+    instance = region.ec2.run_instances(**launch(region, SubnetId=subnet, IamInstanceProfile={"Name": "web"}))["Instances"][0]["InstanceId"]
+    refresh_instance_sessions(region.app)
+    given = metadata_credentials(region.app, instance)
+    assert given is not None
+
+    def inside(service: str) -> Any:
+        return client(service, given["AccessKeyId"], secret=given["SecretAccessKey"], token=given["Token"])
+
+    assert inside("sts").get_caller_identity()["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/web/{instance}"
+    inside("ec2").describe_vpcs()
+    inside("vpc-lattice").list_services()
+    words = f"User: arn:aws:sts::{ACCOUNT}:assumed-role/web/{instance} is not authorized to perform: ec2:DescribeSubnets"
+    with region.refused("UnauthorizedOperation", words):
+        inside("ec2").describe_subnets()
+    region.iam.put_role_policy(RoleName="web", PolicyName="only", PolicyDocument=document(allow("ec2:DescribeSubnets")))
+    inside("ec2").describe_subnets()
+    with region.refused("UnauthorizedOperation"):
+        inside("ec2").describe_vpcs()
+
+
+def test_a_subnet_cannot_be_hidden_in_a_network_interface(region: Region) -> None:
+    vpc = region.vpc()
+    public, private = region.subnet(vpc), region.subnet(vpc, "10.0.2.0/24")
+    secret = f"arn:aws:ec2:{NAME}:{ACCOUNT}:subnet/{private}"
+    alice = region.as_user("ec2", document(allow("ec2:*"), deny("ec2:RunInstances", resource=secret)))
+    alice.run_instances(**launch(region, NetworkInterfaces=[{"SubnetId": public, "DeviceIndex": 0}]))
+    with region.refused("UnauthorizedOperation", private):
+        alice.run_instances(**launch(region, NetworkInterfaces=[{"SubnetId": private, "DeviceIndex": 0}]))
+
+
+def test_tags_at_creation_take_the_permission_to_tag(region: Region) -> None:
+    tagged = [{"ResourceType": "vpc", "Tags": [{"Key": "team", "Value": "red"}]}]
+    alice = region.as_user("ec2", document(allow("ec2:CreateVpc")))
+    alice.create_vpc(CidrBlock="10.0.0.0/16")
+    with region.refused("UnauthorizedOperation", f"ec2:CreateTags on resource: arn:aws:ec2:{NAME}:{ACCOUNT}:vpc/*"):
+        alice.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=tagged)
+    tagging = allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": "CreateVpc", "aws:RequestTag/team": "red"})
+    vpc = region.as_user("ec2", document(allow("ec2:CreateVpc"), tagging)).create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=tagged)["Vpc"]["VpcId"]
+    with region.refused("UnauthorizedOperation"):
+        alice.create_tags(Resources=[vpc], Tags=[{"Key": "team", "Value": "red"}])
+
+
+def test_kinds_of_instances_and_what_they_may_ask_metadata(region: Region) -> None:
+    subnet = region.subnet(region.vpc())
+    safe = deny("ec2:RunInstances", resource="arn:aws:ec2:*:*:instance/*", StringNotEquals={"ec2:MetadataHttpTokens": "required"})
+    alice = region.as_user("ec2", document(allow("ec2:*"), safe))
+    with region.refused("UnauthorizedOperation"):
+        alice.run_instances(**launch(region, SubnetId=subnet))
+    alice.run_instances(**launch(region, SubnetId=subnet, MetadataOptions={"HttpTokens": "required"}))
+    small = allow("ec2:RunInstances", resource="arn:aws:ec2:*:*:instance/*", StringEquals={"ec2:InstanceType": "t3.nano"})
+    others = allow("ec2:RunInstances", resource=[f"arn:aws:ec2:*:*:{name}/*" for name in ("subnet", "network-interface")] + ["arn:aws:ec2:*::image/*"])
+    alice = region.as_user("ec2", document(small, others))
+    with region.refused("UnauthorizedOperation", "instance/*"):
+        alice.run_instances(**launch(region, SubnetId=subnet))
+
+
+# -- IAM --------------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_which_policies_may_be_attached_and_boundaries_kept(region: Region) -> None:
+    arn = role(region, "web")
+    boundary = region.iam.create_policy(PolicyName="edge", PolicyDocument=document(allow("*")))["Policy"]["Arn"]
+    reading = region.iam.create_policy(PolicyName="reading", PolicyDocument=document(allow("ec2:Describe*")))["Policy"]["Arn"]
+    alice = region.as_user("iam", document(allow("iam:AttachRolePolicy", ArnEquals={"iam:PolicyARN": reading}),
+                                           allow("iam:CreateRole", StringEquals={"iam:PermissionsBoundary": boundary})))  # fmt: skip
+    alice.attach_role_policy(RoleName="web", PolicyArn=reading)
+    with region.refused("AccessDenied", f"iam:AttachRolePolicy on resource: {arn}"):
+        alice.attach_role_policy(RoleName="web", PolicyArn=boundary)
+    with region.refused("AccessDenied"):
+        alice.create_role(RoleName="free", AssumeRolePolicyDocument=TRUST)
+    alice.create_role(RoleName="bound", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=boundary)
+
+
+def test_users_may_look_after_their_own_keys(region: Region) -> None:
+    own = document(allow("iam:*AccessKey*", resource=f"arn:aws:iam::{ACCOUNT}:user/${{aws:username}}"))
+    alice = region.as_user("iam", own)
+    assert len(alice.list_access_keys()["AccessKeyMetadata"]) == 1
+    alice.create_access_key()
+    region.iam.create_user(UserName="bob")
+    with region.refused("AccessDenied", "user/bob"):
+        alice.create_access_key(UserName="bob")
+
+
+# -- stacks -----------------------------------------------------------------------------------------------------------------------------------------------
+
+TEMPLATE = json.dumps({"Resources": {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}}})
+
+
+def stacked(region: Region, policy: str, name: str) -> str:
+    """The status of a stack that alice makes with this policy."""
+    region.as_user("cloudformation", policy).create_stack(StackName=name, TemplateBody=TEMPLATE)
+    runner = StackRunner(region.app)
+    for _ in range(40):
+        if not runner.step():
+            region.settle()
+            if not runner.step():
+                break
+    return str(client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+
+def test_a_stack_may_what_its_maker_may(region: Region) -> None:
+    stacks = allow("cloudformation:*")
+    assert stacked(region, document(stacks), "none") == "ROLLBACK_COMPLETE"
+    events = client("cloudformation").describe_stack_events(StackName="none")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
+    assert any(f"User: {USER} is not authorized to perform: ec2:CreateVpc" in reason for reason in reasons)
+    via = allow("ec2:*", **{"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}, "Bool": {"aws:ViaAWSService": "true"}})
+    assert stacked(region, document(stacks, via), "via") == "CREATE_COMPLETE"
+    alice = client("ec2", region.keys["alice"])
+    with region.refused("UnauthorizedOperation"):
+        alice.create_vpc(CidrBlock="10.8.0.0/16")
+
+
+def test_what_a_user_may_ends_with_the_clock(region: Region) -> None:
+    until = (region.clock.moment + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    alice = region.as_user("ec2", document(allow("ec2:DescribeVpcs", DateLessThan={"aws:CurrentTime": until})))
+    alice.describe_vpcs()
+    region.clock.moment += timedelta(hours=2)
+    with region.refused("UnauthorizedOperation"):
+        alice.describe_vpcs()
+
+
+# -- work -------------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_policies_are_compiled_once(region: Region) -> None:
+    arn = role(region, "web")
+    for number in range(10):
+        made = region.iam.create_policy(PolicyName=f"policy-{number}", PolicyDocument=document(allow("ec2:Describe*"), allow(f"vpc-lattice:Get{number}")))
+        region.iam.attach_role_policy(RoleName="web", PolicyArn=made["Policy"]["Arn"])
+    inside = session(region, arn, "ec2")
+    inside.describe_vpcs()
+    before = compiled.cache_info()
+    for _ in range(20):
+        inside.describe_vpcs()
+    after = compiled.cache_info()
+    assert (after.misses, after.hits >= before.hits + 20) == (before.misses, True)
