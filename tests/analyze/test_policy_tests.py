@@ -224,6 +224,21 @@ def test_what_cannot_be_told(folder: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert message in capsys.readouterr().err
 
 
+def test_lint_names_the_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, odd, broken = folder / "good.json", folder / "odd.json", folder / "broken.json"
+    good.write_text(ORGANIZATION)
+    odd.write_text(ORGANIZATION.replace('"Resource":"*"', '"Resource":"arn:aws:vpc-lattice:us-west-2:111122223333:service/svc-0a1b2c3d4e5f67890"'))
+    broken.write_text('{"Version": "2012-10-17",\n "Statement": [{"Effect": \u201cAllow\u201d}]}')
+    assert main(["policy", "lint", str(good)]) == 0
+    assert f"{good}:2:52: info: " in capsys.readouterr().out
+    assert main(["policy", "lint", str(odd)]) == 1
+    assert f"{odd}:1:" in capsys.readouterr().out
+    assert main(["policy", "lint", str(broken), "--output", "json"]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["line"], finding["column"], finding["code"]) == (2, 27, "malformed")
+    assert main(["policy", "lint", str(good), "--form", "identity"]) == 1, "an identity policy has no Principal"
+
+
 # -- a network that requires them -----------------------------------------------------------------------------------------------------------
 
 

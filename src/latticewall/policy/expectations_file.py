@@ -16,9 +16,8 @@ from urllib.parse import quote
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from latticewall.base.faults import Fault
 from latticewall.policy.combine import PrincipalPolicies
-from latticewall.policy.document import Form, parse_policy
+from latticewall.policy.document import Form, Malformed, parse_policy
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.expectations import Caller, Expectation, Expectations, Situation, Wanted
 from latticewall.policy.lattice import Layer, Route
@@ -184,8 +183,9 @@ class _Reader:
     def _policy(self, node: Node, form: Form, name: str) -> Any:
         try:
             return parse_policy(self._policy_text(node), form, name)
-        except Fault as fault:
-            _refuse(node, f"{name}: {fault.message}")
+        except Malformed as fault:
+            place = f" at line {fault.line} column {fault.column} of its text" if isinstance(node, ScalarNode) else ""
+            _refuse(node, f"{name}: {fault.message}{place}")
 
     def _policy_text(self, node: Node) -> str:
         """A policy given in place, or the text of the file that is named."""

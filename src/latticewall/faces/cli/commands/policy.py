@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from latticewall.policy.document import Form, Malformed, parse_policy
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.expectations import Result, check, failed
 from latticewall.policy.expectations_file import Misread, Read, inlined, read_expectations
+from latticewall.policy.lint import Severity, lint
 
 FORMS = {form.value.replace(" ", "-"): form for form in Form}
 _VERBS = {
@@ -36,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
-    """test: 0 when every expectation is met, 1 when one is not; lint: 0 without findings, 1 with some; 2 for what cannot be read."""
+    """test: 0 when every expectation is met, 1 when one is not; lint: 0 without warnings and errors, 1 with some; 2 for what cannot be read."""
     if (chosen.verb, len(chosen.words)) not in _VERBS:
         forms = ", ".join(f"`{session.command} policy {form}`" for form in _VERBS.values())
         raise Problem(f"policy {chosen.verb} {' '.join(chosen.words)}: write one of {forms}")
@@ -79,6 +81,16 @@ def _test(path: Path, network_policy: str | None, output: Output) -> int:
         _show(path, result, output)
     output.line(f"{len(results) - len(missed)} of {len(results)} expectations are met")
     return NOT_AS_EXPECTED if missed else 0
+
+
+def parsed_set(path: str) -> PolicySet:
+    """An auth policy's file, ready to be asked. Raises Problem with the place of a fault."""
+    try:
+        return PolicySet([parse_policy(text_of(path), Form.AUTH, path)])
+    except Malformed as fault:
+        raise Problem(f"{path}:{fault.line}:{fault.column}: {fault.message}", NOT_AS_EXPECTED) from None
+    except Fault as fault:
+        raise Problem(f"{path}: {fault.message}", NOT_AS_EXPECTED) from None
 
 
 def _document(result: Result) -> dict[str, Any]:
@@ -132,23 +144,17 @@ def _whole(path: Path) -> str:
 # -- lint -----------------------------------------------------------------------------------------------------------------------------------
 
 
-def parsed_set(path: str, form: Form = Form.AUTH) -> PolicySet:
-    """A policy's file, ready to be asked. Raises Problem with the place of a fault."""
-    try:
-        return PolicySet([parse_policy(text_of(path), form, path)])
-    except Malformed as fault:
-        raise Problem(f"{path}:{fault.line}:{fault.column}: {fault.message}", NOT_AS_EXPECTED) from None
-    except Fault as fault:
-        raise Problem(f"{path}: {fault.message}", NOT_AS_EXPECTED) from None
-
-
 def _lint(path: str, form: str, output: Output) -> int:
-    parsed_set(path, FORMS[form])
+    findings = lint(text_of(path), FORMS[form])
     if output.as_json:
-        output.document({"file": path, "findings": []})
+        output.document({"file": path, "findings": [asdict(finding) for finding in findings]})
     else:
-        output.line(f"{path}: nothing to remark")
-    return 0
+        for finding in findings:
+            hint = f" ({finding.suggestion})" if finding.suggestion else ""
+            output.line(f"{path}:{finding.line}:{finding.column}: {finding.severity}: {finding.sentence}{hint} [{finding.code}]")
+        if not findings:
+            output.line(f"{path}: nothing to remark")
+    return NOT_AS_EXPECTED if any(finding.severity is not Severity.INFO for finding in findings) else 0
 
 
 COMMAND = Command(
