@@ -25,10 +25,10 @@ _IAM_PATHS = (
 )
 _PARTITION = re.compile(r"aws(-cn|-us-gov|-iso(-[a-z])?|-eusc)?\Z|.*[*?$]", re.DOTALL)
 _VENDOR = re.compile(r"[A-Za-z0-9.-]+\Z")
-_ACCOUNT = re.compile(r"\d{12}\Z")
+_ACCOUNT = re.compile(r"[0-9]{12}\Z")
 _UNIQUE_ID = re.compile(r"A(IDA|ROA)[A-Z0-9]{8,}\Z")
 _PRINCIPAL_ARN = re.compile(
-    r"arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/[^*?]+)|sts::\d{12}:(assumed-role/[^/*?]+/[^/*?]+|federated-user/[^*?]+))\Z"
+    r"arn:aws[a-z-]*:(iam::[0-9]{12}:(root|(user|role)/[^*?]+)|sts::[0-9]{12}:(assumed-role/[^/*?]+/[^/*?]+|federated-user/[^*?]+))\Z"
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote_to_bytes
 
-from latticewall.policy.combine import PrincipalPolicies, caller_side, explicit_deny
+from latticewall.policy.combine import CallerSide, PrincipalPolicies
 from latticewall.policy.decision import Match
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.request import Context, Principal, Request
@@ -86,15 +86,16 @@ def _decide(request: Request, layers: list[tuple[Layer, PolicySet | None]], iden
     for layer, decision in decisions:
         if decision is not None and decision.denied:
             return LatticeDecision(allowed=False, layer=layer, explicit=True, statements=decision.statements)
-    if identity is not None and (denial := explicit_deny(request, identity)):
+    own = CallerSide.of(request, identity) if identity is not None else None
+    if own is not None and (denial := own.denial()):
         return LatticeDecision(allowed=False, layer=Layer.IDENTITY, explicit=True, statements=denial.statements)
     statements: tuple[Match, ...] = ()
     for layer, decision in decisions:
         if decision is None or not decision.allowed:
             return LatticeDecision(allowed=False, layer=layer)
         statements += decision.statements
-    if identity is not None:
-        verdict = caller_side(request, identity)
+    if own is not None:
+        verdict = own.verdict()
         if not verdict.allowed:
             return LatticeDecision(allowed=False, layer=Layer.IDENTITY)
         statements += verdict.statements

@@ -172,7 +172,7 @@ def exemption_test(names: Iterable[PrincipalName]) -> GrantOf:
 
 def account_of(name: str) -> str:
     """The account an entry delegates to (`123456789012` or `arn:aws:iam::123456789012:root`), "" if it names something else."""
-    if len(name) == 12 and name.isdigit():
+    if len(name) == 12 and name.isascii() and name.isdigit():
         return name
     segments = name.split(":", 5)
     return segments[4] if len(segments) == 6 and segments[2] == "iam" and segments[5] == "root" else ""

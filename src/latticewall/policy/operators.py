@@ -16,9 +16,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-_NUMBER = re.compile(r"[+-]?(\d{1,64})(\.\d{1,64})?\Z")
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?)?)?\Z")
-_EPOCH = re.compile(r"-?\d{5,18}\Z")
+_NUMBER = re.compile(r"[+-]?(\d{1,64})(\.\d{1,64})?\Z", re.ASCII)
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?)?)?\Z", re.ASCII)
+_EPOCH = re.compile(r"-?\d{5,18}\Z", re.ASCII)
 
 
 class Reading(Enum):
