@@ -68,7 +68,8 @@ def region() -> World:
         role_arn="arn:aws:iam::111122223333:role/service/web", role_name="web",
         instance_profile_arn="arn:aws:iam::111122223333:instance-profile/web", boot="1",
         metadata_options={"HttpTokens": "optional", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "enabled", "InstanceMetadataTags": "enabled"},
-        tags={"Name": "web", "a/b": "cannot be a path"}, launch_time="2026-01-02T03:04:05.678Z", reservation_id="r-0",
+        tags={"Name": "web", "a/b": "cannot be a path", "..": "nor can this"}, launch_time="2026-01-02T03:04:05.678Z", reservation_id="r-0",
+        availability_zone_id="euw1-az1", architecture="x86_64", instance_profile_id="AIPA0WEB", monitoring="enabled",
     )  # fmt: skip
     return World(
         region="eu-west-1",
@@ -247,7 +248,8 @@ def test_user_data_comes_out_byte_for_byte() -> None:
 
 def test_tags_and_roles_are_there_only_when_given() -> None:
     world = region()
-    assert dict(metadata(world).documents)["meta-data/tags/instance/Name"] == "web"
+    documents = dict(metadata(world).documents)
+    assert {path: text for path, text in documents.items() if "/tags/" in path} == {"meta-data/tags/instance/Name": "web"}
     plain = replace(world.instances[0], role_name="", role_arn="", metadata_options={}, user_data="")
     documents = dict(metadata(replace(world, instances=(plain,))).documents)
     assert not [path for path in documents if path.startswith(("meta-data/tags", "meta-data/iam", "user-data"))]

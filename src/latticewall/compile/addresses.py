@@ -12,6 +12,8 @@ LATTICE_SERVICES = IPv4Address("169.254.171.32")
 LATTICE_UPSTREAM = IPv4Address("169.254.171.2")
 
 METADATA = IPv4Address("169.254.169.254")
+API_PORT = 4566
+"""On the metadata address: where instances reach the region's own endpoint, whatever port it has outside."""
 RESOLVER = IPv4Address("169.254.169.253")
 
 TRANSIT_GATEWAY_SIDE = IPv4Address("169.254.64.1")

@@ -1,7 +1,7 @@
 """The instance metadata of every running instance.
 
-AWS: "Instance metadata categories", "Instance identity documents for Amazon EC2 instances", "Retrieve security credentials from instance metadata".
-Credentials are added by the applier: they are no part of a plan.
+AWS: "Instance metadata categories", "Instance identity documents for Amazon EC2 instances", "Retrieve security credentials from instance metadata",
+"View tags for your EC2 instances using instance metadata". Credentials and signatures are added by the applier: they are no part of a plan.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from latticewall.plan.names import MetadataInstance
 from latticewall.world.types import Instance
 
 _PREFIX = "meta-data/"
+_UNFIT_TAG_KEYS = (".", "..", "_index")
+"""Tag keys that cannot be names in a tree; AWS refuses them where tags are in the metadata."""
 
 
 def compile_metadata(index: Index) -> tuple[MetadataInstance, ...]:
@@ -33,7 +35,7 @@ def _instance(index: Index, attached: list[Attached]) -> MetadataInstance:
     options = instance.metadata_options
     documents = _documents(index, instance, attached)
     if options.get("InstanceMetadataTags") == "enabled":
-        documents |= {f"{_PREFIX}tags/instance/{key}": value for key, value in instance.tags.items() if "/" not in key}
+        documents |= {f"{_PREFIX}tags/instance/{key}": value for key, value in instance.tags.items() if _fits_path(key)}
     return MetadataInstance(
         instance_id=instance.id,
         namespace=namespace("vpc", instance.vpc_id),
@@ -54,7 +56,12 @@ def _documents(index: Index, instance: Instance, attached: list[Attached]) -> di
     values = {
         "ami-id": instance.image_id,
         "ami-launch-index": str(instance.launch_index),
+        "ami-manifest-path": "(unknown)",
+        "events/maintenance/history": "[]",
+        "events/maintenance/scheduled": "[]",
+        "hibernation/configured": "false",
         "hostname": hostname,
+        "instance-action": "none",
         "instance-id": instance.id,
         "instance-life-cycle": "on-demand",
         "instance-type": instance.instance_type,
@@ -62,17 +69,21 @@ def _documents(index: Index, instance: Instance, attached: list[Attached]) -> di
         "local-ipv4": str(instance.private_ip),
         "mac": attached[0].interface.mac,
         "placement/availability-zone": instance.availability_zone,
+        "placement/availability-zone-id": instance.availability_zone_id,
         "placement/region": region,
+        "profile": "default-hvm",
         "reservation-id": instance.reservation_id,
         "security-groups": _group_names(index, instance.security_group_ids),
         "services/domain": "amazonaws.com",
         "services/partition": instance.arn.split(":")[1],
+        "system": "xen",
     }
     for item in attached:
         values |= {f"network/interfaces/macs/{item.interface.mac}/{name}": text for name, text in _interface(index, item).items()}
     if instance.role_name:
-        values["iam/info"] = _json({"Code": "Success", "LastUpdated": _seconds(instance.launch_time), "InstanceProfileArn": instance.instance_profile_arn})
-    documents = {_PREFIX + path: text for path, text in values.items()}
+        values["iam/info"] = _profile(instance)
+    documents = {_PREFIX + path: text for path, text in values.items() if text}
+    documents["dynamic/fws/instance-monitoring"] = instance.monitoring
     documents["dynamic/instance-identity/document"] = _identity(instance, region)
     user_data = _user_data(instance)
     return documents | ({"user-data": user_data} if user_data else {})
@@ -101,14 +112,25 @@ def _group_names(index: Index, ids: tuple[str, ...]) -> str:
     return "\n".join(index.security_groups[id_].name for id_ in ids if id_ in index.security_groups)
 
 
+def _fits_path(tag_key: str) -> bool:
+    return "/" not in tag_key and tag_key not in _UNFIT_TAG_KEYS
+
+
+def _profile(instance: Instance) -> str:
+    members = {"InstanceProfileArn": instance.instance_profile_arn, "InstanceProfileId": instance.instance_profile_id}
+    return json.dumps({"Code": "Success", "LastUpdated": _seconds(instance.launch_time), **members}, indent=2)
+
+
 def _identity(instance: Instance, region: str) -> str:
-    return _json(
+    """With AWS's spacing: what is verified is the text, to the byte."""
+    return json.dumps(
         {
-            "accountId": instance.account, "availabilityZone": instance.availability_zone, "billingProducts": None, "devpayProductCodes": None,
-            "imageId": instance.image_id, "instanceId": instance.id, "instanceType": instance.instance_type, "kernelId": None,
-            "marketplaceProductCodes": None, "pendingTime": _seconds(instance.launch_time), "privateIp": str(instance.private_ip),
-            "ramdiskId": None, "region": region, "version": "2017-09-30",
-        }
+            "accountId": instance.account, "architecture": instance.architecture or None, "availabilityZone": instance.availability_zone,
+            "billingProducts": None, "devpayProductCodes": None, "imageId": instance.image_id, "instanceId": instance.id,
+            "instanceType": instance.instance_type, "kernelId": None, "marketplaceProductCodes": None, "pendingTime": _seconds(instance.launch_time),
+            "privateIp": str(instance.private_ip), "ramdiskId": None, "region": region, "version": "2017-09-30",
+        },
+        indent=2, separators=(",", " : "),
     )  # fmt: skip
 
 
@@ -123,7 +145,3 @@ def _user_data(instance: Instance) -> str:
 def _seconds(timestamp: str) -> str:
     """ISO time without the fraction of a second, as metadata writes it."""
     return timestamp.partition(".")[0].removesuffix("Z") + "Z" if timestamp else ""
-
-
-def _json(document: dict[str, str | None]) -> str:
-    return json.dumps(document, indent=2)

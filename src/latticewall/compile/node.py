@@ -56,4 +56,7 @@ def _instance(instance: Instance, vpc: Vpc, region: str) -> InstancePlan:
         instance_id=instance.id, namespace=namespace("i", instance.id), hostname=f"ip-{str(instance.private_ip).replace('.', '-')}",
         address=str(instance.private_ip), resolver=str(addresses.base_plus_two(vpc.cidrs[0])) if vpc.dns_support else "",
         search=internal_domain(region), user_data=instance.user_data, boot=instance.boot,
+        environment=(
+            ("AWS_DEFAULT_REGION", region), ("AWS_ENDPOINT_URL", f"http://{addresses.METADATA}:{addresses.API_PORT}"), ("AWS_REGION", region),
+        ),
     )  # fmt: skip

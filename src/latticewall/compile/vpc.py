@@ -121,7 +121,7 @@ def _receives_as_itself(item: Attached) -> NftRule:
 
 
 def _own_services(vpc: Vpc, devices: tuple[str, ...]) -> list[NftRule]:
-    """The resolver and instance metadata, which no security group or network ACL can close."""
+    """The resolver, instance metadata and the region's endpoint, which no security group or network ACL can close."""
     found = [ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept")]
     if not devices:
         return found
@@ -129,8 +129,9 @@ def _own_services(vpc: Vpc, devices: tuple[str, ...]) -> list[NftRule]:
     if vpc.dns_support:
         resolvers = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
         found += [NftRule((here, Match("ip daddr", resolvers), Match(key, ("53",))), "accept", comment="resolver") for key in ("udp dport", "tcp dport")]
-    metadata = (here, Match("ip daddr", (str(addresses.METADATA),)), Match("tcp dport", ("80",)))
-    return [*found, NftRule(metadata, "accept", comment="instance metadata")]
+    local = (here, Match("ip daddr", (str(addresses.METADATA),)))
+    served = (("80", "instance metadata"), (str(addresses.API_PORT), "the region's endpoint"))
+    return [*found, *(NftRule((*local, Match("tcp dport", (port,))), "accept", comment=comment) for port, comment in served)]
 
 
 def _only_through_gates(arrive: list[NftRule]) -> list[NftRule]:

@@ -76,10 +76,8 @@ class ControlPlane:
         self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode)
 
     def run(self) -> None:
-        threads = [
-            threading.Thread(target=work, name=name, daemon=True)
-            for name, work in (("reconcile", self.loop.run), ("stacks", self.stacks.run), ("logs", self.shipper.run))
-        ]
+        works = {"reconcile": self.loop.run, "stacks": self.stacks.run, "logs": self.shipper.run, "instance endpoint": self._serve_instances}
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
         for thread in threads:
             thread.start()
         config = uvicorn.Config(AsgiApp(self.endpoint), http="httptools", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75)
@@ -90,9 +88,13 @@ class ControlPlane:
             self.stacks.stop()
             self.loop.stop()
             self.shipper.stop()
+            self.appliers.instance_endpoint.stop()
             for thread in threads:
                 thread.join(timeout=5)
             self.appliers.stop()
+
+    def _serve_instances(self) -> None:
+        self.appliers.instance_endpoint.run(AsgiApp(self.endpoint))
 
     def _compile(self) -> NodePlan:
         refresh_instance_sessions(self.app)

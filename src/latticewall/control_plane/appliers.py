@@ -12,6 +12,7 @@ from typing import Any
 from latticewall.base.faults import Fault
 from latticewall.base.ports import Clock, Random
 from latticewall.base.secret import Secret
+from latticewall.control_plane.instance_endpoint import InstanceEndpoint
 from latticewall.dataplane.authorizer.applier import AuthorizerApplier
 from latticewall.dataplane.envoy.admin import target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
@@ -21,6 +22,7 @@ from latticewall.dataplane.kernel_applier import KernelApplier
 from latticewall.dataplane.linux import LinuxKernel
 from latticewall.dataplane.names.applier import NamesApplier
 from latticewall.dataplane.names.applier import command as names_command
+from latticewall.dataplane.names.identity import IdentitySigner
 from latticewall.dataplane.processes import HolderError, Processes
 from latticewall.dataplane.suricata import FirewallApplier
 from latticewall.reconcile.applier import Applier
@@ -61,9 +63,14 @@ class Appliers:
         xds_socket.unlink(missing_ok=True)
         self._xds = XdsServer(str(xds_socket))
         self._xds.start()
+        self.instance_endpoint = InstanceEndpoint(run / "netns")
         self.all: tuple[Applier, ...] = (
             self._kernel,
-            NamesApplier(lambda: self._processes.ensure({"name": "names", "argv": list(names_command())}), credentials, random, run / "names.json"),
+            NamesApplier(
+                lambda: self._processes.ensure({"name": "names", "argv": list(names_command())}), credentials, IdentitySigner(state / "identity").sign,
+                random, run / "names.json",
+            ),
+            self.instance_endpoint,
             AuthorizerApplier(self._processes, secrets, clock, run),
             EnvoyApplier(self._processes, self._xds, envoy_program(), run),
             self.firewalls,

@@ -62,7 +62,7 @@ class InstanceApplier:
         return Report(len(names) - len(left), tuple(_failure(name, "it does not end") for name in sorted(left)))
 
     def _write_files(self, instance: InstancePlan) -> int:
-        """Resolver, hosts and name; written in place, because the running instance sees these very files."""
+        """Resolver, hosts, name and environment; written in place, because the running instance sees these very files."""
         folder = self._folder / instance.instance_id / "etc"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         changed = 0
@@ -84,7 +84,8 @@ def _files(instance: InstancePlan) -> dict[str, str]:
     resolver = f"nameserver {instance.resolver}\noptions timeout:2 attempts:2\n" if instance.resolver else ""
     search = f"search {instance.search}\n" if instance.search else ""
     hosts = f"127.0.0.1 localhost\n{instance.address} {qualified}{instance.hostname}\n"
-    return {"resolv.conf": search + resolver, "hosts": hosts, "hostname": f"{instance.hostname}\n"}
+    environment = "".join(f"{name}={value}\n" for name, value in instance.environment)
+    return {"resolv.conf": search + resolver, "hosts": hosts, "hostname": f"{instance.hostname}\n", "environment": environment}
 
 
 def _spec(instance: InstancePlan) -> dict[str, str]:

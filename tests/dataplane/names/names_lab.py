@@ -152,6 +152,20 @@ nsenter --net={vpc} ip address add 169.254.169.254/32 dev lo
 """
         subprocess.run([*self._enter(), "sh", "-c", script], check=True, capture_output=True, timeout=60)
 
+    def attach_container(self, instance: str, name: str) -> None:
+        """A namespace behind the instance's: it routes for it and translates its address, as a container engine's bridge does."""
+        script = f"""
+set -e
+cd {self.folder}/netns
+touch {name}
+unshare --net={name} ip link set lo up
+nsenter --net={instance} ip link add c0 type veth peer name eth0 netns {self.folder}/netns/{name}
+nsenter --net={instance} sh -c 'ip address add 172.17.0.1/24 dev c0 && ip link set c0 up && echo 1 >/proc/sys/net/ipv4/ip_forward'
+nsenter --net={instance} nft 'table ip nat {{ chain post {{ type nat hook postrouting priority 100; ip saddr 172.17.0.0/24 masquerade; }}; }}'
+nsenter --net={name} sh -c 'ip address add 172.17.0.2/24 dev eth0 && ip link set eth0 up && ip route add default via 172.17.0.1'
+"""
+        subprocess.run([*self._enter(), "sh", "-c", script], check=True, timeout=60)
+
     @contextmanager
     def interactive(self, namespace: str, program: str) -> Iterator[Client]:
         """A Python program inside the namespace that answers every line it is sent with a line of JSON."""

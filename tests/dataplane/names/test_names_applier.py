@@ -13,9 +13,10 @@ from names_lab import Lab
 
 from latticewall.dataplane.names import applier, config
 from latticewall.dataplane.names.applier import NamesApplier, NamesFailed
+from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
 from latticewall.plan.node import NodePlan
-from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.proxy import ProxyPlan
 from latticewall.reconcile.applier import Failure
 
 pytestmark = pytest.mark.netns
@@ -49,9 +50,13 @@ def credentials(instance_id: str) -> Mapping[str, Any] | None:
     return {"Code": "Success", "AccessKeyId": f"ASIA-{instance_id}"}
 
 
+def sign(document: str) -> Mapping[str, str]:
+    return {"signature": f"of {document}"}
+
+
 @pytest.fixture
 def names(lab: Lab) -> NamesApplier:
-    return NamesApplier(lambda: None, credentials, Sequence(), lab.config)
+    return NamesApplier(lambda: None, credentials, sign, Sequence(), lab.config)
 
 
 def written(lab: Lab) -> config.Config:
@@ -71,14 +76,22 @@ def test_only_roles_get_credentials_and_the_file_is_private(lab: Lab, names: Nam
     found = {instance_id: json.loads(secret.reveal()) for instance_id, secret in written(lab).credentials.items()}
     assert found == {"i-web": {"Code": "Success", "AccessKeyId": "ASIA-i-web"}}
     assert stat.S_IMODE(lab.config.stat().st_mode) == 0o600
-    NamesApplier(lambda: None, lambda _: None, Sequence(), lab.config).apply(node(NAMES))
+    NamesApplier(lambda: None, lambda _: None, sign, Sequence(), lab.config).apply(node(NAMES))
     assert written(lab).credentials == {}
+
+
+def test_identity_documents_are_signed(lab: Lab, names: NamesApplier) -> None:
+    document = ("dynamic/instance-identity/document", "{}")
+    signed = replace(NAMES.metadata[0], documents=(document, *NAMES.metadata[0].documents))
+    names.apply(node(replace(NAMES, metadata=(signed, NAMES.metadata[1]))))
+    found = {item.instance_id: dict(item.documents) for item in written(lab).plan.metadata}
+    assert found == {"i-web": {**dict(signed.documents), "dynamic/instance-identity/signature": "of {}"}, "i-plain": {}}
 
 
 def test_the_token_key_outlives_the_control_plane(lab: Lab, names: NamesApplier) -> None:
     names.apply(node(NAMES))
     key = written(lab).token_key
-    NamesApplier(lambda: None, credentials, Sequence(), lab.config).apply(node(NamesPlan()))
+    NamesApplier(lambda: None, credentials, sign, Sequence(), lab.config).apply(node(NamesPlan()))
     assert written(lab).token_key == key
 
 
@@ -96,5 +109,5 @@ def test_a_process_that_does_not_follow_is_an_error(lab: Lab, names: NamesApplie
     with pytest.raises(NamesFailed, match="has not taken"):
         names.apply(node(replace(NAMES, metadata=())))
     monkeypatch.undo()
-    restarted = NamesApplier(lab.start, credentials, Sequence(), lab.config)
+    restarted = NamesApplier(lab.start, credentials, sign, Sequence(), lab.config)
     assert restarted.apply(node(NAMES)).failures == ()

@@ -53,9 +53,10 @@ def token(ttl: str) -> Response:
 @pytest.mark.parametrize(
     ("path", "listing"),
     [
-        ("/", "latest"),
-        ("/latest", "dynamic/\nmeta-data/\nuser-data"),
-        ("/latest/", "dynamic/\nmeta-data/\nuser-data"),
+        ("/", "\n".join(metadata.VERSIONS)),
+        ("/latest", "dynamic\nmeta-data\nuser-data"),
+        ("/latest/", "dynamic\nmeta-data\nuser-data"),
+        ("/2009-04-04/", "dynamic\nmeta-data\nuser-data"),
         ("/latest/meta-data/", "iam/\ninstance-id\nnetwork/\ntags/"),
         ("/latest/meta-data/iam", "info\nsecurity-credentials/"),
         ("/latest/meta-data/iam/security-credentials/", "web"),
@@ -73,6 +74,8 @@ def test_folders_list_their_entries(path: str, listing: str) -> None:
     [
         ("/latest/meta-data/instance-id", "i-web"),
         ("/latest/meta-data/instance-id/", "i-web"),
+        ("/1.0/meta-data/instance-id", "i-web"),
+        ("/2021-03-23/meta-data/instance-id/", "i-web"),
         ("/latest/meta-data/instance-id?x=1", "i-web"),
         ("/latest/meta-data/tags/instance/a%20key", "its value"),
         ("/latest/meta-data/iam/security-credentials/web", '{"Code": "Success"}'),
@@ -84,8 +87,12 @@ def test_files_are_served(path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/latest/meta-data/nope", "/latest/meta-data/instance-id/x", "/latest//meta-data", "/latestx", "/2009-04-04/", "/latest/../latest/user-data"]
-)
+    "path",
+    [
+        "/latest/meta-data/nope", "/latest/meta-data/instance-id/x", "/latest//meta-data", "/latestx", "/2009-04-05/", "/2009-04-04x/meta-data/",
+        "/2009-04-04/api/token", "/latest/../latest/user-data",
+    ],
+)  # fmt: skip
 def test_unknown_paths_are_not_found(path: str) -> None:
     assert read(path)[0] == 404
 
@@ -95,6 +102,10 @@ def test_user_data_leaves_as_the_bytes_it_was() -> None:
     head, _, body = encoded.partition(b"\r\n\r\n")
     assert body == b"#!/bin/sh\n\xff\n"
     assert b"Content-Length: 12\r\n" in head
+
+
+def test_a_token_is_not_read() -> None:
+    assert read("/latest/api/token")[0] == 405
 
 
 def test_without_a_role_there_is_no_credentials_path() -> None:
@@ -162,6 +173,7 @@ def test_a_disabled_endpoint_answers_nothing_but_403() -> None:
     ("method", "path", "header", "status"),
     [
         ("PUT", "/1.0/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 60", 403),
+        ("PUT", "/2021-03-23/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 60", 403),
         ("PUT", "/latest/meta-data/", "X-aws-ec2-metadata-token-ttl-seconds: 60", 405),
         ("POST", "/latest/meta-data/", "Accept: */*", 405),
         ("GET", "/latest/meta-data/", "Content-Length: 5", 413),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from names_lab import Lab, until
+from names_lab import KEY, Lab, until
 
-from latticewall.dataplane.names import config
+from latticewall.dataplane.names import config, tokens
 from latticewall.dataplane.names.imds import HTTP_BOUNDS
 from latticewall.dataplane.names.process import replace as replace_file
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
@@ -64,6 +65,10 @@ def credentials(name: str) -> dict[str, str]:
         "Code": "Success", "LastUpdated": "2026-01-02T03:04:05Z", "Type": "AWS-HMAC", "AccessKeyId": f"ASIA{name}", "SecretAccessKey": f"secret-{name}",
         "Token": f"token-{name}", "Expiration": "2099-01-02T03:04:05Z",
     }  # fmt: skip
+
+
+def with_options(instance_id: str, **options: Any) -> NamesPlan:
+    return replace(PLAN, metadata=tuple(replace(item, **options) if item.instance_id == instance_id else item for item in PLAN.metadata))
 
 
 CREDENTIALS = {"i-vpc-a-10": credentials("A"), "i-vpc-b-10": credentials("B")}
@@ -139,22 +144,56 @@ def test_nobody_is_served_on_an_address_that_is_no_instances(lab: Lab) -> None:
     assert imds(lab, "vpc-a", "meta-data/instance-id", token="x")[0] == 404
 
 
-def test_the_response_travels_as_many_hops_as_the_instance_allows(lab: Lab) -> None:
-    """The client receives the time to live of the packets; the veth link takes no hop away."""
-    program = """
+TTLS = """
 import json, socket
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-raw.settimeout(5)
+def ttl(request):
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    raw.settimeout(5)
+    client.sendall(request + b"\\r\\n\\r\\n")
+    while True:
+        packet = raw.recv(65535)
+        if b"HTTP/1.1" in packet:
+            return packet[8]
 client = socket.create_connection(("169.254.169.254", 80), 5)
-client.sendall(b"GET /latest/ HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n")
-while True:
-    packet = raw.recv(65535)
-    if b"HTTP/1.1" in packet:
-        break
-print(json.dumps(packet[8]))
+get = b"GET /latest/ HTTP/1.1"
+put = b"PUT /latest/api/token HTTP/1.1\\r\\nX-aws-ec2-metadata-token-ttl-seconds: 60"
+print(json.dumps([ttl(get), ttl(put), ttl(get)]))
 """
-    assert lab.python("i-b-11", program) == 3
-    assert lab.python("i-a-10", program) == 2
+
+
+def test_the_answer_to_a_put_travels_as_many_hops_as_the_instance_allows(lab: Lab) -> None:
+    """The client sees the time to live of the packets (the veth link takes no hop away). Nothing on the connection goes further after a PUT."""
+    assert lab.python("i-b-11", TTLS) == [64, 3, 3]
+    assert lab.python("i-a-10", TTLS) == [64, 2, 2]
+
+
+def test_a_container_gets_a_token_only_when_the_hop_limit_allows(lab: Lab) -> None:
+    """A namespace behind the instance, one hop further, that the instance hides behind its own address."""
+    lab.attach_container("i-a-10", "container")
+    token = ("curl", "-s", "-m", "1", "-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60", "http://169.254.169.254/latest/api/token")
+    assert tokens.valid(KEY, "i-vpc-a-10", lab.run("container", *token), time.time())
+    lab.serve(with_options("i-vpc-a-10", hop_limit=1), CREDENTIALS)
+    assert lab.run("container", *token, check=False) == ""
+    assert tokens.valid(KEY, "i-vpc-a-10", lab.run("i-a-10", *token), time.time())
+    unbounded = ("curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "http://169.254.169.254/latest/meta-data/")
+    assert lab.run("container", *unbounded) == "401"  # the limit is of PUT answers alone: other answers come, where no token is needed with what was asked for
+    lab.serve(with_options("i-vpc-a-10", hop_limit=1, http_tokens="optional"), CREDENTIALS)
+    assert lab.run("container", *unbounded) == "200"
+
+
+def test_changed_options_take_effect(lab: Lab) -> None:
+    token = put_token(lab, "i-a-10")
+    lab.serve(with_options("i-vpc-a-10", http_endpoint="disabled"), CREDENTIALS)
+    assert imds(lab, "i-a-10", "meta-data/instance-id", token=token)[0] == 403
+    assert imds(lab, "i-b-10", "meta-data/instance-id")[0] == 200
+    lab.serve(PLAN, CREDENTIALS)
+    assert imds(lab, "i-a-10", "meta-data/instance-id", token=token)[0] == 200
+
+
+def test_a_token_ends_with_its_lifetime(lab: Lab) -> None:
+    brief = tokens.issue(KEY, "i-vpc-a-10", 2, time.time())
+    assert imds(lab, "i-a-10", "meta-data/instance-id", token=brief)[0] == 200
+    until(lambda: imds(lab, "i-a-10", "meta-data/instance-id", token=brief)[0] == 401)
 
 
 def test_a_client_that_stalls_or_babbles_is_dropped_and_others_go_on(lab: Lab) -> None:

@@ -23,7 +23,7 @@ from latticewall.dataplane.holder.specs import InstanceSpec
 
 INSIDE = Path("/run/instance")
 """The instance's own folder (S/instances/<id>) as it sees it itself: home/, tmp/, etc/."""
-ENVIRONMENT = {
+_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": str(INSIDE / "home"),
     "TMPDIR": str(INSIDE / "tmp"),
@@ -32,6 +32,16 @@ ENVIRONMENT = {
 }
 _STOP_SECONDS = 2.0
 _FILES = ("resolv.conf", "hosts", "hostname")
+
+
+def environment() -> dict[str, str]:
+    """What a process starts with, as seen from inside the instance: ours, and what the region gives (`etc/environment`, NAME=value lines)."""
+    try:
+        lines = (INSIDE / "etc" / "environment").read_text().splitlines()
+    except FileNotFoundError:
+        lines = []
+    given = (line.partition("=") for line in lines)
+    return {**_ENVIRONMENT, **{name: value for name, _, value in given if name}}
 
 
 def spawn_instance(spec: InstanceSpec, where: Surroundings) -> Spawned:
@@ -175,7 +185,7 @@ def _run(script: Path) -> int:
             os.setsid()
             with script.open("rb") as file:
                 interpreter = file.readline()[2:].strip().decode().split(maxsplit=1)
-            os.execve(interpreter[0], [*interpreter, str(script)], ENVIRONMENT)  # noqa: S606 - the script names its interpreter
+            os.execve(interpreter[0], [*interpreter, str(script)], environment())  # noqa: S606 - the script names its interpreter
         except BaseException as error:  # noqa: BLE001 - a child of fork must end here, whatever happened
             _say(f"user data cannot run: {error}")
         finally:

@@ -6,13 +6,15 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from latticewall.base.ports import Random
 from latticewall.dataplane.names import config as file_format
 from latticewall.dataplane.names.config import TOKEN_KEY_BYTES, BadConfig
-from latticewall.dataplane.names.process import replace, status_path
+from latticewall.dataplane.names.process import replace as replace_file
+from latticewall.dataplane.names.process import status_path
 from latticewall.plan.names import MetadataInstance
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.applier import Failure, Report
@@ -25,6 +27,9 @@ PATIENCE_SECONDS = 10.0
 Credentials = Callable[[str], Mapping[str, Any] | None]
 """Instance id -> what instance metadata hands out for its role (Code, LastUpdated, Type, AccessKeyId, SecretAccessKey, Token, Expiration), None when
 the role cannot be assumed. Must answer with the same credentials until new ones are due (AWS: at least five minutes before they expire)."""
+IDENTITY = "dynamic/instance-identity"
+Sign = Callable[[str], Mapping[str, str]]
+"""Identity document -> its signatures by name, which stand beside it."""
 
 
 class NamesFailed(Exception):
@@ -41,18 +46,20 @@ class NamesApplier:
 
     name = "names"
 
-    def __init__(self, ensure: Callable[[], object], credentials: Credentials, random: Random, config: Path = CONFIG) -> None:
+    def __init__(self, ensure: Callable[[], object], credentials: Credentials, sign: Sign, random: Random, config: Path = CONFIG) -> None:
         self._ensure = ensure
         self._credentials = credentials
+        self._sign = sign
         self._random = random
         self._config = config
 
     def apply(self, plan: NodePlan) -> Report:
         """Raises NamesFailed when the process does not follow, OSError when the file cannot be written."""
         before = self._read()
-        content = file_format.encode(plan.names, self._token_key(before), self._documents(plan.names.metadata))
+        names = replace(plan.names, metadata=tuple(self._signed(instance) for instance in plan.names.metadata))
+        content = file_format.encode(names, self._token_key(before), self._documents(names.metadata))
         if content != before:
-            replace(self._config, content)
+            replace_file(self._config, content)
         self._ensure()
         status = self._await(file_format.digest_of(content))
         failures = tuple(Failure(*failure) for failure in status["failures"])
@@ -70,6 +77,14 @@ class NamesApplier:
             return file_format.decode(before).token_key
         except BadConfig:
             return self._random.token_bytes(TOKEN_KEY_BYTES)
+
+    def _signed(self, instance: MetadataInstance) -> MetadataInstance:
+        """The instance with the signatures of its identity document."""
+        document = dict(instance.documents).get(f"{IDENTITY}/document")
+        if document is None:
+            return instance
+        signatures = ((f"{IDENTITY}/{name}", text) for name, text in self._sign(document).items())
+        return replace(instance, documents=tuple(sorted((*instance.documents, *signatures))))
 
     def _documents(self, instances: tuple[MetadataInstance, ...]) -> dict[str, Mapping[str, Any]]:
         found = {instance.instance_id: self._credentials(instance.instance_id) for instance in instances if instance.role_name}

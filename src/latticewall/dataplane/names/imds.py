@@ -37,8 +37,8 @@ class MetadataState:
         """One request on a connection. Only its head is read; whatever announces a body is refused and the connection ends."""
         head = await reader.readuntil(b"\r\n\r\n")
         known = self.served.instances.get(source)
-        if known is not None:  # HttpPutResponseHopLimit: how far packets of the response may travel
-            writer.get_extra_info("socket").setsockopt(socket.SOL_IP, socket.IP_TTL, known[0].hop_limit)
+        if known is not None and head.startswith(b"PUT "):
+            _limit_hops(writer, known[0].hop_limit)
         try:
             parsed = request.parse(head)
         except request.BadRequest:
@@ -55,3 +55,11 @@ class MetadataState:
         if not self._rate.allows(source):
             return metadata.refusal(503)
         return metadata.respond(parsed, *known, self.served.token_key, self._wall())
+
+
+def _limit_hops(writer: asyncio.StreamWriter, hops: int) -> None:
+    """HttpPutResponseHopLimit: how far the answer to a PUT may travel.
+
+    It holds for the rest of the connection, so that an answer which is sent again after a later request goes no further.
+    """
+    writer.get_extra_info("socket").setsockopt(socket.SOL_IP, socket.IP_TTL, hops)

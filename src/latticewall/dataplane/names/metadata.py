@@ -18,6 +18,12 @@ TOKEN_PATH = "/latest/api/token"  # noqa: S105 - the path, not a token
 TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"
 TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - the header's name
 CREDENTIALS = "meta-data/iam/security-credentials"
+VERSIONS = (
+    "1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01", "2009-04-04", "2011-01-01", "2011-05-01",
+    "2012-01-12", "2014-02-25", "2014-11-05", "2015-10-20", "2016-04-19", "2016-06-30", "2016-09-02", "2018-03-28", "2018-08-17", "2018-09-24",
+    "2019-10-01", "2020-10-27", "2021-01-03", "2021-03-23", "2021-07-15", "2022-09-24", "2024-04-11", "latest",
+)  # fmt: skip
+"""As AWS lists them. Older ones show on AWS what they had then; here all show the same, which clients that ask for a version find more than enough."""
 
 _REASONS = {
     200: "OK",
@@ -80,7 +86,9 @@ class MetadataTree:
         if path in self._files:
             return self._files[path], "application/octet-stream" if path == "user-data" else "text/plain"
         entries = self._folders.get(path)
-        return None if entries is None else (Secret("\n".join(entries)), "text/plain")
+        if entries is None:
+            return None
+        return Secret("\n".join(entries if path else [entry.removesuffix("/") for entry in entries])), "text/plain"
 
 
 def respond(request: Request, instance: MetadataInstance, tree: MetadataTree, key: bytes, now: float) -> Response:
@@ -116,12 +124,11 @@ def _issue_token(request: Request, instance: MetadataInstance, key: bytes, now: 
 
 def _read(path: str, tree: MetadataTree) -> Response:
     if path == "/":
-        return Response(200, Secret("latest"))
-    if path != "/latest" and not path.startswith("/latest/"):
-        return refusal(404)
-    found = tree.read(path.removeprefix("/latest").removeprefix("/"))
+        return Response(200, Secret("\n".join(VERSIONS)))
+    version, _, below = path.removeprefix("/").partition("/")
+    found = tree.read(below) if version in VERSIONS else None
     if found is None:
-        return refusal(404)
+        return refusal(405 if path.removesuffix("/") == TOKEN_PATH else 404)
     return Response(200, found[0], found[1])
 
 

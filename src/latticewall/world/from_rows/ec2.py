@@ -155,6 +155,9 @@ def _instance(rows: Rows, row: Row, interfaces: list[NetworkInterface]) -> Insta
         role_arn=role.arn if role else "", role_name=role.name if role else "", instance_profile_arn=profile_arn, boot=text(document.get("_Boot")),
         metadata_options=dict(document.get("MetadataOptions") or {}), tags=dict(row.tags), launch_time=text(document.get("LaunchTime")),
         reservation_id=text(document.get("_ReservationId")), launch_index=int(document.get("AmiLaunchIndex") or 0),
+        availability_zone_id=text(document["Placement"].get("AvailabilityZoneId")), architecture=text(document.get("Architecture")),
+        instance_profile_id=text((document.get("IamInstanceProfile") or {}).get("Id")),
+        monitoring=text((document.get("Monitoring") or {}).get("State")) or "disabled",
     )  # fmt: skip
 
 

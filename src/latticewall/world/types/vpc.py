@@ -134,6 +134,11 @@ class Instance:
     launch_time: str = ""
     reservation_id: str = ""
     launch_index: int = 0
+    availability_zone_id: str = ""
+    architecture: str = ""
+    """x86_64 or arm64."""
+    instance_profile_id: str = ""
+    monitoring: str = "disabled"
 
 
 @dataclass(frozen=True)

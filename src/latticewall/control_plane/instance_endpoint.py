@@ -1,0 +1,113 @@
+"""The region's endpoint as instances reach it: a listening socket on the metadata address inside every VPC, served by this process.
+
+Ours, not AWS's: there an instance needs a way out, or an interface endpoint. Callers are known by their signatures as everywhere; the source address
+of a call is the instance's own. What only the region's administrator may ask (`/_latticewall/`) is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from latticewall.compile.addresses import API_PORT, METADATA
+from latticewall.dataplane.names.sockets import bind_all, inside
+from latticewall.faces.asgi import AsgiApp, Receive, Scope, Send
+from latticewall.faces.http import INNER
+from latticewall.plan.node import NodePlan
+from latticewall.reconcile.applier import Failure, Report
+
+MOST_CONNECTIONS = 512
+"""Of all instances together; a request over it is answered 503."""
+_PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class _Listening:
+    """inode: the namespace's, so that another one of the same name is noticed."""
+
+    inode: int
+    server: asyncio.Server
+
+
+class InstanceEndpoint:
+    """An applier with a thread of its own (`run`). netns: the folder of named network namespaces."""
+
+    name = "instance endpoint"
+
+    def __init__(self, netns: Path) -> None:
+        self._netns = netns
+        self._loop = asyncio.new_event_loop()
+        self._running = threading.Event()
+        self._server: uvicorn.Server | None = None
+        self._open: dict[str, _Listening] = {}
+
+    def run(self, app: AsgiApp) -> None:
+        """Serve until `stop`."""
+        config = uvicorn.Config(
+            _WithoutInner(app), http="httptools", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75,
+            limit_concurrency=MOST_CONNECTIONS,
+        )  # fmt: skip
+        config.load()
+        self._server = uvicorn.Server(config)
+        self._loop.call_soon(self._running.set)
+        self._loop.run_until_complete(self._server.serve(sockets=[]))
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def apply(self, plan: NodePlan) -> Report:
+        """Listen in every VPC of the plan and in no other. Raises TimeoutError when the thread does not run."""
+        if not self._running.wait(_PATIENCE_SECONDS):
+            raise TimeoutError("the instance endpoint's thread does not run")
+        wanted = {space.name: space.owner for space in plan.namespaces if space.kind == "vpc"}
+        moved = [name for name, listening in self._open.items() if name not in wanted or self._inode(name) != listening.inode]
+        for name in moved:
+            self._loop.call_soon_threadsafe(self._open.pop(name).server.close)
+        failures = []
+        missing = sorted(wanted.keys() - self._open.keys())
+        for name in missing:
+            try:
+                self._open[name] = self._listen(name)
+            except OSError as error:
+                failures.append(Failure("ec2:Vpc", wanted[name], f"{METADATA}:{API_PORT}: {error.strerror or error}"))
+        return Report(len(moved) + len(missing) - len(failures), tuple(failures))
+
+    def _inode(self, name: str) -> int:
+        try:
+            return (self._netns / name).stat().st_ino
+        except OSError:
+            return 0
+
+    def _listen(self, name: str) -> _Listening:
+        inode = self._inode(name)
+        (opened,) = inside(self._netns / name, lambda: bind_all((socket.SOCK_STREAM,), str(METADATA), API_PORT))
+        return _Listening(inode, asyncio.run_coroutine_threadsafe(self._serve(opened), self._loop).result(_PATIENCE_SECONDS))
+
+    async def _serve(self, opened: socket.socket) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(self._protocol, sock=opened)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes them for the sockets it was started with."""
+        assert self._server is not None
+        config = self._server.config
+        return config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=self._server.server_state, app_state=self._server.lifespan.state
+        )
+
+
+class _WithoutInner:
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["raw_path"].startswith(INNER.encode()):
+            await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await self._app(scope, receive, send)
