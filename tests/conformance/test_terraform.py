@@ -36,10 +36,10 @@ pytestmark = [
 
 
 class Terraform:
-    """A working folder for one region, as the region's administrator."""
+    """A working folder for one region, as the region's administrator. source: the folder of its `main.tf`."""
 
-    def __init__(self, folder: Path, lab: Lab) -> None:
-        shutil.copy(HERE / "main.tf", folder)
+    def __init__(self, folder: Path, lab: Lab, source: Path = HERE) -> None:
+        shutil.copy(source / "main.tf", folder)
         (folder / "server.py").write_text(server("tf", [7001], [7777, 7778, 7779, 9999]))
         (folder / "settings").write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n')
         session = lab.region.session
