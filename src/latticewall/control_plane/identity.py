@@ -69,9 +69,9 @@ def refresh_instance_sessions(app: App) -> None:
         wanted = _instance_roles(snapshot)
         sessions = snapshot.rows("sts:Session")
     stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or not _is_current(row, wanted)]
-    fresh = {row.document["_instance"] for row in sessions if row.document.get("_instance") and row.document["Expiration"] > iso(now + RENEW_BEFORE)}
-    replaced = {row.document.get("_instance") for row in stale}
-    missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh or instance in replaced]
+    lasting = [row for row in sessions if row not in stale and row.document["Expiration"] > iso(now + RENEW_BEFORE)]
+    fresh = {row.document.get("_instance") for row in lasting}
+    missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh]
     if not stale and not missing:
         return
     with app.store.write("latticewall", "instance metadata") as tx:
