@@ -97,6 +97,15 @@ def test_a_target_that_did_not_answer(lab: Lab) -> None:
     assert gate(answer, "target") == {**gate(answer, "target"), "outcome": "fail", "detail": "TargetConnectionError: the answer was 500"}
 
 
+@pytest.mark.parametrize("details", ["lua_response", "rbac_access_denied_matched_policy[undecided]"])
+def test_a_request_that_nobody_decided_about(lab: Lab, details: str) -> None:
+    lab.denied(responseCodeDetails=details)
+    answer = lab.explained()
+    assert (answer["verdict"], gate(answer, "signature")["outcome"]) == ("denied", "fail")
+    assert "could not decide" in gate(answer, "signature")["detail"]
+    assert outcomes(answer)["target"] == "skip"
+
+
 def test_anonymous_requests_and_callers_that_are_gone(lab: Lab) -> None:
     lab.logged(identity="")
     assert gate(lab.explained(), "signature")["detail"] == "the request was not signed"

@@ -18,7 +18,7 @@ def forwarding_gates(proxy: ProxyPlan, host: VirtualHost, asked: Asked, health: 
     if route is None:
         detail = f"no rule of listener {host.listener_id} matches {asked.method} {asked.path}: the answer is 404"
         return [Gate("listener-rule", Outcome.FAIL, detail, host.listener_id)]
-    rule = Gate("listener-rule", Outcome.PASS, f"{_described(route.match)} matches {asked.method} {asked.path}", route.rule_id)
+    rule = Gate("listener-rule", Outcome.PASS, f"{described(route.match)} matches {asked.method} {asked.path}", route.rule_id)
     if route.fixed_status:
         return [rule, Gate("target", Outcome.SKIP, f"the rule answers {route.fixed_status} itself", route.rule_id)]
     return [rule, _target_gate(proxy, route, health)]
@@ -46,7 +46,8 @@ def _header_matches(match: HeaderMatch, asked: Asked) -> bool:
     return {"exact": given == wanted, "prefix": given.startswith(wanted)}.get(match.mode, wanted in given)
 
 
-def _described(match: RouteMatch) -> str:
+def described(match: RouteMatch) -> str:
+    """The conditions of a rule in words."""
     parts = [match.method, "any path" if match.path_mode == "any" else f"path {match.path_mode} {match.path}"]
     parts += [f"header {header.name} {header.mode} {header.value}" for header in match.headers]
     return ", ".join(filter(None, parts))

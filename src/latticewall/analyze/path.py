@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, ip_address
 
 from latticewall.analyze.gate import Gate, Outcome, Unclear
@@ -50,7 +51,7 @@ class Region:
     index: Index
     plan: NodePlan
 
-    @property
+    @cached_property
     def gates(self) -> ServiceNetworkGates:
         return ServiceNetworkGates(self.index)
 

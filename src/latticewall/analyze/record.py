@@ -11,8 +11,9 @@ from latticewall.analyze.question import Asked
 from latticewall.auth.canonical import Head
 from latticewall.auth.signature import is_signed
 
-DECIDED = "lua_response"
-"""How Envoy's response code details begin for a request that the authorization filter refused."""
+REFUSED = "lua_response"
+UNDECIDED = "rbac_access_denied"
+"""How Envoy's response code details begin for a request that the authorization filter refused, and for one that it did not decide about."""
 _PSEUDO = (":method", ":path", ":scheme")
 
 
@@ -29,7 +30,7 @@ class Denial:
 @dataclass(frozen=True)
 class Recorded:
     """A record. head: as it was signed, None unless the signature was refused. refused: why a signature (or the request as a whole) was. enforced: the filter
-    answered itself. rule_id, service_arn, network_arn, listener_id: "" where the request did not get that far."""
+    answered itself. undecided: refused without a decision. rule_id, service_arn, network_arn, listener_id: "" where the request did not get that far."""
 
     request_id: str
     started: str
@@ -50,9 +51,11 @@ class Recorded:
     refused: str = ""
     head: Head | None = None
     enforced: bool = True
+    undecided: bool = False
 
     @property
     def audited(self) -> bool:
+        """It would have been denied; audit mode let it pass."""
         return bool(self.denial or self.refused) and not self.enforced
 
 
@@ -61,6 +64,7 @@ def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded
     noted = _noted(str(entry.get("authDetail") or ""))
     head = _head(noted.get("head"))
     host, _, port = str(entry.get("hostHeader") or "").partition(":")
+    details = str(entry.get("responseCodeDetails") or "")
     headers = [("user-agent", str(entry["userAgent"]))] if entry.get("userAgent") else []
     asked = Asked(
         method=str(entry.get("requestMethod") or "GET"), host=host.lower(), port=int(port) if port.isdigit() else 80,
@@ -72,8 +76,8 @@ def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded
         network_arn=_text(entry, "serviceNetworkArn"), listener_id=_text(entry, "listenerId"), rule_id=_text(entry, "ruleId"),
         status=int(entry.get("responseCode") or 0), caller=_text(record, "callerPrincipal"), access_key_id=_text(entry, "accessKeyId"),
         failure=_text(record, "failureReason"), target=_text(record, "targetIpPort"), authorized=entry.get("authorized") == "yes",
-        denial=_denial(noted), refused=str(noted.get("refused") or ""), head=head,
-        enforced=str(entry.get("responseCodeDetails") or "").startswith(DECIDED),
+        denial=_denial(noted), refused=str(noted.get("refused") or ""), head=head, enforced=details.startswith(REFUSED),
+        undecided=details.startswith(UNDECIDED) or (details.startswith(REFUSED) and not noted),
     )  # fmt: skip
 
 

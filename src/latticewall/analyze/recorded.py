@@ -8,6 +8,7 @@ from typing import Any
 
 from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, of_credential, of_identity
 from latticewall.analyze.decision import Decided
+from latticewall.analyze.forwarding import described
 from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, concluded
 from latticewall.analyze.gates import decision_at
 from latticewall.analyze.path import Place, Region, Source, source_of
@@ -46,14 +47,15 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     if not record.authorized:
         reason = "neither the service network nor the service had authType AWS_IAM"
         gates += [Gate(name, Outcome.SKIP, reason) for name in _GATES.values()]
-    elif record.refused or caller is None:
-        reason = "not asked: the request was refused before" if record.refused else "the caller no longer exists, so its policies cannot be asked"
-        gates += [Gate(name, Outcome.SKIP if record.refused else Outcome.UNKNOWN, reason) for name in _GATES.values()]
+    elif record.refused or record.undecided:
+        gates += [Gate(name, Outcome.SKIP, "not asked: the request was refused before") for name in _GATES.values()]
+    elif caller is None:
+        gates += [Gate(name, Outcome.UNKNOWN, "the caller no longer exists, so its policies cannot be asked") for name in _GATES.values()]
     else:
         decided, problem = _replay(region, record, source, caller, now)
         gates += _as_recorded(record, decided, notes, problem)
         notes.append(_NOT_KEPT)
-    gates += _end(record)
+    gates += _end(record, _place(region, record))
     return concluded(gates, request, shown, decided.document() if decided else {}, notes)
 
 
@@ -79,6 +81,8 @@ def _signature_gate(record: Recorded, diagnosis: Diagnosis | None, region: str) 
         outcome = Outcome.AUDIT if record.audited else Outcome.FAIL
         mistakes = diagnosis.mistakes if diagnosis else ()
         return Gate("signature", outcome, record.refused, "the proxy, then", mistakes, _remedy(record, diagnosis, region))
+    if record.undecided:
+        return Gate("signature", Outcome.FAIL, f"the proxy could not decide and answered {record.status}: its own log says why")
     if not record.authorized:
         return Gate("signature", Outcome.SKIP, "neither layer had authType AWS_IAM")
     if not record.caller:
@@ -148,15 +152,17 @@ def _described(record: Recorded) -> str:
     return f"{denial.layer.lower()} layer: {how}"
 
 
-def _end(record: Recorded) -> list[Gate]:
+def _end(record: Recorded, place: Place | None) -> list[Gate]:
     """Rule and target, as far as the request got."""
-    if (record.denial or record.refused) and not record.audited:
+    if record.undecided or ((record.denial or record.refused) and not record.audited):
         return [Gate(name, Outcome.SKIP, "not reached") for name in ("listener-rule", "target")]
-    rule = Gate("listener-rule", Outcome.PASS, f"answered with {record.status}", record.rule_id)
+    route = next((route for route in place.host.routes if route.rule_id == record.rule_id), None) if place else None
+    matched = described(route.match) if route else "a rule that is gone"
+    rule = Gate("listener-rule", Outcome.PASS, f"{matched} matched {record.asked.method} {record.asked.path}", record.rule_id)
     if record.failure:
         return [rule, Gate("target", Outcome.FAIL, f"{record.failure}: the answer was {record.status}", record.target)]
     if not record.target:
-        return [rule, Gate("target", Outcome.SKIP, "the proxy answered itself")]
+        return [rule, Gate("target", Outcome.SKIP, f"the rule answered {record.status} itself")]
     return [rule, Gate("target", Outcome.PASS, f"target {record.target} answered", record.target)]
 
 

@@ -24,11 +24,13 @@ from latticewall.compile.node import compile_node
 from latticewall.control_plane.world import build_worlds
 from latticewall.store import Snapshot
 from latticewall.telemetry import access_log
-from latticewall.telemetry.recent import lines_with
+from latticewall.telemetry.recent import MOST_BYTES, lines_with
 from latticewall.world.types import World
 
 FLUSH_SECONDS = 2.0
 """How long a record may take from the answer to the file."""
+NEW_BYTES = 8 << 20
+"""Of the file's end that are looked at again while waiting."""
 MOST_SIBLINGS = 20
 _REQUEST_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}\Z")
 Health = Callable[[str], Mapping[tuple[str, int], str]]
@@ -74,13 +76,15 @@ class Explainer:
         if not _REQUEST_ID.match(request_id):
             raise Unclear("a request id has only printable characters, no quotes, and no spaces")
         deadline = time.monotonic() + FLUSH_SECONDS
+        most = MOST_BYTES
         while True:
-            for line in lines_with(self._access_log, request_id):
+            for line in lines_with(self._access_log, request_id, most):
                 entry = json.loads(line)
                 if entry.get("requestId") == request_id and entry.get("kind") == "http":
                     return dict(entry)
             if time.monotonic() >= deadline:
                 raise Unclear(f"the access log of this boot has no request {request_id}")
+            most = NEW_BYTES
             time.sleep(FLUSH_SECONDS / 10)
 
     def _diagnosis(self, region: Region, record: Recorded) -> Diagnosis | None:
