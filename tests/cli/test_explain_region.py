@@ -1,0 +1,328 @@
+"""Explanations beside what really happens: a region, a client and a service; each request is made, and then explained by its id."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.region import Region, until
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
+
+SIGNED = Path(__file__).parents[2] / "examples" / "walkthrough" / "clients" / "signed.sh"
+SERVER = """#!/usr/bin/python3
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "3")
+        self.end_headers()
+        self.wfile.write(b"ok\\n")
+    do_POST = do_GET
+    def log_message(self, *_):
+        pass
+
+class Server(ThreadingHTTPServer):
+    def server_bind(self):
+        self.socket.bind(self.server_address)
+        self.server_name, self.server_port = "rates", 8080
+
+Server(("", 8080), Answer).serve_forever()
+"""
+INVOKE = {"Effect": "Allow", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"}
+EVERYBODY = {**INVOKE, "Principal": "*"}
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+@dataclass
+class Answer:
+    status: int
+    request_id: str
+    body: str
+
+
+class Lab:
+    """Instance `web` (role `web`) calls the service `rates`, whose target is the instance `rates`; user `alice` has a key."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        self.lattice, self.ec2, self.iam = (region.client(name) for name in ("vpc-lattice", "ec2", "iam"))
+        self.vpc = self.ec2.create_vpc(CidrBlock="10.88.0.0/16")["Vpc"]["VpcId"]
+        self.subnet = self.ec2.create_subnet(VpcId=self.vpc, CidrBlock="10.88.1.0/24")["Subnet"]["SubnetId"]
+        self.group = self._group("client")
+        open_group = self._group("server")
+        self.ec2.authorize_security_group_ingress(GroupId=open_group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+        self._role()
+        self.instance("web", self.group, IamInstanceProfile={"Name": "web"})
+        server = self.instance("rates", open_group, UserData=SERVER)
+        self.network = self.lattice.create_service_network(name="shared", authType="AWS_IAM")
+        made = self.lattice.create_service(name="rates", authType="AWS_IAM")
+        self.service, self.host = made["id"], made["dnsEntry"]["domainName"]
+        region.settle()
+        config = {"port": 8080, "protocol": "HTTP", "vpcIdentifier": self.vpc, "healthCheck": {"enabled": False}}
+        group = self.lattice.create_target_group(name="rates", type="INSTANCE", config=config)["id"]
+        until(lambda: self.lattice.get_target_group(targetGroupIdentifier=group)["status"] == "ACTIVE")
+        self.lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": server}])
+        forward = {"forward": {"targetGroups": [{"targetGroupIdentifier": group}]}}
+        self.lattice.create_listener(serviceIdentifier=self.service, name="web", protocol="HTTP", port=80, defaultAction=forward)
+        self.lattice.create_service_network_vpc_association(serviceNetworkIdentifier=self.network["id"], vpcIdentifier=self.vpc)
+        self.lattice.create_service_network_service_association(serviceNetworkIdentifier=self.network["id"], serviceIdentifier=self.service)
+        self.allow_everybody()
+        self._log()
+        region.settle()
+        until(lambda: self.get().status == 200)
+
+    def _group(self, name: str) -> str:
+        return str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)["GroupId"])
+
+    def _role(self) -> None:
+        trust = policy({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+        self.iam.create_role(RoleName="web", AssumeRolePolicyDocument=trust)
+        self.iam.put_role_policy(RoleName="web", PolicyName="call", PolicyDocument=policy(INVOKE))
+        self.iam.create_instance_profile(InstanceProfileName="web")
+        self.iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
+        self.iam.create_user(UserName="alice")
+        self.iam.put_user_policy(UserName="alice", PolicyName="call", PolicyDocument=policy(INVOKE))
+        key = self.iam.create_access_key(UserName="alice")["AccessKey"]
+        self.alice = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def instance(self, name: str, group: str, **more: Any) -> str:
+        image = self.ec2.describe_images()["Images"][0]["ImageId"]
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
+        made = self.ec2.run_instances(
+            ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SubnetId=self.subnet, SecurityGroupIds=[group], TagSpecifications=tags, **more
+        )
+        return str(made["Instances"][0]["InstanceId"])
+
+    def _log(self) -> None:
+        logs = self.region.client("logs")
+        logs.create_log_group(logGroupName="/access")
+        arn = logs.describe_log_groups()["logGroups"][0]["arn"]
+        self.lattice.create_access_log_subscription(resourceIdentifier=self.network["id"], destinationArn=arn)
+
+    def allow_everybody(self) -> None:
+        for resource in (self.network["id"], self.service):
+            self.lattice.put_auth_policy(resourceIdentifier=resource, policy=policy(EVERYBODY))
+
+    # -- requests -----------------------------------------------------------------------------------------------------------------------
+
+    def get(self, path: str = "/today", *options: str) -> Answer:
+        return self._answer("curl", "-sS", *options, path=path)
+
+    def signed(self, path: str = "/today", *options: str) -> Answer:
+        """As the instance's role signs."""
+        return self._answer("sh", str(SIGNED), *options, path=path)
+
+    def signed_by_alice(self, path: str = "/today", method: str = "GET", host: str = "", **headers: str) -> Answer:
+        """Signed for that method and host, and sent with GET to the service."""
+        request = AWSRequest(method, f"http://{host or self.host}{path}", headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD", **headers})
+        request.context["payload_signing_enabled"] = False
+        SigV4Auth(self.alice, "vpc-lattice-svcs", self.region.name).add_auth(request)
+        return self.get(path, *(word for name, value in request.headers.items() for word in ("-H", f"{name}: {value}")))
+
+    def _answer(self, *words: str, path: str) -> Answer:
+        url = f"http://{self.host}{path}"
+        done = self.region.cli("exec", "web", "--", *words, "--max-time", "3", "--path-as-is", "-w", "\n%{http_code} %header{x-amzn-requestid}", url)
+        body, _, last = done.stdout.rpartition("\n")
+        status, _, request_id = last.partition(" ")
+        return Answer(int(status or 0), request_id, body)
+
+    # -- explanations -------------------------------------------------------------------------------------------------------------------
+
+    def explain(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Exit code and answer."""
+        done = self.region.cli("explain", *words, "--output", "json")
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def explained(self, answer: Answer) -> tuple[int, dict[str, Any]]:
+        return self.explain(answer.request_id)
+
+    def supposed(self, *words: str, path: str = "/today") -> tuple[int, dict[str, Any]]:
+        return self.explain("--from", "web", *words, f"http://{self.host}{path}")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    region = Region(folder / "state")
+    try:
+        region.up()
+        yield Lab(region)
+    finally:
+        region.down("--purge")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _as_built(lab: Lab) -> Iterator[None]:
+    yield
+    lab.allow_everybody()
+
+
+def gate(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(found for found in answer["gates"] if found["name"] == name)
+
+
+def test_an_allowed_request(lab: Lab) -> None:
+    answer = lab.signed()
+    assert (answer.status, answer.body) == (200, "ok\n")
+    code, found = lab.explained(answer)
+    assert (code, found["verdict"]) == (0, "allowed"), found
+    assert {gate["outcome"] for gate in found["gates"]} == {"pass"}
+    assert "assumed-role/web/i-" in found["caller"]["arn"]
+    assert lab.supposed()[0] == 0
+
+
+def test_a_request_that_the_network_denies(lab: Lab) -> None:
+    lab.lattice.put_auth_policy(
+        resourceIdentifier=lab.network["id"], policy=policy({**EVERYBODY, "Condition": {"StringEquals": {"aws:PrincipalTag/team": "blue"}}})
+    )
+    lab.region.settle()
+    answer = lab.signed()
+    assert answer.status == 403
+    code, found = lab.explained(answer)
+    assert (code, found["verdict"]) == (1, "denied")
+    denied = gate(found, "network-policy")
+    assert denied["outcome"] == "fail"
+    assert denied["failed"] == ["StringEquals: aws:PrincipalTag/team [blue], the request has no value"]
+    assert denied["change"]
+    assert found["decision"]["text"] == answer.body.strip()
+    assert lab.supposed()[1]["decision"] == found["decision"]
+    shown = lab.region.cli("explain", answer.request_id).stdout
+    assert "DENY network-policy" in shown
+    assert "change:" in shown
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        ([EVERYBODY], ()),
+        ([], ()),
+        ([EVERYBODY, {**EVERYBODY, "Effect": "Deny", "Resource": "*/today"}], ()),
+        ([{**EVERYBODY, "Condition": {"StringEquals": {"vpc-lattice-svcs:RequestHeader/x-team": "blue"}}}], ("x-team: blue",)),
+        ([{**EVERYBODY, "Condition": {"StringEquals": {"vpc-lattice-svcs:RequestHeader/x-team": "blue"}}}], ("x-team: red",)),
+        ([{**EVERYBODY, "Condition": {"NumericEquals": {"vpc-lattice-svcs:Port": "80"}, "IpAddress": {"aws:SourceIp": "10.88.0.0/16"}}}], ()),
+        ([{**EVERYBODY, "Condition": {"StringNotEquals": {"aws:PrincipalType": "Anonymous"}}}], ()),
+    ],
+)
+def test_what_is_said_beforehand_is_what_happens(lab: Lab, statements: list[dict[str, Any]], words: tuple[str, ...]) -> None:
+    if statements:
+        lab.lattice.put_auth_policy(resourceIdentifier=lab.service, policy=policy(*statements))
+    else:
+        lab.lattice.delete_auth_policy(resourceIdentifier=lab.service)
+    lab.region.settle()
+    options = [option for word in words for option in ("-H", word)]
+    said = [option for word in words for option in ("--header", word)]
+    for answer, who in ((lab.signed("/today", *options), ()), (lab.get("/today", *options), ("--as", "anonymous"))):
+        code, found = lab.supposed(*who, *said)
+        assert (code == 0) is (answer.status == 200), (found, answer)
+        if code:
+            assert found["decision"]["text"] == answer.body.strip()
+
+
+def test_a_signature_for_another_method(lab: Lab) -> None:
+    assert lab.signed_by_alice().status == 200
+    answer = lab.signed_by_alice(method="POST")
+    assert answer.status == 403
+    code, found = lab.explained(answer)
+    assert code == 1
+    refused = gate(found, "signature")
+    assert refused["detail"] == answer.body.strip()
+    assert refused["failed"] == ["the method was signed as POST"]
+    assert found["signature"]["difference"] == {"part": "canonical request", "line": 1, "column": 1}
+    shown = lab.region.cli("explain", answer.request_id).stdout
+    assert "first difference: line 1 of the canonical request" in shown
+    assert lab.alice.secret_key not in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "changed", "mistake"),
+    [
+        ("/today", {"host": "rates.example.com"}, ""),
+        ("/today", {"host": "HOST:8080"}, "the host was signed with the port"),
+        ("/a%20b?x=1&y", {}, "right"),
+    ],
+)
+def test_signatures_taken_apart(lab: Lab, path: str, changed: dict[str, str], mistake: str) -> None:
+    changed = {name: value.replace("HOST", lab.host) for name, value in changed.items()}
+    answer = lab.signed_by_alice(path, **changed)
+    if mistake == "right":
+        assert answer.status == 200
+        return
+    _, found = lab.explained(answer)
+    mistakes = gate(found, "signature")["failed"]
+    if mistake == "":
+        assert "host" in found["signature"]["notes"][0] or not mistakes, "another host is not guessed"
+        return
+    assert mistake in mistakes[0]
+
+
+def test_audit_mode_lets_pass_and_tells(lab: Lab) -> None:
+    lab.lattice.delete_auth_policy(resourceIdentifier=lab.service)
+    lab.lattice.tag_resource(resourceArn=lab.network["arn"], tags={"latticewall:auth-mode": "audit"})
+    lab.region.settle()
+    try:
+        answer = lab.signed()
+        bad = lab.signed_by_alice(method="POST")
+        assert (answer.status, bad.status) == (200, 200)
+        code, found = lab.explained(answer)
+        assert (code, gate(found, "service-policy")["outcome"]) == (0, "audit")
+        assert "audit mode" in found["summary"]
+        code, found = lab.explained(bad)
+        assert (code, gate(found, "signature")["outcome"]) == (0, "audit")
+        until(lambda: "would be denied: Service" in lab.region.cli("logs", "--denied").stdout)
+        until(lambda: "would be denied: Signature" in lab.region.cli("logs", "--denied").stdout)
+    finally:
+        lab.lattice.tag_resource(resourceArn=lab.network["arn"], tags={"latticewall:auth-mode": "enforce"})
+        lab.region.settle()
+    assert lab.signed().status == 403
+
+
+def test_a_security_group_that_closes_the_way(lab: Lab) -> None:
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    lab.ec2.revoke_security_group_egress(GroupId=lab.group, IpPermissions=everything)
+    lab.region.settle()
+    try:
+        assert lab.get().status == 0
+        code, found = lab.supposed()
+        assert (code, gate(found, "security-group-egress")["outcome"]) == (1, "fail")
+    finally:
+        lab.ec2.authorize_security_group_egress(GroupId=lab.group, IpPermissions=everything)
+        lab.region.settle()
+    assert (lab.get().status, lab.supposed()[0]) == (200, 0)
+
+
+def test_names_that_are_nobody_s(lab: Lab) -> None:
+    done = lab.region.cli("exec", "web", "--", "curl", "-sS", "-i", "--max-time", "3", "-H", "Host: nobody", f"http://{lab.host}/")
+    assert " 404" in done.stdout.splitlines()[0]
+    code, found = lab.explain("--from", "web", "http://nobody.example.com/")
+    assert (code, gate(found, "name")["outcome"]) == (1, "fail")
+    assert lab.explain("no-such-request")[0] == 2
+
+
+def test_a_network_requires_its_tests(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "network.json").write_text(policy(EVERYBODY))
+    (tmp_path / "tests.yaml").write_text("policies: {network: network.json}\ntests:\n  - {name: nobody, who: anonymous, request: GET /, expect: deny}\n")
+    put = lab.region.cli("policy", "tests", "put", "shared", str(tmp_path / "tests.yaml"))
+    assert "shared: 1 tests kept" in put.stdout, put.stderr
+    lab.lattice.tag_resource(resourceArn=lab.network["arn"], tags={"latticewall:policy-tests": "shared"})
+    try:
+        with pytest.raises(lab.lattice.exceptions.ValidationException, match="`nobody`"):
+            lab.lattice.put_auth_policy(resourceIdentifier=lab.network["id"], policy=policy(EVERYBODY))
+    finally:
+        lab.lattice.untag_resource(resourceArn=lab.network["arn"], tagKeys=["latticewall:policy-tests"])
+    assert lab.region.cli("policy", "tests", "delete", "shared").returncode == 0
