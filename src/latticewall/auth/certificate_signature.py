@@ -162,7 +162,7 @@ def sign_with_certificate(url: str, headers: Mapping[str, str], body: bytes, hol
     algorithm = "AWS4-X509-RSA-SHA256" if isinstance(key, rsa.RSAPrivateKey) else "AWS4-X509-ECDSA-SHA256"
     scope = f"{stamp[:8]}/{region}/{SERVICE}/{TERMINATOR}"
     names = sorted(name.lower() for name in sent)
-    head = Head("POST", parts.path, tuple(sent.items()))
+    head = Head("POST", parts.path + (f"?{parts.query}" if parts.query else ""), tuple(sent.items()))
     signed = _string_to_sign(algorithm, stamp, scope, canonical_request(head, generic_uri(parts.path), names, hashlib.sha256(body).hexdigest()))
     value = _signature(key, signed)
     credential = f"Credential={certificate.serial_number}/{scope}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from tests.region import ACCOUNT, NAME, Region, client
+from tests.region import NAME, Region, client
 
 from latticewall.auth.certificate_signature import CertifiedKey, PrivateKey, sign_with_certificate
 from latticewall.wire.message import HttpRequest, HttpResponse
@@ -52,6 +52,7 @@ class Authority:
     path_length: int | None = None
     ca: bool = True
     key: PrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    certificate: x509.Certificate = field(init=False)
 
     def __post_init__(self) -> None:
         signer = self.issuer or self
@@ -77,7 +78,7 @@ class Authority:
         alternatives: Sequence[x509.GeneralName] = (),
         extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
         dates: tuple[datetime, datetime] = (BORN, DIES),
-        hashed: hashes.HashAlgorithm | None = None,
+        hashed: hashes.SHA256 | hashes.SHA224 | None = None,
     ) -> CertifiedKey:
         """A workload's certificate with its key; intermediates up to (not including) the root as its chain."""
         key = key or ec.generate_private_key(ec.SECP256R1())
@@ -172,10 +173,3 @@ def scene(region: Region, authority: Authority | None = None, document: str | No
     role = region.iam.create_role(RoleName="outside", AssumeRolePolicyDocument=document or trust())["Role"]["Arn"]
     made = api.create_profile(**{"name": "all", "roleArns": [role], "enabled": True, **profile})["profile"]["profileArn"]
     return Scene(region, authority, anchor, made, role)
-
-
-def later(**span: float) -> datetime:
-    return BORN + timedelta(**span)
-
-
-__all__ = ["ACCOUNT", "Authority", "Scene", "later", "rsa_key", "scene", "spiffe", "subject", "trust"]

@@ -46,8 +46,11 @@ def update(ctx: Context, params: Document) -> Document:
 def _checked(params: Document) -> Document:
     """The members given. Raises ValidationException for what no session could come of."""
     given = {member: params[member] for member in _KEPT if params.get(member) is not None}
-    if policy := given.get("sessionPolicy"):
-        parse_policy(policy, Form.IDENTITY)
+    try:
+        if policy := given.get("sessionPolicy"):
+            parse_policy(policy, Form.IDENTITY)
+    except Invalid as fault:
+        raise Invalid(fault.message) from fault
     for arn in given.get("managedPolicyArns", ()):
         if not re.fullmatch(r"arn:aws:iam::(\d{12}|aws):policy/.+", arn):
             raise Invalid(f"Invalid managed policy ARN: {arn}")

@@ -40,7 +40,7 @@ def _source(given: dict[str, Any]) -> Document:
     if kind == "AWS_ACM_PCA":
         raise Unsupported("trust anchors of type AWS_ACM_PCA are not supported by latticewall: there is no AWS Private CA")
     text = data.get("x509CertificateData")
-    if kind != "CERTIFICATE_BUNDLE" or not text or data.get("acmPcaArn"):
+    if kind != "CERTIFICATE_BUNDLE" or not text:
         raise Invalid("The source must be of type CERTIFICATE_BUNDLE, with x509CertificateData")
     certificates = bundle(text)
     if len(certificates) > MAX_CERTIFICATES:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from latticewall.faces.cli.command import Command
-from latticewall.faces.cli.commands import deploy, doctor, down, env, execute, explain, logs, plan, policy, status, up, wait, walkthrough
+from latticewall.faces.cli.commands import credentials, deploy, doctor, down, env, execute, explain, logs, plan, policy, status, up, wait, walkthrough
 
 COMMANDS: tuple[Command, ...] = (
     up.COMMAND,
     down.COMMAND,
     status.COMMAND,
     env.COMMAND,
+    credentials.COMMAND,
     deploy.COMMAND,
     execute.COMMAND,
     explain.COMMAND,
