@@ -133,7 +133,8 @@ def test_the_caller_s_own_policies_count_when_they_are_given(own: str, passes: b
     ("text", "place", "words"),
     [
         ("", (1, 1), "must be a mapping"),
-        ("policies: [", (1, 12), ""),
+        ("policies: }", (1, 11), ""),
+        ("policies: \ud800", (1, 1), "surrogate"),
         ("tests: []", (1, 8), "not an empty one"),
         ("nonsense: 1\ntests: [1]", (1, 1), "no member `nonsense`"),
         ("policies: {network: {Version: 1, Version: 2}}\ntests: [1]", (1, 34), "twice"),

@@ -77,7 +77,7 @@ class Expectations:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of one. got: in the words of the expectation. why: the decision, layer by layer, in lines."""
+    """What came out of one. got: in the words of the expectation. why: of one that was not met, the decision layer by layer, in lines."""
 
     expectation: Expectation
     passed: bool
@@ -103,8 +103,9 @@ def _layer(policies: PolicySet | None) -> LayerAuth:
 def _check(test: Expectation, network: LayerAuth, service: LayerAuth) -> Result:
     request = question(test.caller.principal, test.situation)
     decision = decide_invoke(request, network, service, test.caller.policies)
-    why = explain_invoke(request, network, service, test.caller.policies).lines()
-    return Result(test, _meets(decision, test.wanted), _got(decision), tuple(why))
+    passed = _meets(decision, test.wanted)
+    why = () if passed else tuple(explain_invoke(request, network, service, test.caller.policies).lines())
+    return Result(test, passed, _got(decision), why)
 
 
 def question(principal: Principal, situation: Situation) -> Request:

@@ -28,11 +28,15 @@ Read = Callable[[str], str]
 
 MOST_CHARACTERS = 262_144
 MOST_TESTS = 2_000
+MOST_LEVELS = 24
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The time of a request that does not say one, so that the same file always gives the same answer."""
 SERVICE = "arn:aws:vpc-lattice:us-east-1:111122223333:service/svc-00000000000000000"
 NETWORK = "arn:aws:vpc-lattice:us-east-1:111122223333:servicenetwork/sn-00000000000000000"
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where it is there: the same answers, eight times as fast."""
 
 _WHO = (
     "role", "user", "account", "session", "organization", "organization-paths", "tags", "keys", "policies", "boundary", "session-policies", "service-control",
@@ -68,13 +72,12 @@ def inlined(text: str, read: Read) -> str:
 def _compose(text: str) -> MappingNode:
     if len(text) > MOST_CHARACTERS:
         raise Misread(f"the file is larger than {MOST_CHARACTERS} characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise Misread("the text holds half a surrogate pair")
     spaced = text.replace("\t", " ") if text.lstrip()[:1] == "{" else text
     try:
-        for event in yaml.parse(spaced, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                mark = event.start_mark
-                raise Misread("anchors and aliases are not read here", mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
-        root = yaml.compose(spaced, yaml.SafeLoader)
+        _check_events(spaced)
+        root = yaml.compose(spaced, _LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Misread(error.problem or "not YAML", mark.line + 1 if mark else 1, mark.column + 1 if mark else 1) from None
@@ -83,6 +86,19 @@ def _compose(text: str) -> MappingNode:
     if not isinstance(root, MappingNode):
         raise Misread("the file must be a mapping with `policies` and `tests`")
     return root
+
+
+def _check_events(text: str) -> None:
+    """Refuse what would make much of little: references, and depths no expectation needs. Stops at the first of them."""
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        mark = event.start_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise Misread("anchors and aliases are not read here", *place)
+        if depth > MOST_LEVELS:
+            raise Misread(f"nested deeper than {MOST_LEVELS} levels", *place)
 
 
 def _refuse(node: Node, message: str) -> NoReturn:
