@@ -196,3 +196,43 @@ def test_when_a_key_was_last_used(region: Region) -> None:
     assert region.iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]["LastUsedDate"] - second["LastUsedDate"] >= timedelta(minutes=2)
     with region.refused("AccessDenied"):
         region.of("999988887777", "iam").get_access_key_last_used(AccessKeyId=key)
+
+
+def test_lists_leave_boundary_and_tags_out(region: Region) -> None:
+    more = {"PermissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess", "Tags": [{"Key": "a", "Value": "1"}]}
+    region.iam.create_user(UserName="alice", **more)
+    role(region, **more)
+    for found, member in ((region.iam.list_users()["Users"], "UserName"), (region.iam.list_roles()["Roles"], "RoleName")):
+        assert {member, "Arn", "CreateDate"} <= set(found[0])
+        assert not {"PermissionsBoundary", "Tags"} & set(found[0])
+
+
+def test_tag_keys_of_users_and_roles_ignore_case(region: Region) -> None:
+    region.iam.create_user(UserName="alice", Tags=[{"Key": "Department", "Value": "finance"}])
+    region.iam.tag_user(UserName="alice", Tags=[{"Key": "department", "Value": "hr"}])
+    assert region.iam.list_user_tags(UserName="alice")["Tags"] == [{"Key": "Department", "Value": "hr"}]
+    region.iam.untag_user(UserName="alice", TagKeys=["DEPARTMENT"])
+    assert region.iam.list_user_tags(UserName="alice")["Tags"] == []
+    twice = [{"Key": "a", "Value": "1"}, {"Key": "A", "Value": "2"}]
+    with region.refused("InvalidInput", "Duplicate tag keys found"):
+        region.iam.tag_user(UserName="alice", Tags=twice)
+    region.iam.create_instance_profile(InstanceProfileName="box", Tags=twice)
+    for tags in ([twice[0], twice[0]], [{"Key": "aws:x", "Value": ""}]):
+        with region.refused("InvalidInput"):
+            region.iam.tag_instance_profile(InstanceProfileName="box", Tags=tags)
+
+
+def test_nobody_has_a_password_or_device(region: Region) -> None:
+    region.iam.create_user(UserName="alice")
+    for call in (region.iam.get_login_profile, region.iam.delete_login_profile, region.iam.update_login_profile):
+        with region.refused("NoSuchEntity", "Login Profile for User alice cannot be found."):
+            call(UserName="alice")
+    for call, member in (
+        (region.iam.list_mfa_devices, "MFADevices"), (region.iam.list_ssh_public_keys, "SSHPublicKeys"),
+        (region.iam.list_signing_certificates, "Certificates"), (region.iam.list_service_specific_credentials, "ServiceSpecificCredentials"),
+    ):  # fmt: skip
+        assert call(UserName="alice")[member] == []
+        with region.refused("NoSuchEntity"):
+            call(UserName="bob")
+    assert region.iam.list_virtual_mfa_devices()["VirtualMFADevices"] == region.iam.list_server_certificates()["ServerCertificateMetadataList"] == []
+    assert region.iam.list_saml_providers()["SAMLProviderList"] == []

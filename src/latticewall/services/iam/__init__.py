@@ -6,7 +6,7 @@ Passwords, MFA devices, SAML providers, server certificates and SSH keys are not
 from __future__ import annotations
 
 from latticewall.resources.kind import Handler, Service
-from latticewall.services.iam import access_keys, account, groups, instance_profiles, policies, providers, roles, service_linked_roles, simulate, users
+from latticewall.services.iam import absent, access_keys, account, groups, instance_profiles, policies, providers, roles, service_linked_roles, simulate, users
 from latticewall.services.iam.kinds import KINDS
 from latticewall.services.iam.lists import in_pages
 
@@ -21,5 +21,6 @@ OPERATIONS: dict[str, Handler] = {
     **service_linked_roles.OPERATIONS,
     **account.OPERATIONS,
     **simulate.OPERATIONS,
+    **absent.OPERATIONS,
 }
 SERVICE = Service("iam", KINDS, {name: in_pages(handler) for name, handler in OPERATIONS.items()})

@@ -14,7 +14,7 @@ ROOT_NAME = "root"
 """The name of an account's root user where a member must hold one."""
 
 
-def _owner(ctx: Context, params: Document) -> Row | None:
+def key_owner(ctx: Context, params: Document) -> Row | None:
     """The user meant; None = the account's root."""
     name = params.get("UserName")
     if not name and ctx.caller.principal_type == "Account":
@@ -33,7 +33,7 @@ def _keys(ctx: Context, owner: Row | None) -> list[Row]:
 
 
 def create(ctx: Context, params: Document) -> Document:
-    owner = _owner(ctx, params)
+    owner = key_owner(ctx, params)
     quotas.room("AccessKeysPerUser", len([row for row in _keys(ctx, owner) if not row.document.get("_administrator")]) + 1)
     key = mint_access_key(ctx.random, ctx.caller.account, temporary=False)
     document: Document = {"Status": "Active", "CreateDate": ctx.now, "_secret": key.secret.reveal()}
@@ -44,11 +44,11 @@ def create(ctx: Context, params: Document) -> Document:
 
 
 def listing(ctx: Context, params: Document) -> Document:
-    return {"AccessKeyMetadata": [ctx.view(row) for row in _keys(ctx, _owner(ctx, params))]}
+    return {"AccessKeyMetadata": [ctx.view(row) for row in _keys(ctx, key_owner(ctx, params))]}
 
 
 def _find(ctx: Context, params: Document) -> Row:
-    row = next((row for row in _keys(ctx, _owner(ctx, params)) if row.id == params["AccessKeyId"]), None)
+    row = next((row for row in _keys(ctx, key_owner(ctx, params)) if row.id == params["AccessKeyId"]), None)
     if row is None:
         raise text.bad(f"The Access Key with id {params['AccessKeyId']} cannot be found.", "NoSuchEntity")
     return row

@@ -9,7 +9,7 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
-from latticewall.services.iam.holders import create, find, holding, move, refuse_with_policies
+from latticewall.services.iam.holders import create, find, holding, listed, move, refuse_with_policies
 
 
 def members(ctx: Context, group: Row) -> list[Row]:
@@ -27,7 +27,7 @@ def create_group(ctx: Context, params: Document) -> Document:
 
 def get_group(ctx: Context, params: Document) -> Document:
     row = find(ctx, "Group", params["GroupName"])
-    return {"Group": ctx.view(row), "Users": [ctx.view(user) for user in members(ctx, row)]}
+    return {"Group": ctx.view(row), "Users": [listed(ctx, user) for user in members(ctx, row)]}
 
 
 def update_group(ctx: Context, params: Document) -> Document:

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from latticewall.auth.credentials import mint_unique_id
 from latticewall.base.rows import Row
 from latticewall.policy.document import Form, parse_policy
-from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.iam import quotas, text
+from latticewall.services.iam import quotas, tagged, text
 from latticewall.services.iam.policies import SERVICE_ROLES, find_policy, used_policy
-from latticewall.services.iam.tagged import tagging
 
 PREFIXES = {"Role": "AROA", "User": "AIDA", "Group": "AGPA"}
 
@@ -51,7 +49,7 @@ def create(ctx: Context, noun: str, params: Document, document: Document) -> Row
     if boundary := params.get("PermissionsBoundary"):
         document["PermissionsBoundary"] = _boundary(ctx, boundary)
     document |= {"Path": path, "CreateDate": ctx.now, "_inline": {}, "_attached": []}
-    return ctx.create(f"iam:{noun}", document, id=mint_unique_id(ctx.random, PREFIXES[noun]), name=name, tags=tags.read(params.get("Tags")))
+    return ctx.create(f"iam:{noun}", document, id=mint_unique_id(ctx.random, PREFIXES[noun]), name=name, tags=tagged.read(params.get("Tags"), f"iam:{noun}"))
 
 
 def move(ctx: Context, noun: str, row: Row, params: Document) -> Row:
@@ -81,6 +79,11 @@ def _boundary(ctx: Context, arn: str) -> Document:
     return {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": used_policy(ctx, arn).arn}
 
 
+def listed(ctx: Context, row: Row) -> Document:
+    """As the lists show it ("IAM resource-listing operations return a subset of the available attributes"): without boundary and tags."""
+    return {member: value for member, value in ctx.view(row).items() if member not in ("PermissionsBoundary", "Tags")}
+
+
 def under(ctx: Context, kind: str, params: Document) -> list[Row]:
     """The rows of a kind below `PathPrefix`."""
     prefix = params.get("PathPrefix") or "/"
@@ -108,7 +111,7 @@ def holding(noun: str) -> dict[str, Handler]:
     name_member, kind = f"{noun}Name", f"iam:{noun}"
 
     def listing(ctx: Context, params: Document) -> Document:
-        return {f"{noun}s": [ctx.view(row) for row in under(ctx, kind, params)]}
+        return {f"{noun}s": [listed(ctx, row) for row in under(ctx, kind, params)]}
 
     def put_inline(ctx: Context, row: Row, params: Document) -> Document:
         parse_policy(params["PolicyDocument"], Form.IDENTITY)
@@ -177,5 +180,5 @@ def bounded(noun: str) -> dict[str, Handler]:
     return {
         f"Put{noun}PermissionsBoundary": _changing(noun, put_boundary),
         f"Delete{noun}PermissionsBoundary": _changing(noun, delete_boundary),
-        **tagging(noun, lambda ctx, params: find(ctx, noun, params[f"{noun}Name"])),
+        **tagged.tagging(noun, lambda ctx, params: find(ctx, noun, params[f"{noun}Name"])),
     }

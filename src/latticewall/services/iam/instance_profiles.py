@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from latticewall.auth.credentials import mint_unique_id
 from latticewall.base.rows import Row
-from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
-from latticewall.services.iam.holders import find, under
-from latticewall.services.iam.tagged import tagging
+from latticewall.services.iam.holders import find, listed, under
+from latticewall.services.iam.tagged import read, tagging
 
 
 def find_profile(ctx: Context, name: str) -> Row:
@@ -25,7 +24,7 @@ def create(ctx: Context, params: Document) -> Document:
         raise text.exists("Instance Profile", name)
     quotas.room("InstanceProfilesPerAccount", len(ctx.rows("iam:InstanceProfile")) + 1)
     document = {"Path": path, "CreateDate": ctx.now}
-    row = ctx.create("iam:InstanceProfile", document, id=mint_unique_id(ctx.random, "AIPA"), name=name, tags=tags.read(params.get("Tags")))
+    row = ctx.create("iam:InstanceProfile", document, id=mint_unique_id(ctx.random, "AIPA"), name=name, tags=read(params.get("Tags"), "iam:InstanceProfile"))
     return {"InstanceProfile": ctx.view(row)}
 
 
@@ -34,7 +33,7 @@ def get(ctx: Context, params: Document) -> Document:
 
 
 def listing(ctx: Context, params: Document) -> Document:
-    return {"InstanceProfiles": [ctx.view(row) for row in under(ctx, "iam:InstanceProfile", params)]}
+    return {"InstanceProfiles": [listed(ctx, row) for row in under(ctx, "iam:InstanceProfile", params)]}
 
 
 def list_for_role(ctx: Context, params: Document) -> Document:

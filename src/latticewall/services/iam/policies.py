@@ -6,13 +6,16 @@ from latticewall.auth.credentials import mint_unique_id
 from latticewall.base.faults import Conflict, Denied, LimitExceeded, NotFound
 from latticewall.base.rows import Row
 from latticewall.policy.document import Form, parse_policy
-from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import aws_managed, quotas, text
 from latticewall.services.iam.kinds import policy_usage
-from latticewall.services.iam.tagged import tagging
+from latticewall.services.iam.tagged import read, tagging
 
+VERSIONS_LEFT = (
+    "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
+    "The default version is deleted with the policy."
+)
 SERVICE_ROLES = "/aws-service-role/"
 """The path of service-linked roles, and of the policies that only they have."""
 
@@ -77,7 +80,7 @@ def create_policy(ctx: Context, params: Document) -> Document:
     document = _document(path, params["PolicyDocument"], ctx.now)
     if params.get("Description"):
         document["Description"] = params["Description"]
-    row = ctx.create("iam:Policy", document, id=mint_unique_id(ctx.random, "ANPA"), name=name, tags=tags.read(params.get("Tags")))
+    row = ctx.create("iam:Policy", document, id=mint_unique_id(ctx.random, "ANPA"), name=name, tags=read(params.get("Tags"), "iam:Policy"))
     return {"Policy": ctx.view(row)}
 
 
@@ -109,7 +112,7 @@ def delete_policy(ctx: Context, params: Document) -> Document:
     if shown["AttachmentCount"] or shown["PermissionsBoundaryUsageCount"]:
         raise Conflict("Cannot delete a policy attached to entities.", code="DeleteConflict")
     if len(row.document["_versions"]) > 1:
-        raise Conflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions.", code="DeleteConflict")
+        raise Conflict(VERSIONS_LEFT, code="DeleteConflict")
     ctx.remove(row)
     return {}
 

@@ -18,7 +18,7 @@ from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
-from latticewall.services.iam.tagged import tagging
+from latticewall.services.iam.tagged import read, tagging
 
 KIND = "iam:OpenIDConnectProvider"
 KEY_SET_TAG = "latticewall:jwks"
@@ -32,7 +32,7 @@ def create(ctx: Context, params: Document) -> Document:
     if ctx.find(KIND, arn):
         raise Conflict(f"Provider with url {params['Url']} already exists.", code="EntityAlreadyExists")
     quotas.room("OpenIdConnectProvidersPerAccount", len(ctx.rows(KIND)) + 1)
-    given = tags.read(params.get("Tags"))
+    given = read(params.get("Tags"), KIND)
     check_key_set(given)
     document: Document = {
         "Url": name, "ClientIDList": _clients(params.get("ClientIDList") or ()), "ThumbprintList": _thumbprints(params.get("ThumbprintList") or ()),
@@ -128,7 +128,7 @@ def remove_client(ctx: Context, params: Document) -> Document:
 
 
 def tag(ctx: Context, params: Document) -> Document:
-    check_key_set(tags.read(params["Tags"]))
+    check_key_set(read(params["Tags"], KIND))
     return _TAGGING["TagOpenIDConnectProvider"](ctx, params)
 
 
