@@ -134,9 +134,9 @@ function M.encoded_wire_path(path)
   return encoded_path(path == "" and "/" or path)
 end
 
--- Write the lines of method and path. Returns the memory and the length written.
-function M.write_head(method, path)
-  local length = #method + #path + 2
+-- Write the lines of method and path, the first bytes of a text. Returns the memory and the length written.
+function M.write_head(method, path, path_length)
+  local length = #method + path_length + 2
   if length > head_room then
     head_room = length * 2
     head_store = ffi.new("uint8_t[?]", head_room)
@@ -144,7 +144,7 @@ function M.write_head(method, path)
   end
   copy(head_text, method, #method)
   head_text[#method] = NEWLINE
-  copy(head_text + #method + 1, path, #path)
+  copy(head_text + #method + 1, path, path_length)
   head_text[length - 1] = NEWLINE
   return head_text, length
 end

@@ -31,9 +31,10 @@ for byte = 0, 255 do
   digits[byte] = ffi.abi("le") and text:byte(1) + 256 * text:byte(2) or 256 * text:byte(1) + text:byte(2)
 end
 
--- path: that of libcrypto.so.3. To be called once, before anything else.
+-- path: that of libcrypto.so.3. To be called once, before anything else. The library is then M.crypto.
 function M.load(path)
   crypto = ffi.load(path)
+  M.crypto = crypto
 end
 
 -- Write to `out` (32 bytes) the SHA-256 of two stretches of memory, one after the other.

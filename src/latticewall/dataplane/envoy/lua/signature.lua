@@ -152,10 +152,11 @@ function M.read_date(text)
   return moment
 end
 
--- What follows from a list of signed headers: fault is the refusal to give when it is not ascending, unique, lower-case and with host.
+-- What follows from a list of signed headers: fault is the refusal to give when it is not ascending, unique, lower-case and with host; pseudo is its
+-- first name that no header of HTTP/1.1 can have.
 function M.read_names(text)
   local names, labels, signed = {}, {}, {}
-  local list = { text = text, names = names, labels = labels, signed = signed, fault = nil }
+  local list = { text = text, names = names, labels = labels, signed = signed, fault = nil, pseudo = nil }
   for name in (text .. ";"):gmatch("([^;]*);") do
     if #names >= MOST_NAMES then
       list.fault = incomplete("SignedHeaders names more than " .. MOST_NAMES .. " headers.")
@@ -164,7 +165,10 @@ function M.read_names(text)
     if name:find("[A-Z\128-\255]") or (#names > 0 and names[#names] >= name) then
       list.fault = list.fault or MISMATCH
     end
-    names[#names + 1], labels[#names + 1], signed[name] = name, name .. ":", true
+    if byte_at(name, 1) == 58 and name ~= ":authority" then
+      list.pseudo = list.pseudo or name
+    end
+    names[#names + 1], labels[#labels + 1], signed[name] = name, name .. ":", true
   end
   if not list.fault and not signed["host"] and not signed[":authority"] then
     list.fault = M.mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")

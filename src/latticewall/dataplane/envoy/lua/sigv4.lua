@@ -1,0 +1,434 @@
+-- Who signed a request of the Lattice data plane, from its head alone. The same as auth/lattice.py `verify_lattice`, texts included.
+--
+-- Page: VPC Lattice User Guide, "SIGv4 authenticated requests for Amazon VPC Lattice". The payload is never hashed: x-amz-content-sha256:
+-- UNSIGNED-PAYLOAD must be sent and signed.
+--
+-- What a client's requests have in common (all of the Authorization header but the signature itself) is parsed once and kept, but only from requests that
+-- turned out to be signed, so that nobody without a key fills the memory. What follows from a key is kept in its record.
+
+local ffi = require("ffi")
+local canonical = require("latticewall.canonical")
+local sha256 = require("latticewall.sha256")
+local signature = require("latticewall.signature")
+local sigv4a = require("latticewall.sigv4a")
+
+local byte_at, sub, find = string.byte, string.sub, string.find
+local read_target, write_head, write_query, write_rest = canonical.read_target, canonical.write_head, canonical.write_query, canonical.write_rest
+local trimmed, read_basic, stamp_of, incomplete, mismatch =
+  signature.trimmed, signature.read_basic, signature.stamp, signature.incomplete, signature.mismatch
+local hash_two, hmac, write_hex, same = sha256.hash_two, sha256.hmac, sha256.write_hex, sha256.same
+local copy, cast = ffi.copy, ffi.cast
+
+local M = {}
+
+local SERVICE = "vpc-lattice-svcs"
+local UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+local ADDED_BY_PROXIES = "x-amz-cf-id" -- the x-amz-* header that AWS's own front doors add after the client signed
+local DEFAULT_SKEW = 300
+local INVALID_TOKEN = "UnrecognizedClientException: The security token included in the request is invalid."
+local EXPIRED_TOKEN = "ExpiredTokenException: The security token included in the request is expired"
+local TOO_MANY = "MalformedQueryStringException: The request has more than 1000 query parameters."
+local ONCE = { "authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-region-set" }
+local METHODS = { GET = true, POST = true, PUT = true, DELETE = true, HEAD = true, PATCH = true, OPTIONS = true }
+
+local HEX, DIGEST, STAMP = 64, 32, 16
+local MOST_CLAIMS, LONGEST_KEPT = 8192, 1024
+local ROOM_BESIDE_HEADERS = 512
+
+local claims, claim_count = {}, 0
+local lists, list_count = {}, 0
+local to_sign_store, to_sign_room = ffi.new("uint8_t[?]", 1024), 1024
+local to_sign = cast("uint8_t *", to_sign_store)
+local digest, expected = ffi.new("uint8_t[?]", DIGEST), ffi.new("uint8_t[?]", HEX)
+local nobodys_key
+
+local function refuse(text)
+  return false, 403, text
+end
+
+local function names_of(text)
+  return lists[text] or signature.read_names(text)
+end
+
+-- Keep what a client's next requests will have in common with one that was signed.
+local function remember(authorization, claim)
+  if not claim.ends_with_value or #authorization > LONGEST_KEPT then
+    return
+  end
+  if claim_count >= MOST_CLAIMS then
+    claims, claim_count = {}, 0
+  end
+  if not lists[claim.names.text] then
+    if list_count >= MOST_CLAIMS then
+      lists, list_count = {}, 0
+    end
+    lists[claim.names.text], list_count = claim.names, list_count + 1
+  end
+  claim.value = nil
+  claims[sub(authorization, 1, -HEX - 1)], claim_count = claim, claim_count + 1
+end
+
+local last_date, last_moment, last_day
+
+-- The claim of an earlier request that this one shares, with the moment and day of this one's date. nil when there is none, or it must be parsed anew to
+-- say what is wrong with it: a comma in the last 64 bytes would begin another parameter.
+local function recall(authorization, date)
+  local length = #authorization
+  if length <= HEX or length > LONGEST_KEPT or date == nil then
+    return nil
+  end
+  local claim = claims[sub(authorization, 1, length - HEX)]
+  if claim == nil or find(authorization, ",", length - HEX + 1, true) then
+    return nil
+  end
+  if date ~= last_date then
+    local moment, day = read_basic(date)
+    if moment == nil then
+      return nil
+    end
+    last_date, last_moment, last_day = date, moment, day
+  end
+  return claim, last_moment, last_day
+end
+
+local function is_method(text)
+  return METHODS[text] or (text ~= nil and find(text, "^[!-~]+$") ~= nil)
+end
+
+-- Whether there is more than one host, or one that contradicts the authority: which one was signed would be anyone's guess.
+local function has_two_hosts(head)
+  local by, count = head.by, head.count
+  local host, authority = by["host"], by[":authority"]
+  if (host == nil or authority == nil) and (count[host and "host" or ":authority"] or 0) <= 1 then
+    return false
+  end
+  local only = host or authority
+  for index = 1, head.n do
+    local name = head.names[index]
+    if (name == "host" or name == ":authority") and head.values[index] ~= only then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether the request claims a signature in its Authorization header; any other one is the application's business.
+local function has_aws_authorization(head, authorization)
+  if authorization == nil then
+    return false
+  end
+  if byte_at(authorization, 1) == 65 and sub(authorization, 1, 5) == "AWS4-" then
+    return true
+  end
+  for index = 1, head.n do
+    if head.names[index] == "authorization" and sub(trimmed(head.values[index]), 1, 5) == "AWS4-" then
+      return true
+    end
+  end
+  return false
+end
+
+local function repeated(count)
+  for index = 1, #ONCE do
+    if (count[ONCE[index]] or 0) > 1 then
+      return incomplete("The request has more than one '" .. ONCE[index] .. "' header.")
+    end
+  end
+  return nil
+end
+
+-- A signed header that the request does not have; in HTTP/2 the authority plays host.
+local function missing_header(names, pseudo, by)
+  for index = 1, #names do
+    local name = names[index]
+    if (by[name] == nil and not ((name == "host" and by[":authority"]) or (name == ":authority" and by["host"]))) or name == pseudo then
+      return incomplete("'" .. name .. "' is named as a SignedHeader, but it does not exist in the HTTP request.")
+    end
+  end
+  return nil
+end
+
+-- Every x-amz-* header must be covered by the signature: an unsigned one may have been slipped in on the way. So must the date it rests on.
+local function unsigned_header(head, signed, in_header)
+  local found = nil
+  if in_header and head.by["x-amz-date"] == nil and not signed["date"] then
+    found = "date"
+  end
+  local names = head.names
+  for index = 1, head.n do
+    local name = names[index]
+    if #name >= 6 and byte_at(name, 1) == 120 and byte_at(name, 6) == 45 and not signed[name] then
+      if sub(name, 1, 6) == "x-amz-" and name ~= ADDED_BY_PROXIES and (found == nil or name < found) then
+        found = name
+      end
+    end
+  end
+  return found and mismatch("'" .. found .. "' must be a 'SignedHeader' in the AWS Authorization.")
+end
+
+-- What is wrong with the time: too old, or from the future.
+local function time_fault(moment, expires, now, skew)
+  if moment > now + skew then
+    return mismatch(string.format("Signature not yet current: %s is still later than %s (%s + %d min.)",
+      stamp_of(moment), stamp_of(now + skew), stamp_of(now), math.floor(skew / 60)))
+  end
+  if expires then
+    if now > moment + expires then
+      return mismatch("Signature expired: " .. stamp_of(moment + expires) .. " is now earlier than " .. stamp_of(now))
+    end
+  elseif moment < now - skew then
+    return mismatch(string.format("Signature expired: %s is now earlier than %s (%s - %d min.)",
+      stamp_of(moment), stamp_of(now - skew), stamp_of(now), math.floor(skew / 60)))
+  end
+  return nil
+end
+
+local function scope_fault(claim, region_set, moment, day, region, service)
+  if claim.region == region and claim.service == service and claim.day_number == day and claim.terminator == signature.TERMINATOR then
+    return nil
+  end
+  local faults = {}
+  if region_set and not sigv4a.covers(region_set, region) or not region_set and claim.region ~= region then
+    faults[#faults + 1] = "Credential should be scoped to a valid region, not '" .. (region_set or claim.region) .. "'."
+  end
+  if claim.service ~= service then
+    faults[#faults + 1] = "Credential should be scoped to correct service: '" .. service .. "'."
+  end
+  if claim.terminator ~= signature.TERMINATOR then
+    faults[#faults + 1] = "Credential should be scoped with a valid terminator: 'aws4_request', not '" .. claim.terminator .. "'."
+  end
+  local stamp = stamp_of(moment)
+  local today = sub(stamp, 1, 8)
+  if claim.day ~= today then
+    faults[#faults + 1] = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '"
+      .. claim.day .. "' != '" .. today .. "', from '" .. stamp .. "'."
+  end
+  return #faults > 0 and mismatch(table.concat(faults, " ")) or nil
+end
+
+-- The key that checks a claim's signatures, kept in the record; and whether it is the record's own, not the one that stands in for an unknown key: it
+-- costs the same work.
+local function hmac_key_of(record, signing)
+  if record then
+    local kept = record.cache_hmac
+    if kept == nil then
+      kept = {}
+      record.cache_hmac = kept
+    end
+    local key = kept[signing]
+    if key == nil then
+      local text = record.signing and record.signing[signing]
+      if type(text) == "string" and #text == DIGEST then
+        key = sha256.new_key(text)
+        kept[signing] = key
+      end
+    end
+    if key then
+      return key, true
+    end
+  end
+  nobodys_key = nobodys_key or sha256.new_key(string.rep("\0", DIGEST))
+  return nobodys_key, false
+end
+
+-- Write the string to sign up to the hash of the request. Returns where that goes.
+local function begin_string(algorithm, stamp, scope)
+  local at = #algorithm + 1 + STAMP + 1 + #scope + 1
+  if at + HEX > to_sign_room then
+    to_sign_room = at + HEX
+    to_sign_store = ffi.new("uint8_t[?]", to_sign_room)
+    to_sign = cast("uint8_t *", to_sign_store)
+  end
+  copy(to_sign, algorithm, #algorithm)
+  local date_at = #algorithm + 1
+  to_sign[date_at - 1] = 10
+  copy(to_sign + date_at, stamp, STAMP)
+  to_sign[date_at + STAMP] = 10
+  copy(to_sign + date_at + STAMP + 1, scope, #scope)
+  to_sign[at - 1] = 10
+  return at
+end
+
+-- The canonical paths a signature may have been made for, the documented one first; others only where they differ.
+local function paths_of(path, strict)
+  local first, second, third = canonical.generic_path(path), canonical.wire_path(path), canonical.encoded_wire_path(path)
+  if strict or (second == first and third == first) then
+    return { first }
+  elseif second == first or third == first or third == second then
+    return { first, second == first and third or second }
+  end
+  return { first, second, third }
+end
+
+-- Whether a signature fits one canonical path of the request whose other lines are written already (rest). value: what the request gives, of which the last
+-- 64 bytes count in the symmetric form, and der_length in the other.
+local function fits(method, path, path_length, rest, rest_length, at, key, value, der_length)
+  local head_text, head_length = write_head(method, path, path_length)
+  hash_two(digest, head_text, head_length, rest, rest_length)
+  write_hex(to_sign + at, digest)
+  if der_length then
+    hash_two(digest, to_sign, at + HEX, to_sign, 0)
+    return sigv4a.verify(key, digest, der_length)
+  end
+  hmac(digest, key, to_sign, at + HEX)
+  write_hex(expected, digest)
+  return same(cast("const uint8_t *", value) + (#value - HEX), expected, HEX)
+end
+
+local function fits_any(head, path_length, plain, strict, rest, rest_length, at, key, value, der_length)
+  if plain then
+    return fits(head.method, head.path, path_length, rest, rest_length, at, key, value, der_length)
+  end
+  local paths = paths_of(sub(head.path, 1, path_length), strict)
+  for index = 1, #paths do
+    if fits(head.method, paths[index], #paths[index], rest, rest_length, at, key, value, der_length) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether a session token is the record's own (or there is none, and the record wants none).
+local function owns_token(record, token)
+  local wanted = record and record.token_digest or ""
+  if token == "" then
+    return wanted == ""
+  end
+  local given = sha256.digest(token)
+  return #wanted == DIGEST and same(given, wanted, DIGEST)
+end
+
+local BLANK = string.rep("-", HEX)
+
+-- The same work whether the key is known or not, then the verdict. recalled: the value is the end of the Authorization header.
+local function check_key(head, path_length, plain, query_length, claim, value, stamp, keys, now, options)
+  local record = keys.find(claim.key_id)
+  local tail = claim.tail
+  if options.payload then
+    tail = "\n" .. claim.names.text .. "\n" .. options.payload
+  end
+  local rest, rest_length = write_rest(head, query_length, claim.names.names, claim.names.labels, tail)
+  if rest == nil then
+    return false, 400, ""
+  end
+  local key, known, der_length
+  local formed = true
+  if claim.algorithm == signature.HMAC then
+    key, known = hmac_key_of(record, claim.signing)
+    if #value < HEX then
+      value = BLANK
+    end
+  else
+    key, known = sigv4a.key_of(record)
+    der_length = sigv4a.read_signature(value)
+    formed = der_length ~= nil
+  end
+  local at = begin_string(claim.algorithm, stamp, claim.scope)
+  local matches = formed and fits_any(head, path_length, plain, options.strict_generic, rest, rest_length, at, key, value, der_length)
+  local token = claim.token or head.by["x-amz-security-token"] or ""
+  local proven = known and record.cache_token == token
+  if not proven then
+    proven = owns_token(record, trimmed(token)) and known
+  end
+  if not proven then
+    return refuse(INVALID_TOKEN)
+  elseif not matches then
+    return refuse(mismatch())
+  elseif record.expires and record.expires > 0 and now >= record.expires then
+    return refuse(EXPIRED_TOKEN)
+  end
+  record.cache_token = token
+  return true, record
+end
+
+local function authenticate(head, path_length, plain, keys, now, region, options)
+  local by, names, values = head.by, head.names, head.values
+  local bytes = ROOM_BESIDE_HEADERS
+  for index = 1, head.n do
+    bytes = bytes + 2 * #names[index] + #values[index] + 4
+  end
+  local query_length, in_query = write_query(head.path, path_length, bytes)
+  local authorization = by["authorization"]
+  if not in_query and not has_aws_authorization(head, authorization) then
+    return nil
+  elseif query_length == nil then
+    return refuse(TOO_MANY)
+  elseif authorization and in_query then
+    return refuse(mismatch())
+  end
+  local fault = repeated(head.count)
+  if fault then
+    return refuse(fault)
+  end
+  local claim, moment, day, value, stamp
+  if authorization then
+    claim, moment, day = recall(authorization, by["x-amz-date"])
+  end
+  local recalled = claim ~= nil
+  if recalled then
+    value, stamp = authorization, by["x-amz-date"]
+  else
+    if authorization then
+      claim, moment = signature.from_header(head, names_of)
+    else
+      claim, moment = signature.from_query(head, sub(head.path, path_length + 2), names_of)
+    end
+    if claim == nil then
+      return refuse(moment)
+    end
+    value, stamp = claim.value, stamp_of(moment)
+    _, day = read_basic(stamp)
+  end
+  local list = claim.names
+  local region_set = nil
+  if claim.region == nil then
+    region_set = claim.region_set or trimmed(by["x-amz-region-set"])
+  end
+  fault = list.fault or missing_header(list.names, list.pseudo, by)
+  if not fault and not options.payload then
+    if not list.signed["x-amz-content-sha256"] then
+      fault = incomplete("Missing the 'x-amz-content-sha256' in canonical headers.")
+    elseif trimmed(by["x-amz-content-sha256"]) ~= UNSIGNED_PAYLOAD then
+      fault = mismatch("Signed payloads are not supported")
+    end
+  end
+  fault = fault
+    or unsigned_header(head, list.signed, authorization ~= nil)
+    or time_fault(moment, claim.expires, now, options.skew or DEFAULT_SKEW)
+    or scope_fault(claim, region_set, moment, day, region, options.service or SERVICE)
+  if fault then
+    return refuse(fault)
+  end
+  local verified, record, text = check_key(head, path_length, plain, query_length, claim, value, stamp, keys, now, options)
+  if verified and authorization and not recalled then
+    remember(authorization, claim)
+  end
+  return verified, record, text
+end
+
+-- Whether a request is signed: nil when it is not (anonymous); true and the key's record; or false, an HTTP status and a line of text.
+--
+-- head: method, path (as it came, with query), n, names (lower case, in order of arrival), values, by (first value by name), count (by name).
+-- keys.find(access key id): { signing = { ["20260102/us-west-2"] = kSigning }, ecdsa = public point of SigV4A, token_digest = SHA-256 of the session token or
+-- "", expires = epoch seconds or 0 }. A record must not be changed, a new one takes its place. now: epoch seconds.
+-- options: skew (seconds), strict_generic (accept only the canonical path of AWS's generic signers).
+function M.verify(head, keys, now, region, options)
+  local target = head.path
+  if target == nil or not is_method(head.method) then
+    return false, 400, ""
+  end
+  local path_length, plain = read_target(target)
+  if plain == nil or has_two_hosts(head) then
+    return false, 400, ""
+  end
+  return authenticate(head, path_length, plain, keys, now, region, options)
+end
+
+-- The signature alone, without what is Lattice's own: any path is taken, options.service is the service signed for and options.payload the last line of the
+-- canonical request.
+function M.verify_signature(head, keys, now, region, options)
+  local path_length, plain = read_target(head.path)
+  return authenticate(head, path_length, plain or false, keys, now, region, options)
+end
+
+return M
