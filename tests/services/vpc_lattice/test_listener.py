@@ -181,11 +181,10 @@ def test_a_match_that_cannot_be_is_refused(region: Region, match: dict[str, Any]
         rule(region, service, listener, match={"httpMatch": match})
 
 
-@pytest.mark.parametrize("protocol", ["HTTPS", "TLS_PASSTHROUGH"])
-def test_tls_listeners_are_refused_openly(region: Region, protocol: str) -> None:
+def test_https_listeners_are_refused_openly(region: Region) -> None:
     service = region.service()
     with region.refused("ValidationException", "not supported yet"):
-        region.lattice.create_listener(serviceIdentifier=service, name="web", protocol=protocol, defaultAction=NOT_FOUND)
+        region.lattice.create_listener(serviceIdentifier=service, name="web", protocol="HTTPS", defaultAction=NOT_FOUND)
 
 
 def test_ports_names_and_numbers_of_listeners(region: Region) -> None:
@@ -219,3 +218,41 @@ def test_a_listener_is_found_through_its_own_service_only(region: Region) -> Non
     region.lattice.delete_service(serviceIdentifier=other)
     with region.refused("ConflictException", "DELETE_IN_PROGRESS"):
         region.listener(other)
+
+
+def tls(service: str, action: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"serviceIdentifier": service, "name": "tls", "protocol": "TLS_PASSTHROUGH", "defaultAction": action, **more}
+
+
+def test_a_tls_listener_forwards_to_tcp_groups_and_has_no_other_rule(region: Region) -> None:
+    vpc, service = region.vpc(), region.service(customDomainName="orders.example.com")
+    group, http = region.target_group(vpc, protocol="TCP"), region.target_group(vpc, "http")
+    with region.refused("ValidationException", "can only forward"):
+        region.lattice.create_listener(**tls(service, NOT_FOUND))
+    with region.refused("ValidationException", "protocol HTTP, which a TLS_PASSTHROUGH listener cannot forward to"):
+        region.lattice.create_listener(**tls(service, forward(group, http)))
+    created = region.lattice.create_listener(**tls(service, forward(group)))
+    assert (created["port"], created["protocol"], created["defaultAction"]) == (443, "TLS_PASSTHROUGH", forward(group, w0=100))
+    where = {"serviceIdentifier": service, "listenerIdentifier": created["id"]}
+    with region.refused("ValidationException", "only a default rule"):
+        region.lattice.create_rule(**where, name="api", priority=1, match=PATH, action=forward(group))
+    with region.refused("ValidationException", "can only forward"):
+        region.lattice.update_listener(**where, defaultAction=NOT_FOUND)
+    with region.refused("ConflictException", "port 443"):
+        region.lattice.create_listener(**{**tls(service, forward(group)), "name": "again"})
+
+
+def test_a_tls_listener_needs_a_custom_domain_name(region: Region) -> None:
+    group, service = region.target_group(region.vpc(), protocol="TCP"), region.service()
+    with region.refused("ValidationException", "needs a custom domain name"):
+        region.lattice.create_listener(**tls(service, forward(group)))
+
+
+def test_only_tls_listeners_forward_to_tcp_groups(region: Region) -> None:
+    vpc, service = region.vpc(), region.service(customDomainName="orders.example.com")
+    group = region.target_group(vpc, protocol="TCP")
+    with region.refused("ValidationException", "protocol TCP, which a HTTP listener cannot forward to"):
+        region.listener(service, **forward(group))
+    listener = region.listener(service)
+    with region.refused("ValidationException", "protocol TCP"):
+        rule(region, service, listener, action=forward(group))

@@ -88,7 +88,8 @@ def test_a_health_check_out_of_range_is_refused(region: Region, check: dict[str,
     [
         ("LAMBDA", {}, "LAMBDA is not supported yet"),
         ("ALB", {"port": 80, "protocol": "HTTP"}, "ALB is not supported yet"),
-        ("INSTANCE", {"protocol": "TCP", "port": 80}, "TCP is not supported yet"),
+        ("INSTANCE", {"protocol": "TCP"}, "TCP target groups need a port"),
+        ("IP", {"protocol": "TCP", "port": 80, "protocolVersion": "HTTP1"}, "HTTP and HTTPS target groups only"),
         ("INSTANCE", {"protocolVersion": "HTTP2"}, "HTTP2 is not supported yet"),
         ("IP", {"protocolVersion": "GRPC"}, "GRPC is not supported yet"),
         ("IP", {"ipAddressType": "IPV6"}, "IPv6"),
@@ -100,6 +101,16 @@ def test_what_is_not_there_is_refused_openly(region: Region, kind: str, config: 
     vpc = region.vpc()
     with region.refused("ValidationException", words):
         region.lattice.create_target_group(name="orders", type=kind, config={**config, "vpcIdentifier": vpc})
+
+
+def test_a_tcp_group_has_no_version_and_checks_only_on_request(region: Region) -> None:
+    vpc = region.vpc()
+    config = region.lattice.get_target_group(targetGroupIdentifier=region.target_group(vpc, protocol="TCP"))["config"]
+    assert (config["protocol"], config["port"], "protocolVersion" in config) == ("TCP", 5044, False)
+    assert config["healthCheck"] == {**HEALTH_CHECK, "enabled": False}
+    checked = region.target_group(vpc, "checked", protocol="TCP", healthCheck={"enabled": True, "protocol": "HTTPS", "path": "/ready"})
+    found = region.lattice.get_target_group(targetGroupIdentifier=checked)["config"]["healthCheck"]
+    assert (found["enabled"], found["protocol"], found["path"]) == (True, "HTTPS", "/ready")
 
 
 def test_a_target_group_needs_a_vpc(region: Region) -> None:

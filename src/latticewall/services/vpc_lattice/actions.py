@@ -12,6 +12,7 @@ from latticewall.services.vpc_lattice import quotas, text
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import RULE, TARGET_GROUP
 
+TLS_PASSTHROUGH = "TLS_PASSTHROUGH"
 FIXED_STATUSES = (404, 500)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]+")
@@ -31,9 +32,12 @@ def services_of(ctx: Context, group: Row) -> list[str]:
     return sorted({rule.document["_serviceId"] for rule in ctx.referring(group, RULE)})
 
 
-def read(ctx: Context, service_id: str, action: Document, member: str) -> Action:
-    """Check an action for a service. member: what the request calls it. Identifiers stay in the form given (id or ARN)."""
+def read(ctx: Context, service_id: str, protocol: str, action: Document, member: str) -> Action:
+    """Check an action for a listener of a service. protocol: the listener's; TLS listeners forward to TCP target groups, and nobody else does.
+    member: what the request calls the action. Identifiers stay in the form given (id or ARN)."""
     if fixed := action.get("fixedResponse"):
+        if protocol == TLS_PASSTHROUGH:
+            raise text.invalid(f"{member}.fixedResponse", f"{TLS_PASSTHROUGH} listeners can only forward")
         if fixed["statusCode"] not in FIXED_STATUSES:
             raise text.invalid(f"{member}.fixedResponse.statusCode", f"Fixed response status code {fixed['statusCode']} is not one of 404, 500")
         return Action({"fixedResponse": {"statusCode": fixed["statusCode"]}})
@@ -42,6 +46,10 @@ def read(ctx: Context, service_id: str, action: Document, member: str) -> Action
         group = _target_group(ctx, service_id, item["targetGroupIdentifier"])
         if group.id in groups:
             raise text.invalid(f"{member}.forward.targetGroups", f"Target group {group.id} is named more than once")
+        group_protocol = group.document["config"]["protocol"]
+        if (group_protocol == "TCP") != (protocol == TLS_PASSTHROUGH):
+            message = f"Target group {group.id} has protocol {group_protocol}, which a {protocol} listener cannot forward to"
+            raise text.invalid(f"{member}.forward.targetGroups", message)
         groups.append(group.id)
         weight = item.get("weight")
         forwards.append({"targetGroupIdentifier": item["targetGroupIdentifier"], "weight": DEFAULT_WEIGHT if weight is None else weight})

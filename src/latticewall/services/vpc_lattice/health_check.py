@@ -23,16 +23,18 @@ _LOWEST_CODE, _HIGHEST_CODE = 200, 499
 def complete(given: Mapping[str, Any], group_protocol: str, current: Mapping[str, Any] | None = None) -> Document:
     """The whole health check: what is given, else what is current, else the defaults. A zero or an empty text means the default.
 
-    The protocol's default is the group's: the samples of real answers show that, against a sentence that says HTTP.
+    The protocol's default is the group's: the samples of real answers show that, against a sentence that says HTTP. Targets of TCP groups are
+    checked only on request, with HTTP unless HTTPS is asked for.
     """
     wanted = {**(current or {}), **{member: value for member, value in given.items() if value is not None}}
     if wanted.get("protocol") == "TCP":
         raise text.invalid("healthCheck.protocol", "Health check protocol must be HTTP or HTTPS")
     if wanted.get("protocolVersion", "HTTP1") != "HTTP1":
         raise text.unsupported("healthCheck.protocolVersion", f"Health check protocol version {wanted['protocolVersion']} is not supported yet; HTTP1 is")
+    protocol = "HTTP" if group_protocol == "TCP" else group_protocol
     found: Document = {
-        "enabled": wanted.get("enabled", True), "protocol": wanted.get("protocol") or group_protocol, "protocolVersion": "HTTP1",
-        "path": wanted.get("path") or "/", "matcher": {"httpCode": _codes((wanted.get("matcher") or {}).get("httpCode") or "200")},
+        "enabled": wanted.get("enabled", group_protocol != "TCP"), "protocol": wanted.get("protocol") or protocol,
+        "protocolVersion": "HTTP1", "path": wanted.get("path") or "/", "matcher": {"httpCode": _codes((wanted.get("matcher") or {}).get("httpCode") or "200")},
     }  # fmt: skip
     for member, (default, lowest, highest) in NUMBERS.items():
         value = wanted.get(member) or default

@@ -1,4 +1,4 @@
-"""Listeners and their rules ("Listeners for your VPC Lattice service", "Listener rules for your VPC Lattice service")."""
+"""Listeners and their rules ("Listeners for your VPC Lattice service", "TLS listeners", "Listener rules for your VPC Lattice service")."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import actions, quotas, text
-from latticewall.services.vpc_lattice.actions import Action
+from latticewall.services.vpc_lattice.actions import TLS_PASSTHROUGH, Action
 from latticewall.services.vpc_lattice.find import listener_of, relink, usable
 from latticewall.services.vpc_lattice.nouns import LISTENER, RULE, SERVICE
 
-DEFAULT_PORT = 80
+DEFAULT_PORTS = {"HTTP": 80, TLS_PASSTHROUGH: 443}
 DEFAULT_RULE = "Default"
 """The default rule's name: no name that a client may choose has capitals."""
 
@@ -24,17 +24,20 @@ DEFAULT_RULE = "Default"
 def create_listener(ctx: Context, params: Document) -> Document:
     """CreateListener; its default rule exists at once."""
     service = usable(ctx, SERVICE, params["serviceIdentifier"])
-    if params["protocol"] != "HTTP":
-        raise text.unsupported("protocol", f"Listener protocol {params['protocol']} is not supported yet; HTTP is")
-    port = params.get("port") or DEFAULT_PORT
+    protocol = params["protocol"]
+    if protocol not in DEFAULT_PORTS:
+        raise text.unsupported("protocol", f"Listener protocol {protocol} is not supported yet; {' and '.join(DEFAULT_PORTS)} are")
+    if protocol == TLS_PASSTHROUGH and not service.document.get("customDomainName"):
+        raise text.invalid("protocol", f"A {TLS_PASSTHROUGH} listener needs a custom domain name, which service {service.id} does not have")
+    port = params.get("port") or DEFAULT_PORTS[protocol]
     others = ctx.live(LISTENER, parent=service.id)
     for other in others:
         if other.document["port"] == port:
             raise text.conflict(LISTENER, other.id, f"A listener on port {port} already exists in service {service.id}: {other.id}")
     quotas.check(LISTENER, len(others) + 1, service.id)
-    action = actions.read(ctx, service.id, params["defaultAction"], "defaultAction")
+    action = actions.read(ctx, service.id, protocol, params["defaultAction"], "defaultAction")
     document = {
-        "protocol": params["protocol"], "port": port, "serviceId": service.id, "serviceArn": service.arn, "defaultAction": action.document,
+        "protocol": protocol, "port": port, "serviceId": service.id, "serviceArn": service.arn, "defaultAction": action.document,
     }  # fmt: skip
     listener = ctx.create(LISTENER, document, name=params["name"], parent=service.id, tags=tags.read(params.get("tags")))
     _put_rule(ctx, listener, DEFAULT_RULE, {"isDefault": True}, action, {})
@@ -49,7 +52,7 @@ def get_listener(ctx: Context, params: Document) -> Document:
 def update_listener(ctx: Context, params: Document) -> Document:
     """UpdateListener: the default action, which is the default rule's."""
     listener = listener_of(ctx, params)
-    action = actions.read(ctx, listener.parent, params["defaultAction"], "defaultAction")
+    action = actions.read(ctx, listener.parent, listener.document["protocol"], params["defaultAction"], "defaultAction")
     default = next(rule for rule in _rules(ctx, listener) if rule.document["isDefault"])
     relink(ctx, ctx.change(default, {"action": action.document}), "targetGroups", action.target_groups)
     return ctx.view(ctx.change(listener, {"defaultAction": action.document}))
@@ -67,10 +70,12 @@ def delete_listener(ctx: Context, params: Document) -> Document:
 def create_rule(ctx: Context, params: Document) -> Document:
     """CreateRule."""
     listener = listener_of(ctx, params)
+    if listener.document["protocol"] == TLS_PASSTHROUGH:
+        raise text.invalid("listenerIdentifier", f"{TLS_PASSTHROUGH} listeners have only a default rule")
     others = _rules(ctx, listener)
     quotas.check(RULE, len(others), listener.id)  # the default rule does not count
     _check_priorities(listener, others, {"": params["priority"]})
-    action = actions.read(ctx, listener.parent, params["action"], "action")
+    action = actions.read(ctx, listener.parent, listener.document["protocol"], params["action"], "action")
     members = {"isDefault": False, "match": actions.check_match(params["match"]), "priority": params["priority"]}
     return ctx.view(_put_rule(ctx, listener, params["name"], members, action, tags.read(params.get("tags"))))
 
@@ -155,7 +160,9 @@ def _changes(ctx: Context, listener: Row, given: Mapping[str, Any]) -> tuple[Doc
         members["match"] = actions.check_match(given["match"])
     if given.get("priority") is not None:
         members["priority"] = given["priority"]
-    return members, actions.read(ctx, listener.parent, given["action"], "action") if given.get("action") else None
+    if not given.get("action"):
+        return members, None
+    return members, actions.read(ctx, listener.parent, listener.document["protocol"], given["action"], "action")
 
 
 def _change_rule(ctx: Context, rule: Row, members: Document, action: Action | None) -> Row:

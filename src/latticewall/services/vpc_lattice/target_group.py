@@ -14,7 +14,8 @@ from latticewall.services.vpc_lattice.find import usable, vpc_of
 from latticewall.services.vpc_lattice.nouns import SERVICE, TARGET_GROUP
 
 TYPES = ("INSTANCE", "IP")
-DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443}
+DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "TCP": None}
+"""By protocol; the port of a TCP target group must be given."""
 FLATTENED = ("port", "protocol", "ipAddressType", "vpcIdentifier")
 
 
@@ -32,24 +33,33 @@ def create_target_group(ctx: Context, params: Document) -> Document:
 
 
 def _config(group_type: str, given: dict[str, Any]) -> Document:
-    """The configuration with its defaults. What needs TLS listeners or IPv6 is refused: those are not there yet."""
+    """The configuration with its defaults. What needs HTTPS listeners or IPv6 is refused: those are not there yet."""
     if given.get("lambdaEventStructureVersion"):
         raise text.invalid("config.lambdaEventStructureVersion", "lambdaEventStructureVersion is for LAMBDA target groups only")
     protocol = given.get("protocol") or "HTTP"
-    if protocol not in DEFAULT_PORTS:
-        raise text.unsupported("config.protocol", f"Target group protocol {protocol} is not supported yet: it is for TLS_PASSTHROUGH listeners only")
-    version = given.get("protocolVersion") or "HTTP1"
-    if version != "HTTP1":
-        raise text.unsupported("config.protocolVersion", f"Protocol version {version} is not supported yet: it is for HTTPS listeners only")
+    port = given.get("port") or DEFAULT_PORTS[protocol]
+    if port is None:
+        raise text.invalid("config.port", f"{protocol} target groups need a port")
     if given.get("ipAddressType") and group_type != "IP":
         raise text.invalid("config.ipAddressType", "ipAddressType is for IP target groups only")
     if given.get("ipAddressType") == "IPV6":
         raise text.unsupported("config.ipAddressType", "IPv6 targets are not supported yet")
     found = {
-        "port": given.get("port") or DEFAULT_PORTS[protocol], "protocol": protocol, "protocolVersion": version,
+        "port": port, "protocol": protocol, **_version(protocol, given.get("protocolVersion")),
         "healthCheck": health_check.complete(given.get("healthCheck") or {}, protocol),
     }  # fmt: skip
     return found | ({"ipAddressType": "IPV4"} if group_type == "IP" else {})
+
+
+def _version(protocol: str, given: str | None) -> Document:
+    """The protocol version, which TCP has none of."""
+    if protocol == "TCP":
+        if given:
+            raise text.invalid("config.protocolVersion", "protocolVersion is for HTTP and HTTPS target groups only")
+        return {}
+    if given not in (None, "", "HTTP1"):
+        raise text.unsupported("config.protocolVersion", f"Protocol version {given} is not supported yet: it is for HTTPS listeners only")
+    return {"protocolVersion": "HTTP1"}
 
 
 def shown(ctx: Context, row: Row) -> Document:
