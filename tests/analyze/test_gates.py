@@ -93,6 +93,14 @@ def test_an_explicit_deny_names_its_statement(lab: Lab) -> None:
     assert gate(answer, "identity-policy")["outcome"] == "pass"
 
 
+def test_an_explicit_deny_further_on_is_the_answer(lab: Lab) -> None:
+    lab.lattice.delete_auth_policy(resourceIdentifier=lab.network)
+    lab.put_policy(lab.service, policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny"}))
+    answer = lab.ask()
+    assert answer["summary"].startswith("denied at service-policy: a statement denies it (also closed: network-policy)")
+    assert answer["decision"]["text"].endswith("with an explicit deny in a service-based policy")
+
+
 def test_a_service_with_iam_and_no_policy(lab: Lab) -> None:
     lab.lattice.delete_auth_policy(resourceIdentifier=lab.service)
     assert "everything is denied" in failing(lab.ask(), "service-policy")["detail"]

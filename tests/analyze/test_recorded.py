@@ -144,6 +144,7 @@ def test_a_bad_signature_is_taken_apart(lab: Lab) -> None:
     found = gate(answer, "signature")
     assert (answer["verdict"], found["outcome"]) == ("denied", "fail")
     assert found["failed"] == ["the method was signed as POST"]
+    assert answer["caller"] == {"arn": "unknown", "claims": credentials.access_key_id}
     assert found["change"] == ["sign line 1 of the canonical request as `GET`"]
     signature = answer["signature"]
     assert signature["difference"] == {"part": "canonical request", "line": 1, "column": 1}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from latticewall.analyze.callers import Caller, parsed
-from latticewall.analyze.gate import Gate, Outcome
+from latticewall.analyze.gate import POLICY_GATES, Gate, Outcome
 from latticewall.analyze.question import Asked
 from latticewall.base.faults import Fault
 from latticewall.compile.authorization import AUTH_MODE_TAG
@@ -20,6 +20,9 @@ from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, Route,
 from latticewall.policy.request import Request, ResourceOwner, global_context
 from latticewall.world.types import Account, Service, ServiceNetwork, World
 
+GATE_OF = dict(zip((Layer.NETWORK, Layer.SERVICE, Layer.IDENTITY), POLICY_GATES, strict=True))
+"""Which gate stands for which layer of a decision."""
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -28,6 +31,11 @@ class Decided:
     decision: LatticeDecision
     request: Request
     gates: tuple[Gate, ...]
+
+    @property
+    def gate(self) -> str:
+        """The gate of the layer that denied, "" when none did. An explicit deny anywhere comes before a missing allow."""
+        return "" if self.decision.layer is None else GATE_OF[self.decision.layer]
 
     def document(self) -> dict[str, Any]:
         decision = self.decision
@@ -62,8 +70,8 @@ def decide(world: World, place: Circumstances, caller: Caller) -> Decided:
     request = _request(world, place, caller)
     decision = decide_invoke(request, network, service, caller.policies)
     gates = (
-        _auth_gate("network-policy", f"service network {place.network.id}", Layer.NETWORK, network, problem, request),
-        _auth_gate("service-policy", f"service {place.service.id}", Layer.SERVICE, service, other, request),
+        _auth_gate(GATE_OF[Layer.NETWORK], f"service network {place.network.id}", Layer.NETWORK, network, problem, request),
+        _auth_gate(GATE_OF[Layer.SERVICE], f"service {place.service.id}", Layer.SERVICE, service, other, request),
         _identity_gate(caller, request, in_force=network.in_force or service.in_force),
     )
     return Decided(decision, request, gates)
@@ -114,7 +122,7 @@ def _policy_gate(name: str, policies: PolicySet, request: Request, layer: str) -
     if nearest is None:
         return Gate(name, Outcome.FAIL, f"no statement of the {layer.lower()} layer allows anything", change=change)
     missed = tuple(f"{element.name}: {element.detail}" for element in nearest.failing)
-    return Gate(name, Outcome.FAIL, "no statement allows it; the nearest one lacks what is listed", nearest.name, missed, change)
+    return Gate(name, Outcome.FAIL, "no statement allows it", f"nearest: {nearest.name}", missed, change)
 
 
 def _nearest(findings: tuple[Finding, ...]) -> Finding | None:
@@ -125,7 +133,7 @@ def _nearest(findings: tuple[Finding, ...]) -> Finding | None:
 
 def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
     """The caller's own policies, within what limits them."""
-    name = "identity-policy"
+    name = GATE_OF[Layer.IDENTITY]
     if not in_force:
         return Gate(name, Outcome.SKIP, "neither layer has authType AWS_IAM, so nobody asks the caller's policies")
     if caller.principal.is_anonymous:

@@ -24,6 +24,10 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+POLICY_GATES = ("network-policy", "service-policy", "identity-policy")
+"""The gates of the one decision about policies, in order."""
+
+
 @dataclass(frozen=True)
 class Gate:
     """One gate. detail: one sentence. decided_by: the resource, rule or statement that decided. failed: what did not hold, one entry per condition. change: the
@@ -66,15 +70,21 @@ def unknown(reason: str) -> Explanation:
 
 
 def concluded(
-    gates: Iterable[Gate], request: Mapping[str, Any], caller: Mapping[str, Any], decision: Mapping[str, Any], notes: Iterable[str] = ()
+    gates: Iterable[Gate],
+    request: Mapping[str, Any],
+    caller: Mapping[str, Any],
+    decision: Mapping[str, Any],
+    notes: Iterable[str] = (),
+    answer: str = "",
 ) -> Explanation:
-    """The verdict that follows from the gates: the first that fails, else the first that is unknown."""
+    """The verdict that follows from the gates: the first that fails, else the first that is unknown. answer: the one of the policies' gates whose refusal the
+    client is told (an explicit deny in a later one comes before a missing allow in an earlier one)."""
     found = tuple(gates)
-    failing = next((gate for gate in found if gate.fails), None)
-    unclear = next((gate for gate in found if gate.outcome is Outcome.UNKNOWN), None)
-    audited = next((gate for gate in found if gate.outcome is Outcome.AUDIT), None)
+    failing, audited = (_first(found, outcome, answer) for outcome in (Outcome.FAIL, Outcome.AUDIT))
+    unclear = _first(found, Outcome.UNKNOWN, "")
     if failing:
-        verdict, summary = "denied", f"denied at {failing.name}: {failing.detail}"
+        also = [gate.name for gate in found if gate.fails and gate is not failing]
+        verdict, summary = "denied", f"denied at {failing.name}: {failing.detail}" + (f" (also closed: {', '.join(also)})" if also else "")
     elif unclear:
         verdict, summary = "unknown", f"could not tell at {unclear.name}: {unclear.detail}"
     elif audited:
@@ -82,3 +92,11 @@ def concluded(
     else:
         verdict, summary = "allowed", "allowed"
     return Explanation(verdict, summary, found, request, caller, decision, tuple(notes))
+
+
+def _first(gates: tuple[Gate, ...], outcome: Outcome, answer: str) -> Gate | None:
+    """The first gate of that outcome; of the gates of one decision, the one that gives the answer."""
+    found = next((gate for gate in gates if gate.outcome is outcome), None)
+    if found is None or found.name not in POLICY_GATES:
+        return found
+    return next((gate for gate in gates if gate.name == answer and gate.outcome is outcome), found)

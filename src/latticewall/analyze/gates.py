@@ -36,7 +36,7 @@ def explain_question(region: Region, asked: Asked, *, who: str, source: str, now
         signature = Gate("signature", Outcome.PASS, "taken to be right: nothing was signed")
     decided = decision_at(region, place, asked, caller, start, now)
     gates += [*head_gates(asked), signature, *decided[1], *forwarding_gates(region.plan.proxy, place.host, asked, health)]
-    return concluded(gates, _request(asked, start), caller.document(), decided[0].document(), notes)
+    return concluded(gates, _request(asked, start), caller.document(), decided[0].document(), notes, decided[0].gate)
 
 
 def head_gates(asked: Asked) -> list[Gate]:

@@ -10,6 +10,7 @@ from typing import Any
 from latticewall.analyze.question import Asked
 from latticewall.auth.canonical import Head
 from latticewall.auth.signature import is_signed
+from latticewall.policy.lattice import Layer
 
 REFUSED = "lua_response"
 UNDECIDED = "rbac_access_denied"
@@ -96,7 +97,7 @@ def _noted(text: str) -> dict[str, Any]:
 
 
 def _denial(noted: Mapping[str, Any]) -> Denial | None:
-    if not noted.get("layer"):
+    if noted.get("layer") not in tuple(Layer):
         return None
     return Denial(str(noted["layer"]), str(noted.get("policy", "")), bool(noted.get("explicit")), int(noted.get("statement", -1)))
 

@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, of_credential, of_identity
-from latticewall.analyze.decision import Decided
+from latticewall.analyze.decision import GATE_OF, Decided
 from latticewall.analyze.forwarding import described
-from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, concluded
+from latticewall.analyze.gate import POLICY_GATES, Explanation, Gate, Outcome, Unclear, concluded
 from latticewall.analyze.gates import decision_at
 from latticewall.analyze.path import Place, Region, Source, source_of
 from latticewall.analyze.record import Recorded
-from latticewall.analyze.signature import Diagnosis
+from latticewall.analyze.signature import Diagnosis, claimed_key
+from latticewall.policy.lattice import Layer
 from latticewall.world.types import World
 
 _ARRIVED = "passed: the request arrived at the service network"
-_GATES = {"Network": "network-policy", "Service": "service-policy", "Identity": "identity-policy"}
 _NOT_KEPT = "the log keeps no query and of the headers only Host and User-Agent: conditions on others cannot be told"
 _REMEDIES = (
     ("Signed payloads are not supported", "send and sign `x-amz-content-sha256: UNSIGNED-PAYLOAD`, not a hash of the body"),
@@ -36,7 +36,7 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     source = source_of(region, record.vpc_id, record.address)
     caller = caller_of(region.index.world, record)
     gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in ("vpc-association", "name", "security-group-egress", "security-group-ingress")]
-    request, shown = _request(record, source), {"arn": record.caller or "unknown"} if caller is None else caller.document()
+    request, shown = _request(record, source), _unknown(record) if caller is None else caller.document()
     if not record.service_arn:
         detail = f"no service is called {record.asked.host}: the answer was {record.status}"
         return concluded([*gates, Gate("listener", Outcome.FAIL, detail)], request, shown, {})
@@ -46,17 +46,24 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     decided = None
     if not record.authorized:
         reason = "neither the service network nor the service had authType AWS_IAM"
-        gates += [Gate(name, Outcome.SKIP, reason) for name in _GATES.values()]
+        gates += [Gate(name, Outcome.SKIP, reason) for name in POLICY_GATES]
     elif record.refused or record.undecided:
-        gates += [Gate(name, Outcome.SKIP, "not asked: the request was refused before") for name in _GATES.values()]
+        gates += [Gate(name, Outcome.SKIP, "not asked: the request was refused before") for name in POLICY_GATES]
     elif caller is None:
-        gates += [Gate(name, Outcome.UNKNOWN, "the caller no longer exists, so its policies cannot be asked") for name in _GATES.values()]
+        gates += [Gate(name, Outcome.UNKNOWN, "the caller no longer exists, so its policies cannot be asked") for name in POLICY_GATES]
     else:
         decided, problem = _replay(region, record, source, caller, now)
         gates += _as_recorded(record, decided, notes, problem)
         notes.append(_NOT_KEPT)
     gates += _end(record, _place(region, record))
-    return concluded(gates, request, shown, decided.document() if decided else {}, notes)
+    answer = GATE_OF[Layer(record.denial.layer)] if record.denial else ""
+    return concluded(gates, request, shown, decided.document() if decided else {}, notes, answer)
+
+
+def _unknown(record: Recorded) -> dict[str, str]:
+    """A caller of whom only the log speaks."""
+    claims = {"claims": claimed_key(record.head)} if record.head else {}
+    return {"arn": record.caller or "unknown", **claims}
 
 
 def caller_of(world: World, record: Recorded) -> Caller | None:
@@ -125,14 +132,14 @@ def _as_recorded(record: Recorded, decided: Decided | None, notes: list[str], pr
     if problem:
         notes.append(f"the policies of then cannot be asked again: {problem}")
     found = []
-    for layer, name in _GATES.items():
+    for layer, name in GATE_OF.items():
         gate = now.get(name) or Gate(name, Outcome.SKIP, problem)
         denied = record.denial is not None and record.denial.layer == layer
         if denied and not gate.fails:
             notes.append(f"the log says {_described(record)}; as of now, and as far as the log kept the request, {name} would not deny it")
             found.append(Gate(name, _denied_outcome(record), _described(record)))
         elif denied:
-            found.append(replace(gate, outcome=_denied_outcome(record), detail=f"{_described(record)}; {gate.detail}"))
+            found.append(replace(gate, outcome=_denied_outcome(record), detail=_described(record)))
         elif gate.fails and record.denial is None:
             notes.append(f"the request passed {name} then; as of now, and as far as the log kept the request, {gate.detail}")
             found.append(Gate(name, Outcome.PASS, "passed then"))
@@ -148,8 +155,7 @@ def _denied_outcome(record: Recorded) -> Outcome:
 def _described(record: Recorded) -> str:
     denial = record.denial
     assert denial is not None
-    how = f"denied explicitly by statement {denial.statement} of its {denial.part}" if denial.explicit else f"no statement of its {denial.part} allowed it"
-    return f"{denial.layer.lower()} layer: {how}"
+    return f"statement {denial.statement} of the {denial.part} denied it" if denial.explicit else f"no statement of the {denial.part} allowed it"
 
 
 def _end(record: Recorded, place: Place | None) -> list[Gate]:

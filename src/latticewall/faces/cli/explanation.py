@@ -34,6 +34,7 @@ def _asked(answer: Mapping[str, Any]) -> str:
         return ""
     port = "" if request["port"] == 80 else f":{request['port']}"
     words = [f"{request['method']} http://{request['host']}{port}{request['target']}", f"by {caller['arn']}" if caller.get("arn") else ""]
+    words += [f"(claims access key {caller['claims']})"] if caller.get("claims") else []
     if request.get("vpc"):
         words.append(f"from {request.get('instance') or request.get('address') or 'anywhere'} in {request['vpc']}")
     return " ".join(filter(None, words))
@@ -43,7 +44,7 @@ def _show_gate(gate: Mapping[str, Any], output: Output, indent: str) -> None:
     decided = f" ({gate['decided_by']})" if gate["decided_by"] else ""
     output.line(f"{indent}{_MARKS[gate['outcome']]} {gate['name']}: {gate['detail']}{decided}")
     for line in gate["failed"] if not gate["parts"] else ():
-        output.line(f"{indent}{_INDENT}  not: {line}")
+        output.line(f"{indent}{_INDENT}  {'found' if gate['name'] == 'signature' else 'not'}: {line}")
     for line in gate["change"] if not gate["parts"] else ():
         output.line(f"{indent}{_INDENT}  change: {line}")
     for part in gate["parts"]:
@@ -63,10 +64,10 @@ def _show_signature(signature: Mapping[str, Any], output: Output) -> None:
         return
     for part, member in (("canonical request", "canonical_request"), ("string to sign", "string_to_sign")):
         marked = difference["line"] if difference and difference["part"] == part else 0
-        left, right = expected[member], signed[member] if signed else ()
-        _show_sides(part, left, right, marked, output)
+        _show_sides(part, expected[member], signed[member] if signed else (), marked, output)
         if marked:
             output.line(f"first difference: line {marked} of the {part}, from column {difference['column']} on")
+            break
     if signed and expected["key"] != signed["key"]:
         output.line(f"signing key: expected that of {expected['key']}, signed with that of {signed['key']}")
 
