@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from latticewall.auth.credentials import mint_access_key
+from latticewall.auth.signature import invalid_token
 from latticewall.base.ports import Random
 from latticewall.base.rows import Edge, Row
 from latticewall.store import Snapshot, Transaction
@@ -76,6 +77,13 @@ def credentials_of(row: Row) -> dict[str, str]:
     return {
         "AccessKeyId": row.id, "SecretAccessKey": document["_secret"], "SessionToken": document["_token"], "Expiration": document["Expiration"],
     }  # fmt: skip
+
+
+def check_reach(snapshot: Snapshot, access_key_id: str, service: str) -> None:
+    """Raises InvalidClientTokenId for IAM calls with a session that its user made: without MFA none may make them ("GetSessionToken")."""
+    row = snapshot.get("sts:Session", access_key_id) if service == "iam" else None
+    if row is not None and row.document["_kind"] in (USER, FEDERATED_USER):
+        raise invalid_token()
 
 
 def holder_of(snapshot: Snapshot, session: Row) -> Row | None:

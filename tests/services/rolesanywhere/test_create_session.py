@@ -93,6 +93,7 @@ def test_conditions_of_the_trust_policy(region: Region) -> None:
     ours = scene(region)
     who = ours.authority.issue()
     other = ours.anchor.replace("trust-anchor/", "trust-anchor/f")
+    condition: dict[str, Any]
     for condition, works in (
         ({"ArnEquals": {"aws:SourceArn": ours.anchor}}, True),
         ({"ArnEquals": {"aws:SourceArn": other}}, False),

@@ -17,7 +17,8 @@ MISSING = "00000000-0000-4000-a000-000000000000"
 
 
 @pytest.fixture
-def api(region: Region) -> Any:  # noqa: ARG001 - the region that the client's requests go to
+def api(region: Region) -> Any:
+    """A client whose requests go to the region."""
     return client("rolesanywhere")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from latticewall.apimodel.catalog import Operation
 from latticewall.auth.key_usage import note_use
 from latticewall.auth.permissions import Permissions, organization_of, permissions_of, principal_of, resource_control_of
+from latticewall.auth.sessions import check_reach
 from latticewall.base.caller import Caller
 from latticewall.control_plane.access.named import Named
 from latticewall.control_plane.access.questions import Question, questions
@@ -26,6 +27,7 @@ def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
     """Raises Denied in AWS's words unless everything that the call would do is allowed. The use of the caller's access key is noted."""
     caller = ctx.caller
     note_use(ctx.tx, caller.access_key_id, operation.service.signing_name, caller.region)
+    check_reach(ctx.tx, caller.access_key_id, operation.service.name)
     if operation.qualified_name in ALWAYS_ALLOWED or operation.qualified_name in DECIDED_BY_TRUST:
         return
     found = permissions_of(ctx.tx, caller)
