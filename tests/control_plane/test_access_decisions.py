@@ -99,6 +99,30 @@ def test_a_session_that_is_gone_speaks_for_nobody(region: Region) -> None:
         region.app.call(caller, "ec2:DescribeVpcs", {})
 
 
+def test_sessions_of_users_may_not_ask_iam_and_little_of_sts(region: Region) -> None:
+    arn = role(region, "web")
+    everything = document(allow("*"))
+    region.as_user("iam", everything).get_user()
+
+    def inside(service: str, credentials: dict[str, str]) -> Any:
+        return client(service, credentials["AccessKeyId"], token=credentials["SessionToken"])
+
+    sts = client("sts", region.keys["alice"])
+    own = sts.get_session_token()["Credentials"]
+    inside("ec2", own).describe_vpcs()
+    inside("sts", own).assume_role(RoleArn=arn, RoleSessionName="work")
+    federated = sts.get_federation_token(Name="bob", Policy=document(allow("ec2:DescribeVpcs")))["Credentials"]
+    inside("ec2", federated).describe_vpcs()
+    with region.refused("UnauthorizedOperation", "because no session policy allows"):
+        inside("ec2", federated).describe_subnets()
+    for credentials in (own, federated):
+        assert inside("sts", credentials).get_caller_identity()["Account"] == ACCOUNT
+        with region.refused("InvalidClientTokenId"):
+            inside("iam", credentials).list_users()
+    with region.refused("AccessDenied"):
+        inside("sts", federated).assume_role(RoleArn=arn, RoleSessionName="work")
+
+
 def test_tags_of_principal_and_session_decide(region: Region) -> None:
     arn = role(region, "web", allow("vpc-lattice:*", StringEquals={"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}))
     red, blue = (region.lattice.create_service(name=name, tags={"team": name})["id"] for name in ("red", "blue"))
