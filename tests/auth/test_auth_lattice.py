@@ -136,7 +136,7 @@ MISMATCH = "InvalidSignatureException: The request signature we calculated does 
         (with_header(signed(), "Host", "elsewhere"), MISMATCH),
         (replace(signed(), target="/goodbye?b=2&a=2"), MISMATCH),
         (replace(signed(), target="/goodby"), MISMATCH),
-        (with_header(signed(), "Authorization", "AWS4-ECDSA-P256-SHA256 Credential=a/b/c/d"), "IncompleteSignatureException: Unsupported AWS 'algorithm'"),
+        (with_header(signed(), "Authorization", "AWS4-HMAC-SHA512 Credential=a/b/c/d"), "IncompleteSignatureException: Unsupported AWS 'algorithm'"),
         (with_header(signed(), "Authorization", "AWS4-HMAC-SHA256"), "IncompleteSignatureException: "),
         (with_header(signed(), "X-Amz-Security-Token", "OTHER"), "UnrecognizedClientException: The security token included in the request is invalid."),
         (

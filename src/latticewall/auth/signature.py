@@ -7,15 +7,17 @@ services; page followed: IAM User Guide, "Troubleshoot signed requests for AWS A
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
 from latticewall.auth.canonical import Head
 from latticewall.base.faults import Denied, Fault, Invalid
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+ASYMMETRIC = "AWS4-ECDSA-P256-SHA256"
+"""SigV4A. Its scope names no region; a signed region set does."""
 TERMINATOR = "aws4_request"
 LONGEST_EXPIRY = 604_800
 """Seconds a presigned request may be valid."""
@@ -37,10 +39,20 @@ MISMATCH = (
 )
 INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - a message
 EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105 - a message
+LONGEST_AUTHORIZATION = 8192
+"""Bytes of an Authorization header that are looked at."""
+MOST_SIGNED_HEADERS = 100
 _BASIC = "%Y%m%dT%H%M%SZ"
 _SIGNATURE = re.compile(r"[0-9a-f]{64}\Z")
-_AUTH_HEADERS = ("authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256")
-_ONCE_PARAMETERS = ("Algorithm", "Credential", "Date", "SignedHeaders", "Expires", "Security-Token", "Signature")
+_AUTH_HEADERS = ("authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-region-set")
+_ONCE_PARAMETERS = ("Algorithm", "Credential", "Date", "SignedHeaders", "Expires", "Security-Token", "Signature", "Region-Set")
+_CREDENTIAL = {ALGORITHM: (5, "keyid/date/region/service/term"), ASYMMETRIC: (4, "keyid/date/service/term")}
+_NOT_IN_NAMES = re.compile(r"[A-Z\x80-\uffff]")
+_EXTENDED = re.compile(r"(\d{4})-(\d\d)-(\d\dT)(\d\d):(\d\d):(\d\dZ)", re.ASCII)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_INTERNET = re.compile(
+    rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d?) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|([+-])([01]\d|2[0-3])([0-5]\d))", re.ASCII
+)
 
 
 def incomplete(message: str) -> Invalid:
@@ -62,7 +74,7 @@ def expired_token() -> Denied:
 @dataclass(frozen=True)
 class Signature:
     """What a request claims. scope: day/region/service/terminator. moment: when it was signed. expires: seconds of validity of a presigned
-    request, None for the header form. token: session token, "" without."""
+    request, None for the header form. token: session token, "" without. Of a SigV4A signature region is empty, and region_set says where it holds."""
 
     access_key_id: str
     day: str
@@ -74,14 +86,22 @@ class Signature:
     moment: datetime
     token: str = ""
     expires: int | None = None
+    algorithm: str = ALGORITHM
+    region_set: str = ""
 
     @property
     def scope(self) -> str:
-        return f"{self.day}/{self.region}/{self.service}/{self.terminator}"
+        region = (self.region,) if self.algorithm == ALGORITHM else ()
+        return "/".join((self.day, *region, self.service, self.terminator))
 
     @property
     def stamp(self) -> str:
-        return self.moment.strftime(_BASIC)
+        return stamp(self.moment)
+
+
+def stamp(moment: datetime) -> str:
+    """20260102T030405Z."""
+    return moment.strftime(_BASIC).rjust(16, "0")
 
 
 def is_signed(head: Head) -> bool:
@@ -93,8 +113,8 @@ def _in_query(head: Head) -> bool:
     return head.parameter("X-Amz-Algorithm") is not None
 
 
-def parse_signature(head: Head) -> Signature:
-    """Read the signature of a request. Raises the faults of steps 5 to 12 of AWS's order of checks."""
+def parse_signature(head: Head, *, asymmetric: bool = False) -> Signature:
+    """Read the signature of a request. asymmetric: SigV4A is taken too. Raises the faults of steps 5 to 12 of AWS's order of checks."""
     in_header = "authorization" in head.by_name
     if in_header and _in_query(head):
         raise mismatch()
@@ -103,15 +123,18 @@ def parse_signature(head: Head) -> Signature:
     for name in _AUTH_HEADERS:
         if len(head.by_name.get(name, ())) > 1:
             raise incomplete(f"The request has more than one '{name}' header.")
-    signature = _from_header(head) if in_header else _from_query(head)
+    algorithms = (ALGORITHM, ASYMMETRIC) if asymmetric else (ALGORITHM,)
+    signature = _from_header(head, algorithms) if in_header else _from_query(head, algorithms)
     _check_signed_headers(head, signature)
     return signature
 
 
-def _from_header(head: Head) -> Signature:
+def _from_header(head: Head, algorithms: Collection[str]) -> Signature:
     written = head.first("authorization") or ""
+    if len(written) > LONGEST_AUTHORIZATION:
+        raise incomplete(f"The Authorization header is longer than {LONGEST_AUTHORIZATION} bytes.")
     algorithm, _, rest = written.partition(" ")
-    if algorithm != ALGORITHM:
+    if algorithm not in algorithms:
         raise incomplete(f"Unsupported AWS 'algorithm': '{algorithm}'.")
     parts: dict[str, str] = {}
     for item in rest.split(","):
@@ -122,22 +145,28 @@ def _from_header(head: Head) -> Signature:
             raise incomplete(f"Authorization header has more than one '{name}' parameter.")
         parts[name] = value
     date = head.first("x-amz-date") or head.first("date")
+    region_set = head.first("x-amz-region-set") or ""
     missing = [f"Authorization header requires '{name}' parameter." for name in ("Credential", "Signature", "SignedHeaders") if not parts.get(name)]
     if not date:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    if algorithm == ASYMMETRIC and not region_set:
+        missing.append("Authorization header requires existence of a 'X-Amz-Region-Set' header.")
     if missing or date is None:
         raise incomplete(" ".join([*missing, f"Authorization={algorithm}"]))
-    return _signature(parts["Credential"], parts["SignedHeaders"], parts["Signature"], date, head.first("x-amz-security-token") or "")
+    signature = _signature(algorithm, parts["Credential"], parts["SignedHeaders"], parts["Signature"], date)
+    return replace(signature, token=head.first("x-amz-security-token") or "", region_set=region_set)
 
 
-def _from_query(head: Head) -> Signature:
+def _from_query(head: Head, algorithms: Collection[str]) -> Signature:
     for name in _ONCE_PARAMETERS:
         if sum(own == f"X-Amz-{name}" for own, _ in head.parameters) > 1:
             raise incomplete(f"The request has more than one 'X-Amz-{name}' parameter.")
     given = {name: head.parameter(f"X-Amz-{name}") or "" for name in _ONCE_PARAMETERS}
-    if given["Algorithm"] != ALGORITHM:
-        raise incomplete(f"Unsupported AWS 'algorithm': '{given['Algorithm']}'.")
-    missing = [name for name in ("Credential", "Signature", "SignedHeaders", "Date") if not given[name]]
+    algorithm = given["Algorithm"]
+    if algorithm not in algorithms:
+        raise incomplete(f"Unsupported AWS 'algorithm': '{algorithm}'.")
+    needed = ("Credential", "Signature", "SignedHeaders", "Date", *(("Region-Set",) if algorithm == ASYMMETRIC else ()))
+    missing = [name for name in needed if not given[name]]
     if missing:
         listed = " ".join(f"AWS query-string parameters must include 'X-Amz-{name}'." for name in missing)
         raise incomplete(f"{listed} Re-examine the query-string parameters.")
@@ -145,45 +174,54 @@ def _from_query(head: Head) -> Signature:
     if not re.fullmatch(r"[0-9]{1,6}", expires) or not 1 <= int(expires) <= LONGEST_EXPIRY:
         raise incomplete(f"X-Amz-Expires must be a number of seconds from 1 to {LONGEST_EXPIRY}, got '{expires}'.")
     token = given["Security-Token"] or head.first("x-amz-security-token") or ""
-    return _signature(given["Credential"], given["SignedHeaders"], given["Signature"], given["Date"], token, int(expires))
+    signature = _signature(algorithm, given["Credential"], given["SignedHeaders"], given["Signature"], given["Date"])
+    return replace(signature, token=token, expires=int(expires), region_set=given["Region-Set"])
 
 
-def _signature(credential: str, headers: str, value: str, date: str, token: str, expires: int | None = None) -> Signature:
+def _signature(algorithm: str, credential: str, headers: str, value: str, date: str) -> Signature:
     elements = credential.split("/")
     moment = parse_date(date)
     if moment is None:
         raise incomplete(f"Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601")
-    if len(elements) != 5:
-        message = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got "
+    wanted, example = _CREDENTIAL[algorithm]
+    if len(elements) != wanted:
+        message = f"Credential must have exactly {wanted} slash-delimited elements, e.g. {example}, got "
         raise incomplete(f"{message}'{credential}'")
-    key, day, region, service, terminator = elements
-    return Signature(key, day, region, service, terminator, tuple(headers.split(";")), value, moment, token, expires)
+    names = tuple(headers.split(";"))
+    if len(names) > MOST_SIGNED_HEADERS:
+        raise incomplete(f"SignedHeaders names more than {MOST_SIGNED_HEADERS} headers.")
+    region = elements[2] if algorithm == ALGORITHM else ""
+    return Signature(elements[0], elements[1], region, elements[-2], elements[-1], names, value, moment, algorithm=algorithm)
 
 
 def parse_date(text: str) -> datetime | None:
     """The moment of an ISO 8601 (basic or extended) or RFC 1123 date, UTC, whole seconds; None if it is neither."""
-    if re.fullmatch(r"\d{8}T\d{6}Z|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text):
+    if internet := _INTERNET.fullmatch(text):
+        day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = internet.groups()
+        zone = timedelta(hours=int(zone_hours or 0), minutes=int(zone_minutes or 0))
         try:
-            return datetime.strptime(re.sub("[-:]", "", text), _BASIC).replace(tzinfo=UTC)
-        except ValueError:
-            return None
-    if re.match(r"[A-Z][a-z]{2}, ", text):
-        try:
-            moment = parsedate_to_datetime(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+            moment = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+            return moment + zone if sign == "-" else moment - zone
         except (ValueError, OverflowError):
             return None
-    return None
+    if extended := _EXTENDED.fullmatch(text):
+        text = "".join(extended.groups())
+    if not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", text):
+        return None
+    try:
+        return datetime.strptime(text, _BASIC).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _check_signed_headers(head: Head, signature: Signature) -> None:
     names = signature.signed_headers
-    if any(name != name.lower() for name in names) or any(first >= second for first, second in pairwise(names)):
+    if any(map(_NOT_IN_NAMES.search, names)) or any(first >= second for first, second in pairwise(names)):
         raise mismatch()
     if "host" not in names and ":authority" not in names:
         raise mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name in names:
-        if name not in head.by_name:
+        if name not in head.by_name or (name.startswith(":") and name != ":authority"):
             raise incomplete(f"'{name}' is named as a SignedHeader, but it does not exist in the HTTP request.")
 
 
@@ -198,16 +236,16 @@ def check_amz_headers(head: Head, signature: Signature, added_by_proxies: frozen
 def check_time(signature: Signature, now: datetime, skew: timedelta) -> None:
     """Neither too old nor from the future, and signed on the day its scope names."""
     minutes = int(skew.total_seconds() // 60)
-    current = now.strftime(_BASIC)
+    current = stamp(now)
     if signature.moment > now + skew:
-        limit = (now + skew).strftime(_BASIC)
+        limit = stamp(now + skew)
         raise mismatch(f"Signature not yet current: {signature.stamp} is still later than {limit} ({current} + {minutes} min.)")
     if signature.expires is not None:
         end = signature.moment + timedelta(seconds=signature.expires)
         if now > end:
-            raise mismatch(f"Signature expired: {end.strftime(_BASIC)} is now earlier than {current}")
+            raise mismatch(f"Signature expired: {stamp(end)} is now earlier than {current}")
     elif signature.moment < now - skew:
-        limit = (now - skew).strftime(_BASIC)
+        limit = stamp(now - skew)
         raise mismatch(f"Signature expired: {signature.stamp} is now earlier than {limit} ({current} - {minutes} min.)")
 
 

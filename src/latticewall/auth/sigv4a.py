@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-ALGORITHM = "AWS4-ECDSA-P256-SHA256"
+from latticewall.auth.signature import ASYMMETRIC
+
 LONGEST_REGION_SET = 1024
 """Characters of a region set that are looked at; a longer one covers no region."""
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_PREFIX = b"\x00\x00\x00\x01" + ALGORITHM.encode() + b"\x00"
+_PREFIX = b"\x00\x00\x00\x01" + ASYMMETRIC.encode() + b"\x00"
 _BITS = b"\x00\x00\x01\x00"
 _HEX = re.compile(r"(?:[0-9a-f]{2}){8,72}\Z")
 _DUMMY_POINT = ec.derive_private_key(1, ec.SECP256R1()).public_key()
@@ -54,7 +55,7 @@ def _matches(pattern: str, region: str) -> bool:
     return re.match(translate(re.sub(r"\*+", "*", pattern).replace("[", "[[]").replace("?", "[?]")), region) is not None
 
 
-def signature_is(value: str, point: bytes, string_to_sign: bytes) -> bool:
+def is_signature_of(value: str, point: bytes, string_to_sign: bytes) -> bool:
     """Whether `value`, a DER signature in lower-case hexadecimal, was made over the text by the owner of the point. An empty point is nobody's,
     and costs the same work."""
     given = bytes.fromhex(value) if _HEX.match(value) else b""
