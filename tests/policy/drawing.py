@@ -15,11 +15,16 @@ from latticewall.policy.request import Request, principal_context
 ACTIONS = ["vpc-lattice-svcs:Invoke", "vpc-lattice-svcs:Connect", "s3:GetObject"]
 ACTION_PATTERNS = [*ACTIONS, "*", "vpc-lattice-svcs:*", "VPC-LATTICE-SVCS:inv?ke", "s3:*"]
 RESOURCES = [f"{SERVICE}/", f"{SERVICE}/rates", f"{SERVICE}/blue/x", "arn:aws:s3:::bucket/blue", "*"]
-RESOURCE_PATTERNS = [*RESOURCES, SERVICE, f"{SERVICE}/*", "*/rates", "arn:aws:*:*:*:service/*", f"{SERVICE}/${{aws:PrincipalTag/team}}/*", "arn:*"]
+RESOURCE_PATTERNS = [
+    *RESOURCES,
+    *(SERVICE, f"{SERVICE}/*", f"{SERVICE}/?ates", "*/rates", "*a*e*", "", "arn:aws:*:*:*:service/*", "arn:*", "arn:aws:vpc-lattice:*/rates"),
+    *(f"{SERVICE}/${{aws:PrincipalTag/team}}/*", f"{SERVICE}/${{x:K}}/*", f"{SERVICE}/${{x:none, 'blue'}}/*", "*/${x:none}", "arn:aws:${x:k}:::${*}/*"),
+]
 PRINCIPALS = [WEB, ANN, ROOT, STRANGER, ANONYMOUS]
 NAMES = ["*", ACCOUNT, OTHER, WEB.arn, WEB.role_arn, ANN.arn, STRANGER.role_arn, "AROAWEBWEBWEBWEBWEBWE"]
-KEYS = ["aws:PrincipalOrgID", "aws:PrincipalType", "aws:PrincipalTag/team", "x:k", "X:K", "x:port", "x:arn"]
-TEXTS = ["", "a", "b", "blue", "o-exampleorg", "Anonymous", "a*", "${aws:PrincipalTag/team}", "${x:none, 'a'}", "443"]
+QUERY = ("vpc-lattice-svcs:RequestQueryString/v", "vpc-lattice-svcs:RequestQueryString/V")
+KEYS = ["aws:PrincipalOrgID", "aws:PrincipalType", "aws:PrincipalTag/team", "x:k", "X:K", "x:port", "x:arn", *QUERY]
+TEXTS = ["", "a", "b", "blue", "o-exampleorg", "Anonymous", "a*", "?", "${*}", "B", "${x:port}", "${aws:PrincipalTag/team}", "${x:none, 'a'}", "443"]
 READABLE = {
     "Numeric": ["80", "443"],
     "Date": ["2026", "2026-01-02T03:04:05Z"],
@@ -57,7 +62,8 @@ def statements(draw: st.DrawFn, form: Form = Form.AUTH, negations: bool = True) 
 
     effect = draw(st.sampled_from(["Allow", "Allow", "Deny"]))
     written: dict[str, Any] = {"Effect": effect, one_of("Action"): draw(some(ACTION_PATTERNS)), "Condition": draw(conditions())}
-    patterns = [text for text in RESOURCE_PATTERNS if form is Form.AUTH or text == "*" or (text.count(":") >= 5 and "aws:*" not in text)]
+    vague = ("aws:*", "aws:$")  # an identity policy names the service of a resource
+    patterns = [text for text in RESOURCE_PATTERNS if form is Form.AUTH or text == "*" or (text.count(":") >= 5 and not any(part in text for part in vague))]
     written[one_of("Resource")] = draw(some(patterns))
     if form is Form.AUTH:
         written[one_of("Principal") if effect == "Deny" else "Principal"] = {"AWS": draw(some(NAMES))}
@@ -83,5 +89,5 @@ def policies_as_written(draw: st.DrawFn) -> str:
 def requests(draw: st.DrawFn) -> Request:
     principal = draw(st.sampled_from(PRINCIPALS))
     value = st.sampled_from(VALUES)
-    context = draw(st.dictionaries(st.sampled_from(["x:k", "x:port", "x:arn"]), value | st.lists(value, max_size=2).map(tuple)))
+    context = draw(st.dictionaries(st.sampled_from(["x:k", "x:port", "X:Arn", *QUERY]), value | st.lists(value, max_size=2).map(tuple)))
     return Request(draw(st.sampled_from(ACTIONS)), draw(st.sampled_from(RESOURCES)), principal, {**principal_context(principal), **context})

@@ -15,9 +15,10 @@ Path: TypeAlias = tuple["str | int", ...]
 TEXT_LIMIT = 131_072
 """Characters that IAM's model accepts as a policy document, white space included; nothing longer is looked at."""
 DEPTH_LIMIT = 64
-"""The deepest policy has seven levels; deeper text is no policy, and is not followed."""
+"""The deepest policy has seven levels; deeper text is no policy, and `json` would follow it until the stack ends."""
 
 _TOKEN = re.compile(r'[ \t\r\n]+|("(?:[^"\\]++|\\[\s\S])*+(?:"|\\?\Z))|([{}\[\],:])|[^\s{}\[\],:"]++|[\s\S]')
+_BRACKET = re.compile(r'"(?:[^"\\]++|\\[\s\S])*+(?:"|\\?\Z)|[{}\[\]]')
 _SPACE_OR_STRING = re.compile(r'("(?:[^"\\]++|\\[\s\S])*+(?:"|\\?\Z))|[ \t\r\n]+')
 _QUOTE_MARKS = frozenset("\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\uff02\u2018\u2019\u201a\u201b\u2032`'\u00b4")
 
@@ -60,13 +61,13 @@ def load(text: str) -> Any:
     """The document, every value as written. Raises Refusal."""
     if len(text) > TEXT_LIMIT:
         raise Refusal(_SYNTAX, detail=f"the document is longer than {TEXT_LIMIT} characters", offset=TEXT_LIMIT)
+    if text.count("[") + text.count("{") > DEPTH_LIMIT:
+        _check_depth(text)
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_int=SpelledScalar, parse_float=SpelledScalar, parse_constant=_constant)
     except json.JSONDecodeError as error:
         offset, detail = _explained(text, error)
         raise Refusal(_SYNTAX, detail=detail, offset=offset) from None
-    except RecursionError:
-        raise Refusal(_SYNTAX, detail="nested too deeply", offset=Places(text).too_deep) from None
     except _Repeated:
         name, offset = Places(text).repeated or ("", 0)
         raise Refusal(_SYNTAX, detail=f"duplicate element {name}", offset=offset) from None
@@ -83,6 +84,14 @@ class _Repeated(Exception):
 
 class _NotJson(Exception):
     """NaN, Infinity or -Infinity."""
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for token in _BRACKET.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > DEPTH_LIMIT:
+            raise Refusal(_SYNTAX, detail="nested too deeply", offset=token.start())
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -121,7 +130,6 @@ class Places:
     followed as far as it makes sense."""
 
     def __init__(self, text: str) -> None:
-        self.too_deep = 0
         self.repeated: tuple[str, int] | None = None
         self._values: dict[Path, int] = {}
         self._names: dict[Path, int] = {}
@@ -161,9 +169,6 @@ class Places:
             elif mark in ("{", "["):
                 self._values.setdefault(tuple(path), token.start())
                 around.append(mark)
-                if len(around) > DEPTH_LIMIT:
-                    self.too_deep = token.start()
-                    return
                 name_next = mark == "{"
                 if mark == "[":
                     path.append(0)
