@@ -119,7 +119,7 @@ class Inquiry:
 
     def question(self) -> dict[str, Any]:
         """The question as the proxy asks it."""
-        known = {"aws:SecureTransport": "false", "aws:ViaAWSService": "false", "aws:RequestedRegion": self.region, **self.route.context()}
+        known: dict[str, Any] = {"aws:SecureTransport": "false", "aws:ViaAWSService": "false", "aws:RequestedRegion": self.region, **self.route.context()}
         known |= {"aws:ResourceAccount": self.owner.account or None, "aws:ResourceOrgID": self.owner.org_id or None}
         known |= {"aws:ResourceOrgPaths": self.owner.org_paths or None, **{f"aws:ResourceTag/{key}": value for key, value in self.owner.tags.items()}}
         path, mark, query = self.target.partition("?")

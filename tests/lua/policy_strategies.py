@@ -115,7 +115,7 @@ def policies(draw: st.DrawFn) -> Policy:
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
     principal = draw(st.sampled_from(PRINCIPALS))
-    value = st.sampled_from(VALUES)
+    value = st.sampled_from(["", "a", "b", "blue"]) | st.sampled_from(VALUES)
     single = draw(st.dictionaries(st.sampled_from([key for key in KEYS if key not in MULTIVALUED and "Principal" not in key]), value))
     several = draw(st.dictionaries(st.sampled_from(MULTIVALUED), value | st.lists(value, max_size=3).map(tuple)))
     # An array-typed key is one also when it holds one value.

@@ -110,6 +110,20 @@ def test_keys_computed_on_demand_are_those_of_python(written: Policy, asked: lis
         agrees([written], inquiry)
 
 
+def test_repeated_headers_are_one_value_and_repeated_parameters_several() -> None:
+    header, parameter = "vpc-lattice-svcs:RequestHeader/x-k", "vpc-lattice-svcs:RequestQueryString/k"
+    headers = (("x-k", "b"), ("other", "z"), ("x-k", "a"), ("x-k", ""))
+    inquiry = Inquiry(ANONYMOUS, target="/?k=1&&K=9&k=2&=e&j=a=b&J&%6c=%2b+%c3%A9%&m=%C3%aF%c3%Bf", headers=headers, route=ROUTE)
+    assert agrees([policy({"Condition": {"StringEquals": {header: "b,a,"}}})], inquiry) == (1, 0)
+    assert agrees([policy({"Condition": {"StringEquals": {header: "b"}}})], inquiry) == (0, -1)
+    assert agrees([policy({"Condition": {"ForAllValues:StringEquals": {parameter: ["1", "2"]}}})], inquiry) == (1, 0)
+    assert agrees([policy({"Condition": {"ForAnyValue:StringEquals": {parameter: "2"}}})], inquiry) == (1, 0)
+    assert agrees([policy({"Condition": {"StringEquals": {parameter: ["1", "2"]}}})], inquiry) == (0, -1)
+    assert agrees([policy({"Effect": "Deny", "Condition": {"StringEquals": {parameter: "2"}}})], inquiry) == (2, 0)
+    for name, value in (("K", "9"), ("", "e"), ("j", "a=b"), ("J", ""), ("l", "++é%"), ("m", "ïÿ")):
+        assert agrees([policy({"Condition": {"StringEquals": {f"vpc-lattice-svcs:RequestQueryString/{name}": value}}})], inquiry) == (1, 0)
+
+
 def test_the_authority_is_the_host() -> None:
     written = [policy({"Condition": {"StringEquals": {"vpc-lattice-svcs:RequestHeader/Host": "orders.example.com"}}})]
     question = Inquiry(ANONYMOUS).question()

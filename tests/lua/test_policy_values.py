@@ -94,7 +94,7 @@ ODD_ADDRESSES = st.one_of(
     st.ip_addresses(v=6).map(str),
     st.ip_addresses(v=6).map(lambda address: address.exploded.upper()),
     st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,3}){2,4}", fullmatch=True),
-    st.from_regex(r"(:|[0-9a-fA-F]{0,5}){1,9}(:[0-9]{1,3}(\.[0-9]{1,3}){3})?(%[a-z%]{0,2})?", fullmatch=True),
+    st.from_regex(r"(:|[0-9a-fA-F]{0,5}){1,9}(:[0-9]{1,3}(\.[0-9]{1,3}){3})?(%[a-z%/]{0,2})?", fullmatch=True),
     st.lists(st.sampled_from(["1", "ff", "0", "", "", "2001", "12345"]), min_size=1, max_size=10).map(":".join),
     st.sampled_from(ADDRESSES),
 )
@@ -126,6 +126,12 @@ def test_base64_is_what_it_stands_for(text: str) -> None:
     assert holds("BinaryEquals", text, text)
     assert not holds("BinaryEquals", text, text + "YWJj")
     assert holds("BinaryEquals", "YQ==", "YR==")
+
+
+@pytest.mark.parametrize(("wanted", "given_text", "same"), [("STRASSE", "strasse", True), ("é", "É", False), ("k", "\u212a", False), ("İ", "i̇", False)])
+def test_case_is_that_of_a_to_z(wanted: str, given_text: str, same: bool) -> None:
+    evaluator = MACHINE.compile([policy({"Condition": {"StringEqualsIgnoreCase": {"x:k": wanted}}})])
+    assert (MACHINE.ask(evaluator, ask(context={"x:k": given_text}))[0] == 1) is same
 
 
 CHARACTERS = ["a", "b", "é", "€", "😀", "\udcc3", "\udca9", "\udce2", "\udc82", "\udcff", "\1", "\2", "\3", ":"]

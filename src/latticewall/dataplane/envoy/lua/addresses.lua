@@ -46,67 +46,36 @@ end
 
 local groups = { 0, 0, 0, 0, 0, 0, 0, 0 }
 
--- Fills `groups` with an IPv6 address; a zone after % does not count. False if the text is none.
-local function ipv6(text)
-  local zone = find(text, "%", 1, true)
-  if zone then
-    if zone == #text or find(text, "%", zone + 1, true) then
-      return false
-    end
-    text = sub(text, 1, zone - 1)
+-- The group of one to four hexadecimal digits at i, and the position after it; nil if there is none.
+local function group(text, i)
+  local value, first = 0, i
+  local digit = byte(text, i)
+  local own = digit and hexadecimal(digit)
+  while own do
+    value = value * 16 + own
+    i = i + 1
+    digit = byte(text, i)
+    own = digit and hexadecimal(digit)
   end
-  local n, i, count, gap = #text, 1, 0, nil
-  if n < 2 then
-    return false
+  return (i > first and i - first <= 4) and value or nil, i
+end
+
+-- The address without its zone (what follows a percent sign), which does not count; nil if the zone cannot be one.
+local function without_zone(text)
+  local mark = find(text, "%", 1, true)
+  if not mark then
+    return text
   end
-  if byte(text, 1) == COLON then
-    if byte(text, 2) ~= COLON then
-      return false
-    end
-    gap, i = 0, 3
+  if mark == #text or find(text, "%", mark + 1, true) or find(text, "/", mark + 1, true) then
+    return nil
   end
-  while i <= n do
-    local start, value = i, 0
-    local digit = byte(text, i)
-    while digit and digit ~= COLON and digit ~= POINT do
-      local own = hexadecimal(digit)
-      if not own or i - start >= 4 then
-        return false
-      end
-      value = value * 16 + own
-      i = i + 1
-      digit = byte(text, i)
-    end
-    if digit == POINT then
-      local tail = count <= 6 and ipv4(text, start)
-      if not tail then
-        return false
-      end
-      groups[count + 1], groups[count + 2], count = floor(tail / 65536), tail % 65536, count + 2
-      break
-    end
-    if i == start or count >= 8 then
-      return false
-    end
-    count = count + 1
-    groups[count] = value
-    if digit == COLON then
-      i = i + 1
-      if byte(text, i) == COLON then
-        if gap then
-          return false
-        end
-        gap, i = count, i + 1
-      elseif i > n then
-        return false
-      end
-    end
-  end
-  if not gap then
-    return count == 8
-  end
-  if count > 7 then
-    return false
+  return sub(text, 1, mark - 1)
+end
+
+-- Puts zeros for the gap after so many of `count` groups; whether there are then eight.
+local function fill(count, gap)
+  if not gap or count > 7 then
+    return count == 8 and not gap
   end
   local zeros = 8 - count
   for k = count, gap + 1, -1 do
@@ -116,6 +85,51 @@ local function ipv6(text)
     groups[k] = 0
   end
   return true
+end
+
+-- Fills `groups` with the groups that begin at i, up to the end of the text, after a gap (`::`) if there already was one; whether that is an address.
+local function read_groups(text, i, gap)
+  local n, count = #text, 0
+  while i <= n do
+    local value, stop = group(text, i)
+    if byte(text, stop) == POINT then
+      local tail = count <= 6 and ipv4(text, i)
+      if not tail then
+        return false
+      end
+      groups[count + 1], groups[count + 2] = floor(tail / 65536), tail % 65536
+      return fill(count + 2, gap)
+    end
+    if not value or count >= 8 then
+      return false
+    end
+    count = count + 1
+    groups[count] = value
+    if stop > n then
+      break
+    end
+    i = stop + 1
+    local again = byte(text, i) == COLON
+    if byte(text, stop) ~= COLON or (again and gap) or (not again and i > n) then
+      return false
+    end
+    if again then
+      gap, i = count, i + 1
+    end
+  end
+  return fill(count, gap)
+end
+
+-- Fills `groups` with an IPv6 address; false if the text is none.
+local function ipv6(text)
+  text = without_zone(text)
+  if not text then
+    return false
+  end
+  if byte(text, 1) ~= COLON then
+    return read_groups(text, 1, nil)
+  end
+  return byte(text, 2) == COLON and read_groups(text, 3, 0)
 end
 
 local last_ipv4, number_ipv4
