@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from latticewall.analyze.signature import Diagnosis, SigningKey, diagnose, token_mark
+from latticewall.analyze.signing_mistakes import Surroundings
 from latticewall.auth.canonical import Head
 from latticewall.base.secret import Secret
 
@@ -43,7 +44,7 @@ def received(headers: dict[str, str], target: str = "/today", method: str = "GET
 
 
 def diagnosis(head: Head, others: tuple[SigningKey, ...] = (), port: int = 80) -> Diagnosis:
-    return diagnose(head, MISMATCH, SigningKey(KEY, Secret(SECRET), Secret(TOKEN)), others, REGION, port)
+    return diagnose(head, MISMATCH, SigningKey(KEY, Secret(SECRET), Secret(TOKEN)), others, Surroundings(REGION, port, ("rates-1.example.net",)))
 
 
 def differing(found: Diagnosis) -> tuple[str, str]:
@@ -73,10 +74,12 @@ FOREIGN["authorization"] = FOREIGN["authorization"].replace("us-east-1", REGION)
     [
         ("the method was signed as HEAD", received(signed(method="HEAD")), ("GET", "HEAD")),
         ("the method was signed as POST", received(signed(method="POST")), ("GET", "POST")),
-        ("signed without its port (rates.example.com instead of rates.example.com:5044)", received(signed(), host="rates.example.com:5044"),
+        ("signed without its port: rates.example.com instead of rates.example.com:5044", received(signed(), host="rates.example.com:5044"),
          ("host:rates.example.com:5044", "host:rates.example.com")),
-        ("signed with a port (rates.example.com:5044", received(signed("http://rates.example.com:5044/today")),
+        ("signed with another port: rates.example.com:5044", received(signed("http://rates.example.com:5044/today")),
          ("host:rates.example.com", "host:rates.example.com:5044")),
+        ("signed by another name: rates-1.example.net", received(signed("http://rates-1.example.net/today")),
+         ("host:rates.example.com", "host:rates-1.example.net")),
         ("signed in lower case", received(signed(), host="Rates.example.com"), ("host:Rates.example.com", "host:rates.example.com")),
         ("the payload's hash was signed", received(signed("http://rates.example.com/a%20b", signer=S3SigV4Auth), "/a%20b"), ("UNSIGNED-PAYLOAD", EMPTY_HASH)),
         ("the path was signed encoded once too often", received(signed("http://rates.example.com/a%2520b"), "/a%20b"), ("/a%2520b", "/a%252520b")),

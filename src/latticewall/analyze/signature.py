@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from latticewall.analyze.signing_mistakes import Form, mistakes, signed_value
+from latticewall.analyze.signing_mistakes import Form, Surroundings, mistakes, signed_value
 from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_query, digest, generic_uri, uris
 from latticewall.auth.signature import ALGORITHM, Signature, parse_signature
 from latticewall.auth.sigv4 import derive_signing_key
@@ -78,9 +78,11 @@ def with_token(head: Head, token: Secret | None) -> Head:
     return replace(head, headers=tuple((name, token.reveal() if name.lower() == TOKEN and value == mark else value) for name, value in head.headers))
 
 
-def diagnose(head: Head, refused: str, key: SigningKey | None, others: Sequence[SigningKey] = (), region: str = "", port: int = 0) -> Diagnosis:
-    """What went wrong with a signed head. key: the one the request names, None for an unknown one. others: further keys of the same principal. region: of the
-    service. port: of the listener. The head's session token may be the mark that the log has in its place."""
+def diagnose(
+    head: Head, refused: str, key: SigningKey | None, others: Sequence[SigningKey] = (), around: Surroundings = Surroundings()  # noqa: B008 - frozen
+) -> Diagnosis:
+    """What went wrong with a signed head. key: the one the request names, None for an unknown one. others: further keys of the same principal. The
+    head's session token may be the mark that the log has in its place."""
     head = with_token(head, key.token if key else None)
     notes = []
     if _algorithm(head) not in (ALGORITHM, ""):
@@ -95,7 +97,7 @@ def diagnose(head: Head, refused: str, key: SigningKey | None, others: Sequence[
     expected = _written(replace(form, payload=UNSIGNED_PAYLOAD), signature.access_key_id)
     if key is None:
         return Diagnosis(refused, expected=expected, notes=(*notes, f"the access key {signature.access_key_id} is not known here, so its secret is not"))
-    found = _search(form, signature, others, region, port)
+    found = _search(form, signature, others, around)
     if found is None:
         notes.append("none of the usual mistakes gives this signature: the secret access key may be wrong, or something on the way changed a signed header")
         return Diagnosis(refused, expected=expected, notes=tuple(notes))
@@ -132,9 +134,9 @@ def token_mark(token: str) -> str:
     return "sha256:" + hashlib.sha256(token.encode("latin-1")).hexdigest()
 
 
-def _search(form: Form, signature: Signature, others: Sequence[SigningKey], region: str, port: int) -> tuple[tuple[str, ...], Form] | None:
+def _search(form: Form, signature: Signature, others: Sequence[SigningKey], around: Surroundings) -> tuple[tuple[str, ...], Form] | None:
     """The fewest mistakes that explain the signature."""
-    for trial, (labels, candidate) in enumerate(_candidates(form, others, region, port)):
+    for trial, (labels, candidate) in enumerate(_candidates(form, others, around)):
         if trial >= MOST_TRIALS:
             return None
         if _agrees(candidate.signature(_key(candidate)), signature.value):
@@ -142,11 +144,11 @@ def _search(form: Form, signature: Signature, others: Sequence[SigningKey], regi
     return None
 
 
-def _candidates(form: Form, others: Sequence[SigningKey], region: str, port: int) -> Iterator[tuple[tuple[str, ...], Form]]:
+def _candidates(form: Form, others: Sequence[SigningKey], around: Surroundings) -> Iterator[tuple[tuple[str, ...], Form]]:
     """None, then one, then two mistakes of different kinds, each in every form of the path that is accepted."""
     forms = [replace(form, uri=uri) for uri in uris(form.head.path, strict_generic=False)]
     yield from (((), accepted) for accepted in forms)
-    kinds = mistakes([(key.access_key_id, key.secret) for key in others], region, port)
+    kinds = mistakes([(key.access_key_id, key.secret) for key in others], around)
     singles = [(at, label, candidate) for accepted in forms for at, kind in enumerate(kinds) for label, candidate in kind(accepted)]
     for _, label, candidate in singles:
         yield (label,), candidate

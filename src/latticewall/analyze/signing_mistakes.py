@@ -14,6 +14,7 @@ from latticewall.base.secret import Secret
 
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+_PORTS = (80, 443, 8080, 8443)
 _SERVICES = ("vpc-lattice-svcs", "vpc-lattice", "execute-api", "lambda", "s3", "service")
 _REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "*")
 
@@ -59,16 +60,25 @@ Variations = Iterator[tuple[str, Form]]
 Kind = Callable[[Form], Variations]
 
 
-def mistakes(other_keys: Sequence[tuple[str, Secret]], region: str, port: int) -> list[Kind]:
-    """All kinds. other_keys: (access key id, secret) of the same principal. region: of the service. port: of the listener."""
+@dataclass(frozen=True)
+class Surroundings:
+    """What else a client may have had in mind. region: of the service. port: of the listener. hosts: the service's names."""
+
+    region: str = ""
+    port: int = 0
+    hosts: tuple[str, ...] = ()
+
+
+def mistakes(other_keys: Sequence[tuple[str, Secret]], around: Surroundings) -> list[Kind]:
+    """All kinds. other_keys: (access key id, secret) of the same principal."""
     return [
         _payload,
         _uri,
         _query,
-        lambda form: _host(form, port),
+        lambda form: _host(form, around),
         _method,
         _date,
-        lambda form: _scope(form, region),
+        lambda form: _scope(form, around.region),
         lambda form: _secret(form, other_keys),
         _headers,
     ]
@@ -135,25 +145,18 @@ def _query(form: Form) -> Variations:
     yield from _differing(form, "query", found)
 
 
-def _host(form: Form, port: int) -> Variations:
+def _host(form: Form, around: Surroundings) -> Variations:
     name = "host" if form.value("host") else ":authority"
     host = form.value(name)
-    bare, _, own = host.rpartition(":") if ":" in host else (host, "", "")
-    found = {
-        "the host was signed without its port": bare,
-        "the host was signed with a port": f"{bare}:{port}" if port else host,
-        "the host was signed with the port 80": f"{bare}:80",
-        "the host was signed with the port 443": f"{bare}:443",
-        "the host was signed in lower case": host.lower(),
-        "the host was signed with a final dot": f"{bare}.",
-    }
-    seen = {host}
-    for label, value in found.items():
-        if value and value not in seen:
+    bare = host.rpartition(":")[0] if ":" in host else host
+    found = [("without its port", bare), ("in lower case", host.lower()), ("in lower case, without its port", bare.lower()), ("with a final dot", f"{bare}.")]
+    found += [("with another port", f"{bare}:{port}") for port in (around.port, *_PORTS) if port]
+    found += [("by another name", value) for own in around.hosts for value in (own, f"{own}:{around.port}")]
+    seen = {host, ""}
+    for label, value in found:
+        if value not in seen:
             seen.add(value)
-            yield f"{label} ({value} instead of {host})", form.with_header(name, value)
-    if own:
-        yield f"the host was signed in lower case and without its port ({bare.lower()})", form.with_header(name, bare.lower())
+            yield f"the host was signed {label}: {value} instead of {host}", form.with_header(name, value)
 
 
 def _method(form: Form) -> Variations:

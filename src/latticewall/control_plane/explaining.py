@@ -16,6 +16,7 @@ from latticewall.analyze.question import Asked, asked
 from latticewall.analyze.record import Recorded, read_record
 from latticewall.analyze.recorded import explain_record
 from latticewall.analyze.signature import Diagnosis, SigningKey, claimed_key, diagnose
+from latticewall.analyze.signing_mistakes import Surroundings
 from latticewall.app import App, iso
 from latticewall.base.rows import Row
 from latticewall.base.secret import Secret
@@ -94,10 +95,9 @@ class Explainer:
         name = claimed_key(record.head)
         with self._app.store.read() as snapshot:
             keys = signing_keys(snapshot, name)
-        listener = next((item for service in region.index.world.services for item in service.listeners if item.id == record.listener_id), None)
         own = next((key for key in keys if key.access_key_id == name), None)
         others = [key for key in keys if key is not own]
-        return diagnose(record.head, record.refused, own, others, region.index.world.region, listener.port if listener else 0)
+        return diagnose(record.head, record.refused, own, others, _surroundings(region.index.world, record))
 
     def _region_of(self, concerns: Callable[[World], bool]) -> Region:
         """The region a question is about, as its newest revision has it. Raises Unclear when nothing exists."""
@@ -107,6 +107,15 @@ class Explainer:
         if world is None:
             raise Unclear("the region has no resources yet")
         return Region(Index(world), compile_node(world))
+
+
+def _surroundings(world: World, record: Recorded) -> Surroundings:
+    """What a client may have mixed up with what it sent."""
+    service = next((item for item in world.services if item.arn == record.service_arn), None)
+    if service is None:
+        return Surroundings(world.region)
+    port = next((listener.port for listener in service.listeners if listener.id == record.listener_id), 0)
+    return Surroundings(world.region, port, tuple(filter(None, (service.dns_name, service.custom_domain_name))))
 
 
 def signing_keys(snapshot: Snapshot, access_key_id: str) -> list[SigningKey]:
