@@ -164,3 +164,17 @@ def test_lists_come_in_pages_of_a_hundred(region: Region) -> None:
     assert "Marker" not in rest
     with region.refused("ValidationError"):
         region.iam.list_groups(Marker="bogus")
+
+
+def test_numbers_of_any_length(region: Region) -> None:
+    arn = region.iam.create_user(UserName="alice")["User"]["Arn"]
+    many = "9" * 1500
+    document = trust(AWS=arn).replace('"Action"', f'"Condition": {{"StringEquals": {{"aws:username": {many}}}}}, "Action"')
+    region.iam.create_role(RoleName="web", AssumeRolePolicyDocument=document)
+    assert region.iam.get_role(RoleName="web")["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]["aws:username"] == many
+    identity = allow("s3:*").replace('"Action"', f'"Condition": {{"StringEquals": {{"aws:username": [1e999, {"9" * 5000}]}}}}, "Action"')
+    found = region.iam.simulate_custom_policy(PolicyInputList=[identity], ActionNames=["s3:GetObject"])["EvaluationResults"][0]
+    assert (found["EvalDecision"], found["MissingContextValues"]) == ("implicitDeny", ["aws:username"])
+    known = {"ContextKeyName": "aws:username", "ContextKeyValues": ["1e999"], "ContextKeyType": "string"}
+    found = region.iam.simulate_custom_policy(PolicyInputList=[identity], ActionNames=["s3:GetObject"], ContextEntries=[known])["EvaluationResults"][0]
+    assert found["MatchedStatements"][0]["EndPosition"] == {"Line": 1, "Column": len(identity) - 1}

@@ -314,3 +314,16 @@ def test_the_keys_that_policies_ask_for(region: Region) -> None:
     alice = identities(region)
     keys = region.iam.get_context_keys_for_principal_policy(PolicySourceArn=alice, PolicyInputList=[DATED])["ContextKeyNames"]
     assert sorted(keys) == ["aws:CurrentTime", "aws:PrincipalTag/team", "aws:username"]
+
+
+def test_keys_that_follow_from_the_caller(region: Region) -> None:
+    organization = region.organizations.create_organization(FeatureSet="ALL")["Organization"]["Id"]
+    trusted = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = region.iam.create_role(RoleName="web", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trusted}))["Role"]
+    wanted = {"aws:PrincipalArn": role["Arn"], "aws:PrincipalOrgID": organization, "aws:PrincipalType": "AssumedRole", "aws:PrincipalAccount": ACCOUNT}
+    region.iam.put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=policy({"Condition": {"StringEquals": wanted}}))
+    found = principal(region, role["Arn"], "s3:GetObject")
+    assert (found["EvalDecision"], found["OrganizationsDecisionDetail"]) == ("allowed", {"AllowedByOrganizations": True})
+    circumstances = {"aws:userid": role["RoleId"], "aws:SourceIp": "10.0.0.1", "aws:CurrentTime": "now"}
+    region.iam.put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=policy({"Condition": {"StringEquals": circumstances}}))
+    assert principal(region, role["Arn"], "s3:GetObject")["MissingContextValues"] == ["aws:CurrentTime", "aws:SourceIp", "aws:userid"]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 Span = tuple[int, int]
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # Python refuses to read very long numbers
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from latticewall.auth.permissions import organization_of
 from latticewall.base.faults import Invalid
 from latticewall.base.identity_policies import boundary_text, held_policies
 from latticewall.base.organization_policies import SERVICE_CONTROL, attached_levels
@@ -131,6 +133,8 @@ def _results(params: Document, caller: Principal | None, identity: Layer, bounda
     resources = list(dict.fromkeys(params.get("ResourceArns") or (EVERYTHING,)))
     _check_resources(params, resources)
     known = principal_context(caller) if caller and caller.arn else {}
+    if caller and caller.role_arn:
+        known.pop("aws:userid", None)  # it has the session's name in it
     given = context_of(params.get("ContextEntries") or ())
     chosen = {key.lower() for key in given}
     simulation = Simulation(
@@ -168,7 +172,7 @@ def _owner(params: Document) -> str:
 
 
 def _caller(ctx: Context, arn: str) -> Principal:
-    """The user, group or role as policies would see him; one that exists with his id and tags."""
+    """The user, group or role as policies would see him; one that exists with his id and tags, one of an organization with its keys."""
     found = _CALLER.match(arn)
     if found is None:
         raise _refuse(f"Invalid CallerArn {arn}: it must be the ARN of a user, group or role")
@@ -177,9 +181,9 @@ def _caller(ctx: Context, arn: str) -> Principal:
         return Principal("", account, "User")
     row = ctx.tx.by_arn(arn)
     tags, userid = (row.tags, row.id) if row else ({}, "")
-    if type_ == "role":
-        return Principal(arn, account, "AssumedRole", role_arn=arn, userid=userid, tags=tags)
-    return Principal(arn, account, "User", userid=userid, username=name.rsplit("/", 1)[-1], tags=tags)
+    org_id, org_paths = organization_of(ctx.tx, account)
+    principal = Principal(arn, account, "User", userid=userid, username=name.rsplit("/", 1)[-1], tags=tags, org_id=org_id, org_paths=org_paths)
+    return replace(principal, type="AssumedRole", role_arn=arn, username="") if type_ == "role" else principal
 
 
 # -- which keys the policies ask for --------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def _arn(ctx: Context, unique_id: str) -> str:
 
 def _replaced(document: str, replace: Callable[[str], str]) -> str:
     """The policy with another name for each AWS principal; the very same text when no name changes."""
-    policy: dict[str, Any] = json.loads(document, parse_float=str)
+    policy: dict[str, Any] = json.loads(document, parse_int=str, parse_float=str)  # a number in a condition means what its text means
     statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
     changed = False
     for statement in statements:
@@ -61,4 +61,4 @@ def _replaced(document: str, replace: Callable[[str], str]) -> str:
             replaced = [replace(name) for name in names] if isinstance(names, list) else replace(names)
             changed = changed or replaced != names
             listed["AWS"] = replaced
-    return json.dumps(policy, separators=(",", ":"), ensure_ascii=False) if changed else document
+    return json.dumps(policy, separators=(",", ":")) if changed else document
