@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import changes, footprint, load
+from bench import authorization, changes, footprint, load
 from bench.architecture import build
 from bench.plain_envoy import plain_envoy, upstream_script
 from bench.region import Region
@@ -24,7 +24,8 @@ def main(target: Path) -> int:
         region.up()
         built = build(region, {"server": upstream_script(), "plain-server": upstream_script()})
         with plain_envoy(region, built, built.instances["client"]) as peer:
-            sections = [load.requests(region, built, peer), load.throughput(region, built), changes.changes(region, built)]
+            sections = [load.requests(region, built, peer), authorization.authorization(region, built, peer, folder), load.throughput(region, built)]
+            sections.append(changes.changes(region, built))
             sections += [footprint.rounds(region, built), footprint.memory(region, built, peer)]
         region.down("--purge")
         sections.append(footprint.starting(folder, peer))

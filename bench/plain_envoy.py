@@ -17,8 +17,11 @@ from latticewall.control_plane.appliers import envoy_program
 from latticewall.dataplane.envoy.applier import MOST_WORKERS
 
 PORT = 8081
+ASKING_PORT = 8082
+"""Where every request is first put before an external authorizer: the fastest there is, an Envoy that answers 200 by itself."""
 _SOURCE = "169.254.171.2"
 _NETNS = "/run/latticewall/netns"
+_AUTHORIZER = "/run/latticewall/bench-authorizer.sock"
 _QUIET = ("--log-level", "error", "--disable-hot-restart")
 
 
@@ -32,6 +35,10 @@ class PlainEnvoy:
     @property
     def url(self) -> str:
         return f"http://{ADDRESSES['plain-client']}:{PORT}/"
+
+    @property
+    def asking_url(self) -> str:
+        return f"http://{ADDRESSES['plain-client']}:{ASKING_PORT}/"
 
 
 def upstream_script(workers: int = 1) -> str:
@@ -47,32 +54,58 @@ def plain_envoy(region: Region, built: Architecture, client: str) -> Iterator[Pl
     """Runs beside the region's Envoy. It listens on a neighbour's address, because the region's own address is taken."""
     neighbour = f"{_NETNS}/{built.instances['plain-client']}"
     route = {"match": {"prefix": "/"}, "route": {"cluster": "server"}}
-    configuration = {"static_resources": {"listeners": [_listener(ADDRESSES["plain-client"], PORT, neighbour, route)], "clusters": [_cluster(built)]}}
+    plain = _listener(ADDRESSES["plain-client"], PORT, neighbour, route)
+    asking = _listener(ADDRESSES["plain-client"], ASKING_PORT, neighbour, route, asks=True)
     workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
-    enter = ("nsenter", f"--target={region.holder}", "--user", "--mount", "--net", "--preserve-credentials")
-    command = [*enter, envoy_program(), "--config-yaml", json.dumps(configuration), "--concurrency", str(workers), *_QUIET]
+    answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200}}
+    authorizer = _start(region, {"listeners": [_listener(_AUTHORIZER, 0, "", answer)]}, 1)
     started = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = _start(region, {"listeners": [plain, asking], "clusters": [_cluster(built), _authorizer_cluster()]}, workers)
     try:
         found = PlainEnvoy(process.pid, 0.0)
         until(lambda: region.run(client, "curl", "-sf", "-m", "1", "-o", "/dev/null", found.url).returncode == 0)
-        yield PlainEnvoy(process.pid, time.monotonic() - started)
+        taken = time.monotonic() - started
+        until(lambda: region.run(client, "curl", "-sf", "-m", "1", "-o", "/dev/null", found.asking_url).returncode == 0)
+        yield PlainEnvoy(process.pid, taken)
     finally:
-        process.kill()
-        process.communicate()
+        for running in (process, authorizer):
+            running.kill()
+            running.communicate()
 
 
-def _listener(address: str, port: int, namespace: str, route: dict[str, Any]) -> dict[str, Any]:
+def _start(region: Region, resources: dict[str, Any], workers: int) -> subprocess.Popen[str]:
+    """An Envoy in the region's namespaces."""
+    enter = ("nsenter", f"--target={region.holder}", "--user", "--mount", "--net", "--preserve-credentials")
+    text = json.dumps({"static_resources": resources})
+    command = [*enter, envoy_program(), "--config-yaml", text, "--concurrency", str(workers), *_QUIET]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _listener(address: str, port: int, namespace: str, route: dict[str, Any], *, asks: bool = False) -> dict[str, Any]:
     socket: dict[str, Any] = {"address": address, "port_value": port}
     if namespace:
         socket["network_namespace_filepath"] = namespace
     router = {"name": "router", "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}
     http = {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "plain", "http_filters": [router],
+        "stat_prefix": "plain", "http_filters": [*([_external_authorization()] if asks else []), router],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
     }  # fmt: skip
-    return {"name": "plain", "address": {"socket_address": socket}, "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}]}
+    where = {"socket_address": socket} if port else {"pipe": {"path": address}}
+    return {"name": f"plain-{port}", "address": where, "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}]}
+
+
+def _external_authorization() -> dict[str, Any]:
+    server = {"server_uri": {"uri": "http://authorizer", "cluster": "authorizer", "timeout": "5s"}}
+    return {
+        "name": "envoy.filters.http.ext_authz",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "http_service": server},
+    }
+
+
+def _authorizer_cluster() -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": _AUTHORIZER}}}}
+    return {"name": "authorizer", "type": "STATIC", "load_assignment": {"cluster_name": "authorizer", "endpoints": [{"lb_endpoints": [endpoint]}]}}
 
 
 def _cluster(built: Architecture) -> dict[str, Any]:

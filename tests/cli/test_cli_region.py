@@ -113,7 +113,7 @@ def test_status_names_every_process(cli: Cli) -> None:
     assert (status["state"], status["region"], status["failures"]) == ("up", "eu-west-3", [])
     assert status["revision"] == status["applied_revision"] > 0
     processes = {process["name"]: process for process in status["processes"]}
-    assert {"holder", "control-plane", "names", "authorizer"} <= processes.keys()
+    assert {"holder", "control-plane", "names"} <= processes.keys()
     assert processes["control-plane"]["pid"] == status["control_plane_pid"]
     assert processes["holder"]["pid"] == status["holder_pid"]
     for process in processes.values():

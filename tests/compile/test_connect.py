@@ -8,7 +8,7 @@ from typing import Any
 
 from latticewall.compile.connect import MOST_PORTS, allowed
 from latticewall.compile.index import Index
-from latticewall.world.types import Instance, NetworkInterface, ResourceConfiguration, Role, ServiceNetwork, Subnet, Vpc, World
+from latticewall.world.types import Account, Identity, Instance, NetworkInterface, ResourceConfiguration, ServiceNetwork, Subnet, Vpc, World
 
 ACCOUNT = "111122223333"
 NETWORK = ServiceNetwork("sn-1", f"arn:aws:vpc-lattice:eu-north-7:{ACCOUNT}:servicenetwork/sn-1", ACCOUNT, "AWS_IAM", "")
@@ -22,8 +22,8 @@ def policy(effect: str = "Allow", principal: Any = None, **condition: Any) -> st
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def role(name: str, *policies: str, boundary: str = "") -> Role:
-    return Role(f"arn:aws:iam::{ACCOUNT}:role/{name}", name, ACCOUNT, f"AROA{name.upper()}", policies, boundary, org_id="o-1", org_paths=("o-1/r-1/",))
+def role(name: str, *policies: str, boundary: str = "") -> Identity:
+    return Identity(f"AROA{name.upper()}", "Role", f"arn:aws:iam::{ACCOUNT}:role/{name}", name, ACCOUNT, policies, boundary)
 
 
 WEB = role("web", policy())
@@ -41,7 +41,7 @@ def instance(number: int, role_name: str = "web") -> tuple[Instance, NetworkInte
 
 
 def answers(
-    text: str, *roles: Role, ports: tuple[tuple[int, int], ...] = ((6379, 6379),), instances: tuple[Any, ...] = (instance(10),)
+    text: str, *roles: Identity, ports: tuple[tuple[int, int], ...] = ((6379, 6379),), instances: tuple[Any, ...] = (instance(10),)
 ) -> dict[str, list[str]]:
     """Ports -> the addresses that get through."""
     configuration = ResourceConfiguration(
@@ -52,7 +52,8 @@ def answers(
         region="eu-north-7", revision=1, now="2026-01-02T03:04:00.000Z",
         vpcs=(Vpc("vpc-1", "arn:vpc-1", ACCOUNT, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True),),
         subnets=(Subnet("subnet-1", "vpc-1", IPv4Network("10.0.0.0/24"), "eu-north-7a", "", ""),),
-        instances=tuple(machine for machine, _ in instances), network_interfaces=tuple(interface for _, interface in instances), roles=roles or (WEB,),
+        instances=tuple(machine for machine, _ in instances), network_interfaces=tuple(interface for _, interface in instances), identities=roles or (WEB,),
+        accounts=(Account(ACCOUNT, "o-1", ("o-1/r-1/",)),),
     )  # fmt: skip
     return {f"{first}-{last}": list(found) for found, (first, last) in allowed(Index(world), "vpc-1", NETWORK, configuration)}
 

@@ -11,13 +11,14 @@ import pytest
 
 from latticewall.base.faults import Unavailable
 from latticewall.base.rows import Row
+from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
-from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.proxy import ProxyPlan
 from latticewall.reconcile.loop import Loop
 from latticewall.store import Store
 
-PLAN = NodePlan(7, (), (), (), ProxyPlan((), (), ()), AuthorizationPlan((), (), (), (), ()), NamesPlan((), ()), ())
+PLAN = NodePlan(7, (), (), (), ProxyPlan((), (), ()), AuthorizationPlan(), NamesPlan((), ()), ())
 
 
 @contextmanager

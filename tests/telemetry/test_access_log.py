@@ -120,11 +120,22 @@ def test_the_network_and_the_service_are_told() -> None:
 
 
 def test_a_denied_request_never_had_a_target() -> None:
-    changes = {"responseCode": 403, "responseFlags": "UAEX", "responseCodeDetails": "ext_authz_denied", "targetIpPort": None}
+    changes = {"responseCode": 403, "responseFlags": "-", "responseCodeDetails": "lua_response", "targetIpPort": None}
     found = record(HTTP, **changes, resolvedUser="Anonymous", authDeniedReason="Network", requestToTargetDuration=None)
     assert (found["failureReason"], found["authDeniedReason"], found["resolvedUser"]) == ("ClientAccessDenied", "Network", "Anonymous")
     assert (found["targetGroupArn"], found["targetIpPort"], found["destinationVpcId"]) == ("-", "-", "-")
     assert (found["responseCode"], found["requestToTargetDuration"]) == (403, 0)
+
+
+def test_an_allowed_caller_is_read_from_the_headers_for_targets() -> None:
+    arn = "arn:aws:sts::111122223333:assumed-role/web/i-1"
+    identity = f"Principal={arn}; PrincipalOrgID=o-1; PrincipalOrgPaths=o-1/r-1/; SessionName=i-1; Type=AWS_IAM"
+    tags = rf"principal={arn};principalorgid=o-1;principalorgpath=o-1/r-1/;team=a\;b=c;empty="
+    found = record(HTTP, authorized="yes", identity=identity, identityTags=tags)
+    assert found["resolvedUser"] == found["callerPrincipal"] == arn
+    assert (found["callerPrincipalOrgID"], found["callerPrincipalTags"]) == ("o-1", '{"team":"a;b=c","empty":""}')
+    assert record(HTTP, authorized="yes", identity=None)["resolvedUser"] == "Anonymous"
+    assert record(HTTP, authorized="no", identity=identity)["resolvedUser"] == "-"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +149,7 @@ def test_a_denied_request_never_had_a_target() -> None:
         ("DC", "downstream_remote_disconnect", "ClientConnectionClosed"),
         ("DPE", "http1.codec_error", "ClientProtocolError"),
         ("DT", "max_duration_timeout", "ConnectionDurationExceeded"),
-        ("UAEX", "ext_authz_error", "InternalError"),
+        ("-", "rbac_access_denied_matched_policy[undecided]", "InternalError"),
         ("OM", "overload", "InternalError"),
         ("NR", "route_not_found", "-"),
         ("-", "via_upstream", "-"),

@@ -78,12 +78,15 @@ def test_who_can_sign(region: Region) -> None:
     region.iam.put_role_permissions_boundary(RoleName="web", PermissionsBoundary=edge)
     session = region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", Policy=ALLOW)["Credentials"]["AccessKeyId"]
     organization = region.organizations.create_organization()["Organization"]["Id"]
-    known = {credential.access_key_id: credential for credential in world(region).credentials}
+    found = world(region)
+    known = {credential.access_key_id: credential for credential in found.credentials}
+    holders = {identity.id: identity for identity in found.identities}
     assert set(known) == {active, session}
-    assert (known[active].principal_type, known[active].policies, known[active].tags) == ("User", (ALLOW,), (("team", "net"),))
-    assert (known[session].role_arn, known[session].boundary, known[session].session_policy) == (arn, ALLOW, ALLOW)
-    assert "vpc-lattice-svcs:Invoke" in known[session].policies[0]
-    assert {credential.org_id for credential in known.values()} == {organization}
+    assert (known[active].principal_type, known[active].tags, holders[known[active].identity].policies) == ("User", (("team", "net"),), (ALLOW,))
+    role = holders[known[session].identity]
+    assert (role.arn, known[session].role_arn, role.boundary, known[session].session_policies) == (arn, arn, ALLOW, (ALLOW,))
+    assert "vpc-lattice-svcs:Invoke" in role.policies[0]
+    assert {account.org_id for account in found.accounts if account.id in {key.account for key in known.values()}} == {organization}
     later = (region.clock.moment + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     assert {credential.access_key_id for credential in world(region, now=later).credentials} == {active}
 
@@ -93,7 +96,7 @@ def test_a_boundary_that_is_lost_allows_nothing(region: Region) -> None:
     region.iam.put_role_policy(RoleName="web", PolicyName="use", PolicyDocument=ALLOW)
     edge = region.iam.create_policy(PolicyName="edge", PolicyDocument=ALLOW)["Policy"]["Arn"]
     region.iam.put_role_permissions_boundary(RoleName="web", PermissionsBoundary=edge)
-    (role,) = world(region, [row for row in rows(region) if row.arn != edge]).roles
+    (role,) = world(region, [row for row in rows(region) if row.arn != edge]).identities
     assert role.boundary
     assert "Allow" not in role.boundary or '"Deny"' in role.boundary
 

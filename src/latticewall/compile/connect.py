@@ -15,7 +15,7 @@ from latticewall.policy.document import Form, parse_policy
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.lattice import Route, connect_request, decide_connect
 from latticewall.policy.request import Principal, ResourceOwner, global_context
-from latticewall.world.types import ResourceConfiguration, Role, ServiceNetwork
+from latticewall.world.types import Account, Identity, ResourceConfiguration, ServiceNetwork
 
 MOST_PORTS = 256
 """Ports of a range that are decided one by one, where a policy asks for the port; of a wider range such a policy allows none."""
@@ -26,7 +26,7 @@ def allowed(
     index: Index, vpc_id: str, network: ServiceNetwork, configuration: ResourceConfiguration
 ) -> tuple[tuple[tuple[str, ...], tuple[int, int]], ...]:
     """(addresses in the VPC whose instances may connect, range of the resource's ports they may connect to)."""
-    texts = (configuration.policy, *(text for role in index.world.roles for text in (*role.policies, role.boundary)))
+    texts = (configuration.policy, *(text for role in _roles(index).values() for text in (*role.policies, role.boundary)))
     asks_port = any(PORT_KEY in text.lower() for text in texts)
     found = []
     for first, last in configuration.port_ranges:
@@ -44,7 +44,7 @@ def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork, config
         policy = PolicySet([parse_policy(configuration.policy, Form.AUTH)])
     except Fault:
         return ()
-    roles = {role.arn: role for role in index.world.roles}
+    roles = _roles(index)
     found = [
         str(address)
         for item in index.attached_of.get(vpc_id, [])
@@ -54,12 +54,18 @@ def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork, config
     return tuple(sorted(found))
 
 
+def _roles(index: Index) -> dict[str, Identity]:
+    """Roles by ARN."""
+    return {identity.arn: identity for identity in index.world.identities if identity.kind == "Role"}
+
+
 def _may_connect(
-    index: Index, item: Attached, role: Role, policy: PolicySet, network: ServiceNetwork, configuration: ResourceConfiguration, port: int
+    index: Index, item: Attached, role: Identity, policy: PolicySet, network: ServiceNetwork, configuration: ResourceConfiguration, port: int
 ) -> bool:
+    account = next((known for known in index.world.accounts if known.id == role.account), Account(role.account))
     principal = Principal(
         arn=f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{item.instance.id}", account=role.account, type="AssumedRole", role_arn=role.arn,
-        userid=f"{role.role_id}:{item.instance.id}", tags=dict(role.tags), org_id=role.org_id, org_paths=role.org_paths,
+        userid=f"{role.id}:{item.instance.id}", tags=dict(role.tags), org_id=account.org_id, org_paths=account.org_paths,
     )  # fmt: skip
     vpc = index.vpcs[item.interface.vpc_id]
     route = Route(service_network_arn=network.arn, port=port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
@@ -71,6 +77,7 @@ def _may_connect(
         identity = PrincipalPolicies(
             identity=PolicySet([parse_policy(text, Form.IDENTITY) for text in role.policies]),
             boundary=PolicySet([parse_policy(role.boundary, Form.IDENTITY)]) if role.boundary else None,
+            service_control=tuple(PolicySet([parse_policy(text, Form.IDENTITY) for text in level]) for level in account.service_control),
         )
     except Fault:
         return False

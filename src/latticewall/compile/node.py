@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
+from latticewall.compile.authorization import compile_authorization
 from latticewall.compile.firewall_endpoints import compile_firewalls
 from latticewall.compile.index import RUNNING, Index
 from latticewall.compile.internal_names import internal_domain
 from latticewall.compile.names import compile_names, names_problems
-from latticewall.compile.proxy import compile_authorization, compile_proxy
+from latticewall.compile.proxy import compile_proxy
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.transit_gateway import compile_transit_gateway
 from latticewall.compile.vpc import compile_vpc

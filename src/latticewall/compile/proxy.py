@@ -10,11 +10,9 @@ from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import ServiceNetworkGates, capture_port
+from latticewall.compile.tls_passthrough import compile_tls
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import (
-    AuthLayer,
-    AuthorizationPlan,
-    AuthPrincipal,
     Cluster,
     Endpoint,
     HeaderMatch,
@@ -26,12 +24,12 @@ from latticewall.plan.proxy import (
     TcpListener,
     VirtualHost,
 )
-from latticewall.world.types import LatticeRule, Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, TargetGroup, Vpc, World
+from latticewall.world.types import LatticeRule, Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, TargetGroup, Vpc
 
 
 def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, list[Problem]]:
     """Listening sockets in client VPCs, clusters in target VPCs."""
-    problems: list[Problem] = []
+    tls, problems = compile_tls(index, gates)
     http = [listener for vpc in index.world.vpcs for listener in _http_listeners(index, gates, vpc)]
     tcp: list[TcpListener] = []
     for vpc in index.world.vpcs:
@@ -42,33 +40,15 @@ def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, 
             else:
                 tcp.append(made)
     used = {cluster for listener in http for host in listener.virtual_hosts for route in host.routes for cluster, _ in route.clusters}
+    used |= {cluster for listener in tls for service in listener.services for cluster, _ in service.clusters}
     clusters = [_cluster(group) for group in index.world.target_groups if group.id in used]
     plan = ProxyPlan(
         http_listeners=tuple(sorted(http, key=lambda listener: listener.name)),
         tcp_listeners=tuple(sorted(tcp, key=lambda listener: listener.name)),
         clusters=tuple(sorted(clusters, key=lambda cluster: cluster.name)),
+        tls_listeners=tuple(sorted(tls, key=lambda listener: listener.name)),
     )
     return plan, problems
-
-
-def compile_authorization(world: World) -> AuthorizationPlan:
-    """What the authorizer decides from."""
-    tagged = [(network.arn, network.tags) for network in world.service_networks] + [(service.arn, service.tags) for service in world.services]
-    principals = [
-        AuthPrincipal(
-            access_key_id=key.access_key_id, arn=key.arn, account=key.account, principal_type=key.principal_type, user_id=key.user_id,
-            role_arn=key.role_arn, org_id=key.org_id, org_paths=key.org_paths, tags=key.tags, policies=key.policies, boundary=key.boundary,
-            session_policy=key.session_policy, expires=key.expires, token_digest=key.token_digest,
-        )
-        for key in world.credentials
-    ]  # fmt: skip
-    return AuthorizationPlan(
-        networks=tuple(AuthLayer(network.arn, network.auth_type, network.policy) for network in world.service_networks),
-        services=tuple(AuthLayer(service.arn, service.auth_type, service.policy) for service in world.services),
-        resource_tags=tuple(sorted(pair for pair in tagged if pair[1])),
-        vpc_owners=tuple((vpc.id, vpc.account) for vpc in world.vpcs),
-        principals=tuple(sorted(principals, key=lambda principal: principal.access_key_id)),
-    )
 
 
 def _http_listeners(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> list[HttpListener]:
@@ -83,7 +63,7 @@ def _http_listeners(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> list[
     return [
         HttpListener(
             name=f"http-{vpc.id}-{port}", namespace=namespace("vpc", vpc.id), address=str(addresses.LATTICE_SERVICES), port=port, vpc_id=vpc.id,
-            vpc_arn=vpc.arn, virtual_hosts=tuple(_virtual_host(network, service, listener, groups) for service, listener in found),
+            vpc_arn=vpc.arn, vpc_owner=vpc.account, virtual_hosts=tuple(_virtual_host(network, service, listener, groups) for service, listener in found),
         )
         for port, found in sorted(by_port.items())
     ]  # fmt: skip
@@ -126,7 +106,8 @@ def _cluster(group: TargetGroup) -> Cluster:
     endpoints = sorted(Endpoint(str(target.address), target.port) for target in group.targets if target.address is not None)
     return Cluster(
         name=group.id, namespace=namespace("vpc", group.vpc_id), bind=str(addresses.LATTICE_UPSTREAM), endpoints=tuple(endpoints),
-        protocol=group.protocol_version or "HTTP1", tls=group.protocol == "HTTPS", health_check=_health_check(group), arn=group.arn,
+        protocol="TCP" if group.protocol == "TCP" else group.protocol_version or "HTTP1", tls=group.protocol == "HTTPS",
+        health_check=_health_check(group), arn=group.arn,
     )  # fmt: skip
 
 

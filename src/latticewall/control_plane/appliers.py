@@ -13,9 +13,12 @@ from latticewall.base.faults import Fault
 from latticewall.base.ports import Clock, Random
 from latticewall.base.secret import Secret
 from latticewall.control_plane.instance_endpoint import InstanceEndpoint
-from latticewall.dataplane.authorizer.applier import AuthorizerApplier
+from latticewall.dataplane.authorization.applier import AuthorizationApplier, write_filter
+from latticewall.dataplane.authorization.crypto import libcrypto
+from latticewall.dataplane.authorization.tables import Tables, digest
 from latticewall.dataplane.envoy.admin import target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
+from latticewall.dataplane.envoy.lua_bundle import bundle
 from latticewall.dataplane.envoy.server import XdsServer
 from latticewall.dataplane.instances import InstanceApplier
 from latticewall.dataplane.kernel_applier import KernelApplier
@@ -28,6 +31,9 @@ from latticewall.dataplane.suricata import FirewallApplier
 from latticewall.reconcile.applier import Applier
 
 RUN = Path("/run/latticewall")
+TABLES = Path("/run/authorization")
+"""In memory, and out of sight of instances and of everything outside the region."""
+SKEW_SECONDS = 300
 
 
 def envoy_program() -> str:
@@ -50,6 +56,7 @@ class Appliers:
         credentials: Callable[[str], Mapping[str, Any] | None],
         state: Path,
         run: Path = RUN,
+        tables: Path = TABLES,
     ) -> None:
         for folder in ("netns", "envoy", "suricata", "rulesets"):
             (run / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,6 +66,7 @@ class Appliers:
         self.firewalls = FirewallApplier(self._processes, run / "suricata", state / "logs")
         self._instance_folder = state / "instances"
         self._instances = InstanceApplier(self._processes, self._instance_folder)
+        source = bundle({"folder": str(tables), "crypto": libcrypto(), "skew": SKEW_SECONDS, "strict_generic": False})
         xds_socket = run / "xds.sock"
         xds_socket.unlink(missing_ok=True)
         self._xds = XdsServer(str(xds_socket))
@@ -71,8 +79,8 @@ class Appliers:
                 random, run / "names.json",
             ),
             self.instance_endpoint,
-            AuthorizerApplier(self._processes, secrets, clock, run),
-            EnvoyApplier(self._processes, self._xds, envoy_program(), run),
+            AuthorizationApplier(Tables(tables), secrets, clock),
+            EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source))),
             self.firewalls,
             self._instances,
         )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from latticewall.compile.node import compile_node
+from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
-from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.proxy import ProxyPlan
 from latticewall.store import Snapshot
 from latticewall.world.from_rows import build_world
 from latticewall.world.types import World
 
 MINUTE = len("2026-01-02T03:04")
-NOT_IN_THE_WORLD = ("cloudformation", "logs", "ssm")
+NOT_IN_THE_WORLD = ("cloudformation", "latticewall", "logs", "ssm")
 """Services whose resources the data plane never sees; stacks keep hundreds of event rows."""
 
 
@@ -36,6 +37,7 @@ def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
             http_listeners=tuple(item for plan in found for item in plan.proxy.http_listeners),
             tcp_listeners=tuple(item for plan in found for item in plan.proxy.tcp_listeners),
             clusters=tuple(item for plan in found for item in plan.proxy.clusters),
+            tls_listeners=tuple(item for plan in found for item in plan.proxy.tls_listeners),
         ),
         authorization=_merge_authorization([plan.authorization for plan in found]),
         names=NamesPlan(
@@ -47,13 +49,14 @@ def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
 
 
 def _merge_authorization(plans: list[AuthorizationPlan]) -> AuthorizationPlan:
-    principals = {principal.access_key_id: principal for plan in plans for principal in plan.principals}
+    """Identities and keys are global: every region's plan has the same ones."""
+    identities = {item.id: item for plan in plans for item in plan.identities}
+    keys = {item.access_key_id: item for plan in plans for item in plan.keys}
     return AuthorizationPlan(
         networks=tuple(item for plan in plans for item in plan.networks),
         services=tuple(item for plan in plans for item in plan.services),
-        resource_tags=tuple(item for plan in plans for item in plan.resource_tags),
-        vpc_owners=tuple(item for plan in plans for item in plan.vpc_owners),
-        principals=tuple(principals[key] for key in sorted(principals)),
+        identities=tuple(identities[name] for name in sorted(identities)),
+        keys=tuple(keys[name] for name in sorted(keys)),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.firewall_endpoint import FirewallEndpoint
 from latticewall.plan.instances import InstancePlan
 from latticewall.plan.names import NamesPlan
-from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.proxy import ProxyPlan
 from latticewall.plan.topology import Link, Namespace
 
 

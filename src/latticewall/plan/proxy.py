@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latticewall.plan.tls_passthrough import TlsListener
+
 
 @dataclass(frozen=True, order=True)
 class Endpoint:
@@ -109,6 +111,8 @@ class HttpListener:
     vpc_id: str
     vpc_arn: str
     virtual_hosts: tuple[VirtualHost, ...]
+    vpc_owner: str = ""
+    """The account of the VPC."""
 
 
 @dataclass(frozen=True)
@@ -141,48 +145,4 @@ class ProxyPlan:
     http_listeners: tuple[HttpListener, ...] = ()
     tcp_listeners: tuple[TcpListener, ...] = ()
     clusters: tuple[Cluster, ...] = ()
-
-
-@dataclass(frozen=True)
-class AuthLayer:
-    """authType (NONE or AWS_IAM) and the policy text of a service network or service ("" = none attached)."""
-
-    arn: str
-    auth_type: str
-    policy: str = ""
-
-
-@dataclass(frozen=True)
-class AuthPrincipal:
-    """Who an access key stands for, as far as a decision needs it. policies: its identity policies' texts. expires: ISO time or "" for long-term keys.
-
-    token_digest: hex SHA-256 of the session token, "" for long-term keys.
-    """
-
-    access_key_id: str
-    arn: str
-    account: str
-    principal_type: str
-    user_id: str
-    role_arn: str = ""
-    org_id: str = ""
-    org_paths: tuple[str, ...] = ()
-    tags: tuple[tuple[str, str], ...] = ()
-    policies: tuple[str, ...] = ()
-    boundary: str = ""
-    session_policy: str = ""
-    expires: str = ""
-    token_digest: str = ""
-
-
-@dataclass(frozen=True)
-class AuthorizationPlan:
-    """What the authorizer decides from: layers by ARN, tags of services and networks, principals. Signing keys are added by its applier, for each
-    region that `services` lie in: a request must be signed for the region of the service's ARN."""
-
-    networks: tuple[AuthLayer, ...] = ()
-    services: tuple[AuthLayer, ...] = ()
-    resource_tags: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
-    vpc_owners: tuple[tuple[str, str], ...] = ()
-    """(VPC id, owner account)."""
-    principals: tuple[AuthPrincipal, ...] = ()
+    tls_listeners: tuple[TlsListener, ...] = ()

@@ -6,13 +6,13 @@ Pure. Pages followed: "Access logs for VPC Lattice" (fields, failure reasons). M
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 NONE = "-"
 
 _FAILURE_REASONS = {
-    "UAEX": "ClientAccessDenied",
     "UF": "TargetConnectionError",
     "UH": "TargetConnectionError",
     "UPE": "TargetProtocolError",
@@ -30,6 +30,10 @@ _FAILURE_REASONS = {
 
 _IGNORED_FLAGS = frozenset({NONE, "URX", "NR"})
 """Not a failure of their own: retries were used up (there are none), no route."""
+
+DECIDED = "lua_response"
+UNDECIDED = "rbac_access_denied"
+"""How Envoy's response code details begin for a request that the authorization filter refused, and for one that nobody decided about."""
 
 _X509_MEMBERS = ("callerX509IssuerOU", "callerX509SubjectCN", "callerX509SANNameCN", "callerX509SANDNS", "callerX509SANURI")
 _TLS_MEMBERS = ("serverNameIndication", "sslCipher", "tlsVersion")
@@ -62,7 +66,7 @@ def read(line: str) -> AccessRecord | None:
     if not isinstance(entry, dict):
         raise ValueError("an access-log line is a JSON object")
     match entry.get("kind"):
-        case "http":
+        case "http" | "tls":
             return _service_record(entry) if entry.get("serviceArn") else None
         case "tcp":
             return _resource_record(entry)
@@ -71,7 +75,7 @@ def read(line: str) -> AccessRecord | None:
 
 
 def _service_record(entry: dict[str, Any]) -> AccessRecord:
-    """A request to a service."""
+    """A request to a service, or a connection to its TLS listener: there what only a request has is missing."""
 
     def value(name: str) -> Any:
         found = entry.get(name)
@@ -79,6 +83,7 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
 
     denied = _failure_reason(entry) == "ClientAccessDenied"
     namespace = NONE if denied else str(value("targetNamespace"))
+    caller = _caller(entry)
     record = {
         "startTime": value("startTime"),
         "requestId": value("requestId"),
@@ -86,17 +91,17 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
         "serviceArn": value("serviceArn"),
         "targetGroupArn": NONE if denied else value("targetGroupArn"),
         "listenerId": value("listenerId"),
-        "listenerType": "HTTP",
+        "listenerType": "TLS_PASSTHROUGH" if entry["kind"] == "tls" else "HTTP",
         "sourceVpcArn": value("sourceVpcArn"),
         "sourceVpcId": value("sourceVpcId"),
         "destinationVpcId": namespace if namespace.startswith("vpc-") else NONE,
         "sourceIpPort": value("sourceIpPort"),
         "targetIpPort": value("targetIpPort"),
-        "resolvedUser": value("resolvedUser"),
+        "resolvedUser": caller.get("resolvedUser") or NONE,
         "authDeniedReason": value("authDeniedReason"),
-        "callerPrincipal": value("callerPrincipal"),
-        "callerPrincipalOrgID": value("callerPrincipalOrgID"),
-        "callerPrincipalTags": value("callerPrincipalTags"),
+        "callerPrincipal": caller.get("callerPrincipal") or NONE,
+        "callerPrincipalOrgID": caller.get("callerPrincipalOrgID") or NONE,
+        "callerPrincipalTags": caller.get("callerPrincipalTags") or NONE,
         **dict.fromkeys(_X509_MEMBERS, NONE),
         "requestMethod": value("requestMethod"),
         "requestPath": value("requestPath"),
@@ -111,17 +116,45 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
         "requestToTargetDuration": entry.get("requestToTargetDuration") or 0,
         "responseFromTargetDuration": entry.get("responseFromTargetDuration") or 0,
         **dict.fromkeys(_TLS_MEMBERS, NONE),
+        "serverNameIndication": value("serverNameIndication"),
         "failureReason": _failure_reason(entry),
     }
     arns = (str(entry[name]) for name in ("serviceNetworkArn", "serviceArn") if entry.get(name))
     return AccessRecord(tuple(Subscribed(arn, "SERVICE") for arn in arns), record)
 
 
+def _caller(entry: dict[str, Any]) -> dict[str, str]:
+    """Who asked: as the filter reports it for a request it denies, else out of the identity headers that targets get."""
+    if entry.get("resolvedUser"):
+        return entry
+    if entry.get("authorized") != "yes":
+        return {}
+    identity = dict(pair.partition("=")[::2] for pair in str(entry.get("identity") or "").split("; "))
+    arn = identity.get("Principal", "")
+    if not arn:
+        return {"resolvedUser": "Anonymous"}
+    tags = _tags(str(entry.get("identityTags") or ""))
+    shown = json.dumps(tags, separators=(",", ":"), ensure_ascii=False) if tags else ""
+    return {"resolvedUser": arn, "callerPrincipal": arn, "callerPrincipalOrgID": identity.get("PrincipalOrgID", ""), "callerPrincipalTags": shown}
+
+
+_IN_TAGS_HEADER = ("principal", "principalorgid", "principalorgpath")
+"""What the header says before the tags."""
+
+
+def _tags(header: str) -> dict[str, str]:
+    """The caller's tags out of the header for targets, where a semicolon in a name or value is escaped."""
+    pairs = [pair.replace("\\;", ";").partition("=") for pair in re.split(r"(?<!\\);", header) if pair]
+    return {name: value for name, _, value in pairs[len(_IN_TAGS_HEADER) :]}
+
+
 def _failure_reason(entry: dict[str, Any]) -> str:
-    flags = set(str(entry.get("responseFlags") or NONE).split(",")) - _IGNORED_FLAGS
-    if "UAEX" in flags and entry.get("responseCodeDetails") == "ext_authz_error":
-        # nobody decided: the authorizer did not answer
+    details = str(entry.get("responseCodeDetails") or "")
+    if details.startswith(DECIDED) or entry.get("enforced") == "yes":
+        return "ClientAccessDenied"
+    if details.startswith(UNDECIDED):
         return "InternalError"
+    flags = set(str(entry.get("responseFlags") or NONE).split(",")) - _IGNORED_FLAGS
     known = next((reason for flag, reason in _FAILURE_REASONS.items() if flag in flags), "")
     return known or ("InternalError" if flags else NONE)
 

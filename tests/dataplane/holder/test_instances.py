@@ -15,10 +15,11 @@ import pytest
 from latticewall.dataplane.instances import InstanceApplier
 from latticewall.dataplane.namespaces import Namespaces
 from latticewall.dataplane.processes import Processes
+from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.instances import InstancePlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
-from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.proxy import ProxyPlan
 from region import Region, until
 
 pytestmark = pytest.mark.netns
@@ -38,7 +39,7 @@ def instance(script: str = "#!/bin/sh\necho hello\n", **values: Any) -> Instance
 
 
 def plan(*instances: InstancePlan) -> NodePlan:
-    nothing = (ProxyPlan("eu-west-1"), AuthorizationPlan("eu-west-1"), NamesPlan())
+    nothing = (ProxyPlan(), AuthorizationPlan(), NamesPlan())
     return NodePlan(1, (), (), (), *nothing, instances=instances)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
 from latticewall.plan.node import NodePlan
-from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.proxy import ProxyPlan
 from latticewall.plan.topology import Address, End, Link, Namespace, PolicyRule, Route
 
 MAIN = 254
@@ -25,7 +26,7 @@ OPEN = Ruleset((Chain("forward", (NftRule((), "continue", counter="passed"),), h
 
 
 def plan(namespaces: tuple[Namespace, ...], links: tuple[Link, ...], revision: int = 1) -> NodePlan:
-    nothing = (ProxyPlan("eu-west-1"), AuthorizationPlan("eu-west-1"), NamesPlan())
+    nothing = (ProxyPlan(), AuthorizationPlan(), NamesPlan())
     return NodePlan(revision, namespaces, links, (), *nothing, instances=())
 
 

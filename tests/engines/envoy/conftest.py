@@ -1,4 +1,4 @@
-"""One rig for all tests of a file: namespaces, Envoy, the target's server, the authorizer."""
+"""One rig for all tests of a file: namespaces, Envoy, the target's server, the authorization tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from envoy_lab import Lab, configuration, plan
+from envoy_lab import Lab, authorization, plan
 from envoy_rig import Rig, missing, until
 
 from latticewall.dataplane.envoy.server import XdsServer
@@ -24,8 +24,7 @@ def lab() -> Iterator[Lab]:
     lab = Lab(rig, XdsServer(rig.sockets.xds))
     try:
         lab.xds.start()
-        lab.authorize(configuration())
-        lab.start_authorizer()
+        lab.authorize(authorization())
         rig.serve(8080, "a")
         rig.start_envoy()
         lab.publish(plan())

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
-import grpc
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from envoy_rig import GATEWAY, INSTANCE, RESOURCE, SERVICES, UPSTREAM, Rig, until
+from envoy_rig import GATEWAY, INSTANCE, RESOURCE, SERVICES, UPSTREAM, Rig
 
-from latticewall.auth.sigv4 import derive_signing_key
+from latticewall.base.secret import Secret
 from latticewall.compile.render.envoy import EnvoySnapshot, inconsistencies, render
-from latticewall.dataplane.authorizer import config
-from latticewall.dataplane.authorizer.service import STATUS_METHOD
+from latticewall.dataplane.authorization.applier import AuthorizationApplier
+from latticewall.dataplane.authorization.tables import Tables
 from latticewall.dataplane.envoy.server import Outcome, XdsServer
+from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
+from latticewall.plan.names import NamesPlan
+from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import (
-    AuthLayer,
-    AuthorizationPlan,
-    AuthPrincipal,
     Cluster,
     Endpoint,
     HttpListener,
@@ -70,7 +65,7 @@ def virtual_host(service: str = "svc-orders", domains: Sequence[str] = (HOST,), 
 
 
 def http_listener(*hosts: VirtualHost, port: int = 80) -> HttpListener:
-    return HttpListener(f"http-vpc-client-{port}", "vpc-client", SERVICES, port, "vpc-client", VPC_ARN, hosts or (virtual_host(),))
+    return HttpListener(f"http-vpc-client-{port}", "vpc-client", SERVICES, port, "vpc-client", VPC_ARN, hosts or (virtual_host(),), ACCOUNT)
 
 
 def tcp_listener(*ports: tuple[int, int], **options: Any) -> TcpListener:
@@ -90,7 +85,7 @@ def plan(*hosts: VirtualHost, clusters: Sequence[Cluster] = (), tcp: Sequence[Tc
 class Key:
     """An access key of the tests: what its owner knows, and the principal behind it."""
 
-    principal: AuthPrincipal
+    principal: AuthKey
     secret: str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
     @property
@@ -105,36 +100,43 @@ class Key:
 
 
 WEB = Key(
-    AuthPrincipal(
-        access_key_id="AKIAWEB", arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/web/i-1", account=ACCOUNT, principal_type="AssumedRole", user_id="AROAWEB:i-1",
-        role_arn=f"arn:aws:iam::{ACCOUNT}:role/web", org_id="o-ours", org_paths=("o-ours/r-1/",), tags=(("team", "a;b"),), policies=(MAY_INVOKE,),
+    AuthKey(
+        access_key_id="AKIAWEB", identity="AROAWEB", arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/web/i-1", account=ACCOUNT, principal_type="AssumedRole",
+        user_id="AROAWEB:i-1", role_arn=f"arn:aws:iam::{ACCOUNT}:role/web", org_id="o-ours", org_paths=("o-ours/r-1/",), tags=(("team", "a;b"),),
     )
 )  # fmt: skip
 STRANGER = Key(replace(WEB.principal, access_key_id="AKIASTRANGER", arn="arn:aws:sts::999988887777:assumed-role/x/s", account="999988887777", org_id="o-else"))
-POWERLESS = Key(replace(WEB.principal, access_key_id="AKIAPOWERLESS", policies=()))
+POWERLESS = Key(replace(WEB.principal, access_key_id="AKIAPOWERLESS", identity="AROAPOWERLESS"))
+IDENTITIES = (AuthIdentity("AROAWEB", (MAY_INVOKE,)), AuthIdentity("AROAPOWERLESS"))
 
 
-def configuration(network: str = ALLOW_ALL, *, keys: Sequence[Key] = (WEB, STRANGER, POWERLESS), service: str = "svc-orders") -> config.Configuration:
+def authorization(
+    network: str = ALLOW_ALL, *, keys: Sequence[Key] = (WEB, STRANGER, POWERLESS), service: str = "svc-orders", audit: bool = False
+) -> AuthorizationPlan:
     """AWS_IAM on the service network with this policy, NONE on the service."""
-    days = [(datetime.now(UTC) + timedelta(days=offset)).strftime("%Y%m%d") for offset in (-1, 0, 1)]
-    derived = {key.id: {config.scope(day, REGION): derive_signing_key(key.secret, day, REGION, "vpc-lattice-svcs") for day in days} for key in keys}
-    authorization = AuthorizationPlan(
-        networks=(AuthLayer(NETWORK_ARN, "AWS_IAM", network),),
-        services=(AuthLayer(service_arn(service), "NONE"),),
-        vpc_owners=(("vpc-client", ACCOUNT),),
-        principals=tuple(key.principal for key in keys),
+    return AuthorizationPlan(
+        networks=(AuthLayer("sn-0a", NETWORK_ARN, "AWS_IAM", network, audit=audit),),
+        services=(AuthLayer(service, service_arn(service), "NONE"),),
+        identities=IDENTITIES,
+        keys=tuple(key.principal for key in keys),
     )
-    return config.Configuration(authorization, derived)
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 @dataclass
 class Lab:
-    """The rig with its configuration server and its authorizer."""
+    """The rig with its configuration server and its authorization tables."""
 
     rig: Rig
     xds: XdsServer
-    authorizer: subprocess.Popen[str] | None = None
     snapshot: EnvoySnapshot = field(default_factory=EnvoySnapshot)
+
+    def __post_init__(self) -> None:
+        self.applier = AuthorizationApplier(Tables(self.rig.tables), lambda _: Secret(WEB.secret), SystemClock())
 
     def publish(self, proxy: ProxyPlan) -> Outcome:
         """Make it so, and wait for Envoy's answer."""
@@ -145,40 +147,10 @@ class Lab:
         assert outcome.settled, outcome
         return outcome
 
-    @property
-    def configuration_file(self) -> Path:
-        return self.rig.folder / "authz.json"
-
-    def start_authorizer(self) -> None:
-        argv = [sys.executable, "-m", "latticewall.dataplane.authorizer", "--config", str(self.configuration_file), "--socket", self.rig.sockets.authorizer]
-        with (self.rig.folder / "authorizer.log").open("a") as log:
-            self.authorizer = subprocess.Popen(argv, text=True, stdout=log, stderr=log)
-        until(lambda: self.applied() is not None, "the authorizer answers")
-
-    def stop_authorizer(self) -> None:
-        if self.authorizer is not None:
-            self.rig.stop(self.authorizer)
-            self.authorizer = None
-
-    def authorize(self, new: config.Configuration) -> None:
-        """Put the configuration in place, as the applier does."""
-        text = config.dump(new)
-        temporary = self.configuration_file.with_suffix(".new")
-        temporary.write_text(text)
-        os.replace(temporary, self.configuration_file)
-        if self.authorizer is not None:
-            assert self.applied() == config.digest(text)
-
-    def applied(self) -> str | None:
-        """The digest of the configuration that the authorizer decides from, None while it does not answer."""
-        with grpc.insecure_channel(f"unix:{self.rig.sockets.authorizer}") as channel:
-            try:
-                answer: bytes = channel.unary_unary(STATUS_METHOD)(b"", timeout=1)
-            except grpc.RpcError:
-                return None
-        return answer.decode()
+    def authorize(self, new: AuthorizationPlan) -> None:
+        """Put the tables in place; they are in force when this returns."""
+        self.applier.apply(NodePlan(1, (), (), (), ProxyPlan(), new, NamesPlan(), ()))
 
     def close(self) -> None:
-        self.stop_authorizer()
         self.rig.close()
         self.xds.stop()

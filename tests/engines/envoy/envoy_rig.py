@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from latticewall.compile.render.envoy_paths import EnvoyPaths
+from latticewall.dataplane.authorization.applier import write_filter
+from latticewall.dataplane.authorization.crypto import libcrypto
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
+from latticewall.dataplane.envoy.lua_bundle import bundle
 
 HERE = Path(__file__).parent
 ENVOY = Path(sys.executable).parent / "envoy"
@@ -101,8 +104,11 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.sockets = Sockets(xds=str(folder / "xds"), authorizer=str(folder / "authz"), admin=str(folder / "admin"))
-        self.paths = EnvoyPaths(namespaces="/run/netns", access_log=str(folder / "access.jsonl"))
+        self.sockets = Sockets(xds=str(folder / "xds"), admin=str(folder / "admin"))
+        self.tables = folder / "authorization"
+        source = bundle({"folder": str(self.tables), "crypto": libcrypto(), "skew": 300, "strict_generic": False})
+        filter_file = write_filter(folder, source, "test")
+        self.paths = EnvoyPaths(namespaces="/run/netns", access_log=str(folder / "access.jsonl"), authorization=str(filter_file))
         (folder / "netns").symlink_to("/run/netns")
         self._processes: list[subprocess.Popen[str]] = []
         self._holder = self._popen(["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", _SETUP], stdout=subprocess.PIPE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
 import stat
 import subprocess
@@ -14,19 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, WEB, configuration, http_listener, plan, service_arn, tcp_listener, virtual_host
+from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, WEB, authorization, http_listener, plan, service_arn, tcp_listener, virtual_host
 from envoy_rig import ENVOY, Answer, Rig, missing, until
 
 from latticewall.base.secret import Secret
-from latticewall.dataplane.authorizer.applier import AuthorizerApplier, NotInForce
+from latticewall.dataplane.authorization.applier import AuthorizationApplier
+from latticewall.dataplane.authorization.tables import Tables
 from latticewall.dataplane.envoy import applier
 from latticewall.dataplane.envoy.applier import EnvoyApplier, NotApplied
 from latticewall.dataplane.envoy.server import XdsServer
 from latticewall.dataplane.holder.specs import ProcessSpec, parse
 from latticewall.dataplane.processes import Running
+from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
-from latticewall.plan.proxy import AuthorizationPlan, ProxyPlan
+from latticewall.plan.proxy import ProxyPlan
 from latticewall.reconcile.applier import Report
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines]
@@ -73,17 +75,25 @@ class Region:
     processes: RigProcesses
     clock: FixedClock
     envoy: EnvoyApplier
-    authorizer: AuthorizerApplier
+    authorization: AuthorizationApplier
     secrets: dict[str, Secret]
     asked: list[str]
 
     def apply(self, proxy: ProxyPlan, authorization: AuthorizationPlan) -> Report:
-        node = NodePlan(1, (), (), (), proxy, authorization, NamesPlan(), ())
-        return self.authorizer.apply(node) + self.envoy.apply(node)
+        wanted = node(proxy, authorization)
+        return self.authorization.apply(wanted) + self.envoy.apply(wanted)
 
     @property
-    def file(self) -> Path:
-        return self.rig.folder / "authz.json"
+    def key_file(self) -> Path:
+        return self.rig.tables / "keys" / WEB.id
+
+    def days(self) -> set[str]:
+        """The days for which a signing key of WEB is in the tables."""
+        return set(re.findall(r'"(\d{8})/', self.key_file.read_text()))
+
+
+def node(proxy: ProxyPlan, authorization: AuthorizationPlan) -> NodePlan:
+    return NodePlan(1, (), (), (), proxy, authorization, NamesPlan(), ())
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +115,8 @@ def region() -> Iterator[Region]:
     try:
         xds.start()
         rig.serve(8080, "a")
-        envoy, authorizer = EnvoyApplier(processes, xds, str(ENVOY), folder), AuthorizerApplier(processes, secret, clock, folder)
-        yield Region(rig, xds, processes, clock, envoy, authorizer, secrets, asked)
+        envoy = EnvoyApplier(processes, xds, str(ENVOY), folder, Path(rig.paths.authorization))
+        yield Region(rig, xds, processes, clock, envoy, AuthorizationApplier(Tables(rig.tables), secret, clock), secrets, asked)
     finally:
         rig.close()
         xds.stop()
@@ -114,10 +124,6 @@ def region() -> Iterator[Region]:
 
 
 GUARDED = plan(virtual_host(authorize=True))
-
-
-def authorization(policy: str) -> AuthorizationPlan:
-    return configuration(policy).plan
 
 
 def test_applying_starts_everything_and_repeating_changes_nothing(region: Region) -> None:
@@ -140,30 +146,34 @@ def test_when_apply_returns_the_policy_is_in_force(region: Region) -> None:
         assert region.rig.request(host=HOST, connection="kept").status == 403
 
 
-def test_the_file_is_private_and_holds_no_secret(region: Region) -> None:
+def test_the_tables_are_private_and_hold_no_secret(region: Region) -> None:
     region.apply(GUARDED, authorization(ALLOW_ALL))
-    assert stat.S_IMODE(region.file.stat().st_mode) == 0o600
-    assert WEB.secret not in region.file.read_text()
-    days = json.loads(region.file.read_text())["signingKeys"][WEB.id]
-    assert len(days) == 3
+    assert stat.S_IMODE(region.key_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(region.key_file.parent.stat().st_mode) == 0o700
+    assert not [file for file in region.rig.tables.rglob("*") if file.is_file() and WEB.secret in file.read_text("latin-1")]
+
+
+def test_one_changed_policy_writes_one_table(region: Region) -> None:
+    region.apply(GUARDED, authorization(ALLOW_ALL))
+    assert region.authorization.apply(node(GUARDED, authorization(ALLOW_ORGANIZATION))).changed == 1
 
 
 def test_keys_follow_the_days(region: Region) -> None:
     region.apply(GUARDED, authorization(ALLOW_ALL))
-    before = set(json.loads(region.file.read_text())["signingKeys"][WEB.id])
+    before = region.days()
+    assert len(before) == 9
     region.clock.time += timedelta(days=1)
     try:
         assert region.apply(GUARDED, authorization(ALLOW_ALL)).changed == 1
-        after = set(json.loads(region.file.read_text())["signingKeys"][WEB.id])
-        assert len(after) == 3
-        assert len(before & after) == 2
+        assert len(region.days()) == 9
+        assert len(before & region.days()) == 8
     finally:
         region.clock.time -= timedelta(days=1)
 
 
 def test_a_principal_whose_secret_is_gone_cannot_sign(region: Region) -> None:
     region.apply(GUARDED, authorization(ALLOW_ALL))
-    gone = replace(authorization(ALLOW_ALL), principals=())
+    gone = replace(authorization(ALLOW_ALL), keys=())
     region.apply(GUARDED, gone)
     assert region.rig.request(host=HOST, headers=WEB.sign()).body.startswith("UnrecognizedClientException")
 
@@ -196,16 +206,10 @@ def test_what_cannot_be_confirmed_is_not_claimed(region: Region, monkeypatch: py
     with pytest.raises(NotApplied, match=r"not (connected|answered)"):
         region.apply(plan(virtual_host("svc-new", ("new.example.com",))), authorization(ALLOW_ALL))
     region.processes.stop("envoy")
-    with pytest.raises(NotInForce, match="decides from configuration"):
-        region.authorizer.wait_applied("0" * 64, 1)
-    region.processes.stop("authorizer")
-    with pytest.raises(NotInForce, match="does not answer"):
-        region.authorizer.wait_applied("0" * 64, 0.3)
 
 
 def test_what_was_stopped_is_started_again(region: Region) -> None:
-    for name in ("envoy", "authorizer"):
-        region.processes.stop(name)
+    region.processes.stop("envoy")
     region.apply(GUARDED, authorization(ALLOW_ORGANIZATION))
     until(lambda: isinstance(region.rig.try_request(host=HOST), Answer), "envoy listens")
-    assert service_arn("svc-orders") in until(lambda: region.rig.request(host=HOST).body, "the authorizer is asked")
+    assert service_arn("svc-orders") in region.rig.request(host=HOST).body

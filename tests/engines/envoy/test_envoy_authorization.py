@@ -1,13 +1,15 @@
-"""Requests through a real Envoy and the real authorizer: who may pass, and what the others are told."""
+"""Requests through a real Envoy and the filter inside it: who may pass, and what the others are told."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, POWERLESS, REGION, STRANGER, WEB, Key, Lab, configuration, plan, service_arn, virtual_host
+from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, POWERLESS, REGION, STRANGER, WEB, Key, Lab, authorization, plan, service_arn, virtual_host
 from envoy_rig import SERVICES, until
 
 from latticewall.auth.sigv4 import Credentials, sign
@@ -25,9 +27,9 @@ ANONYMOUS_DENIED = (
 
 @pytest.fixture(autouse=True)
 def guarded(lab: Lab) -> None:
-    """Each test starts from a service that asks the authorizer, which lets the organization's principals pass."""
-    lab.authorize(configuration(ALLOW_ORGANIZATION))
-    if lab.snapshot.routes["http-vpc-client-80"]["virtual_hosts"][0]["typed_per_filter_config"]["envoy.filters.http.ext_authz"].get("disabled"):
+    """Each test starts from a service with AWS_IAM, whose network lets the organization's principals pass."""
+    lab.authorize(authorization(ALLOW_ORGANIZATION))
+    if lab.snapshot.routes["http-vpc-client-80"]["virtual_hosts"][0]["typed_per_filter_config"]["envoy.filters.http.lua"].get("disabled"):
         lab.publish(plan(virtual_host(authorize=True)))
 
 
@@ -91,12 +93,12 @@ def test_a_stale_date_is_refused(lab: Lab) -> None:
 
 
 def test_an_unknown_key_is_refused(lab: Lab) -> None:
-    lab.authorize(configuration(ALLOW_ORGANIZATION, keys=(STRANGER,)))
+    lab.authorize(authorization(ALLOW_ORGANIZATION, keys=(STRANGER,)))
     assert refused(lab, WEB.sign()) == "UnrecognizedClientException: The security token included in the request is invalid."
 
 
 def test_a_bad_signature_does_not_become_anonymous(lab: Lab) -> None:
-    lab.authorize(configuration(ALLOW_ALL))
+    lab.authorize(authorization(ALLOW_ALL))
     assert lab.rig.request(host=HOST).status == 200
     assert refused(lab, WEB.sign("/x"), "/y").startswith("InvalidSignatureException")
 
@@ -109,9 +111,9 @@ def test_another_organization_and_a_role_without_permission_are_refused_by_their
 
 def test_a_changed_policy_takes_effect_on_an_open_connection(lab: Lab) -> None:
     first = lab.rig.request(host=HOST, connection="kept")
-    lab.authorize(configuration(ALLOW_ALL))
+    lab.authorize(authorization(ALLOW_ALL))
     second = lab.rig.request(host=HOST, connection="kept")
-    lab.authorize(configuration(ALLOW_ORGANIZATION))
+    lab.authorize(authorization(ALLOW_ORGANIZATION))
     third = lab.rig.request(host=HOST, connection="kept")
     assert [first.status, second.status, third.status] == [403, 200, 403]
     assert first.port == second.port == third.port
@@ -127,37 +129,73 @@ def test_a_changed_auth_type_takes_effect_on_an_open_connection(lab: Lab) -> Non
     assert first.port == second.port == third.port
 
 
-def test_without_an_authorizer_nothing_passes_and_it_recovers(lab: Lab) -> None:
-    lab.authorize(configuration(ALLOW_ALL))
+def test_a_broken_or_missing_table_closes_the_service_and_it_recovers(lab: Lab) -> None:
+    lab.authorize(authorization(ALLOW_ALL))
+    for kind, name in (("services", "svc-orders"), ("networks", "sn-0a"), ("identities", "AROAWEB"), ("keys", WEB.id)):
+        file = lab.rig.tables / kind / name
+        content = file.read_text()
+        for broken in (None, "", "--x\nreturn", "--x\nerror('no')", "--x\nreturn 1", "--x\nreturn {}", "\x1bLJ\x02", content[: len(content) // 2]):
+            file.unlink(missing_ok=True)
+            if broken is not None:
+                file.write_text(broken)
+            lab.applier._tables.announce()
+            assert lab.rig.request(host=HOST, headers=WEB.sign()).status == 403, (kind, broken)
+        file.write_text(content)
+        lab.applier._tables.announce()
+        assert lab.rig.request(host=HOST, headers=WEB.sign()).status == 200, kind
+
+
+def test_tables_past_their_life_close_every_service(lab: Lab) -> None:
+    lab.authorize(authorization(ALLOW_ALL))
     assert lab.rig.request(host=HOST).status == 200
-    lab.stop_authorizer()
-    assert lab.rig.request("/unguarded", host=HOST).status == 403
-    assert lab.rig.request(host=HOST, headers=WEB.sign()).status == 403
-    lab.start_authorizer()
-    until(lambda: lab.rig.request(host=HOST).status == 200, "requests pass again")
-    line = until(lambda: next((line for line in lab.rig.log_lines() if line["requestPath"] == "/unguarded"), None), "the refusal is logged")
-    record = access_log.read(json.dumps(line))
+    lab.applier._tables.extend(int(datetime.now(UTC).timestamp()) - 1)
+    assert refused(lab, WEB.sign()) == "AccessDeniedException: the service network cannot decide about requests"
+    lab.authorize(authorization(ALLOW_ALL))
+    assert lab.rig.request(host=HOST).status == 200
+
+
+def test_what_the_filter_leaves_undecided_is_refused(lab: Lab) -> None:
+    """A filter that does nothing stands for one that failed: Envoy itself would let the request go on."""
+    lab.authorize(authorization(ALLOW_ALL))
+    file = lab.rig.folder / "idle.lua"
+    file.write_text("function envoy_on_request(handle) end")
+    paths = lab.rig.paths
+    lab.rig.paths = replace(paths, authorization=str(file))
+    try:
+        lab.publish(plan(virtual_host(authorize=True)))
+        assert until(lambda: lab.rig.request("/unguarded", host=HOST, headers=WEB.sign()).status == 403, "the idle filter is in place")
+        line = until(lambda: next((line for line in lab.rig.log_lines() if line["requestPath"] == "/unguarded"), None), "the refusal is logged")
+        record = access_log.read(json.dumps(line))
+        assert record is not None
+        assert record.record["failureReason"] == "InternalError"
+    finally:
+        lab.rig.paths = paths
+        lab.publish(plan(virtual_host(authorize=True)))
+    until(lambda: lab.rig.request(host=HOST).status == 200, "the filter is back")
+
+
+def test_a_service_that_is_not_in_the_tables_is_closed(lab: Lab) -> None:
+    lab.authorize(authorization(ALLOW_ALL, service="svc-other"))
+    assert refused(lab, WEB.sign()) == "AccessDeniedException: the request came in where no service is configured"
+
+
+def test_an_audited_network_logs_what_it_would_have_denied(lab: Lab) -> None:
+    lab.authorize(authorization(ALLOW_ORGANIZATION, audit=True))
+    assert lab.rig.request("/audited", host=HOST).status == 200
+    assert lab.rig.request("/audited-forged", host=HOST, headers=WEB.sign("/other")).status == 200
+
+    def lines() -> dict[str, dict[str, Any]]:
+        return {line["requestPath"]: line for line in lab.rig.log_lines()}
+
+    until(lambda: {"/audited", "/audited-forged"} <= lines().keys(), "both are logged")
+    record = access_log.read(json.dumps(lines()["/audited"]))
     assert record is not None
-    assert record.record["failureReason"] == "InternalError"
-
-
-@pytest.mark.parametrize("content", [None, "", "{", '{"plan": {}, "signingKeys": {}}'])
-def test_without_a_readable_configuration_nothing_passes(lab: Lab, content: str | None) -> None:
-    lab.configuration_file.unlink()
-    if content is not None:
-        lab.configuration_file.write_text(content)
-    assert refused(lab, WEB.sign()) == "AccessDeniedException: the authorizer has no readable configuration"
-    lab.authorize(configuration(ALLOW_ALL))
-    assert lab.rig.request(host=HOST).status == 200
-
-
-def test_a_service_that_the_authorizer_does_not_know_is_closed(lab: Lab) -> None:
-    lab.authorize(configuration(ALLOW_ALL, service="svc-other"))
-    assert "because no service-based policy allows" in refused(lab, WEB.sign())
+    assert (record.record["authDeniedReason"], record.record["responseCode"], record.record["resolvedUser"]) == ("Network", 200, "Anonymous")
+    assert json.loads(lines()["/audited-forged"]["authDetail"])["refused"].startswith("InvalidSignatureException")
 
 
 def test_what_the_client_says_about_itself_never_reaches_the_target(lab: Lab) -> None:
-    lab.authorize(configuration(ALLOW_ALL))
+    lab.authorize(authorization(ALLOW_ALL))
     forged = [("X-Amzn-Lattice-Identity", "Principal=root"), ("x-amzn-lattice-identity-tags", "a=b"), ("x-amzn-lattice-target", "t")]
     forged += [("x_amzn_lattice_identity", "Principal=root"), ("x-amzn-lattice-", ""), ("X_AMZN-source_vpc", "vpc-evil")]
     answer = lab.rig.request(host=HOST, headers=[*forged, ("x-amzn-source-vpc", "vpc-evil"), ("x-forwarded-for", "1.2.3.4")])
@@ -173,12 +211,12 @@ def test_what_the_client_says_about_itself_never_reaches_the_target(lab: Lab) ->
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/%2e%2e/b", "/bad%zz"])
 def test_paths_that_could_be_read_in_two_ways_are_refused(lab: Lab, path: str) -> None:
-    lab.authorize(configuration(ALLOW_ALL))
+    lab.authorize(authorization(ALLOW_ALL))
     assert lab.rig.request(path, host=HOST).status == 400
 
 
 def test_a_restarted_control_plane_is_not_noticed(lab: Lab) -> None:
-    lab.authorize(configuration(ALLOW_ALL))
+    lab.authorize(authorization(ALLOW_ALL))
     before = lab.rig.request(host=HOST, connection="through")
     observed = lab.xds.observed()
     lab.xds.stop()

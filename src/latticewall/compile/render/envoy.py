@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from latticewall.compile.render import envoy_clusters, envoy_http, envoy_tcp
+from latticewall.compile.render import envoy_clusters, envoy_http, envoy_tcp, envoy_tls
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import ProxyPlan
@@ -61,6 +61,9 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None) -> EnvoySnapshot:
         rendered = envoy_tcp.listeners_and_clusters(tcp, paths, problems.append)
         listeners.extend(rendered.listeners)
         clusters.update(_by_name("clusters", rendered.clusters, problems))
+    if plan.tls_listeners:
+        listeners = envoy_tls.joined(listeners, [envoy_tls.listener(item, paths) for item in plan.tls_listeners])
+        clusters[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(
         clusters=clusters,
         endpoints=endpoints,
@@ -99,7 +102,7 @@ def inconsistencies(snapshot: EnvoySnapshot) -> tuple[str, ...]:
 
 
 def _references(document: Document) -> list[str]:
-    """Names of data clusters: of weighted clusters and of TCP proxies. (The authorizer's cluster is part of the bootstrap.)"""
+    """Names of data clusters: of weighted clusters and of TCP proxies."""
     weighted = [item["name"] for group in _values(document, "weighted_clusters") for item in group["clusters"]]
     return weighted + [name for name in _values(document, "cluster") if isinstance(name, str)]
 

@@ -1,8 +1,8 @@
 """HTTP listeners and their routes: services as seen through one port in one VPC.
 
-Order for a request: strip what only the service network may say and set the request id (before anything looks at the request), choose the service by
-Host and the rule, ask the authorizer, then add what targets are promised and forward. Pages followed: "HTTP listeners", "Listener rules for your VPC
-Lattice service", "HTTP targets in VPC Lattice", "Quotas for Amazon VPC Lattice".
+Order for a request: strip what only the service network may say, mark the request as undecided and set its id (before anything looks at it), choose the
+service by Host and the rule, decide (the Lua filter), refuse what is still undecided, then add what targets are promised and forward.
+Pages followed: "HTTP listeners", "Listener rules for your VPC Lattice service", "HTTP targets in VPC Lattice", "Quotas for Amazon VPC Lattice".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
-from latticewall.compile.render.envoy_log import EXT_AUTHZ, http_access_log, literal
+from latticewall.compile.render.envoy_log import IDENTITY_HEADER, http_access_log, literal
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import HeaderMatch, HttpListener, HttpRoute, RouteMatch, VirtualHost
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-AUTHORIZER_CLUSTER = "latticewall-authorizer"
-AUTHORIZER_TIMEOUT = 5.0
+LUA = "envoy.filters.http.lua"
+UNDECIDED = "envoy.filters.http.rbac"
+PENDING = "pending"
+"""The value of the identity header from before the decision until it; the client's own copy never gets that far."""
 MAX_CONNECTION_DURATION = 600
 MAX_HEADERS_KB = 60
 MAX_HEADERS = 100
@@ -36,7 +38,8 @@ _OURS_TO_SAY = "x[-_]amzn[-_](?:lattice[-_].*|source[-_]vpc)"
 """Headers that only the service network may set; also spelt with underscores, which many frameworks take for the same header."""
 
 _EXTENSIONS = "envoy.extensions.filters"
-_PER_ROUTE_AUTHZ = f"{_EXTENSIONS}.http.ext_authz.v3.ExtAuthzPerRoute"
+_PER_ROUTE_LUA = f"{_EXTENSIONS}.http.lua.v3.LuaPerRoute"
+_OFF = any_of("envoy.config.route.v3.FilterConfig", disabled=True)
 
 
 def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
@@ -45,7 +48,7 @@ def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="service_network",
         rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.name},
-        http_filters=[_external_authorization(), _router()],
+        http_filters=[_authorization_filter(paths), _refuse_undecided(), _router()],
         access_log=[http_access_log(plan, paths.access_log)],
         early_header_mutation_extensions=[_early_header_mutation()],
         common_http_protocol_options={
@@ -79,17 +82,16 @@ def socket_address(address: str, port: int, namespace: str) -> Document:
     return {"socket_address": {"address": address, "port_value": port, "network_namespace_filepath": namespace}}
 
 
-def _external_authorization() -> Document:
-    """The whole request head goes to the authorizer, byte for byte; without its answer the request is refused."""
-    config = any_of(
-        f"{_EXTENSIONS}.http.ext_authz.v3.ExtAuthz",
-        transport_api_version="V3",
-        grpc_service={"envoy_grpc": {"cluster_name": AUTHORIZER_CLUSTER}, "timeout": seconds(AUTHORIZER_TIMEOUT)},
-        failure_mode_allow=False,
-        encode_raw_headers=True,
-        status_on_error={"code": "Forbidden"},
-    )
-    return {"name": EXT_AUTHZ, "typed_config": config}
+def _authorization_filter(paths: EnvoyPaths) -> Document:
+    """Signature and policies, decided in LuaJIT from tables that the control plane keeps (dataplane/envoy/lua/filter.lua)."""
+    return {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"filename": paths.authorization})}
+
+
+def _refuse_undecided() -> Document:
+    """Envoy lets a request go on when a Lua filter fails; this one does not."""
+    undecided = {"header": {"name": IDENTITY_HEADER, "string_match": {"exact": PENDING}}}
+    rules = {"action": "DENY", "policies": {"undecided": {"permissions": [undecided], "principals": [{"any": True}]}}}
+    return {"name": UNDECIDED, "typed_config": any_of(f"{_EXTENSIONS}.http.rbac.v3.RBAC", rules=rules)}
 
 
 def _router() -> Document:
@@ -97,11 +99,12 @@ def _router() -> Document:
 
 
 def _early_header_mutation() -> Document:
-    """Before routing and authorization: drop the client's copies of what only the service network says, and settle the request id."""
+    """Before routing and authorization: drop the client's copies of what only the service network says, mark as undecided, settle the request id."""
     config = any_of(
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
             {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OURS_TO_SAY}}}},
+            {"append": _header(IDENTITY_HEADER, PENDING)},
             {"append": _header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
             {"append": _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},
         ],
@@ -168,39 +171,36 @@ _UNKNOWN_HOST: Document = {
     "name": "unknown-host",
     "domains": ["*"],
     "routes": [{"match": {"prefix": ""}, "direct_response": {"status": 404}}],
-    "typed_per_filter_config": {EXT_AUTHZ: any_of(_PER_ROUTE_AUTHZ, disabled=True)},
+    "typed_per_filter_config": {LUA: any_of(_PER_ROUTE_LUA, disabled=True), UNDECIDED: _OFF},
 }
 
 
 def _virtual_host(listener_plan: HttpListener, host: VirtualHost, domains: list[str]) -> Document:
-    return {
+    document: Document = {
         "name": host.service_id,
         "domains": domains,
         "routes": [_route(host, route) for route in host.routes],
-        "typed_per_filter_config": {EXT_AUTHZ: _authorization(listener_plan, host)},
+        "typed_per_filter_config": _authorization(listener_plan, host),
         "metadata": {
             "filter_metadata": {
                 METADATA_NAMESPACE: {
                     "serviceArn": host.service_arn,
                     "serviceNetworkArn": host.service_network_arn,
                     "listenerId": host.listener_id,
+                    "authorize": "yes" if host.authorize else "no",
                 }
             }
         },
     }
+    return document if host.authorize else {**document, "request_headers_to_remove": [IDENTITY_HEADER]}
 
 
 def _authorization(listener_plan: HttpListener, host: VirtualHost) -> Document:
-    """What the authorizer is told about where the request came in: from configuration, out of the client's reach."""
+    """What the filter is told about where the request came in: from configuration, out of the client's reach."""
     if not host.authorize:
-        return any_of(_PER_ROUTE_AUTHZ, disabled=True)
-    context = {
-        "service_arn": host.service_arn,
-        "service_network_arn": host.service_network_arn,
-        "vpc_id": listener_plan.vpc_id,
-        "port": str(listener_plan.port),
-    }
-    return any_of(_PER_ROUTE_AUTHZ, check_settings={"context_extensions": context})
+        return {LUA: any_of(_PER_ROUTE_LUA, disabled=True), UNDECIDED: _OFF}
+    words = (host.service_arn, host.service_network_arn, listener_plan.vpc_id, listener_plan.vpc_owner, str(listener_plan.port))
+    return {LUA: any_of(_PER_ROUTE_LUA, filter_context={"at": " ".join(words)})}
 
 
 def _route(host: VirtualHost, route: HttpRoute) -> Document:

@@ -1,6 +1,6 @@
 """What Envoy writes for every request and every connection: one JSON object per line, read by `telemetry.access_log`.
 
-Member names follow the access-log fields of VPC Lattice ("Access logs for VPC Lattice") where there is one. A line starts with `kind`: `http` or `tcp`.
+Member names follow the access-log fields of VPC Lattice ("Access logs for VPC Lattice") where there is one. A line starts with `kind`: `http`, `tcp` or `tls`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from latticewall.plan.proxy import HttpListener, TcpListener
 
 Document = dict[str, Any]
 
-EXT_AUTHZ = "envoy.filters.http.ext_authz"
-DECISION_MEMBERS = ("resolvedUser", "authDeniedReason", "callerPrincipal", "callerPrincipalOrgID", "callerPrincipalTags")
-"""What the authorizer reports about its decision, as dynamic metadata."""
+DECISION_MEMBERS = ("resolvedUser", "authDeniedReason", "callerPrincipal", "callerPrincipalOrgID", "callerPrincipalTags", "accessKeyId", "authDetail")
+"""What the authorization filter reports about a request that it denies (or would deny), as dynamic metadata. An allowed caller is in the identity headers."""
+IDENTITY_HEADER = "x-amzn-lattice-identity"
+IDENTITY_TAGS_HEADER = "x-amzn-lattice-identity-tags"
 
 
 def literal(text: str) -> str:
@@ -44,7 +45,10 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
         "sourceVpcId": literal(listener.vpc_id),
         "sourceIpPort": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
         "targetIpPort": "%UPSTREAM_HOST%",
-        **{name: f"%DYNAMIC_METADATA({EXT_AUTHZ}:{name})%" for name in DECISION_MEMBERS},
+        "authorized": _route("authorize"),
+        "identity": f"%REQ({IDENTITY_HEADER.upper()})%",
+        "identityTags": f"%REQ({IDENTITY_TAGS_HEADER.upper()})%",
+        **{name: f"%DYNAMIC_METADATA({METADATA_NAMESPACE}:{name})%" for name in DECISION_MEMBERS},
         "requestMethod": "%REQ(:METHOD)%",
         "requestPath": "%PATH(NQ:PATH)%",
         "hostHeader": "%REQ(:AUTHORITY)%",
@@ -60,7 +64,7 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
         "responseFlags": "%RESPONSE_FLAGS%",
         "responseCodeDetails": "%RESPONSE_CODE_DETAILS%",
     }
-    return _file_log(path, members)
+    return file_log(path, members)
 
 
 def tcp_access_log(listener: TcpListener, path: str) -> Document:
@@ -80,9 +84,9 @@ def tcp_access_log(listener: TcpListener, path: str) -> Document:
     }
     connected = {"log_type_filter": {"types": ["TcpUpstreamConnected"]}}
     failed = {"and_filter": {"filters": [{"log_type_filter": {"types": ["TcpConnectionEnd"]}}, {"response_flag_filter": {"flags": ["UF", "UH", "NC"]}}]}}
-    return {**_file_log(path, members), "filter": {"or_filter": {"filters": [connected, failed]}}}
+    return {**file_log(path, members), "filter": {"or_filter": {"filters": [connected, failed]}}}
 
 
-def _file_log(path: str, members: Document) -> Document:
+def file_log(path: str, members: Document) -> Document:
     config = any_of("envoy.extensions.access_loggers.file.v3.FileAccessLog", path=path, log_format={"json_format": members})
     return {"name": "file", "typed_config": config}

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EnvoyPaths:
-    """Where Envoy finds the network namespaces and where it writes its access log (absolute paths as Envoy sees them)."""
+    """Where Envoy finds the network namespaces and the Lua of its authorization filter, and where it writes its access log (absolute paths as Envoy sees
+    them)."""
 
     namespaces: str = "/run/latticewall/netns"
     access_log: str = "/run/latticewall/envoy/access.jsonl"
+    authorization: str = "/run/latticewall/envoy/authorization.lua"
 
     def namespace(self, name: str) -> str:
         return f"{self.namespaces}/{name}"

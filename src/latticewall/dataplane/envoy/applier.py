@@ -32,17 +32,18 @@ class NotApplied(RuntimeError):
 
 
 class EnvoyApplier:
-    """program: the envoy to run. folder: where its sockets and files are, as the processes of the region see it (/run/latticewall)."""
+    """program: the envoy to run. folder: where its sockets and files are, as the processes of the region see it (/run/latticewall). authorization: the
+    Lua of its authorization filter."""
 
     name = "envoy"
 
-    def __init__(self, processes: Processes, xds: XdsServer, program: str, folder: Path) -> None:
+    def __init__(self, processes: Processes, xds: XdsServer, program: str, folder: Path, authorization: Path) -> None:
         self._processes = processes
         self._xds = xds
         self._program = program
         self._own = folder / "envoy"
-        self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"))
-        self._sockets = Sockets(str(folder / "xds.sock"), str(folder / "authz.sock"), str(self._own / "admin.sock"))
+        self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"), str(authorization))
+        self._sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
 
     def apply(self, plan: NodePlan) -> Report:
         """Raises NotApplied, HolderError or protobufs.Malformed when nothing can be said about single resources: then nothing is settled."""

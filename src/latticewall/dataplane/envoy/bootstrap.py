@@ -1,4 +1,4 @@
-"""What Envoy starts with: where its configuration comes from and whom it asks. Everything else arrives over xDS."""
+"""What Envoy starts with: where its configuration comes from. Everything else arrives over xDS."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from latticewall.compile.render.envoy_clusters import any_of
-from latticewall.compile.render.envoy_http import AUTHORIZER_CLUSTER
 
 XDS_CLUSTER = "latticewall-xds"
 _HTTP2 = {
@@ -19,10 +18,9 @@ _HTTP2 = {
 
 @dataclass(frozen=True)
 class Sockets:
-    """Unix sockets as Envoy sees them: of the control plane, of the authorizer, and its own administration."""
+    """Unix sockets as Envoy sees them: of the control plane, and its own administration."""
 
     xds: str = "/run/latticewall/xds.sock"
-    authorizer: str = "/run/latticewall/authz.sock"
     admin: str = "/run/latticewall/envoy/admin.sock"
 
 
@@ -42,9 +40,7 @@ def bootstrap(node_id: str, sockets: Sockets) -> dict[str, Any]:
             "lds_config": ads,
             "cds_config": ads,
         },
-        "static_resources": {
-            "clusters": [_local_grpc(XDS_CLUSTER, sockets.xds), _local_grpc(AUTHORIZER_CLUSTER, sockets.authorizer)],
-        },
+        "static_resources": {"clusters": [_local_grpc(XDS_CLUSTER, sockets.xds)]},
     }
 
 

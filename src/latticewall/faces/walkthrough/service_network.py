@@ -57,13 +57,13 @@ def _change_of_policy(scene: Scene, restrict: Callable[[], None]) -> None:
     kept = outcome.code == 0 and statuses == [200, 403]
     scene.add("the policy is restricted while a client keeps a connection open", "200, then 403 on the same connection", seen or outcome.err, kept)
     same = _serving(scene) == processes
-    seen = "the same processes" if same else "a process was started again"
-    scene.add("Envoy and the authorizer meanwhile", "run on, no restart", seen, same)
+    seen = "the same process" if same else "it was started again"
+    scene.add("Envoy meanwhile", "runs on, no restart", seen, same)
 
 
 def _serving(scene: Scene) -> dict[str, Any]:
     processes = scene.session.ask("status")["processes"]
-    return {item["name"]: (item["pid"], item["restarts"]) for item in processes if item["name"] in ("envoy", "authorizer")}
+    return {item["name"]: (item["pid"], item["restarts"]) for item in processes if item["name"] == "envoy"}
 
 
 def _callers(scene: Scene, foreigner: Foreigner) -> list[Trial]:

@@ -16,7 +16,7 @@ from latticewall.world.from_rows.ec2 import (
     build_vpcs,
 )
 from latticewall.world.from_rows.firewall import build_firewalls
-from latticewall.world.from_rows.identity import build_credentials, build_roles
+from latticewall.world.from_rows.identity import build_accounts, build_credentials, build_identities
 from latticewall.world.from_rows.lattice import (
     build_resource_associations,
     build_resource_configurations,
@@ -63,6 +63,7 @@ def build_world(rows: Iterable[Row], region: str, revision: int, now: str) -> Wo
         resource_configurations=build_resource_configurations(found),
         resource_associations=build_resource_associations(found),
         hosted_zones=build_hosted_zones(found),
+        accounts=build_accounts(found),
+        identities=build_identities(found),
         credentials=build_credentials(found, now),
-        roles=build_roles(found),
     )

@@ -1,68 +1,65 @@
-"""Who can sign: access keys and sessions with what their principals may do."""
+"""Who can sign: accounts in their organizations, holders of identity policies, access keys and sessions."""
 
 from __future__ import annotations
 
 from latticewall.base.identity_policies import boundary_text, identity_texts
 from latticewall.base.rows import Row
 from latticewall.world.from_rows.rows import Rows, tag_pairs, text
-from latticewall.world.types import Credential, Role
+from latticewall.world.types import Account, Credential, Identity
+
+ROOT_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+"""What an account's root may do; service control policies may still limit it."""
 
 
-def organization_of(rows: Rows, account: str) -> tuple[str, tuple[str, ...]]:
-    """(organization id, organization paths) of an account, empty when it is in none."""
-    member = rows.get("organizations:Account", account)
-    if member is None or not member.parent:
-        return "", ()
-    return member.parent, (text(member.document.get("_path")),)
+def build_accounts(rows: Rows) -> tuple[Account, ...]:
+    """Accounts that are in an organization; any other is in none."""
+    return tuple(
+        Account(row.id, row.parent, (text(row.document.get("_path")),)) for row in rows.of("organizations:Account") if row.parent
+    )
 
 
-def policies_of(rows: Rows, row: Row) -> tuple[str, ...]:
-    """Texts of a role's or user's identity policies."""
-    return identity_texts(row, lambda arn: rows.by_arn("iam:Policy", arn))
+def build_identities(rows: Rows) -> tuple[Identity, ...]:
+    """Roles, users, and the root of every account that has an access key."""
 
+    def find(arn: str) -> Row | None:
+        return rows.by_arn("iam:Policy", arn) or rows.by_arn("iam:Group", arn)
 
-def boundary_of(rows: Rows, row: Row) -> str:
-    return boundary_text(row, lambda arn: rows.by_arn("iam:Policy", arn))
-
-
-def build_roles(rows: Rows) -> tuple[Role, ...]:
-    found = []
-    for row in rows.of("iam:Role"):
-        org, paths = organization_of(rows, row.account)
-        found.append(Role(row.arn, row.name, row.account, row.id, policies_of(rows, row), boundary_of(rows, row), tag_pairs(row.tags), org, paths))
-    return tuple(found)
+    found = [
+        Identity(row.id, kind, row.arn, row.name, row.account, identity_texts(row, find), boundary_text(row, find), tag_pairs(row.tags))
+        for kind in ("Role", "User")
+        for row in rows.of(f"iam:{kind}")
+    ]
+    roots = {row.account for row in rows.of("iam:AccessKey") if not row.parent}
+    found += [Identity(account, "Root", f"arn:aws:iam::{account}:root", "", account, (ROOT_POLICY,)) for account in roots]
+    return tuple(sorted(found, key=lambda identity: identity.id))
 
 
 def build_credentials(rows: Rows, now: str) -> tuple[Credential, ...]:
-    """Access keys that are active and sessions that have not expired."""
-    keys = [_user_key(rows, row) for row in rows.of("iam:AccessKey") if row.document.get("Status") == "Active"]
+    """Access keys that are active and sessions that have not expired, of principals that exist."""
+    keys = [_long_term(rows, row) for row in rows.of("iam:AccessKey") if row.document.get("Status") == "Active"]
     sessions = [_session(rows, row) for row in rows.of("sts:Session") if row.document["Expiration"] > now]
     return tuple(key for key in (*keys, *sessions) if key)
 
 
-def _user_key(rows: Rows, row: Row) -> Credential | None:
-    """A long-term key: of an IAM user, or of the account's root (no user)."""
-    org, paths = organization_of(rows, row.account)
+def _long_term(rows: Rows, row: Row) -> Credential | None:
+    """Of an IAM user, or of the account's root (no user)."""
     if not row.parent:
-        everything = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
-        arn = f"arn:aws:iam::{row.account}:root"
-        return Credential(row.id, arn, row.account, "Account", row.account, "", org, paths, (), (everything,))
+        return Credential(row.id, row.account, f"arn:aws:iam::{row.account}:root", row.account, "Account", row.account)
     user = rows.get("iam:User", row.parent)
-    if user is None:
-        return None
-    return Credential(
-        row.id, user.arn, row.account, "User", user.id, "", org, paths, tag_pairs(user.tags), policies_of(rows, user), boundary_of(rows, user)
-    )
+    return Credential(row.id, user.id, user.arn, row.account, "User", user.id, tags=tag_pairs(user.tags)) if user else None
 
 
 def _session(rows: Rows, row: Row) -> Credential | None:
-    role = rows.get("iam:Role", row.parent)
-    if role is None:
-        return None
-    org, paths = organization_of(rows, row.account)
+    """Of a role, or of a user (GetSessionToken, GetFederationToken)."""
     document = row.document
+    kind = document.get("_kind", "AssumedRole")
+    holder = rows.get("iam:Role" if kind == "AssumedRole" else "iam:User", row.parent)
+    if holder is None and row.parent:
+        return None
+    own_tags = holder.tags if holder else {}
     return Credential(
-        access_key_id=row.id, arn=document["Arn"], account=row.account, principal_type="AssumedRole", user_id=document["UserId"], role_arn=role.arn,
-        org_id=org, org_paths=paths, tags=tag_pairs({**role.tags, **row.tags}), policies=policies_of(rows, role), boundary=boundary_of(rows, role),
-        session_policy=text(document.get("_session_policy")), expires=document["Expiration"], token_digest=document["_token_digest"],
+        access_key_id=row.id, identity=row.parent or row.account, arn=document["Arn"], account=row.account, principal_type=kind if row.parent else "Account",
+        user_id=document["UserId"], role_arn=holder.arn if holder and kind == "AssumedRole" else "", tags=tag_pairs({**own_tags, **row.tags}),
+        keys=tag_pairs(document.get("_keys") or {}), session_policies=tuple(document.get("_session_policies") or ()), expires=document["Expiration"],
+        token_digest=document["_token_digest"],
     )  # fmt: skip

@@ -21,6 +21,7 @@ class Rows:
         for row in sorted(rows, key=lambda row: (row.kind, row.id)):
             if row.region in ("", region) and row.status not in GONE:
                 self._by_kind[row.kind][row.id] = row
+        self._by_arn = {(row.kind, row.arn): row for rows_of_kind in self._by_kind.values() for row in rows_of_kind.values()}
 
     def of(self, kind: str) -> list[Row]:
         return list(self._by_kind[kind].values())
@@ -29,7 +30,7 @@ class Rows:
         return self._by_kind[kind].get(id)
 
     def by_arn(self, kind: str, arn: str) -> Row | None:
-        return next((row for row in self.of(kind) if row.arn == arn), None)
+        return self._by_arn.get((kind, arn))
 
     def children(self, kind: str, parent: str) -> list[Row]:
         return [row for row in self.of(kind) if row.parent == parent]

@@ -13,8 +13,9 @@ from latticewall.world.types.firewall import (
     RuleGroup,
 )
 from latticewall.world.types.identity import (
+    Account,
     Credential,
-    Role,
+    Identity,
 )
 from latticewall.world.types.lattice import (
     LatticeRule,
@@ -51,10 +52,12 @@ from latticewall.world.types.vpc import (
 )
 
 __all__ = [
+    "Account",
     "Credential",
     "Firewall",
     "FirewallEndpoint",
     "HostedZone",
+    "Identity",
     "Instance",
     "LatticeRule",
     "Listener",
@@ -65,7 +68,6 @@ __all__ = [
     "ResourceAssociation",
     "ResourceConfiguration",
     "ResourceGateway",
-    "Role",
     "Route",
     "RouteTable",
     "RuleGroup",
@@ -113,5 +115,6 @@ class World:
     resource_configurations: tuple[ResourceConfiguration, ...] = ()
     resource_associations: tuple[ResourceAssociation, ...] = ()
     hosted_zones: tuple[HostedZone, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    identities: tuple[Identity, ...] = ()
     credentials: tuple[Credential, ...] = ()
-    roles: tuple[Role, ...] = ()

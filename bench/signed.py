@@ -1,0 +1,78 @@
+"""Requests signed beforehand, each with a signature of its own, and the load generator that sends them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.region import REGION, Region
+from latticewall.auth.sigv4 import Credentials, sign
+
+SERVICE = "vpc-lattice-svcs"
+CONNECTIONS = 32
+_RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
+_P99 = re.compile(r"^\s+99%\s+([\d.]+)(us|ms|s)\s*$", re.MULTILINE)
+_WRONG = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
+_UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6}
+_SCRIPT = r"""
+local requests, position = {}, 0
+local pause = 0
+
+function init(arguments)
+  local file = assert(io.open(arguments[1], "rb"))
+  for text in file:read("*a"):gmatch("[^%z]+") do
+    requests[#requests + 1] = text
+  end
+  file:close()
+  pause = tonumber(arguments[2])
+end
+
+function request()
+  position = position % #requests + 1
+  return requests[position]
+end
+
+function delay()
+  return pause
+end
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """rate: requests/s. p99: latency in microseconds."""
+
+    rate: float
+    p99: float
+
+
+def write_requests(path: Path, host: str, credentials: Sequence[Credentials], paths: Sequence[str], headers: Sequence[tuple[str, str]] = ()) -> None:
+    """One GET for each path, signed by the credentials in turn."""
+    now = datetime.now(UTC)
+    texts = []
+    for index, target in enumerate(paths):
+        own = credentials[index % len(credentials)]
+        sent = sign("GET", f"http://{host}{target}", {"accept": "*/*", **dict(headers)}, own, SERVICE, REGION, now, payload_hash="UNSIGNED-PAYLOAD")
+        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+        texts.append("\r\n".join(lines) + "\r\n\r\n")
+    path.write_text("\0".join(texts), newline="")
+
+
+def wrk(region: Region, instance: str, url: str, requests: Path, seconds: int, *, pause: int = 0, connections: int = CONNECTIONS) -> Outcome:
+    """Send the requests of a file over kept connections. pause: ms between an answer and the next request on a connection. Every answer must be a 200."""
+    script = requests.with_suffix(".lua")
+    script.write_text(_SCRIPT)
+    options = ("-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script))
+    done = region.run(instance, "wrk", *options, url, "--", str(requests), str(pause), seconds=seconds + 30.0)
+    return _outcome(done)
+
+
+def _outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
+    rate, p99, wrong = _RATE.search(done.stdout), _P99.search(done.stdout), _WRONG.search(done.stdout)
+    if not rate or not p99 or wrong:
+        raise RuntimeError(f"wrk: {wrong[0] if wrong else done.stderr or done.stdout}")
+    return Outcome(float(rate[1]), float(p99[1]) * _UNITS[p99[2]])

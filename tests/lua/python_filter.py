@@ -1,0 +1,138 @@
+"""The authorization filter once more, in plain Python: the differential check of what runs in LuaJIT.
+
+It is put together from `auth.lattice` (signatures) and `policy.lattice` (the decision); only the assembly of the question is its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from latticewall.auth.canonical import Head
+from latticewall.auth.lattice import DerivedKey, Refusal, verify_lattice
+from latticewall.base.faults import Fault
+from latticewall.compile.render.authorization import identity_header, principal_of, tags_header
+from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
+from latticewall.policy.combine import PrincipalPolicies
+from latticewall.policy.document import Form, parse_policy
+from latticewall.policy.engine import NO_POLICIES, PolicySet
+from latticewall.policy.lattice import LayerAuth, Route, decide_invoke, denial_text, invoke_request
+from latticewall.policy.request import Principal, ResourceOwner, global_context
+
+NOT_CONFIGURED = "AccessDeniedException: the request came in where no service is configured"
+Signing = Mapping[str, Mapping[str, bytes]]
+"""Access key id -> day and region ("20260102/us-west-2") -> kSigning."""
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """One request as the proxy presents it: its head byte for byte, and where it came in."""
+
+    head: Head
+    source_ip: str
+    service_arn: str
+    network_arn: str
+    vpc_id: str
+    vpc_owner: str
+    port: int
+
+    @property
+    def context(self) -> str:
+        """As the route's configuration says it."""
+        return " ".join((self.service_arn, self.network_arn, self.vpc_id, self.vpc_owner, str(self.port)))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """status 0: let it pass, with these headers added; else the status and the one-line body of the refusal. facts: for the access log."""
+
+    status: int
+    body: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: datetime, ecdsa: Mapping[str, bytes] | None = None) -> Answer:
+    """now: aware, UTC."""
+    networks, services = ({layer.arn: layer for layer in layers} for layers in (plan.networks, plan.services))
+    if inquiry.service_arn not in services or inquiry.network_arn not in networks:
+        return Answer(403, NOT_CONFIGURED, facts={"resolvedUser": "Unknown"})
+    network, service = networks[inquiry.network_arn], services[inquiry.service_arn]
+    if network.auth_type == service.auth_type == "NONE":
+        return Answer(0)
+    keys = {key.access_key_id: key for key in plan.keys}
+    region = inquiry.service_arn.split(":")[3]
+
+    def derived(key_id: str, day: str) -> DerivedKey | None:
+        key, secret = keys.get(key_id), signing.get(key_id, {}).get(f"{day}/{region}")
+        return DerivedKey(secret, key.token_digest, _expiry(key.expires)) if key is not None and secret is not None else None
+
+    signer = verify_lattice(inquiry.head, derived, now, region)
+    if isinstance(signer, Refusal):
+        return Answer(signer.status, signer.text, facts={"resolvedUser": "Unknown"})
+    key = keys[signer] if signer is not None else None
+    principal = principal_of(key) if key else Principal.anonymous()
+    head = inquiry.head
+    owner = ResourceOwner(service.arn.split(":")[4], service.org_id, service.org_paths, dict(service.tags))
+    context = global_context(
+        principal, now=now, region=region, source_ip=inquiry.source_ip, user_agent=head.first("user-agent") or "", referer=head.first("referer") or "",
+        owner=owner,
+    )  # fmt: skip
+    route = Route(network.arn, service.arn, inquiry.port, inquiry.vpc_id, inquiry.vpc_owner)
+    request = invoke_request(principal, route, head.method, head.target, [item for item in head.headers if not item[0].startswith(":")], context)
+    policies = _policies(plan, key)
+    decision = decide_invoke(request, _layer(network), _layer(service), policies)
+    facts = _facts(key)
+    if decision.allowed or network.audit:
+        return Answer(0, headers=_headers(key), facts=facts)
+    return Answer(403, denial_text(decision, request), facts={**facts, "authDeniedReason": str(decision.layer)})
+
+
+def _layer(layer: AuthLayer) -> LayerAuth:
+    return LayerAuth(layer.auth_type, _set((layer.policy,), Form.AUTH) if layer.policy else None)
+
+
+def _set(texts: tuple[str, ...], form: Form) -> PolicySet:
+    try:
+        return PolicySet([parse_policy(text, form) for text in texts])
+    except Fault:
+        return NO_POLICIES
+
+
+def _policies(plan: AuthorizationPlan, key: AuthKey | None) -> PrincipalPolicies:
+    if key is None:
+        return PrincipalPolicies()
+    identity = next((item for item in plan.identities if item.id == key.identity), AuthIdentity(key.identity))
+    return PrincipalPolicies(
+        identity=_set(identity.policies, Form.IDENTITY),
+        boundary=_set((identity.boundary,), Form.IDENTITY) if identity.boundary else None,
+        session=_set(key.session_policies, Form.IDENTITY) if key.session_policies else None,
+        service_control=tuple(_set(level, Form.IDENTITY) for level in identity.service_control),
+    )
+
+
+def _headers(key: AuthKey | None) -> tuple[tuple[str, str], ...]:
+    if key is None:
+        return ()
+    tags = tags_header(key)
+    return (("x-amzn-lattice-identity", identity_header(key)), *([("x-amzn-lattice-identity-tags", tags)] if tags else []))
+
+
+def _facts(key: AuthKey | None) -> dict[str, str]:
+    if key is None:
+        return {"resolvedUser": "Anonymous"}
+    facts = {"resolvedUser": key.arn, "callerPrincipal": key.arn}
+    if key.org_id:
+        facts["callerPrincipalOrgID"] = key.org_id
+    if key.tags:
+        facts["callerPrincipalTags"] = json.dumps(dict(key.tags), separators=(",", ":"), ensure_ascii=False)
+    return facts
+
+
+def _expiry(text: str) -> datetime | None:
+    if not text:
+        return None
+    expires = datetime.fromisoformat(text)
+    return expires if expires.tzinfo else expires.replace(tzinfo=UTC)
