@@ -54,6 +54,8 @@ class Dialect:
 
     def code(self, fault: Fault) -> str:
         """The error code alone."""
+        if fault.code in self.service.errors:
+            return fault.code
         if fault.code:
             return SIGNATURE_CODES.get(fault.code, {}).get(self.service.protocol, fault.code)
         if self.service.protocol == "ec2":

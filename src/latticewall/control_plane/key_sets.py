@@ -33,9 +33,8 @@ class KeySets:
 
         Raises Unavailable with the reason.
         """
-        parts = urlsplit(location)
-        if parts.scheme in ("", "file"):
-            return _read_file(parts.path)
+        if not location.startswith("http"):
+            return _read_file(location.removeprefix("file://"))
         with self._lock:
             until, found = self._kept.get(location, (0.0, b""))
         if self._clock() >= until:
@@ -70,8 +69,10 @@ class KeySets:
                 found += chunk
                 if len(found) > MAX_BYTES:
                     raise ValueError(f"more than {MAX_BYTES} bytes")
-                if self._clock() > end:
+                if self._clock() >= end:
                     raise TimeoutError(f"not answered within {MAX_SECONDS:.0f} s")
+            if answer.length:
+                raise ValueError(f"{answer.length} bytes are missing at the end")
             return found
         finally:
             connection.close()

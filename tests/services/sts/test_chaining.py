@@ -70,7 +70,7 @@ def test_what_tags_a_call_may_ask_for(region: Region, roles: tuple[str, str]) ->
 
 
 def test_conditions_see_the_tags_asked_for(region: Region) -> None:
-    conditions = {
+    conditions: Any = {
         "StringEquals": {"aws:RequestTag/team": "${aws:PrincipalTag/team}"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]},
         "ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "team"},
     }  # fmt: skip
@@ -97,7 +97,7 @@ def test_the_source_identity_sticks(region: Region, roles: tuple[str, str]) -> N
 
 
 def test_the_trust_policy_sees_the_source_identity_and_the_calling_session(region: Region, roles: tuple[str, str]) -> None:
-    conditions = {"StringEquals": {"sts:SourceIdentity": "carol", "aws:SourceIdentity": "carol"}}
+    conditions: Any = {"StringEquals": {"sts:SourceIdentity": "carol", "aws:SourceIdentity": "carol"}}
     arn = role(region, trust({"AWS": roles[0]}, *EVERYTHING, **conditions))
     assert assumed(region.sts, roles[0], SourceIdentity="carol").assume_role(RoleArn=arn, RoleSessionName="deploy")
     for sts in (assumed(region.sts, roles[0], SourceIdentity="dave"), assumed(region.sts, roles[0]), assumed(region.sts, roles[1], SourceIdentity="carol")):
@@ -121,7 +121,7 @@ def test_devices_are_nobodys(region: Region, roles: tuple[str, str]) -> None:
 
 
 def test_session_keys_are_condition_keys(region: Region) -> None:
-    conditions = {"Bool": {"aws:MultiFactorAuthPresent": "false"}, "DateGreaterThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}
+    conditions: Any = {"Bool": {"aws:MultiFactorAuthPresent": "false"}, "DateGreaterThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}
     arn = role(region, trust(TRUSTING), may=allow("ec2:DescribeVpcs", **conditions))
     assumed(region.sts, arn, "ec2").describe_vpcs()
     alice = region.as_user("ec2", allow("ec2:DescribeVpcs", **conditions))

@@ -68,7 +68,7 @@ def test_a_federated_user_may_what_both_allow(region: Region) -> None:
 
 
 def test_conditions_see_a_federated_user(region: Region) -> None:
-    conditions = {"StringEquals": {"aws:PrincipalType": "FederatedUser", "aws:userid": f"{ACCOUNT}:bob", "aws:PrincipalTag/team": "net"}}
+    conditions: Any = {"StringEquals": {"aws:PrincipalType": "FederatedUser", "aws:userid": f"{ACCOUNT}:bob", "aws:PrincipalTag/team": "net"}}
     alice = region.as_user("sts", allow("ec2:DescribeVpcs", "sts:GetFederationToken", "sts:TagSession"), team="none")
     for given, works in ((tags(team="net"), True), ([], False)):
         ec2 = client("ec2", key_of(alice.get_federation_token(Name="bob", Policy=allow("ec2:*", **conditions), Tags=given)))
