@@ -109,7 +109,7 @@ def _policies(plan: AuthorizationPlan, key: AuthKey | None) -> PrincipalPolicies
         identity=_set(identity.policies, Form.IDENTITY),
         boundary=_set((identity.boundary,), Form.IDENTITY) if identity.boundary else None,
         session=_set(key.session_policies, Form.IDENTITY) if key.session_policies else None,
-        service_control=tuple(_set(level, Form.IDENTITY) for level in identity.service_control),
+        service_control=tuple(_set(level, Form.SERVICE_CONTROL) for level in identity.service_control),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from latticewall.base.organization_policies import SERVICE_LINKED
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
-from latticewall.world.types import Account, Service, ServiceNetwork, World
+from latticewall.world.types import Account, Identity, Service, ServiceNetwork, World
 
 AUTH_MODE_TAG = "latticewall:auth-mode"
 """On a service network; the value `audit` logs every decision and denies nothing (docs/features/auth-policies.md)."""
@@ -17,7 +18,7 @@ def compile_authorization(world: World) -> AuthorizationPlan:
         networks=tuple(_layer(network, accounts) for network in world.service_networks),
         services=tuple(_layer(service, accounts) for service in world.services),
         identities=tuple(
-            AuthIdentity(item.id, item.policies, item.boundary, accounts[item.account].service_control if item.account in accounts else ())
+            AuthIdentity(item.id, item.policies, item.boundary, _service_control(item, accounts))
             for item in world.identities
             if item.id in signing
         ),
@@ -31,6 +32,11 @@ def compile_authorization(world: World) -> AuthorizationPlan:
             for account in [accounts.get(key.account) or Account(key.account)]
         ),
     )  # fmt: skip
+
+
+def _service_control(identity: Identity, accounts: dict[str, Account]) -> tuple[tuple[str, ...], ...]:
+    """The levels of the organization that limit an identity; none limits a service-linked role."""
+    return () if SERVICE_LINKED in identity.arn or identity.account not in accounts else accounts[identity.account].service_control
 
 
 def _layer(resource: ServiceNetwork | Service, accounts: dict[str, Account]) -> AuthLayer:

@@ -77,7 +77,7 @@ def _may_connect(
         identity = PrincipalPolicies(
             identity=PolicySet([parse_policy(text, Form.IDENTITY) for text in role.policies]),
             boundary=PolicySet([parse_policy(role.boundary, Form.IDENTITY)]) if role.boundary else None,
-            service_control=tuple(PolicySet([parse_policy(text, Form.IDENTITY) for text in level]) for level in account.service_control),
+            service_control=tuple(PolicySet([parse_policy(text, Form.SERVICE_CONTROL) for text in level]) for level in account.service_control),
         )
     except Fault:
         return False

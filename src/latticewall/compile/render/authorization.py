@@ -52,7 +52,7 @@ def layer_chunk(layer: AuthLayer) -> str:
 def identity_chunk(identity: AuthIdentity) -> str:
     """The table of a holder of identity policies: identity, boundary (absent without), scp (list)."""
     members: dict[str, Any] = {"identity": evaluator(identity.policies, Form.IDENTITY)}
-    members["scp"] = [evaluator(level, Form.IDENTITY) for level in identity.service_control]
+    members["scp"] = [evaluator(level, Form.SERVICE_CONTROL) for level in identity.service_control]
     if identity.boundary:
         members["boundary"] = evaluator((identity.boundary,), Form.IDENTITY)
     return _chunk(members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latticewall.base.identity_policies import boundary_text, identity_texts
+from latticewall.base.organization_policies import SERVICE_CONTROL, levels
 from latticewall.base.rows import Row
 from latticewall.world.from_rows.rows import Rows, tag_pairs, text
 from latticewall.world.types import Account, Credential, Identity
@@ -14,7 +15,9 @@ ROOT_POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"
 def build_accounts(rows: Rows) -> tuple[Account, ...]:
     """Accounts that are in an organization; any other is in none."""
     return tuple(
-        Account(row.id, row.parent, (text(row.document.get("_path")),)) for row in rows.of("organizations:Account") if row.parent
+        Account(row.id, row.parent, (text(row.document.get("_path")),), levels(rows.get, row.id, SERVICE_CONTROL))
+        for row in rows.of("organizations:Account")
+        if row.parent
     )
 
 
