@@ -66,6 +66,10 @@ STYLES: Mapping[str, Style] = {
         _map, "logs:TagResource", "logs:UntagResource", lambda row, tags: {"resourceArn": row.id, "tags": dict(tags)},
         lambda row, keys: {"resourceArn": row.id, "tagKeys": keys},
     ),
+    "organizations": Style(
+        _list, "organizations:TagResource", "organizations:UntagResource", lambda row, tags: {"ResourceId": row.id, "Tags": as_list(tags)},
+        lambda row, keys: {"ResourceId": row.id, "TagKeys": keys},
+    ),
     "route53": Style(
         lambda *_: {}, "route53:ChangeTagsForResource", "route53:ChangeTagsForResource",
         lambda row, tags: {**_zone(row), "AddTags": as_list(tags)}, lambda row, keys: {**_zone(row), "RemoveTagKeys": keys},
