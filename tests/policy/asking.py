@@ -33,7 +33,7 @@ def policy(*statements: dict[str, Any], form: Form = Form.AUTH, version: str = "
     defaults: dict[str, Any] = {"Effect": "Allow", "Action": "sts:*" if form is Form.TRUST else "*"}
     if form is not Form.TRUST:
         defaults["Resource"] = "*"
-    if form is not Form.IDENTITY:
+    if form not in (Form.IDENTITY, Form.MANAGED, Form.SERVICE_CONTROL):
         defaults["Principal"] = "*"
     filled = []
     for statement in statements:

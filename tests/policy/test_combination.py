@@ -117,3 +117,45 @@ def test_access_denied_text(policies: PrincipalPolicies, words: str) -> None:
     request = ask(ANN)
     text = access_denied_text(request, authorize(request, policies))
     assert text == f"User: {ANN.arn} is not authorized to perform: vpc-lattice-svcs:Invoke on resource: {request.resource} {words}"
+
+
+OPEN = PolicySet([policy(ALLOW, form=Form.RESOURCE_CONTROL)])
+INSIDE_ONLY = PolicySet(
+    [
+        policy(ALLOW, form=Form.RESOURCE_CONTROL),
+        policy(DENY | {"Action": ["s3:*", "sts:*"], "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-exampleorg"}}}, form=Form.RESOURCE_CONTROL),
+    ]
+)
+NOTHING = PolicySet([])
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "levels", "allowed"),
+    [
+        (WEB, "s3:GetObject", (OPEN, INSIDE_ONLY), True),
+        (ANN, "s3:GetObject", (OPEN, INSIDE_ONLY), False),
+        (ROOT, "s3:GetObject", (INSIDE_ONLY,), False),
+        (WEB, "s3:GetObject", (OPEN, NOTHING), False),
+        (WEB, "s3:GetObject", (), True),
+        (ANN, "ec2:RunInstances", (INSIDE_ONLY, NOTHING), True),
+        (ANN, "vpc-lattice-svcs:Invoke", (NOTHING,), True),
+    ],
+)
+def test_resource_control_policies(principal: Principal, action: str, levels: tuple[PolicySet, ...], allowed: bool) -> None:
+    """Every level must allow, also the root user; services that they do not reach are not asked about."""
+    verdict = authorize(ask(principal, action=action), having(ALLOW), None, "", levels)
+    assert verdict.allowed is allowed
+    if not allowed:
+        assert verdict.by is PolicyType.RESOURCE_CONTROL
+        assert access_denied_text(ask(principal, action=action), verdict).endswith("with an explicit deny in a resource control policy")
+
+
+def test_resource_control_policies_limit_who_assumes_a_role() -> None:
+    trust = PolicySet([policy({"Principal": {"AWS": [WEB.arn, ANN.arn]}, "Action": "sts:AssumeRole"}, form=Form.TRUST)])
+    for principal, allowed in ((WEB, True), (ANN, False)):
+        request = ask(principal, action="sts:AssumeRole", resource=ROLE)
+        assert authorize_assume_role(request, having(), trust, ACCOUNT, (INSIDE_ONLY,)).allowed is allowed
+    service = PolicySet([policy({"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}, form=Form.TRUST)])
+    request = ask(EC2, action="sts:AssumeRole", resource=ROLE)
+    assert authorize_assume_role(request, having(), service, ACCOUNT, (OPEN,)).allowed
+    assert not authorize_assume_role(request, having(), service, ACCOUNT, (NOTHING,)).allowed

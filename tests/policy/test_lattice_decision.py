@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.explain import explain_connect, explain_invoke
 from latticewall.policy.lattice import OPEN, Layer, LayerAuth, Route, connect_request, decide_connect, decide_invoke, denial_text, invoke_request
-from latticewall.policy.request import Principal, ResourceOwner, global_context
+from latticewall.policy.request import Principal, Request, ResourceOwner, global_context, principal_context
 
 ALLOW: dict[str, Any] = {"Effect": "Allow"}
 DENY: dict[str, Any] = {"Effect": "Deny"}
@@ -199,6 +200,17 @@ def test_anonymous_callers_have_a_type_and_nothing_else_of_their_own() -> None:
     keys = global_context(ANONYMOUS, now=datetime(2026, 1, 2, tzinfo=UTC), region="r")
     own = {key: value for key, value in keys.items() if "principal" in key.lower() or "user" in key.lower()}
     assert own == {"aws:PrincipalType": "Anonymous", "aws:PrincipalAccount": "anonymous"}
+
+
+def test_the_keys_of_a_session_never_replace_those_of_its_principal() -> None:
+    keys = {"aws:TokenIssueTime": "2026-01-02T03:00:00Z", "AWS:principaltype": "Account", "aws:PrincipalTag/team": "red", "aws:principalarn": "arn:x"}
+    session = replace(WEB, session_keys=keys)
+    request = Request("a:b", "*", session, principal_context(session))
+    assert request.value("aws:tokenissuetime") == "2026-01-02T03:00:00Z"
+    assert request.value("aws:principaltype") == "AssumedRole"
+    assert request.value("aws:principaltag/team") == "blue"
+    assert request.value("aws:principalarn") == WEB.role_arn
+    assert principal_context(replace(ANONYMOUS, session_keys=keys)) == principal_context(ANONYMOUS)
 
 
 def test_explanation_names_the_condition_that_failed() -> None:

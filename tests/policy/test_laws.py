@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
+from asking import policy
 from drawing import policies, requests
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -79,7 +80,51 @@ def test_order_means_nothing(written: list[Policy], request: Request, shuffler: 
     ]
     before, after = evaluate(written, request), evaluate(mixed, request)
     assert before.outcome is after.outcome
+    assert before.missing == after.missing
     assert sorted(map(repr, before.statements)) == sorted(map(repr, after.statements))
+
+
+def doubled(values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    return None if values is None else values + values
+
+
+@modest
+@given(st.lists(policies(), max_size=3), requests())
+def test_saying_it_twice_means_nothing(written: list[Policy], request: Request) -> None:
+    twice = [
+        replace(
+            own,
+            statements=tuple(
+                replace(
+                    statement,
+                    actions=doubled(statement.actions),
+                    not_actions=doubled(statement.not_actions),
+                    resources=doubled(statement.resources),
+                    not_resources=doubled(statement.not_resources),
+                    principals=doubled(statement.principals),
+                    not_principals=doubled(statement.not_principals),
+                    conditions=tuple(replace(condition, values=condition.values * 2) for condition in statement.conditions * 2),
+                )
+                for statement in own.statements
+            ),
+        )
+        for own in written
+    ]
+    assert evaluate(twice, request) == evaluate(written, request)
+    again = evaluate(written + written, request)
+    assert (again.outcome, again.missing) == (evaluate(written, request).outcome, evaluate(written, request).missing)
+
+
+@modest
+@given(st.lists(policies(), max_size=2), requests())
+def test_an_explicit_deny_wins_and_silence_denies(written: list[Policy], request: Request) -> None:
+    decision = evaluate(written, request)
+    denying = policy({"Effect": "Deny"}, name="no")
+    assert evaluate([*written, denying], request).denied
+    assert evaluate([denying, *written], request).denied
+    silent = [replace(own, statements=tuple(statement for statement in own.statements if statement.effect is Effect.DENY)) for own in written]
+    assert not evaluate(silent, request).allowed
+    assert decision.allowed <= bool(decision.statements)
 
 
 @modest
