@@ -18,6 +18,7 @@ from latticewall.compile.security_groups import gate, gate_name
 from latticewall.plan.nft import Chain, Match, NftRule
 from latticewall.world.types import Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, VpcAssociation
 
+TLS_PASSTHROUGH = "TLS_PASSTHROUGH"
 CAPTURE_PORT = 15001
 """Where one socket takes the connections to all ports of a resource that has too many for a socket each."""
 
@@ -56,11 +57,11 @@ class ServiceNetworkGates:
                 found[association.service_network_id].append((association, self.configurations[association.resource_configuration_id]))
         return found
 
-    def listeners(self, vpc_id: str) -> list[tuple[Service, Listener]]:
-        """The HTTP listeners that clients in the VPC can reach."""
+    def listeners(self, vpc_id: str, *protocols: str) -> list[tuple[Service, Listener]]:
+        """The listeners of these protocols (HTTP when none is named) that clients in the VPC can reach."""
         association = self.association_of.get(vpc_id)
         services = self.services_of.get(association.service_network_id, []) if association else []
-        return [(service, listener) for service in services for listener in service.listeners if listener.protocol == "HTTP"]
+        return [(service, listener) for service in services for listener in service.listeners if listener.protocol in (protocols or ("HTTP",))]
 
     def resources(self, vpc_id: str) -> list[tuple[ResourceAssociation, ResourceConfiguration]]:
         """The TCP resources that clients in the VPC can reach."""
@@ -86,7 +87,7 @@ class ServiceNetworkGates:
             return []
         here = Match("iifname", devices)
         found = []
-        if ports := sorted({listener.port for _, listener in self.listeners(vpc_id)}):
+        if ports := sorted({listener.port for _, listener in self.listeners(vpc_id, "HTTP", TLS_PASSTHROUGH)}):
             service = (here, Match("ip daddr", (str(addresses.LATTICE_SERVICES),)), Match("tcp dport", tuple(str(port) for port in ports)))
             found.append(NftRule(service, "jump lattice", comment="services"))
         for association, configuration in self.resources(vpc_id):

@@ -30,7 +30,7 @@ def seconds(count: float) -> str:
 
 
 def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
-    """An HTTP cluster. Its endpoints come by EDS, so that registering a target closes no connection to another."""
+    """A target group's cluster. Its endpoints come by EDS, so that registering a target closes no connection to another."""
     document = {
         "name": plan.name,
         "type": "EDS",
@@ -38,7 +38,7 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         "lb_policy": "ROUND_ROBIN",
         # fail open ("Health checks for your VPC Lattice target groups"): panic only when (almost) nobody is healthy, then use all
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
-        "typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)},
+        **({"typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)}} if plan.protocol != "TCP" else {}),
         **connection_options(plan.connect_timeout, plan.bind, namespace_path(plan.namespace)),
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"targetGroupArn": plan.arn, "namespace": plan.namespace}}},
     }

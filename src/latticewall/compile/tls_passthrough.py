@@ -1,0 +1,139 @@
+"""TLS_PASSTHROUGH listeners in client VPCs, and who may connect ("TLS listeners", "Control access to VPC Lattice services using auth policies").
+
+Callers of a TLS listener are anonymous and the action is `vpc-lattice-svcs:Connect` on the service, so that everything a policy can ask for but the
+source address is known here. A decision is per VPC, and per address of its instances where a policy speaks of the source address; an address that is
+not known is denied. Time is decided on the safe side: what is not allowed at every end of the span for which this plan may be in force is denied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from latticewall.base.faults import Fault
+from latticewall.base.ids import namespace
+from latticewall.compile import addresses
+from latticewall.compile.authorization import AUTH_MODE_TAG
+from latticewall.compile.index import Index
+from latticewall.compile.service_network import TLS_PASSTHROUGH, ServiceNetworkGates
+from latticewall.plan.node import Problem
+from latticewall.plan.tls_passthrough import TlsDecision, TlsListener, TlsService
+from latticewall.policy.combine import PrincipalPolicies
+from latticewall.policy.document import Form, parse_policy
+from latticewall.policy.engine import PolicySet
+from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, Route, connect_request, decide_invoke
+from latticewall.policy.request import Principal, ResourceOwner, global_context
+from latticewall.world.types import Account, LatticeRule, Listener, Service, ServiceNetwork, TargetGroup, Vpc
+
+IN_FORCE = timedelta(seconds=75)
+"""How long after its `now` a world may be what decides: it is cut to the minute, and compiled again every ten seconds."""
+_ADDRESS_KEY = "sourceip"
+"""aws:SourceIp and aws:VpcSourceIp, as a condition key or in a policy variable."""
+
+
+def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[list[TlsListener], list[Problem]]:
+    """One listener per VPC and port. Of two services with one custom domain name on one port the first keeps it; the other is a problem."""
+    groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
+    found: list[TlsListener] = []
+    problems: list[Problem] = []
+    for vpc in index.world.vpcs:
+        by_port: dict[int, dict[str, tuple[Service, Listener]]] = defaultdict(dict)
+        for service, listener in sorted(gates.listeners(vpc.id, TLS_PASSTHROUGH), key=lambda item: item[0].id):
+            name = service.custom_domain_name.lower()
+            if name in by_port[listener.port]:
+                problems.append(Problem("vpc-lattice:Service", service.id, f"{name} already names another service on port {listener.port} of {vpc.id}"))
+            else:
+                by_port[listener.port][name] = service, listener
+        for port, services in sorted(by_port.items()):
+            found.append(_listener(vpc, port, [_service(index, gates, vpc, *pair, groups) for pair in services.values()]))
+    return found, problems
+
+
+def _listener(vpc: Vpc, port: int, services: list[TlsService]) -> TlsListener:
+    return TlsListener(
+        name=f"tls-{vpc.id}-{port}", namespace=namespace("vpc", vpc.id), address=str(addresses.LATTICE_SERVICES), port=port, vpc_id=vpc.id, vpc_arn=vpc.arn,
+        services=tuple(services),
+    )  # fmt: skip
+
+
+def _service(index: Index, gates: ServiceNetworkGates, vpc: Vpc, service: Service, listener: Listener, groups: dict[str, TargetGroup]) -> TlsService:
+    network = gates.networks[gates.association_of[vpc.id].service_network_id]
+    return TlsService(
+        service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id,
+        server_name=service.custom_domain_name.lower(), clusters=_clusters(listener.rules, groups),
+        decisions=_Decider(index, vpc, network, service, listener.port).decisions(), idle_timeout=service.idle_timeout,
+    )  # fmt: skip
+
+
+def _clusters(rules: Iterable[LatticeRule], groups: dict[str, TargetGroup]) -> tuple[tuple[str, int], ...]:
+    """The default rule's target groups: there is no other rule."""
+    forwards = [item for rule in rules if rule.is_default for item in (rule.action.get("forward") or {}).get("targetGroups") or ()]
+    return tuple((groups[item["targetGroupIdentifier"]].id, int(item.get("weight", 100))) for item in forwards if item["targetGroupIdentifier"] in groups)
+
+
+@dataclass(frozen=True)
+class _Decider:
+    """Who may connect from one VPC to one service on one port."""
+
+    index: Index
+    vpc: Vpc
+    network: ServiceNetwork
+    service: Service
+    port: int
+
+    def decisions(self) -> tuple[TlsDecision, ...]:
+        """See TlsService.decisions."""
+        texts = [layer.policy for layer in (self.network, self.service) if _layer(layer).in_force]
+        if not texts:
+            return ()
+        if not any(_asks_for_address(text) for text in texts):
+            return (self._decide(""),)
+        by_decision: dict[TlsDecision, list[str]] = defaultdict(list)
+        for address in sorted(address for item in self.index.attached_of.get(self.vpc.id, []) for address in item.interface.addresses):
+            by_decision[self._decide(str(address))].append(str(address))
+        known = [replace(decision, addresses=tuple(found)) for decision, found in by_decision.items()]
+        unknown = TlsDecision((), allowed=self._audits, layer=str(Layer.NETWORK if _layer(self.network).in_force else Layer.SERVICE))
+        return (*known, unknown)
+
+    @property
+    def _audits(self) -> bool:
+        return dict(self.network.tags).get(AUTH_MODE_TAG) == "audit"
+
+    def _decide(self, source_ip: str) -> TlsDecision:
+        now = datetime.fromisoformat(self.index.world.now)
+        verdicts = [self._verdict(source_ip, moment) for moment in (now, now + IN_FORCE)]
+        denied = next((verdict for verdict in verdicts if not verdict.allowed), None)
+        if denied is None:
+            return TlsDecision((), allowed=True)
+        statement = denied.statements[0].statement if denied.statements else -1
+        return TlsDecision((), self._audits, str(denied.layer), denied.explicit, statement)
+
+    def _verdict(self, source_ip: str, moment: datetime) -> LatticeDecision:
+        caller, service = Principal.anonymous(), self.service
+        account = next((known for known in self.index.world.accounts if known.id == service.account), Account(service.account))
+        route = Route(self.network.arn, service.arn, self.port, self.vpc.id, self.vpc.account)
+        keys = global_context(
+            caller, now=moment, region=self.index.world.region, source_ip=source_ip, secure=True,
+            owner=ResourceOwner(service.account, account.org_id, account.org_paths, dict(service.tags)),
+        )  # fmt: skip
+        return decide_invoke(connect_request(caller, route, service.arn, keys), _layer(self.network), _layer(service), PrincipalPolicies())
+
+
+def _layer(resource: ServiceNetwork | Service) -> LayerAuth:
+    """What does not parse allows nobody."""
+    try:
+        policy = PolicySet([parse_policy(resource.policy, Form.AUTH)]) if resource.policy else None
+    except Fault:
+        policy = None
+    return LayerAuth(resource.auth_type, policy)
+
+
+def _asks_for_address(text: str) -> bool:
+    """Whether a key for the source address occurs in it, however it is escaped."""
+    try:
+        return _ADDRESS_KEY in json.dumps(json.loads(text), ensure_ascii=False).lower()
+    except ValueError:
+        return False  # it allows nobody, from anywhere
