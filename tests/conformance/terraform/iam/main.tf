@@ -64,7 +64,7 @@ resource "aws_iam_user" "u" {
   for_each             = toset(["tf-alice", "tf-bob"])
   name                 = each.key
   path                 = "/tf/"
-  permissions_boundary = data.aws_iam_policy.edge.arn
+  permissions_boundary = each.key == "tf-bob" ? data.aws_iam_policy.edge.arn : null
   tags                 = { Name = each.key }
 }
 resource "aws_iam_access_key" "k" { user = aws_iam_user.u["tf-alice"].name }
