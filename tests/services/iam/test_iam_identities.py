@@ -236,3 +236,14 @@ def test_nobody_has_a_password_or_device(region: Region) -> None:
             call(UserName="bob")
     assert region.iam.list_virtual_mfa_devices()["VirtualMFADevices"] == region.iam.list_server_certificates()["ServerCertificateMetadataList"] == []
     assert region.iam.list_saml_providers()["SAMLProviderList"] == []
+
+
+def test_a_unique_id_is_no_name(region: Region) -> None:
+    alice = region.iam.create_user(UserName="alice")["User"]["UserId"]
+    web = role(region)["RoleId"]
+    for call, params in (
+        (region.iam.get_user, {"UserName": alice}), (region.iam.delete_user, {"UserName": alice}), (region.iam.create_access_key, {"UserName": alice}),
+        (region.iam.get_role, {"RoleName": web}), (region.iam.get_instance_profile, {"InstanceProfileName": web}),
+    ):  # fmt: skip
+        with region.refused("NoSuchEntity"):
+            call(**params)

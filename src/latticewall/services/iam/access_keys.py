@@ -9,6 +9,7 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
+from latticewall.services.iam.holders import find
 
 ROOT_NAME = "root"
 """The name of an account's root user where a member must hold one."""
@@ -21,11 +22,7 @@ def key_owner(ctx: Context, params: Document) -> Row | None:
         return None
     if not name and ctx.caller.principal_type != "User":
         raise text.bad("Must specify userName when calling with non-User credentials")
-    name = name or ctx.caller.arn.rsplit("/", 1)[-1]
-    user = ctx.find("iam:User", name)
-    if user is None:
-        raise text.missing("User", name)
-    return user
+    return find(ctx, "User", name or ctx.caller.arn.rsplit("/", 1)[-1])
 
 
 def _keys(ctx: Context, owner: Row | None) -> list[Row]:

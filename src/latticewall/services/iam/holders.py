@@ -19,11 +19,10 @@ PREFIXES = {"Role": "AROA", "User": "AIDA", "Group": "AGPA"}
 
 
 def find(ctx: Context, noun: str, name: str) -> Row:
-    """The role, user or group with that name. Raises NoSuchEntity."""
-    row = ctx.find(f"iam:{noun}", name)
-    if row is None:
-        raise text.missing(noun, name)
-    return row
+    """The role, user or group with that name; its unique id is no name. Raises NoSuchEntity."""
+    for row in ctx.rows(f"iam:{noun}", name=name):
+        return row
+    raise text.missing(noun, name)
 
 
 def owned(ctx: Context, noun: str, name: str) -> Row:

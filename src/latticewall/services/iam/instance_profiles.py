@@ -12,10 +12,9 @@ from latticewall.services.iam.tagged import read, tagging
 
 
 def find_profile(ctx: Context, name: str) -> Row:
-    row = ctx.find("iam:InstanceProfile", name)
-    if row is None:
-        raise text.missing("Instance Profile", name)
-    return row
+    for row in ctx.rows("iam:InstanceProfile", name=name):
+        return row
+    raise text.missing("Instance Profile", name)
 
 
 def create(ctx: Context, params: Document) -> Document:
