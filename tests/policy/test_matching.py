@@ -14,6 +14,7 @@ from latticewall.policy import spec
 from latticewall.policy.decision import Grant
 from latticewall.policy.document import Form, Policy
 from latticewall.policy.engine import PolicySet
+from latticewall.policy.operators import NEGATED, POSITIVE
 from latticewall.policy.pattern import Glob, Wild, constant, parse_template, split_arn
 from latticewall.policy.request import Principal, Request
 
@@ -331,3 +332,28 @@ def test_templates() -> None:
     assert segments is not None
     assert [len(segment) for segment in segments] == [1, 1, 1, 0, 0, 5]
     assert split_arn(parse_template("*:a:b:c:d:e", wildcards=True, variables=True)) is None
+
+
+ODD = ["", " ", "-", "+", ".", "1.", "\u0661\u0662\u0663\u0664\u0665", "1e9", "0x10", "nan", "0000-01-01", "9999-12-31T23:59:60Z", "2026-02-30", "10.0.0"]
+ODD += ["10.0.0.1/8", "::1%eth0", "fe80::1/64", "\u0661.\u0661.\u0661.\u0661", "=", "YQ", "\xff", "\x00", "arn:::::", "arn:" * 5, "*", "?", "${aws:username}"]
+ODD += ["a" * 5000, "9" * 5000]
+
+
+@pytest.mark.parametrize("name", [*POSITIVE, *NEGATED])
+def test_no_value_of_a_request_is_too_odd(name: str) -> None:
+    """Callers choose headers and parameters: whatever they send is compared, or matches nothing."""
+    wanted = {"Numeric": "1", "Date": "2026", "Bool": "true", "Null": "true", "Binary": "YQ==", "Ip": "10.0.0.0/8", "NotIp": "10.0.0.0/8"}
+    value = next((text for start, text in wanted.items() if name.startswith(start)), "arn:aws:iam::*:role/*")
+    for prefix in [""] if name == "Null" else ["", "ForAnyValue:", "ForAllValues:"]:
+        written = policy({"Condition": {prefix + name: {"x:k": value}}})
+        for odd in ODD:
+            expected = name in NEGATED or (prefix == "ForAllValues:" and odd == "")
+            assert allowed(written, ask(context={"x:k": odd})) is (expected and name != "Null")
+            assert allowed(written, ask(context={"x:k": (odd,)})) is allowed(written, ask(context={"x:k": odd}))
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999999-23:59", "0001", "9" * 18, "-" + "9" * 18])
+def test_the_first_and_last_moments_are_dates(text: str) -> None:
+    early = text.startswith(("0", "-"))
+    assert allowed(policy({"Condition": {"DateLessThan": {"x:k": "2026"}}}), ask(context={"x:k": text})) is early
+    assert allowed(policy({"Condition": {"DateGreaterThan": {"x:k": text}}}), ask(context={"x:k": "2026"})) is early

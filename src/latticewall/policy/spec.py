@@ -1,7 +1,8 @@
 """The policy language defined slowly and obviously: every question is answered from the policy's text, nothing is prepared.
 
 `engine` must give the same `Decision` for every input; the tests hold the two against each other. Shared with the engine are only the parsed
-document, the table of operators and the template parser.
+document, the table of operators and the template parser. To be read beside the IAM User Guide, "IAM JSON policy element reference"; the
+page of each element is named where it is defined.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from collections.abc import Iterable, Sequence
 
 from latticewall.policy.decision import Decision, Grant, Match, Outcome
 from latticewall.policy.document import Condition, Effect, Policy, PrincipalName, Statement
-from latticewall.policy.match import account_of
 from latticewall.policy.operators import Comparison, Quantifier, Reading
 from latticewall.policy.pattern import Pattern, Template, Variable, Wild, parse_template, resolve, split_arn
 from latticewall.policy.request import Principal, Request, canonical_key
 
 
 def evaluate(policies: Sequence[Policy], request: Request) -> Decision:
-    """What the policies of one layer say: an explicit deny before any allow before nothing."""
+    """What the policies of one layer say: an explicit deny before any allow before nothing ("Policy evaluation logic")."""
     applying = [
         (statement.effect, Match(policy.name, statement.index, statement.sid, grant))
         for policy in policies
@@ -77,7 +77,7 @@ def variables(of: Iterable[Template]) -> list[str]:
 
 
 def action_applies(statement: Statement, action: str) -> bool:
-    """Action holds if a pattern matches, NotAction if none does; case does not count."""
+    """Action holds if a pattern matches, NotAction if none does; case does not count ("Action", "NotAction")."""
 
     def listed(patterns: tuple[str, ...]) -> bool:
         return any(glob(parse_template(pattern.lower(), wildcards=True, variables=False), action.lower()) for pattern in patterns)
@@ -86,7 +86,7 @@ def action_applies(statement: Statement, action: str) -> bool:
 
 
 def resource_applies(policy: Policy, statement: Statement, request: Request) -> bool:
-    """Resource holds if a pattern matches, NotResource if none does; a statement without either speaks of any resource."""
+    """Resource holds if a pattern matches, NotResource if none does; a statement without either speaks of any resource ("Resource", "NotResource")."""
 
     def listed(patterns: tuple[str, ...]) -> bool:
         return any(arn_or_text_matches(template, request.resource, request) for template in templates(policy, patterns))
@@ -126,7 +126,7 @@ def arn_matches(segments: tuple[Template, ...], text: str, request: Request) -> 
 
 
 def text_matches(template: Template, text: str, request: Request) -> bool:
-    """The template, with the request's values for its variables; a variable without value matches nothing."""
+    """The template, with the request's values for its variables; a variable without value matches nothing ("Variables and tags")."""
     pattern = resolve(template, request.variable)
     return pattern is not None and glob(pattern, text)
 
@@ -146,7 +146,7 @@ def glob(pattern: Pattern | Template, text: str) -> bool:
 
 
 def principal_grant(statement: Statement, principal: Principal) -> Grant | None:
-    """The closest entry that names the caller; for NotPrincipal, everyone whom no entry exempts."""
+    """The closest entry that names the caller; for NotPrincipal, everyone whom no entry exempts ("Principal", "NotPrincipal")."""
     if statement.principals is None and statement.not_principals is None:
         return Grant.ABSENT
     if statement.principals is not None:
@@ -171,8 +171,8 @@ def name_grant(name: PrincipalName, principal: Principal) -> Grant | None:
         return Grant.EVERYONE
     if principal.is_anonymous or not principal.arn:
         return None
-    if account := account_of(name.value):
-        return Grant.ACCOUNT if account == principal.account else None
+    if name.value == principal.account or name.value.split(":")[2:] == ["iam", "", principal.account, "root"]:
+        return Grant.ACCOUNT
     if name.value in (principal.arn, principal.userid):
         return Grant.DIRECT
     role_id = principal.userid.split(":")[0]
@@ -180,7 +180,10 @@ def name_grant(name: PrincipalName, principal: Principal) -> Grant | None:
 
 
 def condition_holds(policy: Policy, condition: Condition, request: Request, effect: Effect) -> bool:
-    """One operator on one key, following the truth table of the documentation."""
+    """One operator on one key ("Condition operators", "Creating a condition that tests multiple key values").
+
+    Null asks whether the key is there. Without the key, ForAllValues holds, ForAnyValue does not, and of the others those that are negated or end in
+    IfExists do. With it, a value satisfies a positive operator if it matches one of the policy's values, a negated one if it matches none."""
     operator = condition.operator
     given = request.value(canonical_key(condition.key))
     if operator.name == "Null":
