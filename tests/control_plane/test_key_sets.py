@@ -91,9 +91,20 @@ def test_servers_on_loopback(server: Server) -> None:
     assert KeySets().read(server.url(host="localhost")) == b"{}"
 
 
+def test_a_socket_that_was_opened_elsewhere(server: Server) -> None:
+    """As the control plane asks the host: it lives in a network of its own."""
+    with socket.socket() as host:
+        sets = KeySets(host.fileno())
+        assert sets.read(server.url("/first")) == b"{}"
+        refused("http://127.0.0.1:1/", "Connection refused", sets)
+        assert sets.read(server.url("/second")) == b"{}"
+        refused("http://[::1]:1/", "cannot be read", sets)
+    assert [asked.split()[1] for asked in server.asked] == [b"/first", b"/second"]
+
+
 def test_an_answer_is_used_again_for_a_while(server: Server) -> None:
     clock = Clock()
-    sets = KeySets(clock)
+    sets = KeySets(clock=clock)
     assert [sets.read(server.url()) for _ in range(3)] == [b"{}"] * 3
     assert len(server.asked) == 1
     clock.now += FRESH_SECONDS
@@ -122,7 +133,7 @@ def test_answers_that_do_not_do(server: Server, words: str, answer: bytes) -> No
 def test_a_server_that_takes_too_long(server: Server) -> None:
     clock = Clock()
     clock.step = MAX_SECONDS
-    refused(server.url(), "not answered within 5 s", KeySets(clock))
+    refused(server.url(), "not answered within 5 s", KeySets(clock=clock))
 
 
 @pytest.mark.parametrize(

@@ -58,13 +58,13 @@ class SystemRandom:
 class ControlPlane:
     """Everything of the process, put together; `run` serves until SIGTERM."""
 
-    def __init__(self, state: Path, listen_fd: int, region: str, *, open_mode: bool) -> None:
+    def __init__(self, state: Path, listen_fd: int, host_fd: int, region: str, *, open_mode: bool) -> None:
         clock, random = SystemClock(), SystemRandom()
         self.store = Store(state / "region.db", lambda: iso(clock.now()))
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
         self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state)
-        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers))
+        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers, host_fd))
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
@@ -139,7 +139,8 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    ControlPlane(arguments.state, int(os.environ["LATTICEWALL_LISTEN_FD"]), arguments.region, open_mode=arguments.open).run()
+    listen_fd, host_fd = (int(os.environ[f"LATTICEWALL_{name}_FD"]) for name in ("LISTEN", "HOST"))
+    ControlPlane(arguments.state, listen_fd, host_fd, arguments.region, open_mode=arguments.open).run()
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import os
+import socket
 import stat
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from latticewall.base.faults import Unavailable
+from latticewall.dataplane.syscalls import disconnect
 
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 5.0
@@ -21,10 +23,13 @@ _CHUNK = 65_536
 
 
 class KeySets:
-    """The port `key_sets`. clock: seconds, monotonic."""
+    """The port `key_sets`. host_fd: a TCP socket (IPv4) of the network whose loopback addresses are meant; None for this process's own network.
+    clock: seconds, monotonic."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, host_fd: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._host_fd = host_fd
         self._clock = clock
+        self._asking = threading.Lock()
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, bytes | Unavailable]] = {}
 
@@ -48,7 +53,8 @@ class KeySets:
 
     def _fetched(self, location: str) -> bytes | Unavailable:
         try:
-            return self._fetch(location)
+            with self._asking:
+                return self._fetch(location)
         except (OSError, ValueError, http.client.HTTPException) as error:
             return Unavailable(f"{location} cannot be read: {error or type(error).__name__}")
 
@@ -60,6 +66,8 @@ class KeySets:
         end = self._clock() + MAX_SECONDS
         connection = http.client.HTTPConnection(host, parts.port or 80, timeout=MAX_SECONDS)
         try:
+            if self._host_fd is not None:
+                connection.sock = _connected(self._host_fd, host, parts.port or 80)
             connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else "") or "/", headers={"Accept": "application/json"})
             answer = connection.getresponse()
             if answer.status != 200:
@@ -76,6 +84,19 @@ class KeySets:
             return found
         finally:
             connection.close()
+
+
+def _connected(host_fd: int, host: str, port: int) -> socket.socket:
+    """The host's socket, connected once more. Raises OSError."""
+    connection = socket.socket(fileno=os.dup(host_fd))
+    try:
+        disconnect(host_fd)
+        connection.settimeout(MAX_SECONDS)
+        connection.connect((host, port))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,10 +9,11 @@ from latticewall.control_plane.firewall_rules import FirewallRules
 from latticewall.control_plane.key_sets import KeySets
 
 
-def service_ports(appliers: Appliers) -> dict[str, Any]:
+def service_ports(appliers: Appliers, host_fd: int) -> dict[str, Any]:
     """firewall_rules: checks of rule groups and policies. target_health: (target group id) -> {(address, port): status}.
-    console_output: (instance id) -> text. key_sets: `read(location)` -> bytes of an identity provider's keys."""
+    console_output: (instance id) -> text. key_sets: `read(location)` -> bytes of an identity provider's keys; host_fd: a
+    socket of the host's network to ask it with."""
     return {
         "firewall_rules": FirewallRules(), "target_health": appliers.target_health, "console_output": appliers.console_output,
-        "key_sets": KeySets(),
+        "key_sets": KeySets(host_fd),
     }  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
+import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -50,6 +52,11 @@ def unmount(target: str | os.PathLike[str]) -> None:
 def prctl(option: int, value: int | bytes) -> None:
     argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
     _check(_libc.prctl(option, argument, 0, 0, 0), f"prctl {option}")
+
+
+def disconnect(descriptor: int) -> None:
+    """Make a TCP socket ready to be connected anew; it stays in the network namespace in which it was opened."""
+    _check(_libc.connect(descriptor, struct.pack("H14x", socket.AF_UNSPEC), 16), "disconnect")
 
 
 def _check(result: int, what: str) -> None:

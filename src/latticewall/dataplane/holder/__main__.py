@@ -34,12 +34,13 @@ def main(argv: list[str]) -> int:
     try:
         lock = state.prepare()
         listener = _listen(arguments.listen)
+        host = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         os.umask(0o077)
         isolate(state.run, keep=(state.path,))
     except CannotStart as refusal:
         sys.stderr.write(f"latticewall: {refusal}\n")
         return 1
-    holder = Holder(state, listener, lock)
+    holder = Holder(state, listener, host, lock)
     return holder.run(arguments.command, _endpoint(listener), arguments.region)
 
 
@@ -76,14 +77,16 @@ def _endpoint(listener: socket.socket) -> str:
 class Holder:
     """The event loop: signals, requests, and what is due."""
 
-    def __init__(self, state: StateFolder, listener: socket.socket, lock: int) -> None:
+    def __init__(self, state: StateFolder, listener: socket.socket, host: socket.socket, lock: int) -> None:
         self._state = state
         self._listener = listener
+        self._host = host
         self._lock = lock
         self._stopping = False
         self._log = (state.logs / "holder.log").open("a", buffering=1)
         self._selector = selectors.DefaultSelector()
-        self._supervisor = Supervisor(Surroundings(state.logs, state.instances, RUN / "netns", listener.fileno(), state.path), self.note)
+        surroundings = Surroundings(state.logs, state.instances, RUN / "netns", listener.fileno(), host.fileno(), state.path)
+        self._supervisor = Supervisor(surroundings, self.note)
         self._watch_signals()
         self._server = Server(RUN / "holder.sock", self._selector, self._supervisor, self.stop)
 

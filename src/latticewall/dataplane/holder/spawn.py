@@ -25,12 +25,14 @@ class CannotSpawn(Exception):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where children live. listen_fd: the API's socket, which only the control plane inherits."""
+    """Where children live. listen_fd: the API's socket. host_fd: an unconnected socket of the host's network, through which the identity providers
+    on the host are asked for their keys. Only the control plane inherits them."""
 
     logs: Path
     instances: Path
     netns: Path
     listen_fd: int
+    host_fd: int
     state: Path
 
 
@@ -125,8 +127,9 @@ def spawn_process(spec: ProcessSpec, where: Surroundings, *, inherits_socket: bo
         redirect(where.logs / spec.log)
         env = {**os.environ, "LATTICEWALL_STATE": str(where.state), **dict(spec.env)}
         if inherits_socket:
-            os.set_inheritable(where.listen_fd, True)  # noqa: FBT003 - takes no keyword
-            env["LATTICEWALL_LISTEN_FD"] = str(where.listen_fd)
+            for name, descriptor in (("LATTICEWALL_LISTEN_FD", where.listen_fd), ("LATTICEWALL_HOST_FD", where.host_fd)):
+                os.set_inheritable(descriptor, True)  # noqa: FBT003 - takes no keyword
+                env[name] = str(descriptor)
         if spec.netns:
             syscalls.setns(where.netns / spec.netns, syscalls.CLONE_NEWNET)
         try:
