@@ -32,6 +32,8 @@ FUTURE = {
     "vpc-lattice:Rule": "{owner}/rule/*",
 }
 """ARNs of what does not exist yet, where the kind's own template cannot say it."""
+SOME_LISTENER = "arn:aws:vpc-lattice:{region}:{account}:service/*/listener/*"
+"""The owner of a rule whose listener is not there."""
 SPOKEN = {
     "ec2:RunInstances": ("arn:aws:ec2:{region}::image/{ImageId}", "arn:aws:ec2:{region}:{account}:network-interface/*"),
     "iam:CreateServiceLinkedRole": ("arn:aws:iam::{account}:role/aws-service-role/{AWSServiceName}/*",),
@@ -185,7 +187,8 @@ def _created(ctx: Context, operation: Operation, params: Mapping[str, Any], rows
 def _future_arn(ctx: Context, kind: Kind, params: Mapping[str, Any], *, name: str, owner: Row | None = None) -> str:
     region, account = ctx.region_of(kind), ctx.caller.account
     if kind.name in FUTURE:
-        return FUTURE[kind.name].format(region=region, account=account, name=name, owner=owner.arn if owner else "*")
+        owner_arn = owner.arn if owner else SOME_LISTENER.format(region=region, account=account)
+        return FUTURE[kind.name].format(region=region, account=account, name=name, owner=owner_arn)
     return kind.arn_of(region, account, dict(params), id="*", name=name, parent=owner.id if owner else "*") or "*"
 
 

@@ -53,8 +53,11 @@ def type_of_row(kind: Kind, row: Row) -> str:
 
 
 def type_of_arn(arn: str) -> str:
-    """The type that an ARN shows: its first word; VPC Lattice's listeners and rules follow their services ("service/svc-1/listener/listener-1")."""
+    """The type that an ARN shows: its first word; VPC Lattice's listeners and rules follow their services ("service/svc-1/listener/listener-1"),
+    log streams their groups."""
     segments = arn.split(":", 5)
+    if segments[2:3] == ["logs"] and ":log-stream:" in segments[-1]:
+        return "logstream"
     words = segments[-1].replace(":", "/").split("/")
     word = words[-2] if segments[2:3] == ["vpc-lattice"] and len(words) % 2 == 0 else words[0]
     return ARN_WORDS.get(word, word.replace("-", "").lower())
