@@ -56,6 +56,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Region:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.qualified_name)
 def test_an_operation_asks_first_for_its_own_action(shared: Region, operation: Operation) -> None:
     own = SAME_PERMISSION.get(operation.qualified_name, f"{operation.service.signing_name}:{operation.name}")
+    params: dict[str, Any]
     for text in ("x", "arn:aws:nothing:::x", f"arn:aws:{operation.service.signing_name}:{NAME}:{ACCOUNT}:x/y", "vpc-0", "*", "{}", "é\x00\n"):
         for params in ({}, filled(operation.input, text)):
             (action, arn), *_ = asked(shared, operation, params)
@@ -68,6 +69,7 @@ def test_types_that_are_asked_about_are_the_actions_own(shared: Region, operatio
     types = types_of(operation)
     assert types is not None
     required = operation.input.required if operation.input else ()
+    params: dict[str, Any]
     for params in ({}, filled(operation.input, "x"))[bool(required) :]:
         about = {arn for action, arn in asked(shared, operation, params) if action.endswith(f":{operation.name}")}
         assert [arn for arn in about if arn != "*" and not admits(types, type_of_arn(arn))] == []
@@ -81,6 +83,7 @@ def test_who_may_nothing_may_call_nothing(shared: Region) -> None:
         caller = caller_of(snapshot, shared.keys["nobody"], NAME)
     assert caller is not None
     passed = []
+    params: dict[str, Any]
     with shared.store.write() as tx:
         for operation in OPERATIONS:
             context = shared.app.context(tx, caller, operation.service.name, operation.name, "request")
