@@ -159,6 +159,26 @@ def test_an_unknown_key_and_a_head_that_cannot_be_read() -> None:
     assert "cannot be read" in broken.notes[0]
 
 
+def test_an_asymmetric_signature_is_not_compared() -> None:
+    headers = signed(headers={"x-amz-region-set": "*"})
+    scope = f"Credential={KEY}/{headers['x-amz-date'][:8]}/{SERVICE}/aws4_request"
+    listed = "host;x-amz-content-sha256;x-amz-date;x-amz-region-set;x-amz-security-token"
+    headers["authorization"] = f"AWS4-ECDSA-P256-SHA256 {scope}, SignedHeaders={listed}, Signature={'30' * 70}"
+    found = diagnosis(received(headers))
+    assert found.signed is None
+    assert found.expected is not None
+    assert found.expected.string_to_sign[::2] == ("AWS4-ECDSA-P256-SHA256", f"{headers['x-amz-date'][:8]}/{SERVICE}/aws4_request")
+    assert "cannot be compared by halves" in found.notes[0]
+
+
+def test_a_presigned_request_shows_no_token() -> None:
+    query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={KEY}%2F20260102%2F{REGION}%2F{SERVICE}%2Faws4_request&X-Amz-Date=20260102T030405Z"
+    query += f"&X-Amz-Expires=60&X-Amz-Security-Token={TOKEN}&X-Amz-SignedHeaders=host&X-Amz-Signature={'0' * 64}"
+    found = diagnosis(Head("GET", f"/today?{query}", ((":authority", "rates.example.com"),)))
+    assert found.expected is not None
+    assert TOKEN not in repr(found)
+
+
 def test_no_secret_and_no_token_is_in_the_answer() -> None:
     for head in (received(signed()), received(signed(method="PUT")), received(signed(secret="x"))):
         text = repr(diagnosis(head).document())

@@ -16,11 +16,22 @@ from latticewall.policy.combine import PolicyType, caller_side
 from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.explain import Finding, explain_policies, smallest_change
-from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, Route, decide_invoke, denial_text, invoke_request
+from latticewall.policy.lattice import (
+    INVOKE,
+    LatticeDecision,
+    Layer,
+    LayerAuth,
+    Route,
+    connect_request,
+    decide_connect,
+    decide_invoke,
+    denial_text,
+    invoke_request,
+)
 from latticewall.policy.request import Request, ResourceOwner, global_context
-from latticewall.world.types import Account, Service, ServiceNetwork, World
+from latticewall.world.types import Account, ResourceConfiguration, Service, ServiceNetwork, World
 
-GATE_OF = dict(zip((Layer.NETWORK, Layer.SERVICE, Layer.IDENTITY), POLICY_GATES, strict=True))
+GATE_OF = dict(zip((Layer.NETWORK, Layer.SERVICE, Layer.IDENTITY, Layer.RESOURCE), POLICY_GATES, strict=True))
 """Which gate stands for which layer of a decision."""
 
 
@@ -47,7 +58,7 @@ class Decided:
             "action": self.request.action,
             "resource": self.request.resource,
         }
-        return found if decision.allowed else {**found, "text": denial_text(decision, self.request)}
+        return {**found, "text": denial_text(decision, self.request)} if self.request.action == INVOKE and not decision.allowed else found
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,7 @@ class Circumstances:
 
 
 def decide(world: World, place: Circumstances, caller: Caller) -> Decided:
-    """The decision of `decide_invoke`, and each layer's part in it."""
+    """The decision of `decide_invoke`, and each layer's part in it; about a TLS connection, too."""
     network, problem = _layer(place.network, f"auth policy of service network {place.network.id}")
     service, other = _layer(place.service, f"auth policy of service {place.service.id}")
     request = _request(world, place, caller)
@@ -77,12 +88,13 @@ def decide(world: World, place: Circumstances, caller: Caller) -> Decided:
     return Decided(decision, request, gates)
 
 
-def _layer(resource: ServiceNetwork | Service, name: str) -> tuple[LayerAuth, str]:
-    """A stored policy that cannot be read allows nothing; also returns why."""
+def _layer(resource: ServiceNetwork | Service | ResourceConfiguration, name: str) -> tuple[LayerAuth, str]:
+    """A stored policy that cannot be read allows nothing; also returns why. A resource configuration's is always in force."""
+    auth_type = "AWS_IAM" if isinstance(resource, ResourceConfiguration) else resource.auth_type
     if not resource.policy:
-        return LayerAuth(resource.auth_type), ""
+        return LayerAuth(auth_type), ""
     try:
-        return LayerAuth(resource.auth_type, PolicySet([parsed(resource.policy, name, Form.AUTH)])), ""
+        return LayerAuth(auth_type, PolicySet([parsed(resource.policy, name, Form.AUTH)])), ""
     except Fault as fault:
         return LayerAuth("AWS_IAM"), fault.message
 
@@ -95,6 +107,8 @@ def _request(world: World, place: Circumstances, caller: Caller) -> Request:
         referer=asked.header("referer"), owner=ResourceOwner(owner.id, owner.org_id, owner.org_paths, dict(place.service.tags)),
     )  # fmt: skip
     route = Route(place.network.arn, place.service.arn, asked.port, place.vpc_id, place.vpc_owner)
+    if asked.scheme == "tls":
+        return connect_request(caller.principal, route, place.service.arn, keys)
     return invoke_request(caller.principal, route, asked.method, asked.target, asked.headers, keys)
 
 
@@ -151,6 +165,21 @@ def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
 
 def _part_name(kind: PolicyType, at: int) -> str:
     return f"{kind}, level {at}" if kind is PolicyType.SERVICE_CONTROL else str(kind)
+
+
+def decide_resource(world: World, configuration: ResourceConfiguration, caller: Caller, route: Route, source_ip: str, now: datetime) -> Decided | None:
+    """The decision of `decide_connect` about a connection to a TCP resource; None when it has no auth policy of its own, so that nobody decides."""
+    if not configuration.has_policy:
+        return None
+    keys = global_context(caller.principal, now=now, region=world.region, source_ip=source_ip, owner=ResourceOwner(account=configuration.account))
+    request = connect_request(caller.principal, route, configuration.arn, keys)
+    auth, problem = _layer(configuration, f"auth policy of resource configuration {configuration.id}")
+    decision = decide_connect(request, auth.policy, caller.policies)
+    own = _auth_gate(GATE_OF[Layer.RESOURCE], f"resource configuration {configuration.id}", Layer.RESOURCE, auth, problem, request)
+    identity = _identity_gate(caller, request, in_force=True)
+    if caller.principal.is_anonymous:
+        identity = Gate(identity.name, Outcome.FAIL, "the connecting instance has no role", change=("give the instance an instance profile",))
+    return Decided(decision, request, (own, identity))
 
 
 def audited(gates: tuple[Gate, ...], tags: Mapping[str, str]) -> tuple[Gate, ...]:

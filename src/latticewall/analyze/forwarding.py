@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.question import Asked
-from latticewall.plan.proxy import Cluster, HeaderMatch, HttpRoute, ProxyPlan, RouteMatch, VirtualHost
+from latticewall.plan.proxy import Cluster, HeaderMatch, ProxyPlan, RouteMatch, VirtualHost
 
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 """Target group id -> {(address, port): HEALTHY or UNHEALTHY}, for the targets that have been checked."""
@@ -21,7 +21,7 @@ def forwarding_gates(proxy: ProxyPlan, host: VirtualHost, asked: Asked, health: 
     rule = Gate("listener-rule", Outcome.PASS, f"{described(route.match)} matches {asked.method} {asked.path}", route.rule_id)
     if route.fixed_status:
         return [rule, Gate("target", Outcome.SKIP, f"the rule answers {route.fixed_status} itself", route.rule_id)]
-    return [rule, _target_gate(proxy, route, health)]
+    return [rule, targets_gate(proxy, route.clusters, dict(route.target_groups), route.rule_id, "the answer is 503", health)]
 
 
 def matches(match: RouteMatch, asked: Asked) -> bool:
@@ -53,20 +53,20 @@ def described(match: RouteMatch) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _target_gate(proxy: ProxyPlan, route: HttpRoute, health: Health) -> Gate:
-    """Whether somebody is there to answer. Without a healthy target all are used ("Health checks for your VPC Lattice target groups")."""
-    arns = dict(route.target_groups)
+def targets_gate(
+    proxy: ProxyPlan, weights: Iterable[tuple[str, int]], arns: Mapping[str, str], decided_by: str, nobody: str, health: Health
+) -> Gate:
+    """Whether somebody is there to answer. Without a healthy target all are used ("Health checks for your VPC Lattice target groups"). weights: target
+    groups. nobody: what happens when there is no target."""
     clusters = {cluster.name: cluster for cluster in proxy.clusters}
-    weighted = [clusters[name] for name, weight in route.clusters if weight > 0 and name in clusters]
+    weighted = [clusters[name] for name, weight in weights if weight > 0 and name in clusters]
     if not weighted:
-        return Gate("target", Outcome.FAIL, "the rule forwards to no target group with a weight: the answer is 500", route.rule_id)
-    described = [_described_group(cluster, health) for cluster in weighted]
-    empty = [cluster.name for cluster in weighted if not cluster.endpoints]
+        return Gate("target", Outcome.FAIL, "the rule forwards to no target group with a weight", decided_by)
+    states = "; ".join(_described_group(cluster, health) for cluster in weighted)
     decided = ", ".join(arns.get(cluster.name, cluster.name) for cluster in weighted)
-    if len(empty) == len(weighted):
-        change = (f"register a target with {empty[0]} (RegisterTargets)",)
-        return Gate("target", Outcome.FAIL, f"{'; '.join(described)}: the answer is 503", decided, change=change)
-    return Gate("target", Outcome.PASS, "; ".join(described), decided)
+    if any(cluster.endpoints for cluster in weighted):
+        return Gate("target", Outcome.PASS, states, decided)
+    return Gate("target", Outcome.FAIL, f"{states}: {nobody}", decided, change=(f"register a target with {weighted[0].name} (RegisterTargets)",))
 
 
 def _described_group(cluster: Cluster, health: Health) -> str:

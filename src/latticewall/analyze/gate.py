@@ -24,8 +24,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-POLICY_GATES = ("network-policy", "service-policy", "identity-policy")
-"""The gates of the one decision about policies, in order."""
+POLICY_GATES = ("network-policy", "service-policy", "identity-policy", "resource-policy")
+"""The gates of the one decision about policies; the last is a TCP resource's own."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, find_identity, of_credential, of_identity, session_of_instance
+from latticewall.analyze.connections import tcp_gates, tls_gates
 from latticewall.analyze.decision import Circumstances, Decided, audited, decide
 from latticewall.analyze.forwarding import Health, forwarding_gates
 from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, concluded
@@ -22,6 +23,8 @@ def explain_question(region: Region, asked: Asked, *, who: str, source: str, now
     """The whole way of a request. who: a role or user by name or ARN, an access key id, `anonymous`, or "" for the role of the instance it comes
     from (without one: anonymous). source: an instance or VPC, "" when only the decision is asked for. Raises Unclear."""
     start = find_source(region, source) if source else None
+    if asked.scheme != "http":
+        return _connection(region, asked, who, start, now, health)
     caller = find_caller(region, who, start)
     if start is None:
         gates, place = _anywhere(region, asked)
@@ -37,6 +40,19 @@ def explain_question(region: Region, asked: Asked, *, who: str, source: str, now
     decided = decision_at(region, place, asked, caller, start, now)
     gates += [*head_gates(asked), signature, *decided[1], *forwarding_gates(region.plan.proxy, place.host, asked, health)]
     return concluded(gates, _request(asked, start), caller.document(), decided[0].document(), notes, decided[0].gate)
+
+
+def _connection(region: Region, asked: Asked, who: str, start: Source | None, now: datetime, health: Health) -> Explanation:
+    """Nobody signs a connection, so who asks follows from where it comes."""
+    if start is None or (asked.scheme == "tcp" and start.instance is None):
+        raise Unclear(f"a connection to {asked.host} is decided by where it comes from: say from which instance")
+    caller = find_caller(region, "", start) if asked.scheme == "tcp" else ANONYMOUS
+    if who and find_caller(region, who, start).principal.policy_arn != caller.principal.policy_arn:
+        named = caller.principal.policy_arn or NOBODY
+        raise Unclear(f"a connection to {asked.host} carries no signature: its caller is {named}, whoever else is named")
+    gates, decided = tcp_gates(region, start, asked, caller, now) if asked.scheme == "tcp" else tls_gates(region, start, asked, health, now)
+    answer = decided.gate if decided else ""
+    return concluded(gates, _request(asked, start), caller.document(), decided.document() if decided else {}, (), answer)
 
 
 def head_gates(asked: Asked) -> list[Gate]:
@@ -94,7 +110,9 @@ def _anywhere(region: Region, asked: Asked) -> tuple[list[Gate], Place | None]:
 
 def _request(asked: Asked, source: Source | None) -> dict[str, Any]:
     headers = [list(pair) for pair in asked.headers]
-    found: dict[str, Any] = {"method": asked.method, "host": asked.host, "port": asked.port, "target": asked.target, "headers": headers}
+    found: dict[str, Any] = {
+        "scheme": asked.scheme, "method": asked.method, "host": asked.host, "port": asked.port, "target": asked.target, "headers": headers,
+    }  # fmt: skip
     if source is None:
         return found
     return {**found, "vpc": source.vpc.id, "instance": source.instance.id if source.instance else "", "address": source.address}

@@ -108,38 +108,69 @@ def places(region: Region, asked: Asked, vpc_id: str = "") -> list[Place]:
     ]
 
 
-def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
-    """From association to listener, and where the request comes in; None when it does not."""
+@dataclass(frozen=True)
+class Way:
+    """How far a connection gets inside the client's VPC. network: of the VPC's association, None without one. address: what the name stands for, None
+    when that is not the service network."""
+
+    gates: tuple[Gate, ...]
+    network: ServiceNetwork | None = None
+    address: IPv4Address | None = None
+
+
+def way(region: Region, source: Source, asked: Asked) -> Way:
+    """Association, name and security groups: the same for requests and connections, to services and resources."""
     association = region.gates.association_of.get(source.vpc.id)
     if association is None:
         change = (f"associate {source.vpc.id} with the service network (CreateServiceNetworkVpcAssociation)",)
-        detail = f"{source.vpc.id} is associated with no service network"
-        return [Gate("vpc-association", Outcome.FAIL, detail, change=change)], None
+        return Way((Gate("vpc-association", Outcome.FAIL, f"{source.vpc.id} is associated with no service network", change=change),))
     network = region.gates.networks[association.service_network_id]
-    gates = [Gate("vpc-association", Outcome.PASS, f"{source.vpc.id} is associated with service network {network.id}", association.id)]
-    name = _name_gate(region, source, network, asked)
-    if name.outcome is not Outcome.PASS:
-        return [*gates, name], None
-    gates += [name, *_security_gates(region, source, association, asked.port)]
-    listener, place = _listener_gate(region, source, network, asked)
-    return [*gates, listener], place
+    first = Gate("vpc-association", Outcome.PASS, f"{source.vpc.id} is associated with service network {network.id}", association.id)
+    name, address = _name_gate(region, source, network, asked)
+    if address is None:
+        return Way((first, name), network)
+    return Way((first, name, *_security_gates(region, source, association, address, asked.port)), network, address)
 
 
-def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> Gate:
-    """Whether the client's resolver leads it to the service network."""
+def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
+    """From association to listener, and where the request comes in; None when it does not."""
+    found = way(region, source, asked)
+    if found.network is None or found.address is None:
+        return list(found.gates), None
+    listener, place = _listener_gate(region, source, found.network, asked)
+    return [*found.gates, listener], place
+
+
+def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, IPv4Address | None]:
+    """Whether the client's resolver leads it to the service network, and to which address there."""
     resolver = next((item for item in region.plan.names.resolvers if item.vpc_id == source.vpc.id), None)
     if resolver is None or not resolver.enabled:
         change = (f"set enableDnsSupport of {source.vpc.id} (ModifyVpcAttribute)",)
-        return Gate("name", Outcome.FAIL, f"{source.vpc.id} has no resolver: its attribute enableDnsSupport is off", change=change)
+        return Gate("name", Outcome.FAIL, f"{source.vpc.id} has no resolver: its attribute enableDnsSupport is off", change=change), None
+    wanted = _addresses(region, source.vpc.id, asked.scheme)
     if _is_address(asked.host):
-        return Gate("name", Outcome.PASS, f"{asked.host} is an address; services are told apart by name")
+        if asked.host in wanted:
+            return Gate("name", Outcome.PASS, f"{asked.host} is an address of the service network"), IPv4Address(asked.host)
+        return Gate("name", Outcome.UNKNOWN, f"{asked.host} is not an address of the service network's {_LEADS_TO[asked.scheme]}"), None
     found = look_up(resolver, asked.host)
     trail = " -> ".join((*found.trail, ", ".join(found.addresses) or "no address"))
-    if str(addresses.LATTICE_SERVICES) in found.addresses:
-        return Gate("name", Outcome.PASS, trail, f"zone {found.zone}")
+    if hits := [address for address in found.addresses if address in wanted]:
+        return Gate("name", Outcome.PASS, trail, f"zone {found.zone}"), IPv4Address(hits[0])
     if found.addresses:
-        return Gate("name", Outcome.UNKNOWN, f"{trail}: not an address of the service network's services; this explains only those", f"zone {found.zone}")
-    return Gate("name", Outcome.FAIL, f"{trail} in {source.vpc.id}", found.zone and f"zone {found.zone}", change=_name_change(region, network, asked.host))
+        detail = f"{trail}: not an address of the service network's {_LEADS_TO[asked.scheme]}; this explains only those"
+        return Gate("name", Outcome.UNKNOWN, detail, f"zone {found.zone}"), None
+    zone = f"zone {found.zone}" if found.zone else ""
+    return Gate("name", Outcome.FAIL, f"{trail} in {source.vpc.id}", zone, change=_name_change(region, network, asked.host)), None
+
+
+_LEADS_TO = {"http": "services", "tls": "services", "tcp": "TCP resources (ask for a service with http:// or https://)"}
+
+
+def _addresses(region: Region, vpc_id: str, scheme: str) -> set[str]:
+    """Where the service network is in a VPC: one address for all services, one for each TCP resource."""
+    if scheme == "tcp":
+        return {listener.address for listener in region.plan.proxy.tcp_listeners if listener.vpc_id == vpc_id}
+    return {str(addresses.LATTICE_SERVICES)}
 
 
 def _name_change(region: Region, network: ServiceNetwork, host: str) -> tuple[str, ...]:
@@ -159,17 +190,17 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _security_gates(region: Region, source: Source, association: VpcAssociation, port: int) -> list[Gate]:
+def _security_gates(region: Region, source: Source, association: VpcAssociation, address: IPv4Address, port: int) -> list[Gate]:
     """Two independent gates: what the instance's groups let out, and what the association's groups let in."""
     ruleset = region.ruleset(source.vpc.id)
     if source.attached is None:
         reason = "no instance was named, so its security groups are not asked"
         return [Gate("security-group-egress", Outcome.SKIP, reason), Gate("security-group-ingress", Outcome.SKIP, reason)]
     item = source.attached
-    packet = Packet(item.interface.addresses[0], IPv4Address(addresses.LATTICE_SERVICES), port, item.router_device)
+    packet = Packet(item.interface.addresses[0], address, port, item.router_device)
     groups = item.interface.security_group_ids
     owner = f"interface {item.interface.id} of {item.instance.id}"
-    change = f"allow TCP {port} to {LATTICE_RANGE} in an egress rule of {' or '.join(groups)}"
+    change = f"allow TCP {port} to {LATTICE_RANGE if address == addresses.LATTICE_SERVICES else address} in an egress rule of {' or '.join(groups)}"
     gates = [_security_gate(ruleset, "security-group-egress", gate_name("eg", item.interface.id), packet, owner, groups, change)]
     if not association.security_group_ids:
         return [*gates, Gate("security-group-ingress", Outcome.PASS, f"association {association.id} has no security groups", association.id)]

@@ -13,11 +13,12 @@ from latticewall.analyze.gate import POLICY_GATES, Explanation, Gate, Outcome, U
 from latticewall.analyze.gates import decision_at
 from latticewall.analyze.path import Place, Region, Source, source_of
 from latticewall.analyze.record import Recorded
-from latticewall.analyze.signature import Diagnosis, claimed_key
+from latticewall.analyze.signature import Diagnosis, claimed_key, without_token
 from latticewall.policy.lattice import Layer
 from latticewall.world.types import World
 
 _ARRIVED = "passed: the request arrived at the service network"
+_DECIDING = POLICY_GATES[:3]
 _NOT_KEPT = "the log keeps no query and of the headers only Host and User-Agent: conditions on others cannot be told"
 _REMEDIES = (
     ("Signed payloads are not supported", "send and sign `x-amz-content-sha256: UNSIGNED-PAYLOAD`, not a hash of the body"),
@@ -46,11 +47,11 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     decided = None
     if not record.authorized:
         reason = "neither the service network nor the service had authType AWS_IAM"
-        gates += [Gate(name, Outcome.SKIP, reason) for name in POLICY_GATES]
+        gates += [Gate(name, Outcome.SKIP, reason) for name in _DECIDING]
     elif record.refused or record.undecided:
-        gates += [Gate(name, Outcome.SKIP, "not asked: the request was refused before") for name in POLICY_GATES]
+        gates += [Gate(name, Outcome.SKIP, "not asked: the request was refused before") for name in _DECIDING]
     elif caller is None:
-        gates += [Gate(name, Outcome.UNKNOWN, "the caller no longer exists, so its policies cannot be asked") for name in POLICY_GATES]
+        gates += [Gate(name, Outcome.UNKNOWN, "the caller no longer exists, so its policies cannot be asked") for name in _DECIDING]
     else:
         decided, problem = _replay(region, record, source, caller, now)
         gates += _as_recorded(record, decided, notes, problem)
@@ -132,9 +133,9 @@ def _as_recorded(record: Recorded, decided: Decided | None, notes: list[str], pr
     if problem:
         notes.append(f"the policies of then cannot be asked again: {problem}")
     found = []
-    for layer, name in GATE_OF.items():
+    for name in _DECIDING:
         gate = now.get(name) or Gate(name, Outcome.SKIP, problem)
-        denied = record.denial is not None and record.denial.layer == layer
+        denied = record.denial is not None and GATE_OF[Layer(record.denial.layer)] == name
         if denied and not gate.fails:
             notes.append(f"the log says {_described(record)}; as of now, and as far as the log kept the request, {name} would not deny it")
             found.append(Gate(name, _denied_outcome(record), _described(record)))
@@ -176,6 +177,7 @@ def _request(record: Recorded, source: Source | None) -> dict[str, Any]:
     asked = record.asked
     instance = source.instance.id if source and source.instance else ""
     return {
-        "id": record.request_id, "time": record.started, "method": asked.method, "host": asked.host, "port": asked.port, "target": asked.target,
+        "id": record.request_id, "time": record.started, "method": asked.method, "host": asked.host, "port": asked.port,
+        "target": without_token(asked.target),
         "status": record.status, "vpc": record.vpc_id, "instance": instance, "address": record.address,
     }  # fmt: skip

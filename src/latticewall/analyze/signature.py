@@ -22,6 +22,7 @@ from latticewall.base.faults import Fault
 from latticewall.base.secret import Secret
 
 TOKEN = "x-amz-security-token"  # noqa: S105 - a header's name
+_TOKEN_IN_QUERY = re.compile(r"(X-Amz-Security-Token=)[^&\s]+", re.IGNORECASE)
 MOST_TRIALS = 20_000
 SHORTEST = 32
 """Hexadecimal digits of a signature that are compared at least: the log keeps only the first half."""
@@ -70,6 +71,11 @@ class Diagnosis:
         return asdict(self)
 
 
+def without_token(text: str) -> str:
+    """A target or canonical request with what a presigned query holds of a session token taken out."""
+    return _TOKEN_IN_QUERY.sub(r"\1(not shown)", text)
+
+
 def with_token(head: Head, token: Secret | None) -> Head:
     """The head with the session token in place of its mark, if it is this one."""
     if token is None:
@@ -85,16 +91,17 @@ def diagnose(
     head's session token may be the mark that the log has in its place."""
     head = with_token(head, key.token if key else None)
     notes = []
-    if _algorithm(head) not in (ALGORITHM, ""):
-        return Diagnosis(refused, notes=(f"{_algorithm(head)} signatures are not recomputed",))
     try:
-        signature = parse_signature(head)
+        signature = parse_signature(head, asymmetric=True)
     except Fault as fault:
         return Diagnosis(refused, notes=(f"the signature cannot be read, so nothing was compared: {fault.message}",))
     if "cookie" in signature.signed_headers:
         notes.append("the cookie header is signed, and the log does not keep it: nothing can be recomputed")
     form = _form(head, signature, key or SigningKey(signature.access_key_id, Secret("")))
-    expected = _written(replace(form, payload=UNSIGNED_PAYLOAD), signature.access_key_id)
+    expected = _written(form, signature.access_key_id)
+    if signature.algorithm != ALGORITHM:
+        notes.append(f"the log keeps half of a signature, and one of {signature.algorithm} cannot be compared by halves: only what is expected is shown")
+        return Diagnosis(refused, expected=expected, notes=tuple(notes))
     if key is None:
         return Diagnosis(refused, expected=expected, notes=(*notes, f"the access key {signature.access_key_id} is not known here, so its secret is not"))
     found = _search(form, signature, others, around)
@@ -115,10 +122,6 @@ def claimed_key(head: Head) -> str:
     return found[1] if found else (head.parameter("X-Amz-Credential") or "").partition("/")[0]
 
 
-def _algorithm(head: Head) -> str:
-    return (head.first("authorization") or "").partition(" ")[0] or head.parameter("X-Amz-Algorithm") or ""
-
-
 def _form(head: Head, signature: Signature, key: SigningKey) -> Form:
     """The request as the proxy reads it."""
     headers = tuple((name, signed_value(head, name)) for name in signature.signed_headers)
@@ -126,6 +129,7 @@ def _form(head: Head, signature: Signature, key: SigningKey) -> Form:
     return Form(
         method=head.method, uri=generic_uri(head.path), query=query, headers=headers, payload=UNSIGNED_PAYLOAD, stamp=signature.stamp,
         day=signature.day, region=signature.region, service=signature.service, terminator=signature.terminator, secret=key.secret, head=head,
+        algorithm=signature.algorithm,
     )  # fmt: skip
 
 
@@ -169,9 +173,9 @@ def _agrees(value: str, given: str) -> bool:
 
 def _written(form: Form, access_key_id: str) -> Written:
     shown = replace(form, headers=tuple((name, _hidden(value) if name == TOKEN and value else value) for name, value in form.headers))
-    request = shown.canonical_request()
-    stated = (ALGORITHM, form.stamp, form.scope, digest(form.canonical_request()))
-    return Written(tuple(request.split("\n")), stated, f"{access_key_id} for {form.day}/{form.region}/{form.service}")
+    request = without_token(shown.canonical_request())
+    stated = (form.algorithm, form.stamp, form.scope, digest(form.canonical_request()))
+    return Written(tuple(request.split("\n")), stated, f"{access_key_id} for {form.scope.rpartition('/')[0]}")
 
 
 def _hidden(token: str) -> str:

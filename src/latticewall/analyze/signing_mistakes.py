@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_headers, canonical_query, encode, generic_uri, uris
-from latticewall.auth.signature import parse_date
+from latticewall.auth.signature import ALGORITHM, parse_date
 from latticewall.auth.sigv4 import signature_value
 from latticewall.base.secret import Secret
 
@@ -36,10 +36,11 @@ class Form:
     terminator: str
     secret: Secret
     head: Head
+    algorithm: str = ALGORITHM
 
     @property
     def scope(self) -> str:
-        return f"{self.day}/{self.region}/{self.service}/{self.terminator}"
+        return "/".join((self.day, *([self.region] if self.algorithm == ALGORITHM else []), self.service, self.terminator))
 
     def canonical_request(self) -> str:
         lines = "".join(f"{name}:{value}\n" for name, value in self.headers)

@@ -32,8 +32,10 @@ def _asked(answer: Mapping[str, Any]) -> str:
     request, caller = answer["request"], answer["caller"]
     if not request:
         return ""
-    port = "" if request["port"] == 80 else f":{request['port']}"
-    words = [f"{request['method']} http://{request['host']}{port}{request['target']}", f"by {caller['arn']}" if caller.get("arn") else ""]
+    scheme = request.get("scheme", "http")
+    port = "" if (scheme, request["port"]) == ("http", 80) else f":{request['port']}"
+    what = f"{request['method']} http://{request['host']}{port}{request['target']}" if scheme == "http" else f"a {scheme} connection to {request['host']}{port}"
+    words = [what, f"by {caller['arn']}" if caller.get("arn") else ""]
     words += [f"(claims access key {caller['claims']})"] if caller.get("claims") else []
     if request.get("vpc"):
         words.append(f"from {request.get('instance') or request.get('address') or 'anywhere'} in {request['vpc']}")

@@ -15,7 +15,7 @@ _CODES = {"allowed": 0, "denied": NOT_AS_EXPECTED}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    what = "a URL (http://service/path) that would be asked for, or the id of a request that was made (x-amzn-requestid, requestId in the access log)"
+    what = "a URL that would be asked for (http://service/path, https://tls-service/, tcp://resource:port), or the id of a request that was made"
     parser.add_argument("what", metavar="URL|REQUEST-ID", help=what)
     who = "who asks: a role or user by name or ARN, an access key id, or `anonymous` (default: the role of the instance of --from)"
     parser.add_argument("--as", dest="who", metavar="ROLE", default="", help=who)

@@ -1,0 +1,82 @@
+"""Connections that carry no request: to a TLS listener (the caller is anonymous) and to a TCP resource (the caller is the instance's role).
+
+Pages followed: "TLS listeners for VPC Lattice services". Auth policies on resource configurations are latticewall's own (docs/features/auth-policies.md).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from latticewall.analyze.callers import ANONYMOUS, Caller
+from latticewall.analyze.decision import GATE_OF, Circumstances, Decided, audited, decide, decide_resource
+from latticewall.analyze.forwarding import Health, targets_gate
+from latticewall.analyze.gate import Gate, Outcome, Unclear
+from latticewall.analyze.path import Region, Source, way
+from latticewall.analyze.question import Asked
+from latticewall.plan.tls_passthrough import TlsService
+from latticewall.policy.lattice import Layer, Route
+from latticewall.world.types import ResourceConfiguration
+
+Answer = tuple[list[Gate], Decided | None]
+"""The gates, and the policies' decision if it came to one."""
+
+
+def tls_gates(region: Region, source: Source, asked: Asked, health: Health, now: datetime) -> Answer:
+    """A connection to a TLS_PASSTHROUGH listener. Raises Unclear."""
+    found = way(region, source, asked)
+    if found.network is None or found.address is None:
+        return list(found.gates), None
+    listeners = [item for item in region.plan.proxy.tls_listeners if (item.vpc_id, item.port) == (source.vpc.id, asked.port)]
+    services = [item for listener in listeners for item in listener.services]
+    service = next((item for item in services if item.server_name == asked.host), None)
+    if service is None:
+        names = ", ".join(item.server_name for item in services) or "none"
+        detail = f"no TLS listener on port {asked.port} is for the server name {asked.host}; there is {names}: the connection is closed"
+        change = ("connect with the service's custom domain name and a port it listens on",)
+        return [*found.gates, Gate("listener", Outcome.FAIL, detail, change=change)], None
+    listener = Gate("listener", Outcome.PASS, f"service {service.service_id} listens on port {asked.port}", service.listener_id)
+    signature = Gate("signature", Outcome.SKIP, "a TLS listener sees no request: the caller is anonymous")
+    decided, gates = _tls_decision(region, source, asked, service, now)
+    return [*found.gates, listener, signature, *gates, _tls_target(region, service, health)], decided
+
+
+def _tls_decision(region: Region, source: Source, asked: Asked, service: TlsService, now: datetime) -> tuple[Decided, tuple[Gate, ...]]:
+    network = region.network(service.service_network_arn)
+    owner = next((item for item in region.index.world.services if item.arn == service.service_arn), None)
+    if network is None or owner is None:
+        raise Unclear("the service or its service network is gone")
+    known = Circumstances(asked, network, owner, now, source.vpc.id, source.vpc.account, source.address)
+    decided = decide(region.index.world, known, ANONYMOUS)
+    return decided, audited(decided.gates, dict(network.tags))
+
+
+def _tls_target(region: Region, service: TlsService, health: Health) -> Gate:
+    arns = {group.id: group.arn for group in region.index.world.target_groups}
+    return targets_gate(region.plan.proxy, service.clusters, arns, service.listener_id, "the connection is closed", health)
+
+
+def tcp_gates(region: Region, source: Source, asked: Asked, caller: Caller, now: datetime) -> Answer:
+    """A connection to a TCP resource. Raises Unclear."""
+    found = way(region, source, asked)
+    if found.network is None or found.address is None:
+        return list(found.gates), None
+    place = (source.vpc.id, str(found.address))
+    listener = next(item for item in region.plan.proxy.tcp_listeners if (item.vpc_id, item.address) == place)
+    configuration = next((item for item in region.index.world.resource_configurations if item.arn == listener.resource_configuration_arn), None)
+    if configuration is None:
+        raise Unclear("the resource configuration is gone")
+    if not any(first <= asked.port <= last for first, last in listener.ports):
+        ports = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in listener.ports)
+        detail = f"resource configuration {configuration.id} has no port {asked.port}, it has {ports}: the connection is not answered"
+        return [*found.gates, Gate("listener", Outcome.FAIL, detail, listener.association_id, change=("connect to a port it has",))], None
+    gates = [*found.gates, Gate("listener", Outcome.PASS, f"resource configuration {configuration.id} has port {asked.port}", listener.association_id)]
+    route = Route(service_network_arn=found.network.arn, port=asked.port, source_vpc=source.vpc.id, source_vpc_owner=source.vpc.account)
+    decided = decide_resource(region.index.world, configuration, caller, route, source.address, now)
+    gates += decided.gates if decided else _undecided(configuration)
+    target = f"{listener.target}:{asked.port}, by resource gateway address {listener.bind}; whether it listens is not known here"
+    return [*gates, Gate("target", Outcome.PASS, target, configuration.gateway_id)], decided
+
+
+def _undecided(configuration: ResourceConfiguration) -> list[Gate]:
+    reason = f"resource configuration {configuration.id} has no auth policy, so nobody is asked"
+    return [Gate(GATE_OF[layer], Outcome.SKIP, reason) for layer in (Layer.RESOURCE, Layer.IDENTITY)]
