@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,14 +10,14 @@ import pytest
 from asking import ask, policy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from policy_machine import Machine
+from policy_machine import Machine, to_lua_bytes
 from policy_strategies import ADDRESSES, expected
 
 from latticewall.policy import spec
 from latticewall.policy.lua.literals import to_bytes
 from latticewall.policy.lua.patterns import encoded
 from latticewall.policy.operators import parse_date
-from latticewall.policy.pattern import constant, parse_template
+from latticewall.policy.pattern import constant, parse_template, resolve
 
 MACHINE = Machine()
 many = settings(max_examples=1200, deadline=None, derandomize=True)
@@ -134,28 +135,69 @@ def test_case_is_that_of_a_to_z(wanted: str, given_text: str, same: bool) -> Non
     assert (MACHINE.ask(evaluator, ask(context={"x:k": given_text}))[0] == 1) is same
 
 
-CHARACTERS = ["a", "b", "é", "€", "😀", "\udcc3", "\udca9", "\udce2", "\udc82", "\udcff", "\1", "\2", "\3", ":"]
-PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "*", "?", "é", "€", "😀", "\1", "\3", "aa", ":"]), max_size=8).map("".join)
-CHARACTER_TEXTS = st.lists(st.sampled_from(CHARACTERS), max_size=12).map("".join).filter(to_bytes)
-
-
-@many
-@given(PATTERNS, CHARACTER_TEXTS)
-def test_patterns_match_characters(pattern: str, text: str) -> None:
-    assert holds("StringLike", pattern, text) is spec.glob(parse_template(pattern, wildcards=True, variables=False), text)
-
-
-@many
-@given(PATTERNS, CHARACTER_TEXTS, CHARACTER_TEXTS)
-def test_what_a_variable_brings_in_is_characters_too(pattern: str, value: str, text: str) -> None:
-    for template in (f"{pattern}${{x:v}}", f"${{x:v}}{pattern}", "*${x:v}${x:v}*"):
-        for operator in ("StringLike", "StringEquals", "StringEqualsIgnoreCase"):
-            written, request = [policy({"Condition": {operator: {"x:k": template}}})], ask(context={"x:k": text, "x:v": value})
-            assert MACHINE.ask(MACHINE.compile(written), request) == expected(written, request)
+def texts_of(characters: str, most: int) -> list[str]:
+    """Every text of at most so many of the characters that bytes can say: some characters are bytes that are no UTF-8."""
+    every = ("".join(chosen) for count in range(most + 1) for chosen in itertools.product(characters, repeat=count))
+    return [text for text in every if to_bytes(text) is not None]
 
 
 def like(pattern: str, text: str) -> bool:
-    return bool(MACHINE.library[b"like"](text.encode(), encoded(constant(parse_template(pattern, wildcards=True, variables=False)) or ())))
+    return bool(MACHINE.library[b"like"](to_lua_bytes(text), encoded(constant(parse_template(pattern, wildcards=True, variables=False)) or ())))
+
+
+@pytest.mark.parametrize(("tokens", "characters"), [("aé*?", "aé\udcc3\udca9"), ("€*?\1", "€\1\udce2\udc82\udcff"), ("😀*?\3", "😀\2\3\udcf0\udc9f")])
+def test_patterns_match_characters(tokens: str, characters: str) -> None:
+    for pattern in texts_of(tokens, 4):
+        template = parse_template(pattern, wildcards=True, variables=False)
+        for text in texts_of(characters, 3):
+            assert like(pattern, text) is spec.glob(template, text), (pattern, text)
+
+
+EDGES = bytes([0x61, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFE, 0xFF])
+
+
+def test_characters_are_counted_as_python_counts_them() -> None:
+    """Every three bytes at the edges of UTF-8's definition, and every four that begin like four."""
+    threes = itertools.product(EDGES, repeat=3)
+    fours = itertools.product(b"\xf0\xf1\xf4\xf5\xed", EDGES[:12], EDGES[:12], EDGES[:12])
+    for raw in map(bytes, itertools.chain(threes, fours)):
+        count = len(raw.decode("utf-8", "surrogateescape"))
+        assert MACHINE.library[b"like"](raw, b"\2" * count), raw
+        assert not MACHINE.library[b"like"](raw, b"\2" * (count - 1)), raw
+
+
+PLAIN = ["", "a", "*", "**", "a*", "*a", "*a*", "ab*ba", "a*a", "a*b*a", "*a*b", "a*b*", "aa*a*aa", "*a**b", "ab**", "*ab*b*", "a*b*a*b", "ba*ab*ba"]
+
+
+@pytest.mark.parametrize("pattern", PLAIN)
+def test_plain_patterns_become_plain_tests(pattern: str) -> None:
+    """A literal, a prefix, a suffix, something in between: each also as an ARN of which only the last segment is a pattern."""
+    template = parse_template(pattern, wildcards=True, variables=False)
+    evaluators = [MACHINE.compile([policy({"Condition": {"StringLike": {"x:k": pattern}}})])]
+    evaluators.append(MACHINE.compile([policy({"Condition": {"ArnLike": {"x:k": f"arn:aws:s3:::{pattern}"}}})]))
+    for text in texts_of("ab", 6):
+        wanted = spec.glob(template, text)
+        for evaluator, beginning in zip(evaluators, ("", "arn:aws:s3:::"), strict=True):
+            assert (MACHINE.ask(evaluator, ask(context={"x:k": beginning + text}))[0] == 1) is wanted, text
+
+
+TEMPLATES = [
+    *("${x:v}", "?${x:v}", "${x:v}?", "*${x:v}", "${x:v}*", "*${x:v}*", "${x:v}${x:w}", "*${x:v}?${x:w}", "é${x:v}", "${x:v}${*}"),
+    "*${x:none, '?'}${x:v}",
+]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_a_variable_brings_in_is_characters_too(template: str) -> None:
+    evaluators = {operator: MACHINE.compile([policy({"Condition": {operator: {"x:k": template}}})]) for operator in ("StringLike", "StringEquals")}
+    pieces = parse_template(template, wildcards=True, variables=True), parse_template(template, wildcards=False, variables=True)
+    for value, other in itertools.product(texts_of("aé*\udcc3\udca9", 1), repeat=2):
+        for text in texts_of("aé*\udcc3\udca9", 3 if len(value + other) < 2 else 2):
+            question = MACHINE.question(ask(context={"x:k": text, "x:v": value, "x:w": other}))
+            for evaluator, own in zip(evaluators.values(), pieces, strict=True):
+                pattern = resolve(own, {"x:v": value, "x:w": other}.get)
+                assert pattern is not None
+                assert (evaluator(question)[0] == 1) is spec.glob(pattern, text), (template, value, other, text)
 
 
 @pytest.mark.parametrize("pattern", ["a*" * 2000 + "b", "*a" * 2000, "*" + "a?" * 2000 + "b*", "*?" * 2000, "*" + "a" * 4000 + "?b*", "*?" + "é" * 2000 + "b"])

@@ -73,7 +73,7 @@ def _resolved_pattern(chunk: Chunk, template: Template) -> str:
 def matches(chunk: Chunk, subject: str, template: Template) -> str:
     """Whether the subject (a simple name) matches the template as a whole."""
     if has_variables(template):
-        return chunk.call("like", chunk.call("canonical", subject), _resolved_pattern(chunk, template))
+        return chunk.call("like", subject, _resolved_pattern(chunk, template))
     return _static(chunk, subject, _constant(template))
 
 
@@ -124,9 +124,7 @@ def arn_matches(chunk: Chunk, subject: str, template: Template) -> str:
         # Five literal segments with their colons are a literal beginning: the text's segments can then be no others.
         beginning = ":".join(literal_text(segment) or "" for segment in segments[:_ARN_COLONS]) + ":"
         return _static(chunk, subject, _prefixed(beginning, _constant(segments[_ARN_COLONS])))
-    patterns = [_resolved_pattern(chunk, segment) for segment in segments[1:]]
-    given = chunk.call("canonical", subject) if has_variables(template) else subject
-    return chunk.call("arn", given, *patterns)
+    return chunk.call("arn", subject, *(_resolved_pattern(chunk, segment) for segment in segments[1:]))
 
 
 def _prefixed(beginning: str, pattern: Pattern) -> Pattern:

@@ -1,15 +1,15 @@
 -- Wildcard patterns on bytes: `*` is any run of characters, `?` one character. The same as policy/pattern.py, which works on characters.
 --
 -- Texts are bytes that are usually UTF-8. A character is a well-formed UTF-8 sequence, or else a single byte (what Python's surrogateescape makes of it).
--- Patterns of policies are well-formed, so a piece of one can only be found where characters begin and end; only what a variable brings in may be
--- ill-formed, which is why `canonical` exists. No function raises, whatever the texts; each takes time linear in the text as long as nobody provokes
--- more, and at worst text times pattern by 32 (`covers`).
+-- Literals of policies are well-formed, so they can only be found where characters begin and end. Where characters are counted, or a variable
+-- brings in what may be ill-formed, texts are made `canonical` first. No function raises, whatever the texts. Each takes time linear in the text as
+-- long as nobody provokes more, and at worst text times pattern by 32 (`covers`).
 
 local bit = require("bit")
 local ffi = require("ffi")
 
 local byte, char, find, gsub, sub = string.byte, string.char, string.find, string.gsub, string.sub
-local floor = math.floor
+local concat, floor = table.concat, math.floor
 local band, bor, lshift, rshift = bit.band, bit.bor, bit.lshift, bit.rshift
 local C, cast = ffi.C, ffi.cast
 
@@ -25,11 +25,14 @@ local ANY, ONE, LITERAL = 1, 2, 3
 local PATIENCE = 8
 local MARKS = "[\1\2\3]"
 
--- How many bytes the character has that begins at position i.
-local function width(text, i)
-  local lead = byte(text, i) or 0
-  if lead < 0xC2 or lead > 0xF4 then
+-- How many bytes the character that begins at position i has; 0 if the byte there belongs to no well-formed character.
+local function well_formed(text, i)
+  local lead = byte(text, i)
+  if lead < 0x80 then
     return 1
+  end
+  if lead < 0xC2 or lead > 0xF4 then
+    return 0
   end
   local second, low, high = byte(text, i + 1) or 0, 0x80, 0xBF
   if lead == 0xE0 then
@@ -42,20 +45,61 @@ local function width(text, i)
     high = 0x8F
   end
   if second < low or second > high then
-    return 1
+    return 0
   end
   if lead < 0xE0 then
     return 2
   end
   local third = byte(text, i + 2) or 0
   if third < 0x80 or third > 0xBF then
-    return 1
+    return 0
   end
   if lead < 0xF0 then
     return 3
   end
   local fourth = byte(text, i + 3) or 0
-  return (fourth >= 0x80 and fourth <= 0xBF) and 4 or 1
+  return (fourth >= 0x80 and fourth <= 0xBF) and 4 or 0
+end
+
+local function rewritten(text, i)
+  local pieces, count, n = { sub(text, 1, i - 1) }, 1, #text
+  while i <= n do
+    local length, own = well_formed(text, i), byte(text, i)
+    count = count + 1
+    pieces[count] = length > 0 and sub(text, i, i + length - 1) or char(own < 0xC0 and 0xFE or 0xFF, 0x80 + own % 0x40)
+    i = i + (length > 0 and length or 1)
+  end
+  return concat(pieces)
+end
+
+local last_text, last_canonical
+
+-- The text with each byte that belongs to no character made into a character of its own (a leading byte that UTF-8 does not know and a following byte):
+-- characters can be counted by their first byte, and no piece of a text is found in the middle of one. Well-formed text stays as it is.
+local function canonical(text)
+  if not text or text == last_text then
+    return text and last_canonical
+  end
+  local i, n = 1, #text
+  while i <= n do
+    local length = byte(text, i) < 0x80 and 1 or well_formed(text, i)
+    if length == 0 then
+      break
+    end
+    i = i + length
+  end
+  last_text, last_canonical = text, i > n and text or rewritten(text, i)
+  return last_canonical
+end
+M.canonical = canonical
+
+-- How many bytes the character of a canonical text has that begins at position i.
+local function width(text, i)
+  local lead = byte(text, i)
+  if lead < 0x80 then
+    return 1
+  end
+  return (lead < 0xE0 or lead >= 0xFE) and 2 or lead < 0xF0 and 3 or 4
 end
 
 -- The characters of a pattern, false for `?`; and by how many of them stars come before.
@@ -83,7 +127,7 @@ local function set_bit(words, index)
   words[word] = bor(words[word] or 0, lshift(1, index % 32))
 end
 
--- Whether the pattern covers text[i..e], by following all ways to match it at once, 32 of them in a word: never more work than text times pattern by
+-- Whether the pattern covers text[i..e] (canonical), by following all ways to match it at once, 32 of them in a word: never more work than text times pattern by
 -- 32. For patterns and texts that are made to exhaust `glob`.
 local function covers(text, i, e, pattern)
   local own, stars, count = tokens(pattern)
@@ -120,7 +164,7 @@ local function covers(text, i, e, pattern)
   return band(state[last], lshift(1, count % 32)) ~= 0
 end
 
--- Whether the pattern covers text[i..e]. A star first takes nothing, then one character more each time what follows it does not fit; an earlier star
+-- Whether the pattern covers text[i..e] (canonical). A star first takes nothing, then one character more each time what follows it does not fit; an earlier star
 -- never needs to be asked again.
 local function glob(text, i, e, pattern)
   local p, star, mark, first = 1, 0, 0, i
@@ -168,6 +212,7 @@ function M.like(text, pattern)
   if not text or not pattern then
     return false
   end
+  text = canonical(text)
   return glob(text, 1, #text, pattern)
 end
 
@@ -215,6 +260,7 @@ function M.arn(text, second, third, fourth, fifth, sixth)
   if not text or not (second and third and fourth and fifth and sixth) or not starts(text, "arn:", 4) then
     return false
   end
+  text = canonical(text)
   local first = 5
   for segment = 2, 5 do
     local colon = find(text, ":", first, true)
@@ -229,41 +275,6 @@ function M.arn(text, second, third, fourth, fifth, sixth)
   end
   return sixth == EVERYTHING or glob(text, first, #text, sixth)
 end
-
--- The text with each byte that belongs to no character made into a character of its own (a leading byte that UTF-8 does not know and a following byte),
--- so that no piece of a variable's value can be found in the middle of a character. Well-formed text stays as it is.
-local function canonical(text)
-  if not text then
-    return text
-  end
-  local i, n = 1, #text
-  while i <= n and byte(text, i) < 0x80 do
-    i = i + 1
-  end
-  while i <= n do
-    local length = width(text, i)
-    if length == 1 and byte(text, i) >= 0x80 then
-      break
-    end
-    i = i + length
-  end
-  if i > n then
-    return text
-  end
-  local pieces, count = { sub(text, 1, i - 1) }, 1
-  while i <= n do
-    local length, own = width(text, i), byte(text, i)
-    count = count + 1
-    if length == 1 and own >= 0x80 then
-      pieces[count] = char(own < 0xC0 and 0xFE or 0xFF, 0x80 + own % 0x40)
-    else
-      pieces[count] = sub(text, i, i + length - 1)
-    end
-    i = i + length
-  end
-  return table.concat(pieces)
-end
-M.canonical = canonical
 
 -- A value as a piece of a pattern: nothing in it is a wildcard.
 function M.escape(value)
