@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.region import NAME, Region
+from tests.region import ACCOUNT, NAME, Region
 
 from latticewall.app import iso
 from latticewall.auth.callers import caller_of
@@ -72,3 +72,41 @@ def test_credentials_end_with_the_profile(region: Region, instance: str) -> None
     refresh_instance_sessions(region.app)
     assert metadata_credentials(region.app, instance) is None
     assert known(region, first["AccessKeyId"]) == ""
+
+
+def test_where_the_instance_is_can_be_asked_about(region: Region, instance: str) -> None:
+    key = credentials(region, instance)["AccessKeyId"]
+    (shown,) = region.ec2.describe_instances()["Reservations"][0]["Instances"]
+    with region.store.read() as snapshot:
+        row = snapshot.get("sts:Session", key)
+    assert row
+    keys = row.document["_keys"]
+    assert keys.pop("aws:TokenIssueTime").startswith("2026-01-02T03:")
+    assert keys == {
+        "aws:MultiFactorAuthPresent": "false", "ec2:SourceInstanceArn": f"arn:aws:ec2:{NAME}:{ACCOUNT}:instance/{instance}",
+        "aws:Ec2InstanceSourceVpc": shown["VpcId"], "aws:Ec2InstanceSourcePrivateIPv4": shown["PrivateIpAddress"],
+    }  # fmt: skip
+
+
+def test_a_role_must_trust_ec2(region: Region, instance: str) -> None:
+    first = credentials(region, instance)
+    other = json.dumps(TRUST).replace("ec2.amazonaws.com", "lambda.amazonaws.com")
+    region.iam.update_assume_role_policy(RoleName="web", PolicyDocument=other)
+    assert credentials(region, instance, timedelta(hours=5, minutes=58)) == first, "what was given stays good to its end"
+    region.clock.moment += timedelta(minutes=5)
+    refresh_instance_sessions(region.app)
+    assert metadata_credentials(region.app, instance) is None
+    region.iam.update_assume_role_policy(RoleName="web", PolicyDocument=json.dumps(TRUST))
+    assert credentials(region, instance)["AccessKeyId"] != first["AccessKeyId"]
+
+
+def test_sessions_of_an_earlier_form_are_gone(region: Region, instance: str) -> None:
+    """Their limits stand where nobody reads them any more."""
+    key = credentials(region, instance)["AccessKeyId"]
+    with region.store.write() as tx:
+        row = tx.get("sts:Session", key)
+        assert row
+        del row.document["_session_policies"]
+        tx.put(row)
+    assert known(region, key) == ""
+    assert credentials(region, instance)["AccessKeyId"] != key

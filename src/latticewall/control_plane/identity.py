@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from latticewall.app import App, iso
+from latticewall.auth.assuming import Assumption, refused_action
 from latticewall.auth.authorization_message import ensure_message_key, has_message_key
 from latticewall.auth.credentials import mint_access_key
 from latticewall.auth.sessions import ASSUMED_ROLE, NewSession, open_session
 from latticewall.base.rows import Row
+from latticewall.policy.combine import PrincipalPolicies
+from latticewall.policy.request import Principal, global_context
 from latticewall.store import Snapshot, Transaction
 
 SESSION_HOURS = 6
@@ -62,24 +65,25 @@ def _write_private(path: Path, text: str) -> None:
 def refresh_instance_sessions(app: App) -> None:
     """Every running instance with a role has a session with time left; sessions of others, and expired ones, are gone.
 
-    Writes only when something must change, so that an unchanged region keeps its revision.
+    A role that does not trust EC2 gives no new ones. Writes only when something must change, so that an unchanged region keeps its revision.
     """
     now = app.clock.now()
     with app.store.read() as snapshot:
         wanted = _instance_roles(snapshot)
         sessions = snapshot.rows("sts:Session")
-    stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or not _is_current(row, wanted)]
-    lasting = [row for row in sessions if row not in stale and row.document["Expiration"] > iso(now + RENEW_BEFORE)]
-    fresh = {row.document.get("_instance") for row in lasting}
-    missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh]
+        stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or not _is_current(row, wanted)]
+        lasting = [row for row in sessions if row not in stale and row.document["Expiration"] > iso(now + RENEW_BEFORE)]
+        fresh = {row.document.get("_instance") for row in lasting}
+        missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh and _lets_ec2_in(snapshot, role, now)]
     if not stale and not missing:
         return
     with app.store.write("latticewall", "instance metadata") as tx:
         for row in stale:
             tx.delete(row)
         for instance_id, role in missing:
-            if tx.get(role.kind, role.id):  # deleted since we looked
-                open_session(tx, app.random, now, _instance_session(tx, instance_id, role))
+            instance, held = tx.get("ec2:Instance", instance_id), tx.get(role.kind, role.id)  # either may have gone since we looked
+            if instance and held:
+                open_session(tx, app.random, now, _instance_session(instance, held))
 
 
 def _is_current(row: Row, wanted: dict[str, Row]) -> bool:
@@ -90,19 +94,24 @@ def _is_current(row: Row, wanted: dict[str, Row]) -> bool:
     return not instance_id or (instance_id in wanted and wanted[instance_id].id == row.parent)
 
 
-def _instance_session(snapshot: Snapshot, instance_id: str, role: Row) -> NewSession:
+def _instance_session(instance: Row, role: Row) -> NewSession:
     """Named after the instance, with the keys that bind it to where the instance is ("Global condition keys", "Use instance profile credentials")."""
-    keys = {}
-    if instance := snapshot.get("ec2:Instance", instance_id):
-        keys = {
-            "ec2:SourceInstanceArn": f"arn:aws:ec2:{instance.region}:{instance.account}:instance/{instance_id}",
-            "aws:Ec2InstanceSourceVpc": str(instance.document.get("VpcId") or ""),
-            "aws:Ec2InstanceSourcePrivateIPv4": str(instance.document.get("PrivateIpAddress") or ""),
-        }
+    keys = {
+        "ec2:SourceInstanceArn": f"arn:aws:ec2:{instance.region}:{instance.account}:instance/{instance.id}",
+        "aws:Ec2InstanceSourceVpc": str(instance.document.get("VpcId") or ""),
+        "aws:Ec2InstanceSourcePrivateIPv4": str(instance.document.get("PrivateIpAddress") or ""),
+    }
     return NewSession(
-        ASSUMED_ROLE, role.account, role.id, f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{instance_id}", f"{role.id}:{instance_id}",
-        SESSION_HOURS * 3600, keys={key: value for key, value in keys.items() if value}, instance=instance_id,
+        ASSUMED_ROLE, role.account, role.id, f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{instance.id}", f"{role.id}:{instance.id}",
+        SESSION_HOURS * 3600, keys={key: value for key, value in keys.items() if value}, instance=instance.id,
     )  # fmt: skip
+
+
+def _lets_ec2_in(snapshot: Snapshot, role: Row, now: datetime) -> bool:
+    """Whether the role's trust policy allows what EC2 does for its instances ("Troubleshoot IAM and Amazon EC2": AssumeRoleUnauthorizedAccess)."""
+    principal = Principal.service("ec2.amazonaws.com")
+    wish = Assumption("sts:AssumeRole", "ec2")
+    return not refused_action(snapshot, role, wish, principal, PrincipalPolicies(), global_context(principal, now=now, region=""))
 
 
 def _instance_roles(snapshot: Snapshot) -> dict[str, Row]:
