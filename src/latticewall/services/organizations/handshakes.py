@@ -13,7 +13,7 @@ from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.organizations.accounts import join
-from latticewall.services.organizations.find import accounts_of, managed, organization_of_caller, show
+from latticewall.services.organizations.find import accounts_of, managed, show
 from latticewall.services.organizations.organization import AVAILABLE
 from latticewall.services.organizations.text import refusal
 
@@ -97,17 +97,17 @@ def _end(ctx: Context, row: Row, state: str) -> Document:
 
 
 def accept_handshake(ctx: Context, params: Document) -> Document:
-    row = _handshake(ctx, params)
-    answer = _end(ctx, row, "ACCEPTED")
+    """The organization gets all features, or the account that was invited joins it."""
+    row, account = _handshake(ctx, params), ctx.caller.account
     organization = ctx.tx.get("organizations:Organization", row.parent)
     if organization is None:
         raise refusal("HandshakeNotFoundException")
     if row.document["Action"] == ALL_FEATURES:
         ctx.change(organization, {"FeatureSet": "ALL", "AvailablePolicyTypes": AVAILABLE})
-        return answer
-    account = ctx.caller.account
+        return _end(ctx, row, "ACCEPTED")
     if account != row.document["_account"]:
         raise refusal("AccessDeniedException")
+    answer = _end(ctx, row, "ACCEPTED")
     member = ctx.tx.get("organizations:Account", account)
     if member and member.parent:
         raise refusal("HandshakeConstraintViolationException", "ALREADY_IN_AN_ORGANIZATION")
@@ -149,7 +149,6 @@ def list_for_account(ctx: Context, params: Document) -> Document:
 
 
 def list_for_organization(ctx: Context, params: Document) -> Document:
-    organization_of_caller(ctx)
     return _wanted(ctx, ctx.tx.rows("organizations:Handshake", parent=managed(ctx).id), params)
 
 
