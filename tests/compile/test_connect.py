@@ -14,6 +14,7 @@ ACCOUNT = "111122223333"
 NETWORK = ServiceNetwork("sn-1", f"arn:aws:vpc-lattice:eu-north-7:{ACCOUNT}:servicenetwork/sn-1", ACCOUNT, "AWS_IAM", "")
 CONNECT = "vpc-lattice-svcs:Connect"
 PORT = "vpc-lattice-svcs:Port"
+MEMBER = Account(ACCOUNT, "o-1", ("o-1/r-1/",))
 
 
 def policy(effect: str = "Allow", principal: Any = None, **condition: Any) -> str:
@@ -41,7 +42,8 @@ def instance(number: int, role_name: str = "web") -> tuple[Instance, NetworkInte
 
 
 def answers(
-    text: str, *roles: Identity, ports: tuple[tuple[int, int], ...] = ((6379, 6379),), instances: tuple[Any, ...] = (instance(10),)
+    text: str, *roles: Identity, ports: tuple[tuple[int, int], ...] = ((6379, 6379),), instances: tuple[Any, ...] = (instance(10),),
+    account: Account = MEMBER,
 ) -> dict[str, list[str]]:
     """Ports -> the addresses that get through."""
     configuration = ResourceConfiguration(
@@ -53,7 +55,7 @@ def answers(
         vpcs=(Vpc("vpc-1", "arn:vpc-1", ACCOUNT, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True),),
         subnets=(Subnet("subnet-1", "vpc-1", IPv4Network("10.0.0.0/24"), "eu-north-7a", "", ""),),
         instances=tuple(machine for machine, _ in instances), network_interfaces=tuple(interface for _, interface in instances), identities=roles or (WEB,),
-        accounts=(Account(ACCOUNT, "o-1", ("o-1/r-1/",)),),
+        accounts=(account,),
     )  # fmt: skip
     return {f"{first}-{last}": list(found) for found, (first, last) in allowed(Index(world), "vpc-1", NETWORK, configuration)}
 
@@ -88,6 +90,15 @@ def test_a_port_in_a_policy_opens_no_other_port_of_the_range() -> None:
     assert answers(policy(principal="*"), role("web", policy(**only)), ports=((6379, 6381),)) == {"6380-6380": ["10.0.0.10"]}
     first = {"StringEquals": {PORT.lower(): "6379"}}
     assert answers(policy(principal="*", **first), ports=((6379, 6381), (7000, 7001))) == {"6379-6379": ["10.0.0.10"]}
+
+
+def test_a_port_counts_however_it_is_escaped_and_wherever_it_stands() -> None:
+    escaped = policy(principal="*", StringEquals={PORT: "6380"}).replace("svcs:Port", "svcs:\\u0050ort")
+    assert answers(escaped, ports=((6379, 6381),)) == {"6380-6380": ["10.0.0.10"]}
+    limit = policy("Deny", StringNotEquals={PORT: "6379"})
+    everything = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    account = Account(ACCOUNT, service_control=((everything, limit),))
+    assert answers(policy(principal="*"), ports=((6379, 6381),), account=account) == {"6379-6379": ["10.0.0.10"]}
 
 
 def test_of_a_range_too_wide_to_decide_port_by_port_none_is_open() -> None:

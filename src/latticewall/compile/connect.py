@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from latticewall.base.faults import Fault
+from latticewall.compile.asked_keys import asks_for
 from latticewall.compile.index import Attached, Index
 from latticewall.policy.combine import PrincipalPolicies
 from latticewall.policy.document import Form, parse_policy
@@ -26,8 +27,9 @@ def allowed(
     index: Index, vpc_id: str, network: ServiceNetwork, configuration: ResourceConfiguration
 ) -> tuple[tuple[tuple[str, ...], tuple[int, int]], ...]:
     """(addresses in the VPC whose instances may connect, range of the resource's ports they may connect to)."""
-    texts = (configuration.policy, *(text for role in _roles(index).values() for text in (*role.policies, role.boundary)))
-    asks_port = any(PORT_KEY in text.lower() for text in texts)
+    texts = [configuration.policy, *(text for role in _roles(index).values() for text in (*role.policies, role.boundary))]
+    texts += [text for account in index.world.accounts for level in account.service_control for text in level]
+    asks_port = any(asks_for(text, PORT_KEY) for text in texts)
     found = []
     for first, last in configuration.port_ranges:
         if asks_port and last - first >= MOST_PORTS:

@@ -7,7 +7,6 @@ not known is denied. Time is decided on the safe side: what is not allowed at ev
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from datetime import datetime, timedelta
 from latticewall.base.faults import Fault
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
+from latticewall.compile.asked_keys import asks_for
 from latticewall.compile.authorization import AUTH_MODE_TAG
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import TLS_PASSTHROUGH, ServiceNetworkGates
@@ -30,7 +30,7 @@ from latticewall.world.types import Account, LatticeRule, Listener, Service, Ser
 
 IN_FORCE = timedelta(seconds=75)
 """How long after its `now` a world may be what decides: it is cut to the minute, and compiled again every ten seconds."""
-_ADDRESS_KEY = "sourceip"
+ADDRESS_KEY = "sourceip"
 """aws:SourceIp and aws:VpcSourceIp, as a condition key or in a policy variable."""
 
 
@@ -89,7 +89,7 @@ class _Decider:
         texts = [layer.policy for layer in (self.network, self.service) if _layer(layer).in_force]
         if not texts:
             return ()
-        if not any(_asks_for_address(text) for text in texts):
+        if not any(asks_for(text, ADDRESS_KEY) for text in texts):
             return (self._decide(""),)
         by_decision: dict[TlsDecision, list[str]] = defaultdict(list)
         for address in sorted(address for item in self.index.attached_of.get(self.vpc.id, []) for address in item.interface.addresses):
@@ -129,11 +129,3 @@ def _layer(resource: ServiceNetwork | Service) -> LayerAuth:
     except Fault:
         policy = None
     return LayerAuth(resource.auth_type, policy)
-
-
-def _asks_for_address(text: str) -> bool:
-    """Whether a key for the source address occurs in it, however it is escaped."""
-    try:
-        return _ADDRESS_KEY in json.dumps(json.loads(text), ensure_ascii=False).lower()
-    except ValueError:
-        return False  # it allows nobody, from anywhere
