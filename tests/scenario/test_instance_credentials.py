@@ -128,6 +128,25 @@ def test_what_only_the_administrator_may_ask_is_not_there(machine: Machine) -> N
         assert machine.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://169.254.169.254:4566/_latticewall/{path}") == "404"
 
 
+def test_the_endpoint_comes_back_with_the_control_plane(machine: Machine) -> None:
+    """Meanwhile instance metadata goes on answering."""
+    caller = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    machine.region.kill("control-plane")
+    assert machine.metadata("meta-data/iam/security-credentials/") == (200, "web")
+    until(lambda: machine.region.run(machine.id, sys.executable, "-c", caller).stdout.strip() == machine.session)
+
+
+def test_a_vpc_that_comes_later_has_the_endpoint_too(machine: Machine) -> None:
+    """And one that goes takes nothing of the others with it."""
+    ec2 = machine.region.client("ec2")
+    later = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    machine.region.settle()
+    ec2.delete_vpc(VpcId=later)
+    machine.region.settle()
+    assert machine.region.status()["errors"] in ({}, [])
+    assert json.loads(machine.run(sys.executable, "-c", BOTO3))[0] == machine.session
+
+
 def test_the_identity_document_is_signed_by_the_region(machine: Machine, tmp_path: Path) -> None:
     document = machine.metadata("dynamic/instance-identity/document")[1]
     assert json.loads(document)["instanceId"] == machine.id
