@@ -65,6 +65,16 @@ def test_ec2_says_why_in_a_sealed_message(region: Region) -> None:
     assert {"key": "ec2:VpcID", "values": {"items": [{"value": vpc}]}} in decoded["context"]["conditions"]["items"]
 
 
+def test_ec2_names_no_resource_where_there_is_none(region: Region) -> None:
+    alice = region.as_user("ec2", document(allow("ec2:CreateVpc")))
+    with region.refused("UnauthorizedOperation") as said:
+        alice.describe_vpcs()
+    assert said["Error"]["Message"] == (
+        f"You are not authorized to perform this operation. User: {USER} is not authorized to perform: ec2:DescribeVpcs "
+        "because no identity-based policy allows the ec2:DescribeVpcs action"
+    )
+
+
 def test_a_denial_by_a_managed_policy_or_boundary_names_it(region: Region) -> None:
     alice = region.as_user("vpc-lattice", document(allow("*")))
     policies = {

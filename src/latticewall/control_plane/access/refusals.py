@@ -23,13 +23,16 @@ WITH_ARN = (PolicyType.SERVICE_CONTROL, PolicyType.RESOURCE_CONTROL, PolicyType.
 
 
 def denied(ctx: Context, service: str, request: Request, found: Permissions, verdict: Verdict, *, related: bool) -> Denied:
-    """The fault for a refused question. related: caller and resource are of one account or organization."""
+    """The fault for a refused question. related: caller and resource are of one account or organization. EC2 adds a sealed message, but for actions
+    that are about no resource it leaves that and the resource out."""
     text = access_denied_text(request, verdict)
     policy = verdict.statements[0].policy if verdict.explicit and verdict.statements else ""
     if related and verdict.by in WITH_ARN and policy.startswith("arn:"):
         text = f"{text}: {policy}"
     if service != "ec2":
         return Denied(text)
+    if request.resource == "*":
+        return Denied(f"You are not authorized to perform this operation. {text.replace(' on resource: *', '', 1)}")
     encoded = encode_message(ctx.tx, ctx.random, ctx.caller.account, _message(request, found, verdict))
     tail = f" Encoded authorization failure message: {encoded}" if encoded else ""
     return Denied(f"You are not authorized to perform this operation. {text}.{tail}")
