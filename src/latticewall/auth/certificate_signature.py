@@ -7,7 +7,6 @@ signature proves who holds its key, and nothing about whom the certificate is tr
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ SERVICE = "rolesanywhere"
 CERTIFICATE = "Certificate"
 """The type of a caller that is known by his certificate alone; no policy speaks for him."""
 ALGORITHMS = {"AWS4-X509-RSA-SHA256": rsa.RSAPublicKey, "AWS4-X509-ECDSA-SHA256": ec.EllipticCurvePublicKey}
+UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What reading a strange certificate, or a part of it, raises."""
 _PREFIX = "AWS4-X509-"
 _ONCE = ("authorization", "x-amz-date", "x-amz-x509", "x-amz-x509-chain", "x-amz-content-sha256")
 _SIGNED = frozenset({"content-type", "host", "x-amz-date", "x-amz-x509"})
@@ -58,7 +59,7 @@ def read_certificate(text: str) -> x509.Certificate:
     """A certificate as the headers carry it: base64 of its DER form. Raises Denied for anything else."""
     try:
         return x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
-    except (ValueError, binascii.Error, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise Denied("The X.509 certificate of the request cannot be read.", code="AccessDeniedException") from error
 
 
@@ -139,7 +140,7 @@ def _check_signature(certificate: x509.Certificate, algorithm: str, value: str, 
             key.verify(given, signed, padding.PKCS1v15(), hashes.SHA256())
         elif isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(given, signed, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError, UnsupportedAlgorithm) as error:
+    except (InvalidSignature, *UNREADABLE) as error:
         raise mismatch() from error
 
 

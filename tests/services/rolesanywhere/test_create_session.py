@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.region import ACCOUNT, NAME, Region, client
 
@@ -284,6 +287,43 @@ def test_what_is_not_what_was_signed(region: Region) -> None:
     ):
         assert ours.send(changed, content).status in (400, 403), changed
     assert region.store.revision == before
+
+
+def damaged(certificate: x509.Certificate) -> Iterator[bytes]:
+    """The certificate with one bit changed, in every second byte in turn."""
+    der = certificate.public_bytes(Encoding.DER)
+    for place in range(0, len(der), 2):
+        yield der[:place] + bytes([der[place] ^ (1 << place % 8)]) + der[place + 1 :]
+
+
+def resigned(ours: Scene, who: CertifiedKey, certificate: bytes, chain: tuple[bytes, ...]) -> int:
+    """The status of a request with these certificates; where they can be read, it is signed as if they were the holder's."""
+    try:
+        others = [x509.load_der_x509_certificate(one) for one in chain]
+        headers, body = signed(ours, CertifiedKey(x509.load_der_x509_certificate(certificate), who.key, others))
+    except (ValueError, x509.InvalidVersion):
+        headers, body = signed(ours, who)
+        sent = [base64.b64encode(one).decode() for one in (certificate, *chain)]
+        headers |= {"X-Amz-X509": sent[0], "X-Amz-X509-Chain": ",".join(sent[1:])}
+    return ours.send(headers, body).status
+
+
+def test_a_damaged_certificate_opens_nothing(region: Region) -> None:
+    ours = scene(region)
+    who = ours.authority.issue(alternatives=[x509.UniformResourceIdentifier(SPIFFE)])
+    before = region.store.revision
+    assert {resigned(ours, who, changed, ()) for changed in damaged(who.certificate)} <= {400, 403}
+    assert region.store.revision == before
+
+
+def test_a_damaged_chain_leads_nowhere(region: Region) -> None:
+    middle = Authority("Middle", Authority("Root"))
+    assert middle.issuer
+    ours = scene(region, middle.issuer)
+    who = middle.issue()
+    der = who.certificate.public_bytes(Encoding.DER)
+    assert resigned(ours, who, der, (middle.certificate.public_bytes(Encoding.DER),)) == 201
+    assert {resigned(ours, who, der, (changed,)) for changed in damaged(middle.certificate)} <= {400, 403}
 
 
 def test_old_and_future_signatures(region: Region) -> None:

@@ -12,10 +12,12 @@ from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from latticewall.auth.certificate_signature import UNREADABLE
 
 LONGEST_PATH = 6
 """Certificates of a path, the workload's and the anchor's included."""
@@ -39,7 +41,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
     try:
         usage = _extension(certificate, x509.KeyUsage)
         constraints = _extension(certificate, x509.BasicConstraints)
-    except ValueError:
+    except UNREADABLE:
         return False
     return constraints is not None and constraints.ca and (usage is None or usage.key_cert_sign)
 
@@ -54,7 +56,7 @@ def trusted_path(
             _check_each(one)
         _check_dates(certificate, now)
         path = _climb((certificate,), chain, anchors, now)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise Untrusted("a certificate cannot be read") from error
     if path is None:
         raise Untrusted("no valid chain of certificates leads to the trust anchor")
@@ -62,8 +64,14 @@ def trusted_path(
 
 
 def check_revocation(path: Sequence[x509.Certificate], lists: Iterable[x509.CertificateRevocationList], now: datetime) -> None:
-    """Raises Untrusted if a list of an issuer in the path revokes the certificate it issued, or is out of date."""
-    known = tuple(lists)
+    """Raises Untrusted if a list of an issuer in the path revokes the certificate it issued, or is out of date or unreadable."""
+    try:
+        _check_lists(path, tuple(lists), now)
+    except UNREADABLE as error:
+        raise Untrusted("a certificate revocation list cannot be read") from error
+
+
+def _check_lists(path: Sequence[x509.Certificate], known: Sequence[x509.CertificateRevocationList], now: datetime) -> None:
     for certificate, issuer in pairwise(path):
         key = issuer.public_key()
         for crl in known:
@@ -100,7 +108,7 @@ def _issued(path: tuple[x509.Certificate, ...], issuer: x509.Certificate) -> boo
         return False
     try:
         path[-1].verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, TypeError, *UNREADABLE):
         return False
     return True
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
+from latticewall.auth.certificate_signature import UNREADABLE
 from latticewall.base.faults import Invalid
 from latticewall.resources import tags
 from latticewall.resources.context import Context
@@ -38,7 +38,7 @@ def _text(given: bytes | str) -> str:
     try:
         critical = [extension.oid.dotted_string for extension in x509.load_pem_x509_crl(data).extensions if extension.critical]
         text = data.decode("ascii")
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise Invalid("Unable to parse the certificate revocation list: it must be in PEM form") from error
     if critical:
         raise Invalid(f"The certificate revocation list has a critical extension that is not supported: {critical[0]}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
+from latticewall.auth.certificate_signature import UNREADABLE
 from latticewall.base.faults import Invalid, Unsupported
 from latticewall.resources import tags
 from latticewall.resources.context import Context
@@ -55,7 +55,7 @@ def bundle(text: str) -> list[x509.Certificate]:
     """The certificates of a bundle in PEM form. Raises ValidationException."""
     try:
         return x509.load_pem_x509_certificates(text.encode())
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise Invalid("Unable to parse the certificate bundle: it must hold X.509 certificates in PEM form") from error
 
 
