@@ -99,7 +99,8 @@ def _noted(text: str) -> dict[str, Any]:
 def _denial(noted: Mapping[str, Any]) -> Denial | None:
     if noted.get("layer") not in tuple(Layer):
         return None
-    return Denial(str(noted["layer"]), str(noted.get("policy", "")), bool(noted.get("explicit")), int(noted.get("statement", -1)))
+    statement = noted.get("statement")
+    return Denial(noted["layer"], str(noted.get("policy", "")), bool(noted.get("explicit")), statement if isinstance(statement, int) else -1)
 
 
 def _head(noted: Any) -> Head | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_headers, canonical_query, encode, generic_uri, uris
-from latticewall.auth.signature import ALGORITHM, parse_date
+from latticewall.auth.signature import ALGORITHM, parse_date, stamp
 from latticewall.auth.sigv4 import signature_value
 from latticewall.base.secret import Secret
 
@@ -55,6 +55,15 @@ class Form:
 
     def value(self, name: str) -> str:
         return dict(self.headers).get(name, "")
+
+
+def _lower(text: str) -> str:
+    """Only ASCII letters change: the text holds bytes."""
+    return text.encode("latin-1").lower().decode("latin-1")
+
+
+def _upper(text: str) -> str:
+    return text.encode("latin-1").upper().decode("latin-1")
 
 
 Variations = Iterator[tuple[str, Form]]
@@ -111,7 +120,7 @@ def _uri(form: Form) -> Variations:
         "the path was signed encoded once too often": encode(generic_uri(path), keep="/"),
         "the path was signed with a final slash": form.uri.rstrip("/") + "/",
         "the path was signed without its final slash": form.uri.rstrip("/") or "/",
-        "the path was signed in lower case": form.uri.lower(),
+        "the path was signed in lower case": _lower(form.uri),
         "only / was signed as the path": "/",
         "an empty path was signed": "",
         "the whole URL was signed as the path": f"http://{form.head.first('host') or ''}{path}",
@@ -150,7 +159,7 @@ def _host(form: Form, around: Surroundings) -> Variations:
     name = "host" if form.value("host") else ":authority"
     host = form.value(name)
     bare = host.rpartition(":")[0] if ":" in host else host
-    found = [("without its port", bare), ("in lower case", host.lower()), ("in lower case, without its port", bare.lower()), ("with a final dot", f"{bare}.")]
+    found = [("without its port", bare), ("in lower case", _lower(host)), ("in lower case, without its port", _lower(bare)), ("with a final dot", f"{bare}.")]
     found += [("with another port", f"{bare}:{port}") for port in (around.port, *_PORTS) if port]
     found += [("by another name", value) for own in around.hosts for value in (own, f"{own}:{around.port}")]
     seen = {host, ""}
@@ -161,7 +170,7 @@ def _host(form: Form, around: Surroundings) -> Variations:
 
 
 def _method(form: Form) -> Variations:
-    found = {f"the method was signed as {method}": method for method in (*_METHODS, form.method.lower(), form.method.upper())}
+    found = {f"the method was signed as {method}": method for method in (*_METHODS, _lower(form.method), _upper(form.method))}
     yield from _differing(form, "method", found)
 
 
@@ -173,7 +182,7 @@ def _date(form: Form) -> Variations:
     for label, text in moments.items():
         moment = parse_date(text) if text else None
         if moment is not None:
-            found[label] = moment.strftime("%Y%m%dT%H%M%SZ")
+            found[label] = stamp(moment)
             found[f"{label}, as it is written"] = text or ""
     yield from _differing(form, "stamp", found)
 
@@ -186,10 +195,10 @@ def _scope(form: Form, region: str) -> Variations:
 
 
 def _days(form: Form) -> Iterator[str]:
-    moment = datetime.strptime(form.stamp, "%Y%m%dT%H%M%SZ") if len(form.stamp) == 16 else None  # noqa: DTZ007 - only the day counts
-    for offset in (0, -1, 1) if moment else ():
-        assert moment is not None
-        yield (moment + timedelta(days=offset)).strftime("%Y%m%d")
+    """The day of the request and those around it."""
+    moment = parse_date(form.stamp)
+    if moment is not None and 1 < moment.year < 9999:
+        yield from ((moment + timedelta(days=offset)).strftime("%Y%m%d") for offset in (0, -1, 1))
 
 
 def _secret(form: Form, others: Sequence[tuple[str, Secret]]) -> Variations:
@@ -225,5 +234,5 @@ def _header_values(values: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "with its repeated values joined by a comma and a space", ", ".join(values)
     yield "with its repeated values sorted", ",".join(sorted(values))
     yield "with its last value only", values[-1] if values else ""
-    yield "in lower case", joined.lower()
+    yield "in lower case", _lower(joined)
     yield "empty", ""
