@@ -15,14 +15,13 @@ from pathlib import Path
 import uvicorn
 
 from latticewall.compile.addresses import API_PORT, METADATA
+from latticewall.control_plane.bounded_http import BoundedHttp, Open
 from latticewall.dataplane.names.sockets import bind_all, inside
 from latticewall.faces.asgi import AsgiApp, Receive, Scope, Send
 from latticewall.faces.http import INNER
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.applier import Failure, Report
 
-MOST_CONNECTIONS = 512
-"""Of all instances together; a request over it is answered 503."""
 _PATIENCE_SECONDS = 5.0
 
 
@@ -45,13 +44,11 @@ class InstanceEndpoint:
         self._running = threading.Event()
         self._server: uvicorn.Server | None = None
         self._open: dict[str, _Listening] = {}
+        self._connections = Open()
 
     def run(self, app: AsgiApp) -> None:
         """Serve until `stop`."""
-        config = uvicorn.Config(
-            _WithoutInner(app), http="httptools", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75,
-            limit_concurrency=MOST_CONNECTIONS,
-        )  # fmt: skip
+        config = uvicorn.Config(_WithoutInner(app), http="httptools", ws="none", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75)
         config.load()
         self._server = uvicorn.Server(config)
         self._loop.call_soon(self._running.set)
@@ -93,12 +90,8 @@ class InstanceEndpoint:
         return await asyncio.get_running_loop().create_server(self._protocol, sock=opened)
 
     def _protocol(self) -> asyncio.Protocol:
-        """As uvicorn makes them for the sockets it was started with."""
         assert self._server is not None
-        config = self._server.config
-        return config.http_protocol_class(  # type: ignore[call-arg]
-            config=config, server_state=self._server.server_state, app_state=self._server.lifespan.state
-        )
+        return BoundedHttp(self._server, self._connections)
 
 
 class _WithoutInner:
