@@ -146,6 +146,47 @@ def test_a_vpc_as_the_client_has_no_security_group(lab: Lab) -> None:
     assert gate(answer, "security-group-egress")["outcome"] == "skip"
 
 
+def test_an_access_key_of_a_session_asks_with_its_session_policy(lab: Lab) -> None:
+    trust = policy({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"})
+    lab.iam.create_role(RoleName="caller", AssumeRolePolicyDocument=trust)
+    lab.iam.put_role_policy(RoleName="caller", PolicyName="call", PolicyDocument=IDENTITY)
+    arn = "arn:aws:iam::111122223333:role/caller"
+    limit = policy({**without(ALLOW_ALL, "Principal"), "Action": "s3:*"})
+    made = lab.region.sts.assume_role(RoleArn=arn, RoleSessionName="one", Policy=limit)["Credentials"]
+    found = failing(lab.ask(who=made["AccessKeyId"]), "identity-policy")
+    assert [(part["name"], part["outcome"]) for part in found["parts"]] == [("identity-based policy", "pass"), ("session policy", "fail")]
+    assert lab.ask(who="caller")["verdict"] == "allowed", "a session without one"
+
+
+def test_a_service_of_two_networks_needs_an_instance(lab: Lab) -> None:
+    other = lab.lattice.create_service_network(name="other")["id"]
+    lab.lattice.create_service_network_service_association(serviceNetworkIdentifier=other, serviceIdentifier=lab.service)
+    vpc = lab.region.vpc("10.9.0.0/16")
+    lab.lattice.create_service_network_vpc_association(serviceNetworkIdentifier=other, vpcIdentifier=vpc)
+    lab.region.settle()
+    assert "through 2 service networks" in lab.ask(source="", who="web")["summary"]
+    answer = lab.ask(source=vpc, who="anonymous")
+    assert gate(answer, "network-policy")["outcome"] == "skip", "this network asks nobody"
+    assert answer["verdict"] == "allowed"
+
+
+def test_instances_that_are_not_one(lab: Lab) -> None:
+    lab.instance("web")
+    assert "2 running instances are named web" in lab.ask()["summary"]
+    assert lab.ask(source=lab.web)["verdict"] == "allowed"
+    lab.region.settle()
+    lab.ec2.stop_instances(InstanceIds=[lab.web])
+    assert "is not running" in lab.ask(source=lab.web)["summary"]
+
+
+def test_audit_mode_is_said_beforehand(lab: Lab) -> None:
+    lab.lattice.delete_auth_policy(resourceIdentifier=lab.service)
+    lab.lattice.tag_resource(resourceArn=lab.network_arn, tags={"latticewall:auth-mode": "audit"})
+    answer = lab.ask()
+    assert (answer["verdict"], gate(answer, "service-policy")["outcome"]) == ("allowed", "audit")
+    assert "by audit mode only" in answer["summary"]
+
+
 def test_rules_and_targets(lab: Lab) -> None:
     answer = lab.ask("/tomorrow")
     assert (answer["verdict"], gate(answer, "target")["outcome"]) == ("allowed", "skip")

@@ -64,6 +64,13 @@ def test_a_file_of_expectations() -> None:
     assert found[0].got == "allow (network policy statement 0 (org), everything statement 0)"
 
 
+def test_the_documented_example_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "features" / "policy-tests.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    found = results(example, network=ORGANIZATION.replace("o-1", "o-exampleorgid"))
+    assert [result.passed for result in found] == [True, True], found
+
+
 def test_an_expectation_that_is_not_met_says_why() -> None:
     (first, second) = results(FILE, network=ANYBODY)
     assert not first.passed
