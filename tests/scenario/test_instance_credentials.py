@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from bench.region import Region, until
+from tests.javascript.node_packages import node_modules
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
 
-PACKAGES = Path(__file__).parents[2] / "build" / "javascript" / "node_modules"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -109,12 +109,8 @@ def test_aws_cli(machine: Machine) -> None:
 
 
 def test_javascript_sdk(machine: Machine) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node: not installed")
-    if not (PACKAGES / "@aws-sdk" / "client-sts").exists():
-        pytest.skip("@aws-sdk/client-sts: not installed under build/javascript")
-    assert machine.run("env", f"NODE_PATH={PACKAGES}", node, "-e", JAVASCRIPT).strip() == machine.session
+    found = machine.run("env", f"NODE_PATH={node_modules()}", shutil.which("node") or "node", "-e", JAVASCRIPT)
+    assert found.strip() == machine.session
 
 
 def test_user_data_has_the_same_environment(machine: Machine) -> None:
