@@ -168,7 +168,9 @@ def test_exec_has_the_instances_environment(cli: Cli) -> None:
     variables = dict(line.split("=", 1) for line in cli.run("exec", "web", "--", "env").stdout.splitlines())
     assert variables["HOME"] == "/run/instance/home"
     assert "/usr/sbin" in variables["PATH"]
-    assert not [name for name in variables if name.startswith(("AWS_", "PYTHON", "LATTICEWALL"))]
+    assert not [name for name in variables if name.startswith(("PYTHON", "LATTICEWALL"))]
+    assert sorted(name for name in variables if name.startswith("AWS_")) == ["AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_REGION"]
+    assert variables["AWS_ENDPOINT_URL"] == "http://169.254.169.254:4566"
     assert cli.run("exec", "web", "--", "pwd").stdout == "/run/instance/home\n"
 
 
