@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from latticewall.base.faults import Fault
 from latticewall.base.ids import namespace
@@ -123,9 +124,13 @@ class _Decider:
 
 
 def _layer(resource: ServiceNetwork | Service) -> LayerAuth:
+    return LayerAuth(resource.auth_type, _policies(resource.policy))
+
+
+@lru_cache(maxsize=1024)
+def _policies(text: str) -> PolicySet | None:
     """What does not parse allows nobody."""
     try:
-        policy = PolicySet([parse_policy(resource.policy, Form.AUTH)]) if resource.policy else None
+        return PolicySet([parse_policy(text, Form.AUTH)]) if text else None
     except Fault:
-        policy = None
-    return LayerAuth(resource.auth_type, policy)
+        return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -20,6 +21,8 @@ from cryptography.x509.oid import NameOID
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 _LIFETIME = timedelta(days=36500)
 _LINE = 64
+_KNOWN = 4096
+"""Documents whose signatures are remembered, so that an unchanged instance costs nothing."""
 
 
 class IdentitySigner:
@@ -33,17 +36,16 @@ class IdentitySigner:
             raise ValueError(f"{folder / KEY}: not an RSA key")
         self._key = key
         self._certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes())
-        self._known: dict[str, dict[str, str]] = {}
+        self._signed_once = lru_cache(maxsize=_KNOWN)(self._signed)
 
     def sign(self, document: str) -> dict[str, str]:
         """What stands beside the document, by name: signature (of its bytes), pkcs7 and rsa2048 (which hold it too), without PEM's first and last line."""
-        if document not in self._known:
-            self._known[document] = self._signed(document.encode())
-        return self._known[document]
+        return self._signed_once(document)
 
-    def _signed(self, document: bytes) -> dict[str, str]:
-        signature = self._key.sign(document, padding.PKCS1v15(), hashes.SHA256())
-        builder = pkcs7.PKCS7SignatureBuilder().set_data(document).add_signer(self._certificate, self._key, hashes.SHA256())
+    def _signed(self, document: str) -> dict[str, str]:
+        content = document.encode()
+        signature = self._key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+        builder = pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(self._certificate, self._key, hashes.SHA256())
         # without attributes nothing but the document is signed, and equal documents have equal signatures
         enveloped = builder.sign(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoAttributes])
         return {"signature": _lines(signature), "pkcs7": _lines(enveloped), "rsa2048": _lines(enveloped)}
