@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from latticewall.base.faults import Fault
 from latticewall.base.ids import namespace
@@ -33,6 +33,8 @@ IN_FORCE = timedelta(seconds=75)
 """How long after its `now` a world may be what decides: it is cut to the minute, and compiled again every ten seconds."""
 ADDRESS_KEY = "sourceip"
 """aws:SourceIp and aws:VpcSourceIp, as a condition key or in a policy variable."""
+TIME_KEYS = "time"
+"""aws:CurrentTime and aws:EpochTime."""
 
 
 def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[list[TlsListener], list[Problem]]:
@@ -87,10 +89,9 @@ class _Decider:
 
     def decisions(self) -> tuple[TlsDecision, ...]:
         """See TlsService.decisions."""
-        texts = [layer.policy for layer in (self.network, self.service) if _layer(layer).in_force]
-        if not texts:
+        if not self._texts:
             return ()
-        if not any(asks_for(text, ADDRESS_KEY) for text in texts):
+        if not any(asks_for(text, ADDRESS_KEY) for text in self._texts):
             return (self._decide(""),)
         by_decision: dict[TlsDecision, list[str]] = defaultdict(list)
         for address in sorted(address for item in self.index.attached_of.get(self.vpc.id, []) for address in item.interface.addresses):
@@ -99,13 +100,21 @@ class _Decider:
         unknown = TlsDecision((), allowed=self._audits, layer=str(Layer.NETWORK if _layer(self.network).in_force else Layer.SERVICE))
         return (*known, unknown)
 
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [layer.policy for layer in (self.network, self.service) if _layer(layer).in_force]
+
+    @cached_property
+    def _moments(self) -> tuple[datetime, ...]:
+        now = datetime.fromisoformat(self.index.world.now)
+        return (now, now + IN_FORCE) if any(asks_for(text, TIME_KEYS) for text in self._texts) else (now,)
+
     @property
     def _audits(self) -> bool:
         return dict(self.network.tags).get(AUTH_MODE_TAG) == "audit"
 
     def _decide(self, source_ip: str) -> TlsDecision:
-        now = datetime.fromisoformat(self.index.world.now)
-        verdicts = [self._verdict(source_ip, moment) for moment in (now, now + IN_FORCE)]
+        verdicts = (self._verdict(source_ip, moment) for moment in self._moments)
         denied = next((verdict for verdict in verdicts if not verdict.allowed), None)
         if denied is None:
             return TlsDecision((), allowed=True)
