@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import random
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from ipaddress import IPv6Address
 
 import pytest
 from asking import ask, policy
@@ -16,7 +18,7 @@ from policy_strategies import ADDRESSES, expected
 from latticewall.policy import spec
 from latticewall.policy.lua.literals import to_bytes
 from latticewall.policy.lua.patterns import encoded
-from latticewall.policy.operators import parse_date
+from latticewall.policy.operators import parse_address, parse_date
 from latticewall.policy.pattern import constant, parse_template, resolve
 
 MACHINE = Machine()
@@ -131,6 +133,35 @@ def test_addresses(address: object, length: int, given_text: str, near: bool, no
         given_text = str(type(address)(int(address) ^ (noise % (1 << bits) >> min(max(kept - 1, 0), bits))))  # type: ignore[call-overload]
     for own in (block, "0.0.0.0/0", "::/0"):
         holds("IpAddress", own, given_text)
+
+
+GROUPS = [
+    "12345",
+    *("1", "ff", "0", "ABCD", "::", ":", ":", ":", "1.2.3.4", "255.255.255.255", "01.2.3.4", "%", "%eth", "/", "2001", "g", ".", "256.1.1.1", "::ffff:"),
+]
+LONG_ADDRESSES = [
+    *("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8:", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:8::", "::2:3:4:5:6:7:8", "::1:2:3:4:5:6:7:8"),
+    *("1::3:4:5:6:7:8", "1::2:3:4:5:6:7:8", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5::1.2.3.4", "1:2:3:4:5:6::1.2.3.4", "::", ":::"),
+    *("1:2:3:4:5:6:7::1.2.3.4", "fe80::1%", "fe80::1%a", "fe80::1%a%b", "fe80::1%a/b", "%a", "::%a", "1:2:3:4:5:6:7:", "1:2", "::1:", ":1:2:3:4:5:6:7"),
+]
+
+
+def test_what_is_an_address() -> None:
+    """Groups thrown together, most of them no address: read as the definition reads them, and to the same bits."""
+    source = random.Random(3)
+    thrown = ["".join(source.choices(GROUPS, k=source.randint(1, 12))) for _ in range(20_000)]
+    found = 0
+    for text in (*LONG_ADDRESSES, *thrown):
+        address = parse_address(text)
+        version = address.version if address is not None else 0
+        assert bool(MACHINE.library[b"ipv6"](text.encode(), bytes(16), 0)) is (version == 6), text
+        assert bool(MACHINE.library[b"ipv4"](text.encode(), 0, 2**32 - 1)) is (version == 4), text
+        if isinstance(address, IPv6Address):
+            assert MACHINE.library[b"ipv6"](text.encode(), address.packed, 128), text
+        elif address is not None:
+            assert MACHINE.library[b"ipv4"](text.encode(), int(address), int(address)), text
+        found += version > 0
+    assert found > 300
 
 
 @many
