@@ -16,7 +16,10 @@ from latticewall.wire.parse import parse
 from latticewall.wire.route import identify
 from latticewall.wire.serialise import serialise
 
-OPERATIONS = [operation for service in CATALOG.services() for operation in service.operations.values()]
+OUTSIDE_THE_SDKS = ("rolesanywhere:CreateSession",)
+OPERATIONS = [
+    operation for service in CATALOG.services() for operation in service.operations.values() if operation.qualified_name not in OUTSIDE_THE_SDKS
+]
 
 
 def seeds(operation: Operation) -> list[tuple[str, bool]]:

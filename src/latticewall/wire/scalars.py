@@ -27,7 +27,10 @@ def from_text(shape: Shape, text: str) -> Any:
         case "boolean":
             return boolean(text)
         case "integer" | "long":
-            return integer(text)
+            value = integer(text)
+            if shape.type == "integer" and not -(1 << 31) <= value < 1 << 31:
+                raise Malformed("a 32-bit integer was expected")
+            return value
         case "float" | "double":
             return number(text)
         case "timestamp":

@@ -147,6 +147,30 @@ def test_what_is_not_there_is_said(region: Region) -> None:
         region.sts.assume_root(TargetPrincipal=OTHER, TaskPolicyArn={"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"})
 
 
+def test_refusals_in_the_words_of_aws(region: Region) -> None:
+    arn = role(region, trust({"AWS": ACCOUNT}))
+    found = "1 validation error detected: Value '{}' at '{}' failed to satisfy constraint: Member must {}"
+    for more, words in (
+        ({"DurationSeconds": 899}, found.format(899, "durationSeconds", "have value greater than or equal to 900")),
+        ({"DurationSeconds": 43201}, found.format(43201, "durationSeconds", "have value less than or equal to 43200")),
+        ({"RoleSessionName": "a b"}, found.format("a b", "roleSessionName", r"satisfy regular expression pattern: [\w+=,.@-]*")),
+        ({"RoleSessionName": "a"}, found.format("a", "roleSessionName", "have length greater than or equal to 2")),
+        ({"ExternalId": "1"}, found.format("1", "externalId", "have length greater than or equal to 2")),
+        ({"SourceIdentity": "é!"}, found.format("é!", "sourceIdentity", r"satisfy regular expression pattern: [\w+=,.@-]*")),
+    ):
+        with region.refused("ValidationError") as held:
+            region.sts.assume_role(**{"RoleArn": arn, "RoleSessionName": "deploy", **more})
+        assert held["Error"]["Message"] == words
+        assert region.last_status == 400
+    with region.refused("MalformedInput"):
+        region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", DurationSeconds=1 << 31)
+    missing = f"arn:aws:iam::{ACCOUNT}:role/none"
+    with region.refused("AccessDenied") as held:
+        region.sts.assume_role(RoleArn=missing, RoleSessionName="deploy")
+    assert held["Error"]["Message"] == f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: sts:AssumeRole on resource: {missing}"
+    assert region.last_status == 403
+
+
 def test_sessions_end_with_their_role(region: Region) -> None:
     arn = role(region, trust({"AWS": ACCOUNT}))
     key = region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy")["Credentials"]["AccessKeyId"]
