@@ -58,7 +58,7 @@ def asked(policy: Policy, resource: str, values: list[str]) -> Request:
     return Request("vpc-lattice-svcs:Invoke", resource, sly, {**principal_context(sly), "x:k": values[-1], **context})
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=700, deadline=None, derandomize=True)
 @given(sly_policies(SLY_TEXTS), REQUEST_TEXTS, st.lists(REQUEST_TEXTS, min_size=1, max_size=3))
 def test_any_text_anywhere_is_only_text(policy: Policy, resource: str, values: list[str]) -> None:
     text = compile_set([policy])

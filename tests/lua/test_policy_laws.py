@@ -16,7 +16,7 @@ from latticewall.policy.to_lua import compile_set
 MACHINE = Machine()
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=700, deadline=None, derandomize=True)
 @given(st.lists(policies(), max_size=3), st.lists(requests(), min_size=1, max_size=4))
 def test_compiled_policies_answer_as_defined(written: list[Policy], asked: list[Request]) -> None:
     evaluator = MACHINE.compile(written)

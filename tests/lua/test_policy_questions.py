@@ -103,7 +103,7 @@ def asking_policies(draw: st.DrawFn) -> Policy:
     return policy(*written, {"Resource": resource})
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=700, deadline=None, derandomize=True)
 @given(asking_policies(), st.lists(inquiries, min_size=1, max_size=4))
 def test_keys_computed_on_demand_are_those_of_python(written: Policy, asked: list[Inquiry]) -> None:
     for inquiry in asked:
