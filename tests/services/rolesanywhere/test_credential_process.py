@@ -8,9 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import botocore.session
@@ -23,6 +22,7 @@ from latticewall.faces.cli.main import main
 from latticewall.wire.message import HttpRequest
 
 from .authority import Authority, Scene, scene, spiffe, subject
+from .serving import served
 
 COMMAND = [sys.executable, "-P", "-m", "latticewall.faces.cli.main", "credentials"]
 
@@ -33,8 +33,8 @@ class RealTime:
 
 
 @contextmanager
-def served(region: Region) -> Iterator[str]:
-    """The region's endpoint over HTTP on a loopback port."""
+def endpoint_of(region: Region) -> Iterator[str]:
+    """The region's endpoint over HTTP."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -49,22 +49,8 @@ def served(region: Region) -> Iterator[str]:
 
         def log_message(self, *_: Any) -> None: ...
 
-    class Server(ThreadingHTTPServer):
-        def server_bind(self) -> None:
-            """Without the look-up of the host's name, which hangs in a namespace without a resolver."""
-            self.socket.bind(self.server_address)
-            self.server_address = self.socket.getsockname()
-            self.server_name, self.server_port = "localhost", self.server_address[1]
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(Handler) as url:
+        yield url
 
 
 @pytest.fixture
@@ -88,7 +74,7 @@ def options(ours: Scene, endpoint: str) -> list[str]:
 
 
 def test_boto3_becomes_the_role_by_its_configuration_alone(ours: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with served(ours.region) as endpoint:
+    with endpoint_of(ours.region) as endpoint:
         words = [*COMMAND, *written(tmp_path, spiffe(Authority("Workloads", ours.authority))), *options(ours, endpoint)]
         (tmp_path / "config").write_text(f"[profile web]\nregion = {NAME}\nendpoint_url = {endpoint}\ncredential_process = {shlex.join(words)}\n")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
@@ -100,7 +86,7 @@ def test_boto3_becomes_the_role_by_its_configuration_alone(ours: Scene, tmp_path
 
 
 def test_what_the_command_prints(ours: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with served(ours.region) as endpoint:
+    with endpoint_of(ours.region) as endpoint:
         assert main(["credentials", *written(tmp_path, ours.authority.issue()), *options(ours, endpoint), "--session-duration", "900"]) == 0
     given = json.loads(capsys.readouterr().out)
     assert sorted(given) == ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "Version"]
@@ -110,7 +96,7 @@ def test_what_the_command_prints(ours: Scene, tmp_path: Path, capsys: pytest.Cap
 
 def test_refusals_are_one_line(ours: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stranger = written(tmp_path, Authority().issue(subject(COMMON_NAME="mallory")))
-    with served(ours.region) as endpoint:
+    with endpoint_of(ours.region) as endpoint:
         assert main(["credentials", *stranger, *options(ours, endpoint)]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
