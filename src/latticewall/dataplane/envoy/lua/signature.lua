@@ -152,11 +152,16 @@ function M.read_date(text)
   return moment
 end
 
+-- What a canonical request ends with: after the headers an empty line, their names and the payload's line.
+function M.tail(names, payload)
+  return "\n" .. names .. "\n" .. payload
+end
+
 -- What follows from a list of signed headers: fault is the refusal to give when it is not ascending, unique, lower-case and with host; pseudo is its
 -- first name that no header of HTTP/1.1 can have.
 function M.read_names(text)
   local names, labels, signed = {}, {}, {}
-  local list = { text = text, names = names, labels = labels, signed = signed, fault = nil, pseudo = nil }
+  local list = { text = text, tail = M.tail(text, PAYLOAD), names = names, labels = labels, signed = signed, fault = nil, pseudo = nil }
   for name in (text .. ";"):gmatch("([^;]*);") do
     if #names >= MOST_NAMES then
       list.fault = incomplete("SignedHeaders names more than " .. MOST_NAMES .. " headers.")
@@ -206,17 +211,12 @@ local function new_claim(algorithm, credential, names, value)
     scope = sub(credential, #elements[1] + 2),
     signing = region and day .. "/" .. region,
     names = names,
-    tail = "\n" .. names.text .. "\n" .. PAYLOAD,
     value = value,
   }
 end
 
 local function is_algorithm(text)
   return text == M.HMAC or text == M.ECDSA
-end
-
-local function region_set_text()
-  return "existence of a 'X-Amz-Region-Set' header."
 end
 
 -- The claim in the Authorization header and the epoch seconds of its date, or nil and the text of the refusal. names_of: as read_names.
@@ -254,7 +254,7 @@ function M.from_header(head, names_of)
     missing = missing .. "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
   end
   if algorithm == M.ECDSA and (first_of(head, "x-amz-region-set") or "") == "" then
-    missing = missing .. "Authorization header requires " .. region_set_text() .. " "
+    missing = missing .. "Authorization header requires existence of a 'X-Amz-Region-Set' header. "
   end
   if missing ~= "" then
     return nil, incomplete(missing .. "Authorization=" .. algorithm)

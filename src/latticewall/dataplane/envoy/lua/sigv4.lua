@@ -8,37 +8,36 @@
 
 local ffi = require("ffi")
 local canonical = require("latticewall.canonical")
+local checks = require("latticewall.claim_checks")
 local sha256 = require("latticewall.sha256")
 local signature = require("latticewall.signature")
 local sigv4a = require("latticewall.sigv4a")
 
 local byte_at, sub, find = string.byte, string.sub, string.find
 local read_target, write_head, write_query, write_rest = canonical.read_target, canonical.write_head, canonical.write_query, canonical.write_rest
-local trimmed, read_basic, stamp_of, incomplete, mismatch =
-  signature.trimmed, signature.read_basic, signature.stamp, signature.incomplete, signature.mismatch
+local trimmed, read_basic, stamp_of, mismatch = signature.trimmed, signature.read_basic, signature.stamp, signature.mismatch
+local repeated, headers_fault, time_fault, scope_fault = checks.repeated, checks.headers_fault, checks.time_fault, checks.scope_fault
 local hash_two, hmac, write_hex, same = sha256.hash_two, sha256.hmac, sha256.write_hex, sha256.same
 local copy, cast = ffi.copy, ffi.cast
 
 local M = {}
 
 local SERVICE = "vpc-lattice-svcs"
-local UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
-local ADDED_BY_PROXIES = "x-amz-cf-id" -- the x-amz-* header that AWS's own front doors add after the client signed
 local DEFAULT_SKEW = 300
 local INVALID_TOKEN = "UnrecognizedClientException: The security token included in the request is invalid."
 local EXPIRED_TOKEN = "ExpiredTokenException: The security token included in the request is expired"
 local TOO_MANY = "MalformedQueryStringException: The request has more than 1000 query parameters."
-local ONCE = { "authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-region-set" }
 local METHODS = { GET = true, POST = true, PUT = true, DELETE = true, HEAD = true, PATCH = true, OPTIONS = true }
 
 local HEX, DIGEST, STAMP = 64, 32, 16
 local NO_SIGNATURE = string.rep("-", HEX) -- equal to none, at the same cost
-local MOST_CLAIMS, LONGEST_KEPT = 8192, 1024
+local MOST_CLAIMS, LONGEST_KEPT = 16384, 1024
 local ROOM_BESIDE_HEADERS = 512
 
 local claims, claim_count = {}, 0
 local lists, list_count = {}, 0
-local to_sign_store, to_sign_room = ffi.new("uint8_t[?]", 1024), 1024
+local to_sign_room = 1024
+local to_sign_store = ffi.new("uint8_t[?]", to_sign_room)
 local to_sign = cast("uint8_t *", to_sign_store)
 local digest, expected = ffi.new("uint8_t[?]", DIGEST), ffi.new("uint8_t[?]", HEX)
 local nobodys_key
@@ -127,84 +126,6 @@ local function has_aws_authorization(head, authorization)
     end
   end
   return false
-end
-
-local function repeated(count)
-  for index = 1, #ONCE do
-    if (count[ONCE[index]] or 0) > 1 then
-      return incomplete("The request has more than one '" .. ONCE[index] .. "' header.")
-    end
-  end
-  return nil
-end
-
--- A signed header that the request does not have; in HTTP/2 the authority plays host.
-local function missing_header(names, pseudo, by)
-  for index = 1, #names do
-    local name = names[index]
-    if (by[name] == nil and not ((name == "host" and by[":authority"]) or (name == ":authority" and by["host"]))) or name == pseudo then
-      return incomplete("'" .. name .. "' is named as a SignedHeader, but it does not exist in the HTTP request.")
-    end
-  end
-  return nil
-end
-
--- Every x-amz-* header must be covered by the signature: an unsigned one may have been slipped in on the way. So must the date it rests on.
-local function unsigned_header(head, signed, in_header)
-  local found = nil
-  if in_header and head.by["x-amz-date"] == nil and not signed["date"] then
-    found = "date"
-  end
-  local names = head.names
-  for index = 1, head.n do
-    local name = names[index]
-    if #name >= 6 and byte_at(name, 1) == 120 and byte_at(name, 6) == 45 and not signed[name] then
-      if sub(name, 1, 6) == "x-amz-" and name ~= ADDED_BY_PROXIES and (found == nil or name < found) then
-        found = name
-      end
-    end
-  end
-  return found and mismatch("'" .. found .. "' must be a 'SignedHeader' in the AWS Authorization.")
-end
-
--- What is wrong with the time: too old, or from the future.
-local function time_fault(moment, expires, now, skew)
-  if moment > now + skew then
-    return mismatch(string.format("Signature not yet current: %s is still later than %s (%s + %d min.)",
-      stamp_of(moment), stamp_of(now + skew), stamp_of(now), math.floor(skew / 60)))
-  end
-  if expires then
-    if now > moment + expires then
-      return mismatch("Signature expired: " .. stamp_of(moment + expires) .. " is now earlier than " .. stamp_of(now))
-    end
-  elseif moment < now - skew then
-    return mismatch(string.format("Signature expired: %s is now earlier than %s (%s - %d min.)",
-      stamp_of(moment), stamp_of(now - skew), stamp_of(now), math.floor(skew / 60)))
-  end
-  return nil
-end
-
-local function scope_fault(claim, region_set, moment, day, region, service)
-  if claim.region == region and claim.service == service and claim.day_number == day and claim.terminator == signature.TERMINATOR then
-    return nil
-  end
-  local faults = {}
-  if region_set and not sigv4a.covers(region_set, region) or not region_set and claim.region ~= region then
-    faults[#faults + 1] = "Credential should be scoped to a valid region, not '" .. (region_set or claim.region) .. "'."
-  end
-  if claim.service ~= service then
-    faults[#faults + 1] = "Credential should be scoped to correct service: '" .. service .. "'."
-  end
-  if claim.terminator ~= signature.TERMINATOR then
-    faults[#faults + 1] = "Credential should be scoped with a valid terminator: 'aws4_request', not '" .. claim.terminator .. "'."
-  end
-  local stamp = stamp_of(moment)
-  local today = sub(stamp, 1, 8)
-  if claim.day ~= today then
-    faults[#faults + 1] = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '"
-      .. claim.day .. "' != '" .. today .. "', from '" .. stamp .. "'."
-  end
-  return #faults > 0 and mismatch(table.concat(faults, " ")) or nil
 end
 
 -- The key that checks a claim's signatures, kept in the record; and whether it is the record's own, not the one that stands in for an unknown key: it
@@ -302,11 +223,9 @@ end
 -- The same work whether the key is known or not, then the verdict. value: what ends with the signature.
 local function check_key(head, path_length, plain, query_length, claim, value, stamp, keys, now, options)
   local record = keys.find(claim.key_id)
-  local tail = claim.tail
-  if options.payload then
-    tail = "\n" .. claim.names.text .. "\n" .. options.payload
-  end
-  local rest, rest_length = write_rest(head, query_length, claim.names.names, claim.names.labels, tail)
+  local list = claim.names
+  local tail = options.payload and signature.tail(list.text, options.payload) or list.tail
+  local rest, rest_length = write_rest(head, query_length, list.names, list.labels, tail)
   if rest == nil then
     return false, 400, ""
   end
@@ -337,14 +256,37 @@ local function check_key(head, path_length, plain, query_length, claim, value, s
   return true, record
 end
 
+-- The claim of a request with its moment (epoch seconds) and day (20260102), the text that ends with its signature, its date as it is signed, and whether
+-- the claim was known; or nil and the text of the refusal.
+local function claim_of(head, authorization, path_length)
+  local by = head.by
+  local claim, moment, day
+  if authorization then
+    claim, moment, day = recall(authorization, by["x-amz-date"])
+    if claim then
+      return claim, moment, day, authorization, by["x-amz-date"], true
+    end
+    claim, moment = signature.from_header(head, names_of)
+  else
+    claim, moment = signature.from_query(head, sub(head.path, path_length + 2), names_of)
+  end
+  if claim == nil then
+    return nil, moment
+  end
+  local value, stamp = claim.value, stamp_of(moment)
+  if claim.algorithm == signature.HMAC and #value ~= HEX then
+    value = NO_SIGNATURE
+  end
+  return claim, moment, tonumber(sub(stamp, 1, 8)), value, stamp, false
+end
+
 local function authenticate(head, path_length, plain, keys, now, region, options)
-  local by, names, values = head.by, head.names, head.values
-  local bytes = ROOM_BESIDE_HEADERS
+  local names, values, bytes = head.names, head.values, ROOM_BESIDE_HEADERS
   for index = 1, head.n do
     bytes = bytes + 2 * #names[index] + #values[index] + 4
   end
   local query_length, in_query = write_query(head.path, path_length, bytes)
-  local authorization = by["authorization"]
+  local authorization = head.by["authorization"]
   if not in_query and not has_aws_authorization(head, authorization) then
     return nil
   elseif query_length == nil then
@@ -356,45 +298,13 @@ local function authenticate(head, path_length, plain, keys, now, region, options
   if fault then
     return refuse(fault)
   end
-  local claim, moment, day, value, stamp
-  if authorization then
-    claim, moment, day = recall(authorization, by["x-amz-date"])
+  local claim, moment, day, value, stamp, recalled = claim_of(head, authorization, path_length)
+  if claim == nil then
+    return refuse(moment)
   end
-  local recalled = claim ~= nil
-  if recalled then
-    value, stamp = authorization, by["x-amz-date"]
-  else
-    if authorization then
-      claim, moment = signature.from_header(head, names_of)
-    else
-      claim, moment = signature.from_query(head, sub(head.path, path_length + 2), names_of)
-    end
-    if claim == nil then
-      return refuse(moment)
-    end
-    value, stamp = claim.value, stamp_of(moment)
-    day = tonumber(sub(stamp, 1, 8))
-    if claim.algorithm == signature.HMAC and #value ~= HEX then
-      value = NO_SIGNATURE
-    end
-  end
-  local list = claim.names
-  local region_set = nil
-  if claim.region == nil then
-    region_set = claim.region_set or trimmed(by["x-amz-region-set"])
-  end
-  fault = list.fault or missing_header(list.names, list.pseudo, by)
-  if not fault and not options.payload then
-    if not list.signed["x-amz-content-sha256"] then
-      fault = incomplete("Missing the 'x-amz-content-sha256' in canonical headers.")
-    elseif trimmed(by["x-amz-content-sha256"]) ~= UNSIGNED_PAYLOAD then
-      fault = mismatch("Signed payloads are not supported")
-    end
-  end
-  fault = fault
-    or unsigned_header(head, list.signed, authorization ~= nil)
+  fault = headers_fault(head, claim.names, authorization ~= nil, options.payload)
     or time_fault(moment, claim.expires, now, options.skew or DEFAULT_SKEW)
-    or scope_fault(claim, region_set, moment, day, region, options.service or SERVICE)
+    or scope_fault(head, claim, moment, day, region, options.service or SERVICE)
   if fault then
     return refuse(fault)
   end
