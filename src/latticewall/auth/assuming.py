@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from latticewall.auth.permissions import resource_control_of
+from latticewall.auth.permissions import compiled, organization_of, resource_control_of
 from latticewall.base.faults import Fault, Invalid, LimitExceeded
 from latticewall.base.rows import Row
 from latticewall.policy.combine import PrincipalPolicies, authorize_assume_role
 from latticewall.policy.document import Form, minify, parse_policy
-from latticewall.policy.engine import PolicySet
 from latticewall.policy.request import Context, Principal, Request
 from latticewall.store import Snapshot
 
@@ -76,15 +75,24 @@ class Assumption:
 def refused_action(snapshot: Snapshot, role: Row, wish: Assumption, principal: Principal, policies: PrincipalPolicies, context: Context) -> str:
     """The first action that is not allowed, "" when the principal may become the role. context: global condition keys of the request."""
     try:
-        trust = PolicySet([parse_policy(role.document["AssumeRolePolicyDocument"], Form.TRUST)])
+        trust = compiled((("", str(role.document["AssumeRolePolicyDocument"])),), Form.TRUST)
     except Fault:
         return wish.action
     control = resource_control_of(snapshot, role.account)
-    keys = {**context, **wish.keys, **{f"iam:ResourceTag/{key}": value for key, value in role.tags.items()}}
+    keys = {**context, **wish.keys, **_owner_keys(snapshot, role)}
     for action in wish.actions:
         if not authorize_assume_role(Request(action, role.arn, principal, keys), policies, trust, role.account, control).allowed:
             return action
     return ""
+
+
+def _owner_keys(snapshot: Snapshot, role: Row) -> dict[str, str | tuple[str, ...]]:
+    """What conditions may ask about the role and its account."""
+    org_id, org_paths = organization_of(snapshot, role.account)
+    found: dict[str, str | tuple[str, ...]] = {"aws:ResourceAccount": role.account}
+    if org_id:
+        found |= {"aws:ResourceOrgID": org_id, "aws:ResourceOrgPaths": org_paths}
+    return found | {f"{prefix}:ResourceTag/{key}": value for prefix in ("aws", "iam") for key, value in role.tags.items()}
 
 
 def session_limits(

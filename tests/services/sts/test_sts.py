@@ -11,6 +11,7 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from tests.control_plane.organized import Organized, deny
 from tests.region import ACCOUNT, NAME, WIRE, Region, client
 
 from .words import OTHER, allow, role, trust
@@ -145,6 +146,34 @@ def test_what_is_not_there_is_said(region: Region) -> None:
             region.sts.assume_role(RoleArn=arn, RoleSessionName="deploy", **{member: value})
     with region.refused("ValidationError", "does not support sts:AssumeRoot"):
         region.sts.assume_root(TargetPrincipal=OTHER, TaskPolicyArn={"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"})
+
+
+def test_conditions_about_the_role_and_its_account(region: Region) -> None:
+    arn = role(region, trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}), Tags=[{"Key": "stage", "Value": "dev"}])
+    for key, value, works in (
+        ("aws:ResourceTag/stage", "dev", True), ("iam:ResourceTag/stage", "dev", True), ("aws:ResourceTag/stage", "prod", False),
+        ("aws:ResourceAccount", ACCOUNT, True), ("aws:ResourceAccount", OTHER, False), ("aws:ResourceOrgID", "o-0123456789", False),
+    ):  # fmt: skip
+        alice = region.as_user("sts", allow("sts:AssumeRole", StringEquals={key: value}))
+        if works:
+            assert alice.assume_role(RoleArn=arn, RoleSessionName="deploy")
+        else:
+            with region.refused("AccessDenied"):
+                alice.assume_role(RoleArn=arn, RoleSessionName="deploy")
+
+
+def test_a_perimeter_around_the_organization(region: Region) -> None:
+    """The resource control policy that AWS recommends: nobody from outside, but services."""
+    organized = Organized(region)
+    arn = region.of(organized.member, "iam").create_role(RoleName="open", AssumeRolePolicyDocument=trust({"AWS": "*"}))["Role"]["Arn"]
+    stranger, root = region.of(OTHER, "sts"), region.sts
+    for sts in (stranger, root):
+        assert sts.assume_role(RoleArn=arn, RoleSessionName="deploy")
+    perimeter = {"StringNotEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}, "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
+    organized.attach(organized.root, {**deny("sts:AssumeRole", **perimeter), "Principal": "*"}, type_="RESOURCE")
+    assert root.assume_role(RoleArn=arn, RoleSessionName="deploy")
+    with region.refused("AccessDenied"):
+        stranger.assume_role(RoleArn=arn, RoleSessionName="deploy")
 
 
 def test_refusals_in_the_words_of_aws(region: Region) -> None:
