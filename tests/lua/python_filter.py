@@ -76,18 +76,24 @@ def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: dat
     principal = principal_of(key) if key else Principal.anonymous()
     head = inquiry.head
     owner = ResourceOwner(service.arn.split(":")[4], service.org_id, service.org_paths, dict(service.tags))
-    context = global_context(
-        principal, now=now, region=region, source_ip=inquiry.source_ip, user_agent=head.first("user-agent") or "", referer=head.first("referer") or "",
-        owner=owner,
-    )  # fmt: skip
+    told = {"user_agent": _utf8(head.first("user-agent") or ""), "referer": _utf8(head.first("referer") or "")}
+    context = global_context(principal, now=now, region=region, source_ip=inquiry.source_ip, owner=owner, **told)
     route = Route(network.arn, service.arn, inquiry.port, inquiry.vpc_id, inquiry.vpc_owner)
-    request = invoke_request(principal, route, head.method, head.target, [item for item in head.headers if not item[0].startswith(":")], context)
+    headers = [(name, _utf8(value)) for name, value in head.headers if not name.startswith(":")]
+    if "host" not in dict(headers):
+        headers += [("host", _utf8(value)) for name, value in head.headers if name == ":authority"]
+    request = invoke_request(principal, route, head.method, _utf8(head.target), headers, context)
     policies = _policies(plan, key)
     decision = decide_invoke(request, _layer(network), _layer(service), policies)
     facts = _facts(key)
     if decision.allowed or network.audit:
         return Answer(0, headers=_headers(key), facts=facts)
     return Answer(403, denial_text(decision, request), facts={**facts, "authDeniedReason": str(decision.layer)})
+
+
+def _utf8(text: str) -> str:
+    """Bytes as policies read them."""
+    return text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def _layer(layer: AuthLayer) -> LayerAuth:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from latticewall.analyze.signing_mistakes import Form, Surroundings, mistakes, signed_value
-from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_query, digest, generic_uri, uris
+from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_query, digest, encode, generic_uri, uris
 from latticewall.auth.signature import ALGORITHM, Signature, parse_signature
 from latticewall.auth.sigv4 import derive_signing_key
 from latticewall.base.faults import Fault
@@ -81,7 +81,8 @@ def with_token(head: Head, token: Secret | None) -> Head:
     if token is None:
         return head
     mark = token_mark(token.reveal())
-    return replace(head, headers=tuple((name, token.reveal() if name.lower() == TOKEN and value == mark else value) for name, value in head.headers))
+    headers = tuple((name, token.reveal() if name.lower() == TOKEN and value == mark else value) for name, value in head.headers)
+    return replace(head, target=head.target.replace(mark, encode(token.reveal())), headers=headers)
 
 
 def diagnose(

@@ -80,7 +80,7 @@ class Explainer:
         most = MOST_BYTES
         while True:
             for line in lines_with(self._access_log, request_id, most):
-                entry = json.loads(line)
+                entry = access_log.parse(line)
                 if entry.get("requestId") == request_id and entry.get("kind") == "http":
                     return dict(entry)
             if time.monotonic() >= deadline:

@@ -166,4 +166,4 @@ def _query(query: str) -> dict[str, tuple[str, ...]]:
 
 
 def _decoded(text: str) -> str:
-    return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
+    return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")

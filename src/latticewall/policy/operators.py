@@ -9,6 +9,7 @@ import base64
 import binascii
 import ipaddress
 import re
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from enum import Enum
 from typing import Any
 
 _NUMBER = re.compile(r"[+-]?(\d{1,64})(\.\d{1,64})?\Z", re.ASCII)
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?)?)?\Z", re.ASCII)
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?)?)?\Z", re.ASCII)
 _EPOCH = re.compile(r"-?\d{5,18}\Z", re.ASCII)
 
 
@@ -65,7 +66,9 @@ def parse_bool(text: str) -> bool | None:
 
 
 def parse_binary(text: str) -> bytes | None:
-    """The bytes that base64 text stands for."""
+    """The bytes that base64 text stands for, in whole groups of four."""
+    if len(text) % 4:
+        return None
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -92,8 +95,12 @@ def _text(text: str) -> str:
     return text
 
 
+_ASCII_LOWER = {ord(letter): ord(letter.lower()) for letter in string.ascii_uppercase}
+
+
 def _lower(text: str) -> str:
-    return text.lower()
+    """In lower case, ASCII letters only: values are bytes on the wire, and the proxy compares bytes."""
+    return text.translate(_ASCII_LOWER)
 
 
 def _equal(asked: Any, given: Any) -> bool:

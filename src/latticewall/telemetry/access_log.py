@@ -60,11 +60,25 @@ class AccessRecord:
         return json.dumps(self.record, separators=(",", ":"), ensure_ascii=False)
 
 
-def read(line: str) -> AccessRecord | None:
-    """The record of one line of Envoy's log; None for a request that concerned no service. Raises ValueError for anything but such a line."""
+_JOINED = {"service": ("serviceNetworkArn", "serviceArn", "listenerId", "authorized"), "target": ("targetGroupArn", "targetNamespace")}
+"""Members that hold several, as one text with spaces between."""
+
+
+def parse(line: str) -> dict[str, Any]:
+    """One line of Envoy's log with every member under a name of its own. Raises ValueError for anything but such a line."""
     entry = json.loads(line)
     if not isinstance(entry, dict):
         raise ValueError("an access-log line is a JSON object")
+    for joined, names in _JOINED.items():
+        found = entry.pop(joined, None)
+        entry.update(zip(names, str(found).split(" "), strict=False) if found else ())
+    decision = entry.pop("decision", None)
+    return {**entry, **decision} if isinstance(decision, dict) else entry
+
+
+def read(line: str) -> AccessRecord | None:
+    """The record of one line of Envoy's log; None for a request that concerned no service. Raises ValueError for anything but such a line."""
+    entry = parse(line)
     match entry.get("kind"):
         case "http" | "tls":
             return _service_record(entry) if entry.get("serviceArn") else None

@@ -16,6 +16,7 @@ from typing import Any
 from latticewall.base.faults import Fault
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer
 from latticewall.policy.document import Form, parse_policy
+from latticewall.policy.lattice import INVOKE
 from latticewall.policy.request import Principal, canonical_key, principal_context
 from latticewall.policy.to_lua import compile_set, literal
 
@@ -89,9 +90,10 @@ def key_chunk(key: AuthKey, signing: Mapping[str, bytes], ecdsa: bytes) -> str:
 
 @lru_cache(maxsize=4096)
 def evaluator(texts: tuple[str, ...], form: Form) -> Code:
-    """Lua source of the evaluator of some policies; kept, because most of them stay as they were."""
+    """Lua source of the evaluator of some policies, as far as they speak of requests to services; kept, because most of them stay as they were."""
     try:
-        return Code(f"(function() {compile_set(parse_policy(text, form) for text in texts)}\nend)()(rt)")
+        policies = [parse_policy(text, form) for text in texts]
+        return Code(f"(function() {compile_set(policies, actions=(INVOKE,))}\nend)()(rt)")
     except Fault:
         return Code(NOTHING)
 
@@ -106,7 +108,16 @@ def _value(value: Any) -> str:
         return value
     if isinstance(value, list) and value and isinstance(value[0], Code):
         return "{" + ", ".join(value) + "}"
-    return literal(value)
+    return literal(_whole(value))
+
+
+def _whole(value: Any) -> Any:
+    """The value without halves of surrogate pairs, which JSON can express (in a tag, say) and no text on a wire can be."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(name): _whole(item) for name, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
 
 
 def _canonical(keys: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:

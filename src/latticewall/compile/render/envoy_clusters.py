@@ -31,6 +31,7 @@ def seconds(count: float) -> str:
 
 def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
     """A target group's cluster. Its endpoints come by EDS, so that registering a target closes no connection to another."""
+    target = {"targetGroupArn": plan.arn, "namespace": plan.namespace}
     document = {
         "name": plan.name,
         "type": "EDS",
@@ -40,7 +41,7 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
         **({"typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)}} if plan.protocol != "TCP" else {}),
         **connection_options(plan.connect_timeout, plan.bind, namespace_path(plan.namespace)),
-        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"targetGroupArn": plan.arn, "namespace": plan.namespace}}},
+        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {**target, "target": " ".join(target.values())}}},
     }
     if plan.tls:
         document["transport_socket"] = _unverified_tls(plan.protocol)

@@ -176,21 +176,13 @@ _UNKNOWN_HOST: Document = {
 
 
 def _virtual_host(listener_plan: HttpListener, host: VirtualHost, domains: list[str]) -> Document:
+    words = (host.service_network_arn, host.service_arn, host.listener_id, "yes" if host.authorize else "no")
     document: Document = {
         "name": host.service_id,
         "domains": domains,
         "routes": [_route(host, route) for route in host.routes],
         "typed_per_filter_config": _authorization(listener_plan, host),
-        "metadata": {
-            "filter_metadata": {
-                METADATA_NAMESPACE: {
-                    "serviceArn": host.service_arn,
-                    "serviceNetworkArn": host.service_network_arn,
-                    "listenerId": host.listener_id,
-                    "authorize": "yes" if host.authorize else "no",
-                }
-            }
-        },
+        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"service": " ".join(words)}}},
     }
     return document if host.authorize else {**document, "request_headers_to_remove": [IDENTITY_HEADER]}
 

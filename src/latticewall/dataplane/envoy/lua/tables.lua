@@ -86,6 +86,7 @@ local function load_value(text, name)
     return nil
   end
   local chunk = loadstring(text, "=" .. name)
+  chunk = chunk and loadstring(string.dump(chunk, true)) -- without what only a debugger needs
   if chunk == nil then
     return nil
   end
