@@ -6,7 +6,7 @@ particular code for the situation (EC2 has hundreds) passes it as `code`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 
@@ -78,6 +78,17 @@ class Unavailable(Fault):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="ServiceUnavailable")
+
+
+class Pending(Exception):
+    """Not a refusal: the call needs something from outside that takes time, and nobody may wait for it while the store is locked.
+
+    fulfil: gets it, or finds out that it cannot be had; the call is then to be made once more.
+    """
+
+    def __init__(self, fulfil: Callable[[], object]) -> None:
+        super().__init__("something from outside must be fetched first")
+        self.fulfil = fulfil
 
 
 class Unsupported(Fault):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from latticewall.base.faults import Unavailable
+from latticewall.base.faults import Pending, Unavailable
 from latticewall.dataplane.syscalls import disconnect
 
 MAX_BYTES = 1 << 20
@@ -36,25 +36,36 @@ class KeySets:
     def read(self, location: str) -> bytes:
         """The bytes at an absolute path, a file: URL or an http: URL of a loopback address. At most 1 MB within 5 s, redirects not followed.
 
-        Raises Unavailable with the reason.
+        Raises Unavailable with the reason, and Pending where a server must be asked first.
         """
         if not location.startswith("http"):
             return _read_file(location.removeprefix("file://"))
-        with self._lock:
-            until, found = self._kept.get(location, (0.0, b""))
-        if self._clock() >= until:
-            found = self._fetched(location)
-            with self._lock:
-                self._kept = {key: kept for key, kept in self._kept.items() if kept[0] > self._clock()}
-                self._kept[location] = (self._clock() + FRESH_SECONDS, found)
+        found = self._known(location)
+        if found is None:
+            raise Pending(lambda: self._ask(location))
         if isinstance(found, Unavailable):
             raise found
         return found
 
+    def _known(self, location: str) -> bytes | Unavailable | None:
+        """The last answer, while it counts."""
+        with self._lock:
+            until, found = self._kept.get(location, (0.0, b""))
+        return found if self._clock() < until else None
+
+    def _ask(self, location: str) -> None:
+        """One at a time; whoever waited meanwhile finds the answer there."""
+        with self._asking:
+            if self._known(location) is not None:
+                return
+            found = self._fetched(location)
+            with self._lock:
+                self._kept = {key: kept for key, kept in self._kept.items() if kept[0] > self._clock()}
+                self._kept[location] = (self._clock() + FRESH_SECONDS, found)
+
     def _fetched(self, location: str) -> bytes | Unavailable:
         try:
-            with self._asking:
-                return self._fetch(location)
+            return self._fetch(location)
         except (OSError, ValueError, http.client.HTTPException) as error:
             return Unavailable(f"{location} cannot be read: {error or type(error).__name__}")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from latticewall.apimodel.catalog import Service
+from latticewall.apimodel.catalog import Operation, Service
 from latticewall.app import App
 from latticewall.auth.callers import caller_of, known_key, root
 from latticewall.auth.canonical import Head
@@ -22,7 +22,7 @@ from latticewall.auth.certificate_signature import CERTIFICATE, has_certificate_
 from latticewall.auth.signature import is_signed, parse_signature
 from latticewall.auth.sigv4 import Verified, verify
 from latticewall.base.caller import Caller
-from latticewall.base.faults import Denied, Fault
+from latticewall.base.faults import Denied, Fault, Pending, Unavailable
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
 from latticewall.wire.route import identify, service_of
@@ -30,6 +30,8 @@ from latticewall.wire.serialise import serialise, serialise_fault
 
 log = logging.getLogger(__name__)
 INNER = "/_latticewall/"
+FETCHES = 4
+"""Attempts at one call: an identity provider is asked where its keys are, and for its keys; either answer may have to be fetched twice."""
 QUESTIONS = ("Describe", "Get", "List", "Search")
 UNSIGNED = "sts:AssumeRoleWithWebIdentity"
 SIGNING_NAME = "latticewall"
@@ -67,7 +69,7 @@ class Endpoint:
             params = parse(operation, request)
             if operation.name.startswith(QUESTIONS):
                 self.catch_up()
-            return serialise(operation, self.app.call(caller, operation.qualified_name, params, request_id), request_id)
+            return serialise(operation, self._call(caller, operation, params, request_id), request_id)
         except Fault as fault:
             return serialise_fault(service or self.app.catalog.service("sts"), fault, request_id)
         except Exception:
@@ -75,6 +77,15 @@ class Endpoint:
             failure = Fault("An internal error has occurred", code="InternalFailure")
             answer = serialise_fault(service or self.app.catalog.service("sts"), failure, request_id)
             return replace(answer, status=500)
+
+    def _call(self, caller: Caller, operation: Operation, params: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+        """The answer; what the operation needs from outside is fetched between two attempts, while nothing is locked."""
+        for _ in range(FETCHES):
+            try:
+                return self.app.call(caller, operation.qualified_name, params, request_id)
+            except Pending as pending:
+                pending.fulfil()
+        raise Unavailable("What the call needs from outside could not be fetched in time")
 
     def _service_hint(self, request: HttpRequest) -> Service | None:
         """The service whose error dialect fits, as the unverified scope, target, action or path names it."""
