@@ -5,22 +5,24 @@
 
 local ffi = require("ffi")
 local bit = require("bit")
-local byte_at, sub, find = string.byte, string.sub, string.find
+local byte_at, find = string.byte, string.find
 local cast, copy = ffi.cast, ffi.copy
 local band, bnot = bit.band, bit.bnot
 
 local M = {}
 
 local PERCENT, AMPERSAND, EQUALS, COMMA, NEWLINE, SPACE, TAB = 37, 38, 61, 44, 10, 32, 9
-local SLASH, DOT, RETURN = 47, 46, 13
+local SLASH, BACKSLASH, DOT, RETURN, DELETE = 47, 92, 46, 13, 127
 local ALGORITHM, SIGNATURE, LETTER_X = "X-Amz-Algorithm", "X-Amz-Signature", 88
 local SLACK = 64
 local MOST_PARAMETERS = 1000
 
--- By byte: whether it is unreserved; its value as a hexadecimal digit, or 255; the two digits that encode it.
+-- By byte: whether it is unreserved; its value as a hexadecimal digit, or 255; the two digits that encode it. By the digits of an escape: its
+-- character.
 local unreserved = ffi.new("uint8_t[256]")
 local hex_value = ffi.new("uint8_t[256]", 255) -- one initializer fills them all
 local high_digit, low_digit = ffi.new("uint8_t[256]"), ffi.new("uint8_t[256]")
+local from_digits = {}
 for value = 0, 255 do
   local character = string.char(value)
   unreserved[value] = character:find("^[A-Za-z0-9._~-]$") and 1 or 0
@@ -29,6 +31,9 @@ for value = 0, 255 do
   end
   local digits = string.format("%02X", value)
   high_digit[value], low_digit[value] = digits:byte(1, 2)
+  local low = digits:lower()
+  from_digits[digits], from_digits[low] = character, character
+  from_digits[digits:sub(1, 1) .. low:sub(2)], from_digits[low:sub(1, 1) .. digits:sub(2)] = character, character
 end
 
 -- A path is plain when all its canonical forms are the path itself: absolute, unreserved bytes and slashes, no empty segment but the last, none that
@@ -58,20 +63,35 @@ local function reserve(bytes)
   end
 end
 
-local function decoded(text)
-  return (text:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
+local function reserve_head(bytes)
+  if bytes > head_room then
+    head_room = bytes * 2
+    head_store = ffi.new("uint8_t[?]", head_room)
+    head_text = cast("uint8_t *", head_store)
+  end
 end
-M.decoded = decoded
 
-local function percent_encoded(character)
-  return string.format("%%%02X", character:byte())
+-- A text with its whole percent escapes decoded.
+function M.decoded(text)
+  return (text:gsub("%%(%x%x)", from_digits))
 end
 
 -- Percent-encode what is neither unreserved nor a slash.
 local function encoded_path(path)
-  return (path:gsub("[^A-Za-z0-9._~/-]", percent_encoded))
+  local length, at = #path, 0
+  reserve_head(3 * length)
+  local source, text = cast("const uint8_t *", path), head_text
+  for index = 0, length - 1 do
+    local value = source[index]
+    if unreserved[value] == 1 or value == SLASH then
+      text[at] = value
+      at = at + 1
+    else
+      text[at], text[at + 1], text[at + 2] = PERCENT, high_digit[value], low_digit[value]
+      at = at + 3
+    end
+  end
+  return ffi.string(text, at)
 end
 
 local function is_plain(path, length)
@@ -85,14 +105,37 @@ local function is_plain(path, length)
   return state <= START
 end
 
--- Whether no reader would take the path for another one: whole percent escapes, no `.` or `..` segment however it is written, nothing that cannot be
+-- Whether no reader would take the path for another one: whole percent escapes, no segment of one or two dots however it is written, nothing that cannot be
 -- on the wire.
-local function is_unambiguous(path)
-  if path:find("[%z\1-\32\127]") or path:gsub("%%%x%x", ""):find("%", 1, true) then
-    return false
+local function is_unambiguous(path, length)
+  local source, index = cast("const uint8_t *", path), 0
+  local dots, others = 0, false -- of the segment so far
+  while index <= length do
+    local value = index < length and source[index] or SLASH
+    if value <= SPACE or value == DELETE then
+      return false
+    elseif value == PERCENT then
+      -- a string ends with a NUL, which is no digit
+      local high = hex_value[source[index + 1]]
+      if index + 2 >= length or high > 15 or hex_value[source[index + 2]] > 15 then
+        return false
+      end
+      value = 16 * high + hex_value[source[index + 2]]
+      index = index + 2
+    end
+    if value == SLASH or value == BACKSLASH then
+      if not others and (dots == 1 or dots == 2) then
+        return false
+      end
+      dots, others = 0, false
+    elseif value == DOT then
+      dots = dots + 1
+    else
+      others = true
+    end
+    index = index + 1
   end
-  local segments = "/" .. decoded(path):gsub("\\", "/") .. "/"
-  return not segments:find("/./", 1, true) and not segments:find("/../", 1, true)
+  return true
 end
 
 -- Look at a request's target. Returns the length of the path in it, and: true when it is plain, false when it has several canonical forms, nil when it
@@ -103,25 +146,34 @@ function M.read_target(target)
   if is_plain(target, length) then
     return length, true
   end
-  if is_unambiguous(sub(target, 1, length)) then
+  if is_unambiguous(target, length) then
     return length, false
   end
   return length, nil
 end
 
--- The path as AWS's signers write it for every service but S3: normalised, then encoded once more.
-function M.generic_path(path)
-  local kept, last = {}, ""
+-- A path without `.` and `..` segments, and without empty ones but the last.
+local function normalised(path)
+  if not find("/" .. path, "/.", 1, true) then
+    return (("/" .. path):gsub("//+", "/"))
+  end
+  local kept, count, last = {}, 0, ""
   for segment in (path .. "/"):gmatch("([^/]*)/") do
     if segment == ".." then
-      kept[#kept] = nil
+      kept[count], count = nil, math.max(count - 1, 0)
     elseif segment ~= "" and segment ~= "." then
-      kept[#kept + 1] = segment
+      count = count + 1
+      kept[count] = segment
     end
     last = segment
   end
-  local ends_open = #kept > 0 and (last == "" or last == "." or last == "..")
-  return encoded_path("/" .. table.concat(kept, "/") .. (ends_open and "/" or ""))
+  local ends_open = count > 0 and (last == "" or last == "." or last == "..")
+  return "/" .. table.concat(kept, "/") .. (ends_open and "/" or "")
+end
+
+-- The path as AWS's signers write it for every service but S3: normalised, then encoded once more.
+function M.generic_path(path)
+  return encoded_path(normalised(path))
 end
 
 -- The path as S3 signers and curl write it.
@@ -137,11 +189,7 @@ end
 -- Write the lines of method and path, the first bytes of a text. Returns the memory and the length written.
 function M.write_head(method, path, path_length)
   local length = #method + path_length + 2
-  if length > head_room then
-    head_room = length * 2
-    head_store = ffi.new("uint8_t[?]", head_room)
-    head_text = cast("uint8_t *", head_store)
-  end
+  reserve_head(length)
   copy(head_text, method, #method)
   head_text[#method] = NEWLINE
   copy(head_text + #method + 1, path, path_length)

@@ -4,7 +4,8 @@
 -- UNSIGNED-PAYLOAD must be sent and signed.
 --
 -- What a client's requests have in common (all of the Authorization header but the signature itself) is parsed once and kept, but only from requests that
--- turned out to be signed, so that nobody without a key fills the memory. What follows from a key is kept in its record.
+-- turned out to be signed, so that nobody without a key fills the memory. What follows from a key is kept in its record. An unknown key costs the same
+-- cryptography as a known one; that a beginning is kept (and parsing it is spared) shows at most that its key is in use here.
 
 local ffi = require("ffi")
 local canonical = require("latticewall.canonical")
