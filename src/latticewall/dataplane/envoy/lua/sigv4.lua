@@ -32,11 +32,11 @@ local METHODS = { GET = true, POST = true, PUT = true, DELETE = true, HEAD = tru
 
 local HEX, DIGEST, STAMP = 64, 32, 16
 local NO_SIGNATURE = string.rep("-", HEX) -- equal to none, at the same cost
-local MOST_CLAIMS, LONGEST_KEPT = 16384, 1024
+local LONGEST_KEPT = 1024 -- bytes of an Authorization header
+local CLAIM_BYTES, NAME_BYTES, MOST_KEPT_BYTES = 700, 200, 16 * 1024 * 1024 -- estimates of what a claim and a signed name take beside their text
 local ROOM_BESIDE_HEADERS = 512
 
-local claims, claim_count = {}, 0
-local lists, list_count = {}, 0
+local claims, lists, kept_bytes = {}, {}, 0
 local to_sign_room = 1024
 local to_sign_store = ffi.new("uint8_t[?]", to_sign_room)
 local to_sign = cast("uint8_t *", to_sign_store)
@@ -51,22 +51,19 @@ local function names_of(text)
   return lists[text] or signature.read_names(text)
 end
 
--- Keep what a client's next requests will have in common with one that was signed.
+-- Keep what a client's next requests will have in common with one that was signed. All is forgotten when it has grown too large.
 local function remember(authorization, claim)
-  if not claim.ends_with_value or #authorization > LONGEST_KEPT then
+  local length, list = #authorization, claim.names
+  if not claim.ends_with_value or length > LONGEST_KEPT then
     return
   end
-  if claim_count >= MOST_CLAIMS then
-    claims, claim_count = {}, 0
+  kept_bytes = kept_bytes + length + CLAIM_BYTES + (lists[list.text] and 0 or #list.names * NAME_BYTES)
+  if kept_bytes > MOST_KEPT_BYTES then
+    claims, lists, kept_bytes = {}, {}, 0
   end
-  if not lists[claim.names.text] then
-    if list_count >= MOST_CLAIMS then
-      lists, list_count = {}, 0
-    end
-    lists[claim.names.text], list_count = claim.names, list_count + 1
-  end
+  lists[list.text] = list
   claim.value = nil
-  claims[sub(authorization, 1, -HEX - 1)], claim_count = claim, claim_count + 1
+  claims[sub(authorization, 1, -HEX - 1)] = claim
 end
 
 local last_date, last_moment, last_day
