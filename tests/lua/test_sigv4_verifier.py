@@ -132,6 +132,7 @@ def test_what_is_kept_is_of_signed_requests_only_and_bounded(lua: LuaVerifier) -
           end
         end
         local remember = upvalue(upvalue(require("latticewall.sigv4").verify, "authenticate"), "remember")
+        jit.off(remember) -- compiled code takes a limit for a constant
         function kept()
           local count = 0
           for _ in pairs(upvalue(remember, "claims")) do count = count + 1 end
@@ -156,7 +157,7 @@ def test_what_is_kept_is_of_signed_requests_only_and_bounded(lua: LuaVerifier) -
     lua.lua.globals().limit(100_000)
     for number in range(50, 400):
         assert lua.verify(sign(draft(headers=((f"x-h{number}", "1"),))), NOW) == SESSION.id
-        assert kept() < 80
+        assert kept() < 60
 
 
 HOSTILE = {
