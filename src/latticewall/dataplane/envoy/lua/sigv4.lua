@@ -238,10 +238,10 @@ local function check_key(head, path_length, plain, query_length, claim, value, s
   end
   local at = begin_string(claim.algorithm, stamp, claim.scope)
   local matches = formed and fits_any(head, path_length, plain, options.strict_generic, rest, rest_length, at, key, value, der_length)
-  local token = claim.token or head.by["x-amz-security-token"] or ""
+  local token = claim.token or trimmed(head.by["x-amz-security-token"] or "")
   local proven = known and record.cache_token == token
   if not proven then
-    proven = owns_token(record, trimmed(token)) and known
+    proven = owns_token(record, token) and known
   end
   if not proven then
     return refuse(INVALID_TOKEN)
