@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from latticewall.base.faults import Fault
 from latticewall.dataplane import syscalls
+from latticewall.dataplane.authorization.crypto import libcrypto
 from latticewall.dataplane.holder.isolation import forbidding_setting
 from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.output import Output
@@ -64,6 +66,10 @@ def programs() -> Iterator[Finding]:
         found = shutil.which(tool.name, path=path)
         said = _version(found, tool.version) if found else "not installed"
         yield Finding(tool.name, found is not None and _major(said) >= tool.oldest, said, tool.fix)
+    try:
+        yield Finding("libcrypto", ok=True, observed=libcrypto())
+    except Fault as fault:
+        yield Finding("libcrypto", ok=False, observed=fault.message, fix="install the package libssl3 (libssl3t64)")
 
 
 def _version(program: str, words: tuple[str, ...]) -> str:
