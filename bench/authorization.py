@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,13 +43,22 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         return Section("Authorization", how, tuple(skipped(name, "requests/s", "wrk is not installed") for name in names.values()))
     client, url = built.instances["client"], f"http://{built.api}/"
     requests = folder / "signed"
+    pids = {"plain": peer.pid, "asking": peer.pid, "signed": region.pid("envoy"), "none": region.pid("envoy")}
     rates: dict[str, list[float]] = {name: [] for name in names}
+    spent: dict[str, list[float]] = {name: [] for name in names}
+
+    def load(name: str, target: str) -> None:
+        before = _processor_seconds(pids[name])
+        rate = wrk(region, client, target, requests, SECONDS).rate
+        rates[name].append(rate)
+        spent[name].append((_processor_seconds(pids[name]) - before) / (rate * SECONDS) * 1e6)
+
     with _policies(region, built) as credentials:
         write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
         for _ in range(ROUNDS):
-            rates["plain"].append(wrk(region, client, peer.url, requests, SECONDS).rate)
-            rates["asking"].append(wrk(region, client, peer.asking_url, requests, SECONDS).rate)
-            rates["signed"].append(wrk(region, client, url, requests, SECONDS).rate)
+            load("plain", peer.url)
+            load("asking", peer.asking_url)
+            load("signed", url)
         plain = median(rates["plain"])
         pause = max(1, round(1000 * _HALF_LOAD_CONNECTIONS / (plain / 2)))
         calm: dict[str, list[float]] = {"plain": [], "signed": []}
@@ -56,14 +66,22 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
             for name, target in (("plain", peer.url), ("signed", url)):
                 calm[name].append(wrk(region, client, target, requests, SECONDS, pause=pause, connections=_HALF_LOAD_CONNECTIONS).p99)
     for _ in range(ROUNDS):
-        rates["none"].append(wrk(region, client, url, requests, SECONDS).rate)
+        load("none", url)
     figures = [Figure(text, median(rates[name]), "requests/s", plain, "plain Envoy") for name, text in names.items()]
     asking = median(rates["asking"])
     figures.append(Figure("signature and policies inside Envoy", median(rates["signed"]), "requests/s", asking, "external authorization"))
+    least = median(spent["plain"])
+    figures += [Figure(f"Envoy's processor time for a request: {text}", median(spent[name]), "us", least, "plain Envoy") for name, text in names.items()]
     added = median(calm["signed"]) - median(calm["plain"])
     figures.append(Figure("p99 latency at half load, plain Envoy", median(calm["plain"]), "us"))
     figures.append(Figure("p99 latency at half load, added by signature and policies", added, "us", median(calm["plain"]), "plain Envoy"))
     return Section("Authorization", how, tuple(figures))
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process has used so far, in user and kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from latticewall.reconcile.applier import Report
 
 LIFE = timedelta(hours=24)
 """How long the tables may be used without a control plane."""
-_DAYS = (-1, 0, 1)
-"""Yesterday's keys for requests signed just before midnight, tomorrow's so that midnight needs nobody."""
+_DAYS = (-2, -1, 0, 1)
+"""A session lives up to 36 hours, and so may what it has presigned; the key of tomorrow, so that midnight needs nobody."""
 _PRESIGNED_DAYS = tuple(range(-7, 2))
 """Long-term keys: a presigned request may be a week old."""
 
