@@ -266,6 +266,19 @@ def test_down_leaves_nothing_running(cli: Cli) -> None:
     assert cli.json("down")["was_up"] is False
 
 
+def test_purge_takes_all_of_the_region_and_nothing_else(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "state")
+    cli.ok("up", "--detach", "--listen", "127.0.0.1:0")
+    (cli.state / "notes").write_text("mine")
+    try:
+        assert cli.json("down", "--purge") == {"state": "down", "was_up": True, "purged": False, "left": ["notes"]}
+    finally:
+        cli.run("down", "--purge")
+    (cli.state / "notes").unlink()
+    assert cli.json("down", "--purge")["left"] == []
+    assert not cli.state.exists()
+
+
 def test_up_in_the_foreground_ends_by_a_signal(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "state")
     environment = {**os.environ, "LATTICEWALL_STATE": str(cli.state)}
