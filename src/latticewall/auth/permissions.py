@@ -71,11 +71,8 @@ def _session_of(snapshot: Snapshot, caller: Caller) -> Row | None:
 
 
 def _session_keys(session: Row) -> dict[str, str]:
-    """The condition keys of temporary credentials; a session stored without them has those that follow from its other members."""
-    if "_keys" in session.document:
-        return {str(key): str(value) for key, value in session.document["_keys"].items()}
-    kept = {"aws:SourceIdentity": session.document.get("_source_identity"), "aws:TokenIssueTime": session.document.get("_issued")}
-    return {"aws:MultiFactorAuthPresent": "false", **{key: str(value) for key, value in kept.items() if value}}
+    """The condition keys of temporary credentials, as they were stored with them."""
+    return {str(key): str(value) for key, value in session.document["_keys"].items()}
 
 
 def permissions_of(snapshot: Snapshot, caller: Caller) -> Permissions:
@@ -110,7 +107,7 @@ def _session_layer(session: Row | None, caller: Caller) -> Layer | None:
     """Session policies, together one layer. A federated user without any may do nothing ("GetFederationToken")."""
     if session is None:
         return None
-    stored = session.document.get("_session_policies") or ([session.document["_session_policy"]] if session.document.get("_session_policy") else [])
+    stored = session.document["_session_policies"]
     return tuple(("", str(text)) for text in stored) if stored or caller.principal_type == "FederatedUser" else None
 
 
