@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -192,9 +191,8 @@ def test_a_half_of_a_half_is_not_taken_for_a_match() -> None:
     assert diagnosis(short).signed is None
 
 
+@pytest.mark.timeout(60)
 def test_the_search_is_bounded() -> None:
     headers = {f"x-header-{number:02d}": f"  Value   {number}  " for number in range(60)}
     head = received(signed(secret="nobody's", headers=headers), "/a%20b/../c//d?" + "&".join(f"p{number}=v+{number}" for number in range(60)))
-    began = time.perf_counter()
     assert diagnosis(head).signed is None
-    assert time.perf_counter() - began < 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import Any
 
 import pytest
@@ -107,17 +106,16 @@ def ten_kilobytes(source: random.Random) -> Policy:
     return policy(*statements, form=Form.RESOURCE)
 
 
-def test_a_thousand_policies_of_ten_kilobytes_fit_and_load_quickly() -> None:
+def test_a_thousand_policies_of_ten_kilobytes_fit() -> None:
     machine, source = Machine(), random.Random(5)
     texts = [compile_set([ten_kilobytes(source)]).encode() for _ in range(1000)]
     keep = machine.execute("local kept, load = {}, ... return function(text) kept[#kept + 1] = assert(load(text)) end", machine.library[b"load"])
     measure = machine.execute("return function() collectgarbage() collectgarbage() return collectgarbage('count') end")
-    before, started = measure(), time.process_time()
+    before = measure()
     for text in texts:
         keep(text)
-    seconds, megabytes = time.process_time() - started, (measure() - before) / 1024
+    megabytes = (measure() - before) / 1024
     assert megabytes < 25
-    assert seconds / len(texts) < 0.002
 
 
 TYPICAL = policy(
@@ -142,7 +140,7 @@ TYPICAL = policy(
 )
 MEASURE = """
 local evaluator, questions, count = ...
-local clock, order = os.clock, {}
+local order = {}
 for i = 1, 4096 do order[i] = questions[(i * 7919) % #questions + 1] end
 local function run(n)
   local sum = 0
@@ -155,15 +153,15 @@ end
 run(count / 10)
 collectgarbage()
 collectgarbage("stop")
-local before, started = collectgarbage("count"), clock()
+local before = collectgarbage("count")
 local sum = run(count)
-local seconds, garbage = clock() - started, collectgarbage("count") - before
+local garbage = collectgarbage("count") - before
 collectgarbage("restart")
-return seconds / count, garbage, sum
+return garbage, sum
 """
 
 
-def test_a_typical_decision_takes_half_a_microsecond_at_most_and_makes_no_garbage() -> None:
+def test_a_typical_decision_makes_no_garbage() -> None:
     source = random.Random(7)
     route = Route("arn:aws:vpc-lattice:us-west-2:111122223333:servicenetwork/sn-1", SERVICE, 80, "vpc-1", ACCOUNT)
     inquiries = [
@@ -174,6 +172,5 @@ def test_a_typical_decision_takes_half_a_microsecond_at_most_and_makes_no_garbag
     answers = [evaluator(MACHINE.table(inquiry.question())) for inquiry in inquiries]
     assert answers == [expected([TYPICAL], inquiry.request()) for inquiry in inquiries]
     assert {outcome for outcome, _ in answers} == {0, 1}
-    seconds, garbage, _ = MACHINE.execute(MEASURE, evaluator, MACHINE.table([inquiry.question() for inquiry in inquiries]), 1_000_000)
+    garbage, _ = MACHINE.execute(MEASURE, evaluator, MACHINE.table([inquiry.question() for inquiry in inquiries]), 100_000)
     assert garbage == 0
-    assert seconds < 0.5e-6

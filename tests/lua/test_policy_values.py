@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import IPv6Address
 
@@ -250,13 +249,12 @@ def test_what_a_variable_brings_in_is_characters_too(template: str) -> None:
                 assert (evaluator(question)[0] == 1) is spec.glob(pattern, text), (template, value, other, text)
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("pattern", ["a*" * 2000 + "b", "*a" * 2000, "*" + "a?" * 2000 + "b*", "*?" * 2000, "*" + "a" * 4000 + "?b*", "*?" + "é" * 2000 + "b"])
 @pytest.mark.parametrize("letter", ["a", "é"])
 def test_no_pattern_takes_long(pattern: str, letter: str) -> None:
     text = letter * (30_000 // len(letter.encode()))
-    started = time.process_time()
     answer = like(pattern, text)
-    assert time.process_time() - started < 1
     assert answer is (pattern in ("*a" * 2000, "*?" * 2000) and (letter == "a" or "a" not in pattern))
 
 
