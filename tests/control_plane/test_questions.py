@@ -12,6 +12,7 @@ from latticewall.control_plane.access.resource_types import ALIASES, type_of_arn
 from latticewall.control_plane.services import registry
 
 from .asking import asked, subjects
+from .organized import document
 from .published_facts import published, resource_types, spelled
 
 EC2 = f"arn:aws:ec2:{NAME}:{ACCOUNT}"
@@ -171,3 +172,27 @@ def test_keys_of_the_others(region: Region) -> None:
     ]
     assert subjects(region, "network-firewall:ListFirewalls") == [("network-firewall:ListFirewalls", "firewall/*")]
     assert subjects(region, "sts:GetFederationToken", Name="bob") == [("sts:GetFederationToken", "federated-user/bob")]
+
+
+@pytest.mark.parametrize(("policy", "service", "suffix"), [
+    ("VPCLatticeFullAccess", "vpc-lattice.amazonaws.com", "AWSServiceRoleForVpcLattice"),
+    ("AWSNetworkFirewallFullAccess", "network-firewall.amazonaws.com", "AWSServiceRoleForNetworkFirewall"),
+])  # fmt: skip
+def test_a_service_linked_role_is_asked_about_by_its_whole_name(region: Region, policy: str, service: str, suffix: str) -> None:
+    """AWS's own policies for a service name the one role that they let its administrators create."""
+    assert subjects(region, "iam:CreateServiceLinkedRole", AWSServiceName=service) == [
+        ("iam:CreateServiceLinkedRole", f"role/aws-service-role/{service}/{suffix}")
+    ]
+    alice = region.as_user("iam", document({"Effect": "Allow", "Action": "s3:None", "Resource": "*"}))
+    with region.refused("AccessDenied"):
+        alice.create_service_linked_role(AWSServiceName=service)
+    region.iam.attach_user_policy(UserName="alice", PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
+    assert alice.create_service_linked_role(AWSServiceName=service)["Role"]["RoleName"] == suffix
+    with region.refused("AccessDenied"):
+        alice.create_service_linked_role(AWSServiceName="transitgateway.amazonaws.com")
+
+
+def test_a_role_of_a_service_unknown_here_has_any_name(region: Region) -> None:
+    assert subjects(region, "iam:CreateServiceLinkedRole", AWSServiceName="lex.amazonaws.com") == [
+        ("iam:CreateServiceLinkedRole", "role/aws-service-role/lex.amazonaws.com/*")
+    ]

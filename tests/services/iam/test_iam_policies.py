@@ -129,6 +129,19 @@ def test_a_malformed_policy_is_refused_where_it_is_given(region: Region, documen
         region.iam.put_role_policy(RoleName="web", PolicyName="inline", PolicyDocument=document)
 
 
+def test_a_managed_policy_has_the_newest_version_of_the_language(region: Region) -> None:
+    """Inline policies may have the older one or none ("IAM JSON policy elements: Version"); managed ones may not, at creation or later."""
+    older, arn = ALLOW.replace("2012-10-17", "2008-10-17"), create(region)
+    for document in (older, ALLOW.replace('"Version": "2012-10-17", ', "")):
+        with region.refused("MalformedPolicyDocument", "Policy document must be version 2012-10-17 or greater."):
+            region.iam.create_policy(PolicyName="older", PolicyDocument=document)
+        with region.refused("MalformedPolicyDocument", "version 2012-10-17"):
+            region.iam.create_policy_version(PolicyArn=arn, PolicyDocument=document)
+    region.iam.create_user(UserName="ann")
+    region.iam.put_user_policy(UserName="ann", PolicyName="older", PolicyDocument=older)
+    region.iam.get_user_policy(UserName="ann", PolicyName="older")
+
+
 def test_documents_survive_the_wire_with_every_character(region: Region) -> None:
     odd = json.dumps({"Version": "2012-10-17", "Statement": [{"Sid": "a1", "Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::b/100%25+x y/&<ü>"}]})
     arn = region.iam.create_policy(PolicyName="odd", PolicyDocument=odd)["Policy"]["Arn"]

@@ -17,6 +17,7 @@ from latticewall.base.rows import Row
 from latticewall.control_plane.access.resource_types import admits, type_of_arn, type_of_kind, type_of_row, types_of
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Kind
+from latticewall.services.iam.service_linked_roles import service_role_name
 
 CREATED = {
     "ec2:RunInstances": "ec2:Instance",
@@ -36,7 +37,7 @@ SOME_LISTENER = "arn:aws:vpc-lattice:{region}:{account}:service/*/listener/*"
 """The owner of a rule whose listener is not there."""
 SPOKEN = {
     "ec2:RunInstances": ("arn:aws:ec2:{region}::image/{ImageId}", "arn:aws:ec2:{region}:{account}:network-interface/*"),
-    "iam:CreateServiceLinkedRole": ("arn:aws:iam::{account}:role/aws-service-role/{AWSServiceName}/*",),
+    "iam:CreateServiceLinkedRole": ("arn:aws:iam::{account}:role/aws-service-role/{AWSServiceName}/{RoleName}",),
     "iam:CreateOpenIDConnectProvider": ("arn:aws:iam::{account}:oidc-provider/{Url}",),
     "organizations:InviteAccountToOrganization": ("arn:aws:organizations::{account}:account/*",),
     "route53:GetChange": ("arn:aws:route53:::change/{Id}",),
@@ -160,6 +161,8 @@ def _holds_names(kind: Kind, member: str) -> bool:
 def _spoken(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> Iterator[str]:
     templates = SPOKEN.get(operation.qualified_name, ())
     words = {name: _spelled(ctx, value) for name, value in params.items() if isinstance(value, str)} if templates else {}
+    if "AWSServiceName" in words:
+        words["RoleName"] = service_role_name(words["AWSServiceName"]) or "*"
     for template in templates:
         if all(name in words or name in ("region", "account") for name in re.findall(r"{(\w+)}", template)):
             yield template.format(**words, region=ctx.caller.region, account=ctx.caller.account)

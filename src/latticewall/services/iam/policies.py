@@ -67,7 +67,7 @@ def _document(path: str, body: str, created: str) -> Document:
 
 def checked(document: str) -> None:
     """Raises MalformedPolicyDocument or LimitExceeded for what cannot be a managed policy."""
-    parse_policy(document, Form.IDENTITY)
+    parse_policy(document, Form.MANAGED)
     quotas.fits("PolicySize", document)
 
 

@@ -24,6 +24,11 @@ SERVICES = {
 DELETION = "iam:ServiceLinkedRoleDeletion"
 
 
+def service_role_name(service: str) -> str:
+    """The name that a service's role has or will have; "" for a service without one here."""
+    return SERVICES.get(service, ("", ""))[0]
+
+
 def create(ctx: Context, params: Document) -> Document:
     service = params["AWSServiceName"]
     if service not in SERVICES:
