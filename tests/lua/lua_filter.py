@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lupa import luajit21
+from python_filter import Answer, Inquiry, utf8
 
 from latticewall.auth.sigv4a import derive_ecdsa_public_key
 from latticewall.compile.render.authorization import identity_chunk, key_chunk, layer_chunk
@@ -15,6 +16,7 @@ from latticewall.dataplane.authorization.tables import Tables
 from latticewall.dataplane.envoy.lua_bundle import bundle
 from latticewall.plan.authorization import AuthorizationPlan
 
+IDENTITY = "x-amzn-lattice-identity"
 _ENVOY = r"""
 local request = { names = {}, values = {}, n = 0 }
 local added, facts, answer, problems = {}, {}, nil, {}
@@ -96,3 +98,15 @@ class LuaFilter:
         added, facts, answer, problems = self.lua.globals().ask(names, values, len(headers), context, source_ip)
         assert not list(problems.values()), list(problems.values())
         return dict(added), dict(facts), (int(answer[1]), str(answer[2])) if answer is not None else None
+
+    def decide(self, inquiry: Inquiry) -> Answer:
+        """As `python_filter.decide` answers. A request that is refused keeps the mark of one that is undecided."""
+        head = inquiry.head
+        pairs = [(":method", head.method), (":path", head.target), *head.headers]
+        added, facts, answer = self.ask(pairs, inquiry.context, inquiry.source_ip)
+        facts = {name: utf8(value) for name, value in facts.items() if name not in ("authDetail", "accessKeyId")}
+        if answer is not None:
+            assert added == {IDENTITY: "pending"}, added
+            return Answer(answer[0], utf8(answer[1]), facts=facts)
+        assert added[IDENTITY] != "pending", inquiry
+        return Answer(0, headers=tuple(sorted((name, utf8(value)) for name, value in added.items() if value is not False)), facts=facts)

@@ -55,19 +55,25 @@ def condition_block(source: random.Random) -> dict[str, dict[str, list[str]]]:
     return block
 
 
+def random_statements(source: random.Random, form: Form) -> list[dict[str, Any]]:
+    """One to four statements for a policy of this form."""
+    statements: list[dict[str, Any]] = []
+    for _ in range(source.randint(1, 4)):
+        effect = source.choice(["Allow", "Allow", "Deny"])
+        action, resource = (source.choice(["", "", "", "Not"]) + element for element in ("Action", "Resource"))
+        statement: dict[str, Any] = {"Effect": effect, action: some(source, ACTION_PATTERNS, 4), resource: some(source, ACCEPTED[form], 9)}
+        if form is Form.AUTH:
+            statement["NotPrincipal" if effect == "Deny" and source.random() < 0.3 else "Principal"] = {"AWS": some(source, NAMES, 8)}
+        statements.append({**statement, "Condition": condition_block(source)})
+    return statements
+
+
 def random_policies(source: random.Random) -> list[Policy]:
     """One to three policies, each under a name of its own."""
     made: list[Policy] = []
     for number in range(source.choice([1, 1, 2, 3])):
         form = source.choice([Form.AUTH, Form.AUTH, Form.IDENTITY])
-        statements: list[dict[str, Any]] = []
-        for _ in range(source.randint(1, 4)):
-            effect = source.choice(["Allow", "Allow", "Deny"])
-            action, resource = (source.choice(["", "", "", "Not"]) + element for element in ("Action", "Resource"))
-            statement: dict[str, Any] = {"Effect": effect, action: some(source, ACTION_PATTERNS, 4), resource: some(source, ACCEPTED[form], 9)}
-            if form is Form.AUTH:
-                statement["NotPrincipal" if effect == "Deny" and source.random() < 0.3 else "Principal"] = {"AWS": some(source, NAMES, 8)}
-            statements.append({**statement, "Condition": condition_block(source)})
+        statements = random_statements(source, form)
         made.append(policy(*statements, form=form, version=source.choice(["2012-10-17", "2012-10-17", "2008-10-17"]), name=str(number)))
     return made
 

@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from latticewall.auth.canonical import Head
 from latticewall.auth.lattice import DerivedKey, Refusal, verify_lattice
+from latticewall.auth.signature import INVALID_TOKEN
 from latticewall.base.faults import Fault
 from latticewall.compile.render.authorization import identity_header, principal_of, tags_header
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
@@ -46,7 +48,8 @@ class Inquiry:
 
 @dataclass(frozen=True)
 class Answer:
-    """status 0: let it pass, with these headers added; else the status and the one-line body of the refusal. facts: for the access log."""
+    """status 0: let it pass, with these headers added; else the status and the one-line body of the refusal. facts: for the access log, of what is denied
+    or would be."""
 
     status: int
     body: str = ""
@@ -55,7 +58,7 @@ class Answer:
 
 
 def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: datetime, ecdsa: Mapping[str, bytes] | None = None) -> Answer:
-    """now: aware, UTC."""
+    """now: aware, UTC. ecdsa: public points of SigV4A by access key id."""
     networks, services = ({layer.arn: layer for layer in layers} for layers in (plan.networks, plan.services))
     if inquiry.service_arn not in services or inquiry.network_arn not in networks:
         return Answer(403, NOT_CONFIGURED, facts={"resolvedUser": "Unknown"})
@@ -67,31 +70,40 @@ def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: dat
 
     def derived(key_id: str, day: str) -> DerivedKey | None:
         key, secret = keys.get(key_id), signing.get(key_id, {}).get(f"{day}/{region}")
-        return DerivedKey(secret, key.token_digest, _expiry(key.expires)) if key is not None and secret is not None else None
+        point = (ecdsa or {}).get(key_id, b"")
+        return DerivedKey(secret or b"", key.token_digest, _expiry(key.expires), point) if key is not None else None
 
     signer = verify_lattice(inquiry.head, derived, now, region)
+    key = keys[signer] if isinstance(signer, str) else None
+    if key is not None and all(item.id != key.identity for item in plan.identities):
+        signer = Refusal(403, f"UnrecognizedClientException: {INVALID_TOKEN}")
     if isinstance(signer, Refusal):
-        return Answer(signer.status, signer.text, facts={"resolvedUser": "Unknown"})
-    key = keys[signer] if signer is not None else None
+        facts = {"resolvedUser": "Unknown"}
+        return Answer(0, facts=facts) if network.audit else Answer(signer.status, utf8(signer.text), facts=facts)
     principal = principal_of(key) if key else Principal.anonymous()
     head = inquiry.head
     owner = ResourceOwner(service.arn.split(":")[4], service.org_id, service.org_paths, dict(service.tags))
-    told = {"user_agent": _utf8(head.first("user-agent") or ""), "referer": _utf8(head.first("referer") or "")}
+    told = {"user_agent": utf8(head.first("user-agent") or ""), "referer": utf8(head.first("referer") or "")}
     context = global_context(principal, now=now, region=region, source_ip=inquiry.source_ip, owner=owner, **told)
     route = Route(network.arn, service.arn, inquiry.port, inquiry.vpc_id, inquiry.vpc_owner)
-    headers = [(name, _utf8(value)) for name, value in head.headers if not name.startswith(":")]
+    headers = [(name, utf8(value)) for name, value in head.headers if not name.startswith(":")]
     if "host" not in dict(headers):
-        headers += [("host", _utf8(value)) for name, value in head.headers if name == ":authority"]
-    request = invoke_request(principal, route, head.method, _utf8(head.target), headers, context)
+        headers += [("host", utf8(value)) for name, value in head.headers if name == ":authority"]
+    request = invoke_request(principal, route, head.method, utf8(head.target), headers, context)
     policies = _policies(plan, key)
     decision = decide_invoke(request, _layer(network), _layer(service), policies)
-    facts = _facts(key)
-    if decision.allowed or network.audit:
-        return Answer(0, headers=_headers(key), facts=facts)
-    return Answer(403, denial_text(decision, request), facts={**facts, "authDeniedReason": str(decision.layer)})
+    if decision.allowed:
+        return Answer(0, headers=_headers(key))
+    facts = {**_facts(key), "authDeniedReason": str(decision.layer)}
+    return Answer(0, headers=_headers(key), facts=facts) if network.audit else Answer(403, _escaped(denial_text(decision, request)), facts=facts)
 
 
-def _utf8(text: str) -> str:
+def _escaped(text: str) -> str:
+    """The text as one printable line: a path's other bytes as their hexadecimal digits."""
+    return "".join(chr(byte) if 32 <= byte < 127 else f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
+
+
+def utf8(text: str) -> str:
     """Bytes as policies read them."""
     return text.encode("latin-1").decode("utf-8", "surrogateescape")
 
@@ -100,6 +112,7 @@ def _layer(layer: AuthLayer) -> LayerAuth:
     return LayerAuth(layer.auth_type, _set((layer.policy,), Form.AUTH) if layer.policy else None)
 
 
+@lru_cache(maxsize=4096)
 def _set(texts: tuple[str, ...], form: Form) -> PolicySet:
     try:
         return PolicySet([parse_policy(text, form) for text in texts])

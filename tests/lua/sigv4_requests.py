@@ -69,6 +69,8 @@ class Draft:
     expires: str = "600"
     host: str = "host"
     signed: list[str] = field(default_factory=list)
+    witness: tuple[str, ...] = ()
+    """What was signed, once it is: access key id, date, scope, canonical request."""
 
 
 def draw(random: Random) -> Draft:
@@ -144,6 +146,7 @@ def _parameters(draft: Draft, algorithm: str, scope: str, names: Sequence[str]) 
 
 
 def _value(draft: Draft, scope: str, request: str) -> str:
+    draft.witness = (draft.key.id, draft.stamp, scope, request)
     if not draft.asymmetric:
         key = derive_signing_key(draft.key.secret, draft.stamp[:8], draft.region, draft.service)
         return signature_value(key, draft.stamp, scope, request)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from lua_filter import LuaFilter
+from lua_filter import IDENTITY, LuaFilter
 from python_filter import NOT_CONFIGURED, Answer, Inquiry, decide
 
 from latticewall.auth.canonical import Head
@@ -23,7 +23,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 BASE = "arn:aws:vpc-lattice:eu-west-1:111122223333"
 NETWORK, SERVICE = f"{BASE}:servicenetwork/sn-1", f"{BASE}:service/svc-1"
 HOST = "orders.example.com"
-IDENTITY, TAGS = "x-amzn-lattice-identity", "x-amzn-lattice-identity-tags"
+TAGS = "x-amzn-lattice-identity-tags"
 
 
 def policy(effect: str = "Allow", principal: str = '"Principal":"*",', **condition: object) -> str:
@@ -60,16 +60,7 @@ def asking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Decide]:
     def by_lua(inquiry: Inquiry, plan: AuthorizationPlan = PLAN, now: datetime = NOW) -> Answer:
         lua.put(plan, SIGNING)
         lua.now = int(now.timestamp())
-        head = inquiry.head
-        headers = [(":method", head.method), (":path", head.target), *head.headers]
-        added, facts, answer = lua.ask(headers, inquiry.context, inquiry.source_ip)
-        facts.pop("authDetail", None)
-        facts.pop("accessKeyId", None)
-        if answer is not None:
-            assert added == {IDENTITY: "pending"}
-            return Answer(*answer, facts=facts)
-        passed = tuple((name, value) for name, value in added.items() if value is not False)
-        return Answer(0, headers=passed, facts=facts)
+        return lua.decide(inquiry)
 
     yield by_lua
 
