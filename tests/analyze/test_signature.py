@@ -149,6 +149,15 @@ def test_nothing_fits() -> None:
     assert "none of the usual mistakes" in found.notes[0]
 
 
+def test_the_session_token_of_another_key() -> None:
+    headers = {**signed(token="another's"), "x-amz-security-token": token_mark("another's")}
+    found = diagnosis(received(headers))
+    assert (found.mistakes, found.signed) == (("the session token of another key was sent",), None)
+    long_term = diagnose(received(signed()), MISMATCH, SigningKey(KEY, Secret(SECRET)))
+    assert long_term.mistakes == ("a session token was sent with a long-term access key, which has none",)
+    assert not any("usual mistakes" in note for note in (*found.notes, *long_term.notes))
+
+
 def test_an_unknown_key_and_a_head_that_cannot_be_read() -> None:
     found = diagnose(received(signed()), MISMATCH, None)
     assert found.expected is not None

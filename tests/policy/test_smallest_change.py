@@ -30,7 +30,17 @@ def condition(operator: str, key: str, values: Any) -> dict[str, Any]:
         (
             condition("StringEquals", "aws:PrincipalOrgID", "o-exampleorg"),
             ANONYMOUS,
-            "p statement 0 would allow it if aws:PrincipalOrgID were o-exampleorg; the request has no value",
+            "p statement 0 would allow it if aws:PrincipalOrgID were o-exampleorg; sign the request: unsigned, it has no value",
+        ),
+        (
+            condition("StringNotEquals", "aws:PrincipalType", "Anonymous"),
+            ANONYMOUS,
+            "p statement 0 would allow it if aws:PrincipalType were anything but Anonymous; sign the request: unsigned, it has 'Anonymous'",
+        ),
+        (
+            condition("StringEquals", "aws:PrincipalTag/tier", "blue"),
+            WEB,
+            "p statement 0 would allow it if aws:PrincipalTag/tier were blue; the request has no value",
         ),
         (condition("StringEquals", MET, ["POST", "PUT"]), WEB, f"p statement 0 would allow it if {MET} were one of [POST, PUT]; the request has 'GET'"),
         (condition("StringNotLike", MET, "G*"), WEB, f"p statement 0 would allow it if {MET} matched anything but G*; the request has 'GET'"),

@@ -107,6 +107,8 @@ def diagnose(
         return Diagnosis(refused, expected=expected, notes=(*notes, f"the access key {signature.access_key_id} is not known here, so its secret is not"))
     found = _search(form, signature, others, around)
     if found is None:
+        if wrong := _wrong_token(head, key):
+            return Diagnosis(refused, (wrong,), expected, notes=(*notes, "the log has no session token, so nothing was compared with this one"))
         notes.append("none of the usual mistakes gives this signature: the secret access key may be wrong, or something on the way changed a signed header")
         return Diagnosis(refused, expected=expected, notes=tuple(notes))
     labels, their = found
@@ -115,6 +117,14 @@ def diagnose(
         expected = _written(replace(form, uri=their.uri), signature.access_key_id)
     signed = _written(their, signature.access_key_id)
     return Diagnosis(refused, labels, expected, signed, _difference(expected, signed), tuple(notes))
+
+
+def _wrong_token(head: Head, key: SigningKey) -> str:
+    """What is wrong with the session token of the head, if it is not the key's."""
+    sent = head.first(TOKEN) or head.parameter("X-Amz-Security-Token")
+    if not sent or (key.token is not None and sent == key.token.reveal()):
+        return ""
+    return "the session token of another key was sent" if key.token else "a session token was sent with a long-term access key, which has none"
 
 
 def claimed_key(head: Head) -> str:

@@ -129,6 +129,12 @@ def known_key(written: str) -> Key | None:
     return _BY_NAME.get(f"{before}/" if slash and after else name if not slash else "")
 
 
+def tells_of_caller(written: str) -> bool:
+    """Whether what an unsigned request has of the key is known: nothing of those that only signed ones have, `Anonymous` and `anonymous` of two others."""
+    key = known_key(written)
+    return key is not None and (key.signed or canonical_key(key.name) in ("aws:principaltype", "aws:principalaccount"))
+
+
 def is_unknown(written: str) -> bool:
     """Whether there is no such key; False for prefixes that the table does not cover."""
     return written.partition(":")[0].lower() in _COMPLETE and known_key(written) is None

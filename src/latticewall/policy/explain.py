@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from latticewall.policy import spec
 from latticewall.policy.combine import PolicyType, PrincipalPolicies
+from latticewall.policy.condition_keys import tells_of_caller
 from latticewall.policy.document import Condition, Effect, Form, Policy, PrincipalName, Statement
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, decide_connect, decide_invoke
@@ -193,7 +194,10 @@ def _without(finding: Finding) -> str:
 def _mended(finding: Finding, element: Element, request: Request) -> str:
     """How to make the one element hold that keeps an Allow from applying."""
     if element.condition is not None:
-        return f"{finding.name} would allow it if {_wish(element.condition)}; the request has {_given(element.condition, request)}"
+        has = f"the request has {_given(element.condition, request)}"
+        if request.principal.is_anonymous and tells_of_caller(element.condition.key):
+            has = f"sign the request: unsigned, it has {_given(element.condition, request)}"
+        return f"{finding.name} would allow it if {_wish(element.condition)}; {has}"
     if element.name == "Principal":
         return f"{finding.name} would allow it for another caller: {_let_in(request.principal)}"
     wanted = request.action if "Action" in element.name else request.resource

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from latticewall.policy import spec
-from latticewall.policy.condition_keys import SUITABLE, Holds, Key, is_unknown, known_key, similar_key
+from latticewall.policy.condition_keys import SUITABLE, Holds, Key, is_unknown, known_key, similar_key, tells_of_caller
 from latticewall.policy.document import Condition, Effect, Form, Policy, PrincipalName, Statement
 from latticewall.policy.lattice import CONNECT, INVOKE
 from latticewall.policy.lint.remark import Remark, info, warning
@@ -143,5 +143,4 @@ def _unsigned(policy: Policy, statement: Statement, paths: list[Path]) -> Iterat
 
 def _of_caller(condition: Condition) -> Key | None:
     """The key, if what callers who did not sign have of it is known."""
-    key = known_key(condition.key)
-    return key if key is not None and (key.signed or canonical_key(key.name) in ("aws:principaltype", "aws:principalaccount")) else None
+    return known_key(condition.key) if tells_of_caller(condition.key) else None
