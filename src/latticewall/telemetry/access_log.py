@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from latticewall.plan.access_log import HTTP_MEMBERS, JOINED
+
 NONE = "-"
 
 _FAILURE_REASONS = {
@@ -60,20 +62,23 @@ class AccessRecord:
         return json.dumps(self.record, separators=(",", ":"), ensure_ascii=False)
 
 
-_JOINED = {"service": ("serviceNetworkArn", "serviceArn", "listenerId", "authorized"), "target": ("targetGroupArn", "targetNamespace")}
-"""Members that hold several, as one text with spaces between."""
-
-
 def parse(line: str) -> dict[str, Any]:
     """One line of Envoy's log with every member under a name of its own. Raises ValueError for anything but such a line."""
     entry = json.loads(line)
     if not isinstance(entry, dict):
         raise ValueError("an access-log line is a JSON object")
-    for joined, names in _JOINED.items():
-        found = entry.pop(joined, None)
-        entry.update(zip(names, str(found).split(" "), strict=False) if found else ())
-    decision = entry.pop("decision", None)
-    return {**entry, **decision} if isinstance(decision, dict) else entry
+    if "http" not in entry:
+        return entry
+    values = entry["http"]
+    if not isinstance(values, list) or len(values) != len(HTTP_MEMBERS):
+        raise ValueError(f"an access-log line about a request has {len(HTTP_MEMBERS)} members")
+    found = dict(zip(HTTP_MEMBERS, values, strict=True))
+    for joined, names in JOINED.items():
+        text = found.pop(joined)
+        found.update(zip(names, str(text).split(" "), strict=False) if text else ())
+    decision = found.pop("decision")
+    vpc_id = str(found["sourceVpcArn"]).rpartition("/")[2]
+    return {"kind": "http", **found, "sourceVpcId": vpc_id, **(decision if isinstance(decision, dict) else {})}
 
 
 def read(line: str) -> AccessRecord | None:

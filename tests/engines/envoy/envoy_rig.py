@@ -22,6 +22,7 @@ from latticewall.dataplane.authorization.applier import write_filter
 from latticewall.dataplane.authorization.crypto import libcrypto
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
 from latticewall.dataplane.envoy.lua_bundle import bundle
+from latticewall.telemetry import access_log
 
 HERE = Path(__file__).parent
 ENVOY = Path(sys.executable).parent / "envoy"
@@ -188,4 +189,4 @@ class Rig:
 
     def log_lines(self) -> list[dict[str, Any]]:
         path = Path(self.paths.access_log)
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [access_log.parse(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -191,7 +191,7 @@ def test_an_audited_network_logs_what_it_would_have_denied(lab: Lab) -> None:
     record = access_log.read(json.dumps(lines()["/audited"]))
     assert record is not None
     assert (record.record["authDeniedReason"], record.record["responseCode"], record.record["resolvedUser"]) == ("Network", 200, "Anonymous")
-    assert json.loads(lines()["/audited-forged"]["decision"]["authDetail"])["refused"].startswith("InvalidSignatureException")
+    assert json.loads(lines()["/audited-forged"]["authDetail"])["refused"].startswith("InvalidSignatureException")
 
 
 def test_what_the_client_says_about_itself_never_reaches_the_target(lab: Lab) -> None:

@@ -34,8 +34,8 @@ DEFAULT_IDLE = 60
 _NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 """No client is trusted with Envoy's own control headers (x-envoy-retry-on, ...), whatever its address. An empty list would trust everybody."""
 
-_OURS_TO_SAY = "x[-_]amzn[-_](?:lattice[-_].*|source[-_]vpc)"
-"""Headers that only the service network may set; also spelt with underscores, which many frameworks take for the same header."""
+_OURS_TO_SAY = ("x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn")
+"""How headers begin that only the service network may set; also spelt with underscores, which many frameworks take for the same header."""
 
 _EXTENSIONS = "envoy.extensions.filters"
 _PER_ROUTE_LUA = f"{_EXTENSIONS}.http.lua.v3.LuaPerRoute"
@@ -103,7 +103,7 @@ def _early_header_mutation() -> Document:
     config = any_of(
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
-            {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OURS_TO_SAY}}}},
+            *({"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _OURS_TO_SAY),
             {"append": _header(IDENTITY_HEADER, PENDING)},
             {"append": _header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
             {"append": _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of
+from latticewall.plan.access_log import HTTP_MEMBERS
 from latticewall.plan.proxy import HttpListener, TcpListener
 
 Document = dict[str, Any]
@@ -22,21 +23,16 @@ def literal(text: str) -> str:
 
 
 def http_access_log(listener: HttpListener, path: str) -> Document:
-    """One line per request. Durations: to the target = sending it the request; from the target = from then until its answer is complete.
-
-    Looking up metadata is what a line costs most, so what belongs together is one text: `service` is the service network's and the service's ARN, the
-    listener's id, and whether requests are authorized; `target` the target group's ARN and its VPC's namespace. `decision`: what the authorization filter
-    reports of a request that it denies, or would deny; an allowed caller is in the identity headers.
-    """
-    members = {
-        "kind": "http",
+    """One line per request: its members in the order of `HTTP_MEMBERS`. Durations: to the target = sending it the request; from the target = from then until
+    its answer is complete. decision: what the authorization filter reports of a request that it denies, or would deny; an allowed caller is in the
+    identity headers."""
+    formats = {
         "startTime": "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%",
         "requestId": "%REQ(X-AMZN-REQUESTID)%",
         "service": f"%METADATA(VIRTUAL_HOST:{METADATA_NAMESPACE}:service)%",
         "ruleId": "%ROUTE_NAME%",
         "target": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:target)%",
         "sourceVpcArn": literal(listener.vpc_arn),
-        "sourceVpcId": literal(listener.vpc_id),
         "sourceIpPort": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
         "targetIpPort": "%UPSTREAM_HOST%",
         "identity": f"%REQ({IDENTITY_HEADER.upper()})%",
@@ -57,7 +53,7 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
         "responseFlags": "%RESPONSE_FLAGS%",
         "responseCodeDetails": "%RESPONSE_CODE_DETAILS%",
     }
-    return file_log(path, members)
+    return file_log(path, {"http": [formats[name] for name in HTTP_MEMBERS]})
 
 
 def tcp_access_log(listener: TcpListener, path: str) -> Document:

@@ -1,0 +1,36 @@
+"""The order of members in a line of Envoy's access log about a request: who renders the format and who reads the lines must agree on it.
+
+A line is a list without names, because a line's length is most of its cost.
+"""
+
+from __future__ import annotations
+
+HTTP_MEMBERS = (
+    "startTime",
+    "requestId",
+    "service",
+    "ruleId",
+    "target",
+    "sourceVpcArn",
+    "sourceIpPort",
+    "targetIpPort",
+    "identity",
+    "identityTags",
+    "decision",
+    "requestMethod",
+    "requestPath",
+    "hostHeader",
+    "userAgent",
+    "protocol",
+    "responseCode",
+    "grpcResponseCode",
+    "bytesReceived",
+    "bytesSent",
+    "duration",
+    "requestToTargetDuration",
+    "responseFromTargetDuration",
+    "responseFlags",
+    "responseCodeDetails",
+)
+JOINED = {"service": ("serviceNetworkArn", "serviceArn", "listenerId", "authorized"), "target": ("targetGroupArn", "targetNamespace")}
+"""Members that are several texts with spaces between: looking up metadata costs most after the length. authorized: `yes` when requests to the service are."""
