@@ -1,6 +1,8 @@
 # make demo: the walkthrough, from nothing. make test: every test this machine can run. Both install what is missing first.
 VENV := .venv/bin
 DEMO_STATE ?= $(CURDIR)/build/demo
+# a file's tests stay together: they share regions and namespaces
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 UNIT := not (netns or engines or scenario or terraform)
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
@@ -13,7 +15,7 @@ demo: setup
 	$(VENV)/latticewall --state "$(DEMO_STATE)" down >/dev/null || code=1; exit $$code
 
 test: setup
-	$(VENV)/python -m pytest -q
+	$(VENV)/python -m pytest -q $(PARALLEL)
 	@scripts/test-ordinary.sh
 
 check: lint unit
@@ -24,7 +26,7 @@ lint: setup
 	$(VENV)/lint-imports --no-logo
 
 unit: setup
-	$(VENV)/python -m pytest -q -m "$(UNIT)"
+	$(VENV)/python -m pytest -q $(PARALLEL) -m "$(UNIT)"
 
 # the parts that depend on rights, as an ordinary user (does nothing when the whole suite already runs as one)
 ordinary: setup
