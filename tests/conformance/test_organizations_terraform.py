@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from bench.region import Region
 from botocore.exceptions import ClientError
 
 from .lab import Lab
 from .test_terraform import HERE, Terraform, pytestmark
 
 __all__ = ["pytestmark"]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A region of its own: an account is in one organization only."""
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    region = Region(folder / "state", "mx-north-4")
+    try:
+        region.up()
+        yield Lab(region)
+    finally:
+        region.down("--purge")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
