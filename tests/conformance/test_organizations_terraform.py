@@ -54,7 +54,7 @@ def test_an_organization_comes_decides_changes_and_goes(lab: Lab, terraform: Ter
     found = terraform.outputs()
     assert found["units"] == ["production", "sandbox"]
     ec2 = member_client(lab, found["member"], "ec2")
-    with pytest.raises(ClientError, match="ec2:CreateVpc .* with an explicit deny in a service control policy: arn:aws:organizations::"):
+    with pytest.raises(ClientError, match=r"ec2:CreateVpc .* with an explicit deny in a service control policy: arn:aws:organizations::"):
         ec2.create_vpc(CidrBlock="10.77.0.0/16", DryRun=True)
     ec2.describe_vpcs()
 
