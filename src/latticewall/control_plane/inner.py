@@ -8,6 +8,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from latticewall.app import App
+from latticewall.auth.authorization_message import KIND as MESSAGE_KEY
 from latticewall.auth.callers import root
 from latticewall.base.faults import Denied, Unavailable
 from latticewall.control_plane.policy_tests import PolicyTests
@@ -101,12 +102,12 @@ class InnerRequests:
         return self.explainer(params)
 
     def reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """Forget every resource (open mode only)."""
+        """Forget every resource (open mode only), but not what the region made for itself at its start."""
         if not self._open_mode:
             raise Denied("reset is only for regions started with --open", code="AccessDenied")
         with self._app.store.write("latticewall", "reset") as tx:
             for row in tx.rows():
-                if not row.document.get("_administrator"):
+                if row.kind != MESSAGE_KEY and not row.document.get("_administrator"):
                     tx.delete(row)
         return {"status": "reset"}
 
