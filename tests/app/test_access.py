@@ -99,7 +99,8 @@ def test_children_are_asked_about_by_their_own_arn(region: Region) -> None:
 def test_tags_of_resources_and_requests_decide(region: Region) -> None:
     red, blue = (region.lattice.create_service(name=name, tags={"team": name})["id"] for name in ("red", "blue"))
     of_team = allow("vpc-lattice:DeleteService", StringEquals={"aws:ResourceTag/team": "${aws:PrincipalTag/team}"})
-    with_tag = allow("vpc-lattice:CreateService", "vpc-lattice:TagResource", StringEquals={"aws:RequestTag/team": "red"}, **{"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}})
+    only_team = {"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}
+    with_tag = allow("vpc-lattice:CreateService", "vpc-lattice:TagResource", StringEquals={"aws:RequestTag/team": "red"}, **only_team)
     alice = region.as_user("vpc-lattice", policy(of_team, with_tag), team="red")
     denied(alice.delete_service, serviceIdentifier=blue)
     alice.delete_service(serviceIdentifier=red)

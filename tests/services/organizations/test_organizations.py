@@ -56,8 +56,10 @@ def test_only_the_management_account_manages(region: Region) -> None:
     region.organizations.create_organization()
     member = region.of(account(region), "organizations")
     assert member.describe_organization()["Organization"]["MasterAccountId"] == ACCOUNT
-    refused: tuple[Any, ...] = ((member.list_accounts, {}), (member.create_account, {"AccountName": "x", "Email": "x@example.com"}), (member.delete_organization, {}),
-               (member.describe_account, {"AccountId": ACCOUNT}), (member.list_roots, {}))  # fmt: skip
+    refused: tuple[Any, ...] = (
+        (member.list_accounts, {}), (member.create_account, {"AccountName": "x", "Email": "x@example.com"}), (member.delete_organization, {}),
+        (member.describe_account, {"AccountId": ACCOUNT}), (member.list_roots, {}),
+    )  # fmt: skip
     for call, params in refused:
         with region.refused("AccessDeniedException"):
             call(**params)
