@@ -86,7 +86,7 @@ def test_a_service_linked_role_is_its_service_s(region: Region) -> None:
     attached = region.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     assert [item["PolicyName"] for item in attached] == ["AWSVpcLatticeServiceRolePolicy"]
     calls: list[tuple[Any, dict[str, Any]]] = [
-        (region.iam.delete_role, {}), (region.iam.update_role, {"Description": "x"}), (region.iam.update_assume_role_policy, {"PolicyDocument": TRUST}),
+        (region.iam.delete_role, {}), (region.iam.update_role, {"MaxSessionDuration": 7200}), (region.iam.update_assume_role_policy, {"PolicyDocument": TRUST}),
         (region.iam.put_role_policy, {"PolicyName": "x", "PolicyDocument": ALLOW}), (region.iam.detach_role_policy, {"PolicyArn": attached[0]["PolicyArn"]}),
         (region.iam.attach_role_policy, {"PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
         (region.iam.put_role_permissions_boundary, {"PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"}),
@@ -94,6 +94,8 @@ def test_a_service_linked_role_is_its_service_s(region: Region) -> None:
     for call, more in calls:
         with region.refused("UnmodifiableEntity", f"protected role '{name}'"):
             call(RoleName=name, **more)
+    region.iam.update_role(RoleName=name, Description="ours")
+    assert region.iam.update_role_description(RoleName=name, Description="mesh")["Role"]["Description"] == "mesh"
     with region.refused("InvalidInput", "has been taken"):
         region.iam.create_service_linked_role(AWSServiceName="vpc-lattice.amazonaws.com")
     task = region.iam.delete_service_linked_role(RoleName=name)["DeletionTaskId"]

@@ -23,13 +23,14 @@ def get_role(ctx: Context, params: Document) -> Document:
 
 
 def update_role(ctx: Context, params: Document) -> Document:
-    row = owned(ctx, "Role", params["RoleName"])
+    """Of a service-linked role only the description can be changed ("Edit a service-linked role description")."""
+    row = (find if params.get("MaxSessionDuration") is None else owned)(ctx, "Role", params["RoleName"])
     ctx.change(row, {key: params[key] for key in ("Description", "MaxSessionDuration") if params.get(key) is not None})
     return {}
 
 
 def update_description(ctx: Context, params: Document) -> Document:
-    row = ctx.change(owned(ctx, "Role", params["RoleName"]), {"Description": params["Description"]})
+    row = ctx.change(find(ctx, "Role", params["RoleName"]), {"Description": params["Description"]})
     return {"Role": ctx.view(row)}
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from latticewall.resources.context import Context
+from latticewall.resources.tags import as_list
 from latticewall.services.cloudformation.resource_types.row import Attribute, Made, Properties, ResourceType, Work
 
-HOLDERS = (("Role", "Roles"), ("User", "Users"))
+HOLDERS = (("Role", "Roles"), ("User", "Users"), ("Group", "Groups"))
 Policies = dict[str, str]
 
 
@@ -22,7 +23,7 @@ def _text(document: Any) -> str:
 
 
 def _set_policies(work: Work, noun: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Inline and attached policies of a role or user, from old properties to new ones."""
+    """Inline and attached policies of a role, user or group, from old properties to new ones."""
     member, before, after = {f"{noun}Name": name}, _inline(old), _inline(new)
     for policy in [one for one in before if one not in after]:
         work.call(f"iam:Delete{noun}Policy", {**member, "PolicyName": policy})
@@ -38,10 +39,12 @@ def _set_policies(work: Work, noun: str, name: str, old: Mapping[str, Any], new:
 
 def _make_holder(noun: str) -> Any:
     def make(work: Work, properties: Properties) -> Made:
-        tags = [{"Key": key, "Value": value} for key, value in work.tags.items()]
-        answer = work.call(f"iam:Create{noun}", {**work.input(f"iam:Create{noun}", properties), "Tags": tags})[noun]
+        tags = {"Tags": as_list(work.tags)} if work.tags else {}
+        answer = work.call(f"iam:Create{noun}", {**work.input(f"iam:Create{noun}", properties), **tags})[noun]
         name = answer[f"{noun}Name"]
         _set_policies(work, noun, name, {}, properties)
+        if noun == "User":
+            _set_groups(work, name, [], properties.get("Groups") or [])
         return Made(name, answer[f"{noun}Id"])
 
     return make
@@ -57,6 +60,8 @@ def _change_holder(noun: str) -> Any:
             work.call(operation, {**member, **({"PermissionsBoundary": boundary} if boundary else {})})
         if noun == "Role":
             _change_role(work, member, old, properties)
+        if noun == "User":
+            _set_groups(work, made.physical_id, old.get("Groups") or [], properties.get("Groups") or [])
 
     return change
 
@@ -71,7 +76,8 @@ def _change_role(work: Work, member: dict[str, str], old: Properties, new: Prope
 
 
 def _leave_holder(noun: str) -> Any:
-    """A role or user goes without its policies: those of the template, and others that came to it, so long as they are inline or attached."""
+    """A role, user or group goes without its policies: those of the template, and others that came to it, so long as they are inline or attached. A
+    user leaves its groups."""
 
     def leave(work: Work, made: Made) -> None:
         member = {f"{noun}Name": made.physical_id}
@@ -79,8 +85,42 @@ def _leave_holder(noun: str) -> Any:
             work.call(f"iam:Delete{noun}Policy", {**member, "PolicyName": policy})
         for policy in work.call(f"iam:ListAttached{noun}Policies", member)["AttachedPolicies"]:
             work.call(f"iam:Detach{noun}Policy", {**member, "PolicyArn": policy["PolicyArn"]})
+        if noun == "User":
+            _set_groups(work, made.physical_id, [group["GroupName"] for group in work.call("iam:ListGroupsForUser", member)["Groups"]], [])
 
     return leave
+
+
+# -- groups --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _set_groups(work: Work, user: str, old: list[str], new: list[str]) -> None:
+    for group in [one for one in old if one not in new]:
+        work.call("iam:RemoveUserFromGroup", {"GroupName": group, "UserName": user})
+    for group in [one for one in new if one not in old]:
+        work.call("iam:AddUserToGroup", {"GroupName": group, "UserName": user})
+
+
+def _set_members(work: Work, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """From the users of one group to those of another, or of the same."""
+    before, after = ({(properties["GroupName"], user) for user in properties["Users"]} if properties else set() for properties in (old, new))
+    for group, user in sorted(before - after):
+        work.call("iam:RemoveUserFromGroup", {"GroupName": group, "UserName": user})
+    for group, user in sorted(after - before):
+        work.call("iam:AddUserToGroup", {"GroupName": group, "UserName": user})
+
+
+def _make_members(work: Work, properties: Properties) -> Made:
+    _set_members(work, {}, properties)
+    return Made(work.name(128))
+
+
+def _change_members(work: Work, made: Made, properties: Properties) -> None:
+    _set_members(work, made.properties, properties)
+
+
+def _remove_members(work: Work, made: Made) -> None:
+    _set_members(work, made.properties, {})
 
 
 # -- instance profiles ---------------------------------------------------------------------------------------------------------------------
@@ -122,8 +162,7 @@ def _attach(work: Work, arn: str, old: Mapping[str, Any], new: Mapping[str, Any]
 
 def _make_managed(work: Work, properties: Properties) -> Made:
     named = {**properties, "PolicyName": properties["ManagedPolicyName"]}
-    tags = [{"Key": key, "Value": value} for key, value in work.tags.items()]
-    answer = work.call("iam:CreatePolicy", {**work.input("iam:CreatePolicy", named), "Tags": tags})["Policy"]
+    answer = work.call("iam:CreatePolicy", {**work.input("iam:CreatePolicy", named), "Tags": as_list(work.tags)})["Policy"]
     _attach(work, answer["Arn"], {}, properties)
     return Made(answer["Arn"], answer["PolicyId"])
 
@@ -147,7 +186,7 @@ def _remove_managed(work: Work, made: Made) -> None:
 
 
 def _put_policy(work: Work, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """An inline policy in several roles and users at once."""
+    """An inline policy in several roles, users and groups at once."""
     for noun, member in HOLDERS:
         for name in old.get(member) or ():
             if name not in (new.get(member) or ()) or old["PolicyName"] != new.get("PolicyName"):
@@ -193,11 +232,26 @@ def _secret(ctx: Context, made: Made) -> str:
     return str(ctx.resolve("iam:AccessKey", made.row_id).document["_secret"])
 
 
+# -- providers and service-linked roles ------------------------------------------------------------------------------------------------------
+
+
+def _change_provider(work: Work, made: Made, properties: Properties) -> None:
+    provider = {"OpenIDConnectProviderArn": made.physical_id}
+    old, new = list(made.properties.get("ClientIdList") or ()), list(properties.get("ClientIdList") or ())
+    for client in [one for one in old if one not in new]:
+        work.call("iam:RemoveClientIDFromOpenIDConnectProvider", {**provider, "ClientID": client})
+    for client in [one for one in new if one not in old]:
+        work.call("iam:AddClientIDToOpenIDConnectProvider", {**provider, "ClientID": client})
+    thumbprints = list(properties.get("ThumbprintList") or ())
+    if thumbprints != list(made.properties.get("ThumbprintList") or ()):
+        work.call("iam:UpdateOpenIDConnectProviderThumbprint", {**provider, "ThumbprintList": thumbprints})
+
+
 def _holder(noun: str, tagging: str, properties: str, attributes: Mapping[str, Attribute]) -> ResourceType:
     return ResourceType(
         f"AWS::IAM::{noun}", properties, kind=f"iam:{noun}", create=f"iam:Create{noun}", ref="name", key=f"{noun}Name=name", delete=f"iam:Delete{noun}",
         tagging=tagging, name=f"{noun}Name:64", making=_make_holder(noun), changing=_change_holder(noun), leaving=_leave_holder(noun),
-        by_hand=frozenset({"Policies", "ManagedPolicyArns"}), parts={"Policies": "PolicyName PolicyDocument"}, capability=True, attributes=attributes,
+        by_hand=frozenset({"Policies", "ManagedPolicyArns", "Groups"}), parts={"Policies": "PolicyName PolicyDocument"}, capability=True, attributes=attributes,
     )  # fmt: skip
 
 
@@ -207,23 +261,38 @@ TYPES = (
         "RoleName= Path= AssumeRolePolicyDocument! Description MaxSessionDuration ManagedPolicyArns Policies PermissionsBoundary",
         {"Arn": "@arn", "RoleId": "@id"},
     ),
-    _holder("User", "user", "UserName= Path= ManagedPolicyArns Policies PermissionsBoundary", {"Arn": "@arn"}),
+    _holder("User", "user", "UserName= Path= Groups ManagedPolicyArns Policies PermissionsBoundary", {"Arn": "@arn"}),
+    _holder("Group", "", "GroupName= Path= ManagedPolicyArns Policies", {"Arn": "@arn"}),
+    ResourceType(
+        "AWS::IAM::UserToGroupAddition", "GroupName! Users!", making=_make_members, changing=_change_members, removing=_remove_members, capability=True,
+        by_hand=frozenset({"GroupName", "Users"}), attributes={"Id": "@ref"},
+    ),
     ResourceType(
         "AWS::IAM::InstanceProfile", "InstanceProfileName= Path= Roles!", kind="iam:InstanceProfile", create="iam:CreateInstanceProfile", ref="name",
         key="InstanceProfileName=name", delete="iam:DeleteInstanceProfile", name="InstanceProfileName:128", making=_make_profile,
         changing=_change_profile, leaving=_leave_profile, by_hand=frozenset({"Roles"}), capability=True, attributes={"Arn": "@arn"},
     ),
     ResourceType(
-        "AWS::IAM::ManagedPolicy", "ManagedPolicyName= Path= Description= PolicyDocument! Roles Users", kind="iam:Policy", create="iam:CreatePolicy",
+        "AWS::IAM::ManagedPolicy", "ManagedPolicyName= Path= Description= PolicyDocument! Roles Users Groups", kind="iam:Policy", create="iam:CreatePolicy",
         name="ManagedPolicyName:128", making=_make_managed, changing=_change_managed, removing=_remove_managed, capability=True, tagging="policy",
-        by_hand=frozenset({"ManagedPolicyName", "Roles", "Users"}), attributes={"PolicyArn": "@arn", "PolicyId": "@id"},
+        by_hand=frozenset({"ManagedPolicyName", "Roles", "Users", "Groups"}), attributes={"PolicyArn": "@arn", "PolicyId": "@id"},
     ),
     ResourceType(
-        "AWS::IAM::Policy", "PolicyName! PolicyDocument! Roles Users", making=_make_policy, changing=_change_policy, removing=_remove_policy,
-        capability=True, by_hand=frozenset({"PolicyName", "PolicyDocument", "Roles", "Users"}), attributes={"Id": "@ref"},
+        "AWS::IAM::Policy", "PolicyName! PolicyDocument! Roles Users Groups", making=_make_policy, changing=_change_policy, removing=_remove_policy,
+        capability=True, by_hand=frozenset({"PolicyName", "PolicyDocument", "Roles", "Users", "Groups"}), attributes={"Id": "@ref"},
     ),
     ResourceType(
         "AWS::IAM::AccessKey", "UserName=! Serial= Status", kind="iam:AccessKey", making=_make_key, changing=_change_key, removing=_remove_key,
         capability=True, by_hand=frozenset({"UserName", "Serial", "Status"}), attributes={"SecretAccessKey": _secret},
+    ),
+    ResourceType(
+        "AWS::IAM::OIDCProvider", "Url=! ClientIdList ThumbprintList", kind="iam:OpenIDConnectProvider", create="iam:CreateOpenIDConnectProvider",
+        made="OpenIDConnectProviderArn", ref="arn", key="OpenIDConnectProviderArn=arn", changing=_change_provider, delete="iam:DeleteOpenIDConnectProvider",
+        tagging="provider", attributes={"Arn": "@arn"},
+    ),
+    ResourceType(
+        "AWS::IAM::ServiceLinkedRole", "AWSServiceName=! CustomSuffix= Description", kind="iam:Role", create="iam:CreateServiceLinkedRole",
+        made="Role.RoleId", ref="name", key="RoleName=name", update="iam:UpdateRole", defaults={"Description": ""}, delete="iam:DeleteServiceLinkedRole",
+        attributes={"RoleName": "@name"},
     ),
 )  # fmt: skip

@@ -29,6 +29,10 @@ def _list(_: ResourceType, tags: Tags) -> dict[str, Any]:
     return {"Tags": as_list(tags)}
 
 
+def _lower(tags: Tags) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
 def _map(_: ResourceType, tags: Tags) -> dict[str, Any]:
     return {"tags": dict(tags)}
 
@@ -77,6 +81,15 @@ STYLES: Mapping[str, Style] = {
     "role": _iam("Role"),
     "user": _iam("User"),
     "profile": _iam("InstanceProfile"),
+    "provider": Style(
+        _list, "iam:TagOpenIDConnectProvider", "iam:UntagOpenIDConnectProvider",
+        lambda row, tags: {"OpenIDConnectProviderArn": row.arn, "Tags": as_list(tags)},
+        lambda row, keys: {"OpenIDConnectProviderArn": row.arn, "TagKeys": keys},
+    ),
+    "anywhere": Style(
+        lambda _, tags: {"tags": _lower(tags)}, "rolesanywhere:TagResource", "rolesanywhere:UntagResource",
+        lambda row, tags: {"resourceArn": row.arn, "tags": _lower(tags)}, lambda row, keys: {"resourceArn": row.arn, "tagKeys": keys},
+    ),
     "ssm": Style(_list),
     "policy": Style(_list),
 }  # fmt: skip
