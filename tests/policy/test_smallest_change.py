@@ -13,7 +13,7 @@ from latticewall.policy import spec
 from latticewall.policy.combine import PolicyType
 from latticewall.policy.document import Form, Policy
 from latticewall.policy.explain import smallest_change
-from latticewall.policy.lattice import Layer
+from latticewall.policy.lattice import CONNECT, Layer
 from latticewall.policy.request import Principal, Request
 
 HERE = f"{SERVICE}/goodbye"
@@ -70,6 +70,23 @@ def condition(operator: str, key: str, values: Any) -> dict[str, Any]:
 def test_one_element_is_missing(statement: dict[str, Any], principal: Principal, sentence: str) -> None:
     context: dict[str, str | tuple[str, ...]] = {MET: "GET", "x:port": "443", "x:many": ("a", "b"), "aws:SourceIp": "192.0.2.1"}
     assert smallest_change([policy(statement)], ask(principal, context)) == (sentence,)
+
+
+@pytest.mark.parametrize(
+    ("resource", "sentence"),
+    [
+        (SERVICE, 'p statement 0 would allow it for another caller: give it the Principal "*"'),
+        (
+            SERVICE.replace(":service/svc", ":resourceconfiguration/rcfg"),
+            'p statement 0 would allow it for another caller: connect from an instance with a role that it names, or give it the Principal "*"',
+        ),
+    ],
+)
+def test_connections_cannot_be_signed(resource: str, sentence: str) -> None:
+    request = ask(ANONYMOUS, action=CONNECT, resource=resource)
+    assert smallest_change([policy({"Principal": {"AWS": ACCOUNT}, "Action": CONNECT, "Resource": "*"})], request) == (sentence,)
+    in_organization = policy({"Action": CONNECT, "Resource": "*"} | condition("StringEquals", "aws:PrincipalOrgID", "o-exampleorg"))
+    assert "sign" not in smallest_change([in_organization], request)[0]
 
 
 @pytest.mark.parametrize(

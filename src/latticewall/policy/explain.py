@@ -13,7 +13,7 @@ from latticewall.policy.combine import PolicyType, PrincipalPolicies
 from latticewall.policy.condition_keys import tells_of_caller
 from latticewall.policy.document import Condition, Effect, Form, Policy, PrincipalName, Statement
 from latticewall.policy.engine import PolicySet
-from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, decide_connect, decide_invoke
+from latticewall.policy.lattice import INVOKE, LatticeDecision, Layer, LayerAuth, decide_connect, decide_invoke
 from latticewall.policy.operators import NEGATED, Quantifier
 from latticewall.policy.request import Principal, Request, canonical_key
 
@@ -195,20 +195,25 @@ def _mended(finding: Finding, element: Element, request: Request) -> str:
     """How to make the one element hold that keeps an Allow from applying."""
     if element.condition is not None:
         has = f"the request has {_given(element.condition, request)}"
-        if request.principal.is_anonymous and tells_of_caller(element.condition.key):
+        if request.principal.is_anonymous and request.action == INVOKE and tells_of_caller(element.condition.key):
             has = f"sign the request: unsigned, it has {_given(element.condition, request)}"
         return f"{finding.name} would allow it if {_wish(element.condition)}; {has}"
     if element.name == "Principal":
-        return f"{finding.name} would allow it for another caller: {_let_in(request.principal)}"
+        return f"{finding.name} would allow it for another caller: {_let_in(request)}"
     wanted = request.action if "Action" in element.name else request.resource
     if element.name.startswith("Not"):
         return f"{finding.name} leaves {wanted} out: remove from its {element.name} what matches it"
     return f"add {wanted} to the {element.name} of {finding.name}, which has {element.detail.partition(', the request')[0]}"
 
 
-def _let_in(principal: Principal) -> str:
+def _let_in(request: Request) -> str:
+    """Who connects to a TCP resource is the role of an instance; who connects to a TLS listener is anonymous, whatever he does."""
+    principal = request.principal
+    if principal.is_anonymous and request.action == INVOKE:
+        return 'sign the request as one of those it names, or give it the Principal "*"'
     if principal.is_anonymous:
-        return "sign the request as one of those it names, or give it the Principal \"*\""
+        here = ":resourceconfiguration/" in request.resource
+        return f'{"connect from an instance with a role that it names, or " if here else ""}give it the Principal "*"'
     return f"add {principal.policy_arn or principal.display} to its Principal"
 
 
