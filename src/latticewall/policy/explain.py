@@ -15,7 +15,7 @@ from latticewall.policy.document import Condition, Effect, Form, Policy, Princip
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.lattice import INVOKE, LatticeDecision, Layer, LayerAuth, decide_connect, decide_invoke
 from latticewall.policy.operators import NEGATED, Quantifier
-from latticewall.policy.request import Principal, Request, canonical_key
+from latticewall.policy.request import Request, canonical_key
 
 
 @dataclass(frozen=True)
