@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from latticewall.base.memo import Memo
 from latticewall.base.organization_policies import SERVICE_LINKED
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
-from latticewall.world.types import Account, Identity, Service, ServiceNetwork, World
+from latticewall.world.types import Account, Credential, Identity, Service, ServiceNetwork, World
 
 AUTH_MODE_TAG = "latticewall:auth-mode"
 """On a service network; the value `audit` logs every decision and denies nothing (docs/features/auth-policies.md)."""
 
+Place = tuple[str, tuple[str, ...]]
+"""An organization and the paths in it."""
+NOWHERE: Place = ("", ())
 
-def compile_authorization(world: World) -> AuthorizationPlan:
-    """Identities nobody can sign for are left out."""
+
+def compile_authorization(world: World, memo: Memo | None = None) -> AuthorizationPlan:
+    """Identities nobody can sign for are left out. memo: of this region's rounds."""
+    memo = memo or Memo()
     accounts = {account.id: account for account in world.accounts}
+    places = {account.id: memo.kept(account.id, (account.org_id, account.org_paths)) for account in world.accounts}
     signing = {key.identity for key in world.credentials}
+    credentials = sorted(world.credentials, key=lambda key: key.access_key_id)
     return AuthorizationPlan(
         networks=tuple(_layer(network, accounts) for network in world.service_networks),
         services=tuple(_layer(service, accounts) for service in world.services),
@@ -22,15 +30,16 @@ def compile_authorization(world: World) -> AuthorizationPlan:
             for item in world.identities
             if item.id in signing
         ),
-        keys=tuple(
-            AuthKey(
-                access_key_id=key.access_key_id, identity=key.identity, arn=key.arn, account=key.account, principal_type=key.principal_type,
-                user_id=key.user_id, role_arn=key.role_arn, org_id=account.org_id, org_paths=account.org_paths, tags=key.tags, keys=key.keys,
-                session_policies=key.session_policies, expires=key.expires, token_digest=key.token_digest,
-            )
-            for key in sorted(world.credentials, key=lambda key: key.access_key_id)
-            for account in [accounts.get(key.account) or Account(key.account)]
-        ),
+        keys=memo.map(_key, credentials, [places.get(key.account, NOWHERE) for key in credentials]),
+    )  # fmt: skip
+
+
+def _key(key: Credential, place: Place) -> AuthKey:
+    org_id, org_paths = place
+    return AuthKey(
+        access_key_id=key.access_key_id, identity=key.identity, arn=key.arn, account=key.account, principal_type=key.principal_type,
+        user_id=key.user_id, role_arn=key.role_arn, org_id=org_id, org_paths=org_paths, tags=key.tags, keys=key.keys,
+        session_policies=key.session_policies, expires=key.expires, token_digest=key.token_digest,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latticewall.base.ids import namespace
+from latticewall.base.memo import Memo
 from latticewall.compile import addresses
 from latticewall.compile.authorization import compile_authorization
 from latticewall.compile.firewall_endpoints import compile_firewalls
@@ -19,8 +20,8 @@ from latticewall.plan.topology import Link, Namespace
 from latticewall.world.types import Instance, Vpc, World
 
 
-def compile_node(world: World) -> NodePlan:
-    """World -> plan."""
+def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
+    """World -> plan. memo: of this region's rounds."""
     index = Index(world)
     gates = ServiceNetworkGates(index)
     namespaces: list[Namespace] = []
@@ -41,7 +42,7 @@ def compile_node(world: World) -> NodePlan:
         links=tuple(sorted([*links, *firewall_links])),
         firewalls=firewalls,
         proxy=proxy,
-        authorization=compile_authorization(world),
+        authorization=compile_authorization(world, memo),
         names=compile_names(world),
         instances=_instances(index),
         problems=tuple(sorted([*problems, *proxy_problems, *names_problems(world)])),

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import uvicorn
 from latticewall.apimodel.catalog import Catalog
 from latticewall.app import App, iso
 from latticewall.auth.callers import root
+from latticewall.base.rows import Row
 from latticewall.base.secret import Secret
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.appliers import Appliers
@@ -30,7 +31,7 @@ from latticewall.control_plane.inner import InnerRequests
 from latticewall.control_plane.ports import service_ports
 from latticewall.control_plane.services import registry
 from latticewall.control_plane.shipping import Shipper
-from latticewall.control_plane.world import compile_snapshot
+from latticewall.control_plane.world import Compiler
 from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Endpoint
 from latticewall.plan.node import NodePlan
@@ -67,6 +68,8 @@ class ControlPlane:
         self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers, host_fd))
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
+        self.compiler = Compiler()
+        self._instance_sessions: list[Row] = []
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
         self.stacks = StackRunner(self.app)
         self.shipper = Shipper(self.app, self.appliers, self.loop)
@@ -97,9 +100,13 @@ class ControlPlane:
         self.appliers.instance_endpoint.run(AsgiApp(self.endpoint))
 
     def _compile(self) -> NodePlan:
-        refresh_instance_sessions(self.app)
         with self.store.read() as snapshot:
-            return compile_snapshot(snapshot, iso(self.app.clock.now()))
+            stored = _sessions(self.compiler.rows(snapshot))
+        refresh_instance_sessions(self.app, stored)
+        with self.store.read() as snapshot:
+            plan = self.compiler.compile(snapshot, iso(self.app.clock.now()))
+            self._instance_sessions = [row for row in _sessions(self.compiler.rows(snapshot)) if row.document.get("_instance")]
+        return plan
 
     def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> None:
         """One short transaction, only when something waits."""
@@ -124,7 +131,11 @@ class ControlPlane:
         return Secret(row.document["_secret"]) if row else None
 
     def _credentials_of(self, instance_id: str) -> dict[str, Any] | None:
-        return metadata_credentials(self.app, instance_id)
+        return metadata_credentials(self.app, instance_id, self._instance_sessions)
+
+
+def _sessions(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row.kind == "sts:Session"]
 
 
 def _in_progress(snapshot: Snapshot) -> bool:

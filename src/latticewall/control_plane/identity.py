@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from latticewall.store import Snapshot, Transaction
 SESSION_HOURS = 6
 RENEW_BEFORE = timedelta(hours=1)
 """New credentials appear well before the old ones expire, as AWS does (at least five minutes)."""
+
+MOST_AT_ONCE = 500
+"""Expired sessions deleted in one transaction: they are of no use to anybody, and others wait to write."""
 
 
 def ensure_account(app: App, state: Path, region: str, endpoint: str) -> str:
@@ -62,18 +66,21 @@ def _write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def refresh_instance_sessions(app: App) -> None:
-    """Every running instance with a role has a session with time left; sessions of others, and expired ones, are gone.
+def refresh_instance_sessions(app: App, stored: Iterable[Row] | None = None) -> None:
+    """Every running instance with a role has a session with time left; sessions of others, and expired ones (a bounded number at once), are gone.
 
-    A role that does not trust EC2 gives no new ones. Writes only when something must change, so that an unchanged region keeps its revision.
+    stored: all sessions, if they were read already. A role that does not trust EC2 gives no new ones. Writes only when something must change, so that an
+    unchanged region keeps its revision.
     """
     now = app.clock.now()
+    expired_by, renewed_by = iso(now), iso(now + RENEW_BEFORE)
     with app.store.read() as snapshot:
         wanted = _instance_roles(snapshot)
-        sessions = snapshot.rows("sts:Session")
-        stale = [row for row in sessions if row.document["Expiration"] <= iso(now) or not _is_current(row, wanted)]
-        lasting = [row for row in sessions if row not in stale and row.document["Expiration"] > iso(now + RENEW_BEFORE)]
-        fresh = {row.document.get("_instance") for row in lasting}
+        sessions = snapshot.rows("sts:Session") if stored is None else list(stored)
+        expired = [row for row in sessions if row.document["Expiration"] <= expired_by]
+        lasting = [row for row in sessions if row.document["Expiration"] > expired_by and _is_current(row, wanted)]
+        stale = expired[:MOST_AT_ONCE] + [row for row in sessions if row.document["Expiration"] > expired_by and not _is_current(row, wanted)]
+        fresh = {row.document.get("_instance") for row in lasting if row.document["Expiration"] > renewed_by}
         missing = [(instance, role) for instance, role in wanted.items() if instance not in fresh and _lets_ec2_in(snapshot, role, now)]
     if not stale and not missing:
         return
@@ -128,10 +135,13 @@ def _instance_roles(snapshot: Snapshot) -> dict[str, Row]:
     return found
 
 
-def metadata_credentials(app: App, instance_id: str) -> dict[str, Any] | None:
-    """The credentials document of instance metadata ("Retrieve security credentials from instance metadata"); None without a role."""
-    with app.store.read() as snapshot:
-        sessions = [row for row in snapshot.rows("sts:Session") if row.document.get("_instance") == instance_id]
+def metadata_credentials(app: App, instance_id: str, stored: Iterable[Row] | None = None) -> dict[str, Any] | None:
+    """The credentials document of instance metadata ("Retrieve security credentials from instance metadata"); None without a role. stored: all sessions,
+    if they were read already."""
+    if stored is None:
+        with app.store.read() as snapshot:
+            stored = snapshot.rows("sts:Session")
+    sessions = [row for row in stored if row.document.get("_instance") == instance_id]
     if not sessions:
         return None
     row = max(sessions, key=lambda row: row.document["Expiration"])

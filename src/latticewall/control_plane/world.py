@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 
+from latticewall.base.memo import Memo
+from latticewall.base.rows import Row
 from latticewall.compile.node import compile_node
 from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import ProxyPlan
-from latticewall.store import Snapshot
+from latticewall.store import Mirror, Snapshot
 from latticewall.world.from_rows import build_world
 from latticewall.world.types import World
 
@@ -19,10 +22,14 @@ NOT_IN_THE_WORLD = ("cloudformation", "latticewall", "logs", "ssm")
 
 
 def build_worlds(snapshot: Snapshot, now: str) -> list[World]:
-    """One world per region that has resources. Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
-    rows = snapshot.rows_without(*NOT_IN_THE_WORLD)
+    """One world per region that has resources."""
+    return _worlds(snapshot.rows_without(*NOT_IN_THE_WORLD), snapshot.revision, now, defaultdict(Memo))
+
+
+def _worlds(rows: Collection[Row], revision: int, now: str, memos: Mapping[str, Memo]) -> list[World]:
+    """Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
     regions = sorted({row.region for row in rows if row.region})
-    return [build_world(rows, region, snapshot.revision, now[:MINUTE] + ":00.000Z") for region in regions]
+    return [build_world(rows, region, revision, now[:MINUTE] + ":00.000Z", memos[region]) for region in regions]
 
 
 def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
@@ -62,4 +69,21 @@ def _merge_authorization(plans: list[AuthorizationPlan]) -> AuthorizationPlan:
 
 def compile_snapshot(snapshot: Snapshot, now: str) -> NodePlan:
     """The plan of everything in the store."""
-    return merge_plans(snapshot.revision, (compile_node(world) for world in build_worlds(snapshot, now)))
+    return Compiler().compile(snapshot, now)
+
+
+class Compiler:
+    """Compiles one revision after another, in one thread; what did not change since the last one is neither read nor made again."""
+
+    def __init__(self) -> None:
+        self._mirror = Mirror(*NOT_IN_THE_WORLD)
+        self._memos: dict[str, Memo] = defaultdict(Memo)
+
+    def rows(self, snapshot: Snapshot) -> tuple[Row, ...]:
+        """Everything the world is built from; nobody may change it."""
+        return self._mirror.follow(snapshot)
+
+    def compile(self, snapshot: Snapshot, now: str) -> NodePlan:
+        """The plan of everything in the store."""
+        worlds = _worlds(self.rows(snapshot), snapshot.revision, now, self._memos)
+        return merge_plans(snapshot.revision, (compile_node(world, self._memos[world.region]) for world in worlds))

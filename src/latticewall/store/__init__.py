@@ -6,6 +6,7 @@ revision.
 
 from __future__ import annotations
 
+from latticewall.store.mirror import Mirror
 from latticewall.store.sqlite import Snapshot, Store, Transaction
 
-__all__ = ["Snapshot", "Store", "Transaction"]
+__all__ = ["Mirror", "Snapshot", "Store", "Transaction"]

@@ -86,6 +86,10 @@ class Snapshot:
         names = ("revision", "kind", "id", "before", "after", "at", "caller", "request_id")
         return [dict(zip(names, values, strict=True)) for values in self._db.execute(query, (after, limit))]
 
+    def changed_since(self, after: int) -> set[tuple[str, str]]:
+        """Kind and id of everything that was put or deleted after a revision."""
+        return set(self._db.execute("SELECT DISTINCT kind, id FROM change WHERE revision > ?", (after,)))
+
     def token(self, key: str) -> tuple[str, dict[str, Any]] | None:
         found = self._db.execute("SELECT digest, response FROM token WHERE key = ?", (key,)).fetchone()
         return (found[0], json.loads(found[1])) if found else None

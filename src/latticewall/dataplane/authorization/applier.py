@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from latticewall.auth.lattice import SERVICE
@@ -23,8 +23,12 @@ _DAYS = (-2, -1, 0, 1)
 """A session lives up to 36 hours, and so may what it has presigned; the key of tomorrow, so that midnight needs nobody."""
 _PRESIGNED_DAYS = tuple(range(-7, 2))
 """Long-term keys: a presigned request may be a week old."""
+RENEWED_AT_ONCE = 200
+"""Access keys whose signing keys follow the date in one round: every key has today's already, and a change should not wait for all of them."""
 
 Secrets = Callable[[str], Secret | None]
+Scope = tuple[str, str]
+"""The day (20260102) and region a signing key is good for."""
 
 
 class AuthorizationApplier:
@@ -36,43 +40,43 @@ class AuthorizationApplier:
         self._tables = tables
         self._secrets = secrets
         self._clock = clock
-        self._derived: dict[str, _Derived] = {}
-        self._chunks: dict[AuthKey, tuple[_Derived, str]] = {}
+        self._keys: dict[str, tuple[AuthKey, _Derived]] = {}
+        self._complete_for: tuple[object, ...] = ()
 
     def apply(self, plan: NodePlan) -> Report:
-        """What is in the tables is in force with the next request."""
+        """What is in the tables is in force with the next request. Only what differs from the last plan is rendered and compared."""
         wanted = plan.authorization
         self._tables.extend(int((self._clock.now() + LIFE).timestamp()))
-        changed = self._tables.write("keys", self._keys(wanted))
-        changed += self._tables.write("identities", {item.id: identity_chunk(item) for item in wanted.identities})
-        changed += self._tables.write("networks", {item.id: layer_chunk(item) for item in wanted.networks})
-        changed += self._tables.write("services", {item.id: layer_chunk(item) for item in wanted.services})
+        changed = self._write_keys(wanted)
+        changed += self._tables.write("identities", {item.id: item for item in wanted.identities}, identity_chunk)
+        changed += self._tables.write("networks", {item.id: item for item in wanted.networks}, layer_chunk)
+        changed += self._tables.write("services", {item.id: item for item in wanted.services}, layer_chunk)
         if changed:
             self._tables.announce()
         return Report(changed)
 
-    def _keys(self, plan: AuthorizationPlan) -> dict[str, str]:
-        """The chunk of every access key whose secret is known."""
-        now = self._clock.now()
+    def _write_keys(self, plan: AuthorizationPlan) -> int:
+        """Every access key whose secret is known."""
+        today = self._clock.now()
         regions = sorted({layer.arn.split(":")[3] for layer in plan.services})
-        days = [(offset, (now + timedelta(days=offset)).strftime("%Y%m%d")) for offset in _PRESIGNED_DAYS]
-        known, self._derived = self._derived, {}
-        chunks, self._chunks = self._chunks, {}
-        texts = {}
+        given = (plan.keys, today.date(), regions)
+        if given == self._complete_for:
+            return 0
+        temporary, long_term = (_scopes(today, days, regions) for days in (_DAYS, _PRESIGNED_DAYS))
+        urgent = frozenset(_scopes(today, (0,), regions))
+        left = RENEWED_AT_ONCE
+        keys = {}
         for key in plan.keys:
-            kept = _DAYS if key.token_digest else _PRESIGNED_DAYS
-            scopes = tuple((day, region) for offset, day in days if offset in kept for region in regions)
-            derived = known.get(key.access_key_id)
-            if derived is None or derived.scopes != scopes:
+            scopes = temporary if key.token_digest else long_term
+            _, derived = self._keys.get(key.access_key_id) or (key, None)
+            if derived is None or (derived.scopes != scopes and (left > 0 or not urgent.issubset(derived.scopes))):
+                left -= derived is not None
                 derived = _derive(key.access_key_id, self._secrets(key.access_key_id), scopes, derived)
-            if derived is None:
-                continue
-            before = chunks.get(key)
-            text = before[1] if before is not None and before[0] is derived else key_chunk(key, derived.signing, derived.ecdsa)
-            self._derived[key.access_key_id] = derived
-            self._chunks[key] = (derived, text)
-            texts[key.access_key_id] = text
-        return texts
+            if derived is not None:
+                keys[key.access_key_id] = (key, derived)
+        self._keys = keys
+        self._complete_for = given if left > 0 and len(keys) == len(plan.keys) else ()
+        return self._tables.write("keys", keys, _key_chunk)
 
 
 class _Derived:
@@ -80,18 +84,29 @@ class _Derived:
 
     __slots__ = ("ecdsa", "scopes", "signing")
 
-    def __init__(self, scopes: tuple[tuple[str, str], ...], signing: Mapping[str, bytes], ecdsa: bytes) -> None:
+    def __init__(self, scopes: tuple[Scope, ...], signing: Mapping[str, bytes], ecdsa: bytes) -> None:
         self.scopes = scopes
         self.signing = signing
         self.ecdsa = ecdsa
 
 
-def _derive(key_id: str, secret: Secret | None, scopes: tuple[tuple[str, str], ...], before: _Derived | None) -> _Derived | None:
-    """None for a key whose secret is gone."""
+def _key_chunk(entry: tuple[AuthKey, _Derived]) -> str:
+    key, derived = entry
+    return key_chunk(key, derived.signing, derived.ecdsa)
+
+
+def _scopes(today: datetime, days: Iterable[int], regions: Iterable[str]) -> tuple[Scope, ...]:
+    return tuple((f"{today + timedelta(days=offset):%Y%m%d}", region) for offset in days for region in regions)
+
+
+def _derive(key_id: str, secret: Secret | None, scopes: tuple[Scope, ...], before: _Derived | None) -> _Derived | None:
+    """None for a key whose secret is gone. before: what is known already."""
     if secret is None:
         return None
     text = secret.reveal()
-    signing = {f"{day}/{region}": derive_signing_key(text, day, region, SERVICE) for day, region in scopes}
+    known = before.signing if before else {}
+    names = {f"{day}/{region}": (day, region) for day, region in scopes}
+    signing = {name: known.get(name) or derive_signing_key(text, *scope, SERVICE) for name, scope in names.items()}
     return _Derived(scopes, signing, before.ecdsa if before else derive_ecdsa_public_key(key_id, text))
 
 

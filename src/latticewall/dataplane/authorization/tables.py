@@ -6,12 +6,14 @@ import ctypes
 import hashlib
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 KINDS = ("networks", "services", "identities", "keys")
 _PAGE = 4096
 _Word = ctypes.c_uint32
+T = TypeVar("T")
 
 
 def digest(text: str) -> str:
@@ -30,24 +32,32 @@ class Tables:
             (folder / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._written: dict[str, dict[str, str]] = {kind: self._found(kind) for kind in KINDS}
+        self._rendered: dict[str, dict[str, object]] = {kind: {} for kind in KINDS}
         self._memory = self._map()
         self._generation = _Word.from_buffer(self._memory, 0)
         self._usable_until = _Word.from_buffer(self._memory, 4)
 
-    def write(self, kind: str, entries: Mapping[str, str]) -> int:
-        """Make these the entries of a kind, by name; how many were written or removed. Names are ids of resources and access keys."""
-        known = self._written[kind]
+    def write(self, kind: str, entries: Mapping[str, T], render: Callable[[T], str] = str) -> int:
+        """Make these the entries of a kind, by name; how many were written or removed. Names are ids of resources and access keys. render: an entry's text,
+        asked only of entries that are not equal to what they were the last time."""
+        known, rendered = self._written[kind], self._rendered[kind]
         changed = 0
-        for name, text in entries.items():
+        for name in known.keys() - entries.keys():
+            (self._folder / kind / name).unlink(missing_ok=True)
+            del known[name]
+            rendered.pop(name, None)
+            changed += 1
+        for name, entry in entries.items():
+            before = rendered.get(name)
+            if before is entry or before == entry:
+                continue
+            text = render(entry)
             version = digest(text)
             if known.get(name) != version:
                 self._replace(kind, name, f"--{version}\n{text}")
                 known[name] = version
                 changed += 1
-        for name in known.keys() - entries.keys():
-            (self._folder / kind / name).unlink(missing_ok=True)
-            del known[name]
-            changed += 1
+            rendered[name] = entry
         return changed
 
     def announce(self) -> None:

@@ -43,13 +43,12 @@ class EnvoyApplier:
         self._program = program
         self._own = folder / "envoy"
         self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"), str(authorization))
+        self._rendered: tuple[ProxyPlan, EnvoySnapshot] | None = None
         self._sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
 
     def apply(self, plan: NodePlan) -> Report:
         """Raises NotApplied, HolderError or protobufs.Malformed when nothing can be said about single resources: then nothing is settled."""
-        snapshot = render(plan.proxy, self._paths)
-        if found := inconsistencies(snapshot):
-            raise NotApplied("; ".join(found))
+        snapshot = self._snapshot_of(plan.proxy)
         running = self._processes.list().get(self.name)
         process = self._processes.ensure(self._process())
         started = running is None or running.pid != process.pid
@@ -61,6 +60,15 @@ class EnvoyApplier:
             raise NotApplied(f"envoy {state} after {WAIT_SECONDS:g} s")
         changed = int(started) + _difference(before, self._xds.observed())
         return Report(changed, _failures(plan.proxy, snapshot, outcome.refusals))
+
+    def _snapshot_of(self, plan: ProxyPlan) -> EnvoySnapshot:
+        """Rendered and checked once for each plan that differs from the last one."""
+        if self._rendered is None or self._rendered[0] != plan:
+            snapshot = render(plan, self._paths)
+            if found := inconsistencies(snapshot):
+                raise NotApplied("; ".join(found))
+            self._rendered = plan, snapshot
+        return self._rendered[1]
 
     def _process(self) -> dict[str, Any]:
         """Write the bootstrap and say how to run Envoy with it; another bootstrap restarts it."""

@@ -63,6 +63,7 @@ class XdsServer:
     def __init__(self, socket_path: str) -> None:
         self._socket_path = socket_path
         self._changed = threading.Condition()
+        self._snapshot: EnvoySnapshot | None = None
         self._published: Published | None = None
         self._current: DeltaStream | None = None
         self._stopping = False
@@ -91,9 +92,9 @@ class XdsServer:
 
     def publish(self, snapshot: EnvoySnapshot) -> None:
         """Make it the snapshot every Envoy must have; what was refused before is offered again. Raises Malformed."""
-        published = publishable(snapshot)
+        published = self._published if snapshot is self._snapshot and self._published is not None else publishable(snapshot)
         with self._changed:
-            self._published = published
+            self._snapshot, self._published = snapshot, published
             if self._current is not None:
                 self._current.retry_refused()
             self._changed.notify_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
 from latticewall.world.from_rows.ec2 import (
     build_instances,
@@ -35,9 +36,9 @@ from latticewall.world.types import World
 __all__ = ["build_world"]
 
 
-def build_world(rows: Iterable[Row], region: str, revision: int, now: str) -> World:
-    """The world of one region. rows: of every kind; those of other regions are left out, global ones stay. now: ISO 8601."""
-    found = Rows(rows, region)
+def build_world(rows: Iterable[Row], region: str, revision: int, now: str, memo: Memo | None = None) -> World:
+    """The world of one region. rows: of every kind; those of other regions are left out, global ones stay. now: ISO 8601. memo: of this region's rounds."""
+    found = Rows(rows, region, memo)
     subnets = build_subnets(found)
     instances = build_instances(found)
     return World(

@@ -38,27 +38,31 @@ def build_identities(rows: Rows) -> tuple[Identity, ...]:
 
 
 def build_credentials(rows: Rows, now: str) -> tuple[Credential, ...]:
-    """Access keys that are active and sessions that have not expired, of principals that exist."""
-    keys = [_long_term(rows, row) for row in rows.of("iam:AccessKey") if row.document.get("Status") == "Active"]
-    sessions = [_session(rows, row) for row in rows.of("sts:Session") if row.document["Expiration"] > now]
-    return tuple(key for key in (*keys, *sessions) if key)
+    """Access keys that are active and sessions that have not expired, of principals that exist. A root's have no holder."""
+    keys = [row for row in rows.of("iam:AccessKey") if row.document.get("Status") == "Active"]
+    users = [rows.get("iam:User", row.parent) for row in keys]
+    sessions = [row for row in rows.of("sts:Session") if row.document["Expiration"] > now]
+    holders = [rows.get("iam:Role" if _kind(row) == "AssumedRole" else "iam:User", row.parent) for row in sessions]
+    found = rows.memo.map(_long_term, keys, users) + rows.memo.map(_session, sessions, holders)
+    return tuple(key for key in found if key)
 
 
-def _long_term(rows: Rows, row: Row) -> Credential | None:
+def _long_term(row: Row, user: Row | None) -> Credential | None:
     """Of an IAM user, or of the account's root (no user)."""
     if not row.parent:
         return Credential(row.id, row.account, f"arn:aws:iam::{row.account}:root", row.account, "Account", row.account)
-    user = rows.get("iam:User", row.parent)
     return Credential(row.id, user.id, user.arn, row.account, "User", user.id, tags=tag_pairs(user.tags)) if user else None
 
 
-def _session(rows: Rows, row: Row) -> Credential | None:
+def _kind(session: Row) -> str:
+    return str(session.document.get("_kind", "AssumedRole"))
+
+
+def _session(row: Row, holder: Row | None) -> Credential | None:
     """Of a role, or of a user (GetSessionToken, GetFederationToken)."""
-    document = row.document
-    kind = document.get("_kind", "AssumedRole")
-    holder = rows.get("iam:Role" if kind == "AssumedRole" else "iam:User", row.parent)
     if holder is None and row.parent:
         return None
+    document, kind = row.document, _kind(row)
     own_tags = holder.tags if holder else {}
     return Credential(
         access_key_id=row.id, identity=row.parent or row.account, arn=document["Arn"], account=row.account, principal_type=kind if row.parent else "Account",

@@ -7,21 +7,24 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
+from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
 
 GONE = ("deleting", "deleted", "failed")
 
 
 class Rows:
-    """The rows of one region (and the global ones) that count: neither being deleted nor failed."""
+    """The rows of one region (and the global ones) that count: neither being deleted nor failed. memo: what was made of them in the last round."""
 
-    def __init__(self, rows: Iterable[Row], region: str) -> None:
+    def __init__(self, rows: Iterable[Row], region: str, memo: Memo | None = None) -> None:
         self.region = region
+        self.memo = memo or Memo()
         self._by_kind: dict[str, dict[str, Row]] = defaultdict(dict)
+        self._by_arn: dict[str, dict[str, Row]] = {}
+        self._by_parent: dict[str, dict[str, list[Row]]] = {}
         for row in sorted(rows, key=lambda row: (row.kind, row.id)):
             if row.region in ("", region) and row.status not in GONE:
                 self._by_kind[row.kind][row.id] = row
-        self._by_arn = {(row.kind, row.arn): row for rows_of_kind in self._by_kind.values() for row in rows_of_kind.values()}
 
     def of(self, kind: str) -> list[Row]:
         return list(self._by_kind[kind].values())
@@ -30,10 +33,16 @@ class Rows:
         return self._by_kind[kind].get(id)
 
     def by_arn(self, kind: str, arn: str) -> Row | None:
-        return self._by_arn.get((kind, arn))
+        if kind not in self._by_arn:
+            self._by_arn[kind] = {row.arn: row for row in self.of(kind)}
+        return self._by_arn[kind].get(arn)
 
     def children(self, kind: str, parent: str) -> list[Row]:
-        return [row for row in self.of(kind) if row.parent == parent]
+        if kind not in self._by_parent:
+            found = self._by_parent[kind] = defaultdict(list)
+            for row in self.of(kind):
+                found[row.parent].append(row)
+        return self._by_parent[kind].get(parent, [])
 
 
 def networks(values: Iterable[str | None]) -> tuple[IPv4Network, ...]:
