@@ -52,6 +52,7 @@ missing_packages() {
     has iptables-nft || echo iptables
     has ip || echo iproute2
     has curl || echo curl
+    has openssl || echo openssl
     has redis-server || echo redis-server
     has redis-cli || echo redis-tools
     suricata_is_recent || echo suricata
