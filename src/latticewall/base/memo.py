@@ -31,6 +31,10 @@ class Memo:
         self._rounds[function] = given, found
         return found
 
+    def once(self, function: Callable[..., T], *arguments: Any) -> T:
+        """`function(*arguments)`."""
+        return self.map(function, *([argument] for argument in arguments))[0]
+
     def kept(self, name: Hashable, value: T) -> T:
         """The value kept under that name as long as it is equal, so that it stays the same object."""
         kept: T = self._values.setdefault(name, value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from latticewall.base.memo import Memo
 from latticewall.base.organization_policies import SERVICE_LINKED
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
@@ -19,9 +21,9 @@ def compile_authorization(world: World, memo: Memo | None = None) -> Authorizati
     """Identities nobody can sign for are left out. memo: of this region's rounds."""
     memo = memo or Memo()
     accounts = {account.id: account for account in world.accounts}
-    places = {account.id: memo.kept(account.id, (account.org_id, account.org_paths)) for account in world.accounts}
-    signing = {key.identity for key in world.credentials}
-    credentials = sorted(world.credentials, key=lambda key: key.access_key_id)
+    places = memo.kept("places", {account.id: (account.org_id, account.org_paths) for account in world.accounts})
+    keys = memo.once(_keys, memo, world.credentials, places)
+    signing = memo.once(_identities_of, keys)
     return AuthorizationPlan(
         networks=tuple(_layer(network, accounts) for network in world.service_networks),
         services=tuple(_layer(service, accounts) for service in world.services),
@@ -30,8 +32,17 @@ def compile_authorization(world: World, memo: Memo | None = None) -> Authorizati
             for item in world.identities
             if item.id in signing
         ),
-        keys=memo.map(_key, credentials, [places.get(key.account, NOWHERE) for key in credentials]),
+        keys=keys,
     )  # fmt: skip
+
+
+def _keys(memo: Memo, credentials: tuple[Credential, ...], places: Mapping[str, Place]) -> tuple[AuthKey, ...]:
+    ordered = sorted(credentials, key=lambda key: key.access_key_id)
+    return memo.map(_key, ordered, [memo.kept(key.account, places.get(key.account, NOWHERE)) for key in ordered])
+
+
+def _identities_of(keys: tuple[AuthKey, ...]) -> frozenset[str]:
+    return frozenset(key.identity for key in keys)
 
 
 def _key(key: Credential, place: Place) -> AuthKey:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,11 @@ import uvicorn
 from latticewall.apimodel.catalog import Catalog
 from latticewall.app import App, iso
 from latticewall.auth.callers import root
-from latticewall.base.rows import Row
 from latticewall.base.secret import Secret
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.appliers import Appliers
 from latticewall.control_plane.explaining import Explainer
-from latticewall.control_plane.identity import ensure_account, metadata_credentials, refresh_instance_sessions
+from latticewall.control_plane.identity import StoredSessions, ensure_account, metadata_credentials, refresh_instance_sessions
 from latticewall.control_plane.inner import InnerRequests
 from latticewall.control_plane.ports import service_ports
 from latticewall.control_plane.services import registry
@@ -69,7 +68,7 @@ class ControlPlane:
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
         self.compiler = Compiler()
-        self._instance_sessions: list[Row] = []
+        self._sessions = StoredSessions()
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
         self.stacks = StackRunner(self.app)
         self.shipper = Shipper(self.app, self.appliers, self.loop)
@@ -101,11 +100,11 @@ class ControlPlane:
 
     def _compile(self) -> NodePlan:
         with self.store.read() as snapshot:
-            stored = _sessions(self.compiler.rows(snapshot))
-        refresh_instance_sessions(self.app, stored)
+            self._sessions.see(self.compiler.rows(snapshot).get("sts:Session", ()))
+        refresh_instance_sessions(self.app, self._sessions.to_look_at(iso(self.app.clock.now())))
         with self.store.read() as snapshot:
             plan = self.compiler.compile(snapshot, iso(self.app.clock.now()))
-            self._instance_sessions = [row for row in _sessions(self.compiler.rows(snapshot)) if row.document.get("_instance")]
+            self._sessions.see(self.compiler.rows(snapshot).get("sts:Session", ()))
         return plan
 
     def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> None:
@@ -131,11 +130,7 @@ class ControlPlane:
         return Secret(row.document["_secret"]) if row else None
 
     def _credentials_of(self, instance_id: str) -> dict[str, Any] | None:
-        return metadata_credentials(self.app, instance_id, self._instance_sessions)
-
-
-def _sessions(rows: Iterable[Row]) -> list[Row]:
-    return [row for row in rows if row.kind == "sts:Session"]
+        return metadata_credentials(self.app, instance_id, self._sessions.of_instances)
 
 
 def _in_progress(snapshot: Snapshot) -> bool:

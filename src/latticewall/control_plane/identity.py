@@ -66,6 +66,26 @@ def _write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+class StoredSessions:
+    """All sessions as they were read for the last round, and which of them a round must look at."""
+
+    def __init__(self) -> None:
+        self._all: tuple[Row, ...] = ()
+        self._next_end = ""
+        self.of_instances: tuple[Row, ...] = ()
+
+    def see(self, rows: tuple[Row, ...]) -> None:
+        """rows: the same object as the last time if nothing has changed."""
+        if rows is not self._all:
+            self._all = rows
+            self._next_end = min((row.document["Expiration"] for row in rows), default="")
+            self.of_instances = tuple(row for row in rows if row.document.get("_instance") or not _has_limits(row))
+
+    def to_look_at(self, now: str) -> tuple[Row, ...]:
+        """Those of instances, and all when one has expired. now: ISO 8601."""
+        return self._all if self._next_end <= now else self.of_instances
+
+
 def refresh_instance_sessions(app: App, stored: Iterable[Row] | None = None) -> None:
     """Every running instance with a role has a session with time left; sessions of others, and expired ones (a bounded number at once), are gone.
 
@@ -94,11 +114,16 @@ def refresh_instance_sessions(app: App, stored: Iterable[Row] | None = None) -> 
 
 
 def _is_current(row: Row, wanted: dict[str, Row]) -> bool:
-    """Not of an instance that has another role now, nor of a form that an earlier latticewall wrote (its limits would not be read)."""
-    if "_session_policies" not in row.document:
+    """Not of an instance that has another role now, nor of a form in which its limits would not be read."""
+    if not _has_limits(row):
         return False
     instance_id = row.document.get("_instance")
     return not instance_id or (instance_id in wanted and wanted[instance_id].id == row.parent)
+
+
+def _has_limits(row: Row) -> bool:
+    """False for a session in the form of an earlier latticewall."""
+    return "_session_policies" in row.document
 
 
 def _instance_session(instance: Row, role: Row) -> NewSession:

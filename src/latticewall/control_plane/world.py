@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
@@ -23,18 +23,24 @@ NOT_IN_THE_WORLD = ("cloudformation", "latticewall", "logs", "ssm")
 
 def build_worlds(snapshot: Snapshot, now: str) -> list[World]:
     """One world per region that has resources."""
-    return _worlds(snapshot.rows_without(*NOT_IN_THE_WORLD), snapshot.revision, now, defaultdict(Memo))
+    return _worlds(Mirror(*NOT_IN_THE_WORLD).follow(snapshot), snapshot.revision, now, defaultdict(Memo))
 
 
-def _worlds(rows: Collection[Row], revision: int, now: str, memos: Mapping[str, Memo]) -> list[World]:
-    """Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
-    regions = sorted({row.region for row in rows if row.region})
+def _worlds(rows: Mapping[str, tuple[Row, ...]], revision: int, now: str, memos: Mapping[str, Memo]) -> list[World]:
+    """rows: by kind. Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
+    regions = sorted(frozenset[str]().union(*memos[""].map(_regions_of, rows.values())))
     return [build_world(rows, region, revision, now[:MINUTE] + ":00.000Z", memos[region]) for region in regions]
+
+
+def _regions_of(rows: tuple[Row, ...]) -> frozenset[str]:
+    return frozenset(row.region for row in rows if row.region)
 
 
 def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
     """Regions share a host without meeting: their resources have different ids, so their plans simply stand side by side."""
     found = list(plans)
+    if len(found) == 1:
+        return found[0]
     return NodePlan(
         revision=revision,
         namespaces=tuple(sorted((item for plan in found for item in plan.namespaces), key=lambda item: item.name)),
@@ -79,8 +85,8 @@ class Compiler:
         self._mirror = Mirror(*NOT_IN_THE_WORLD)
         self._memos: dict[str, Memo] = defaultdict(Memo)
 
-    def rows(self, snapshot: Snapshot) -> tuple[Row, ...]:
-        """Everything the world is built from; nobody may change it."""
+    def rows(self, snapshot: Snapshot) -> Mapping[str, tuple[Row, ...]]:
+        """Everything the world is built from, by kind; nobody may change it."""
         return self._mirror.follow(snapshot)
 
     def compile(self, snapshot: Snapshot, now: str) -> NodePlan:

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 
 from latticewall.base.rows import Row
 from latticewall.store.sqlite import Snapshot
 
-_Key = tuple[str, str]
-
 
 class Mirror:
-    """Of all rows but those of some services' kinds. Rows are the same objects until they change: whoever gets one must not change it. For one thread."""
+    """Of all rows but those of some services' kinds. Rows, and the tuple of a kind's rows, are the same objects until they change: whoever gets one must
+    not change it. For one thread."""
 
     def __init__(self, *without: str) -> None:
         self._without = without
         self._revision = -1
-        self._rows: dict[_Key, list[Row]] = {}
-        self._sorted: tuple[Row, ...] | None = None
+        self._rows: dict[str, dict[str, list[Row]]] = {}
+        self._kinds: dict[str, tuple[Row, ...]] = {}
 
-    def follow(self, snapshot: Snapshot) -> tuple[Row, ...]:
-        """The rows of a snapshot that is as new as the last one, or newer, by kind and id."""
+    def follow(self, snapshot: Snapshot) -> Mapping[str, tuple[Row, ...]]:
+        """Kind -> its rows by id, in a snapshot that is as new as the last one, or newer."""
         revision = snapshot.revision
         if self._revision < 0:
             for row in snapshot.rows_without(*self._without):
-                self._rows.setdefault((row.kind, row.id), []).append(row)
+                self._rows.setdefault(row.kind, {}).setdefault(row.id, []).append(row)
+            self._arrange(self._rows)
         elif revision != self._revision:
-            self._read(snapshot, snapshot.changed_since(self._revision))
-        if self._sorted is None or revision != self._revision:
-            self._sorted = tuple(row for key in sorted(self._rows) for row in self._rows[key])
+            changed = {key for key in snapshot.changed_since(self._revision) if key[0].partition(":")[0] not in self._without}
+            for kind, id_ in changed:
+                self._rows.setdefault(kind, {})[id_] = snapshot.rows(kind, id=id_)
+            self._arrange({kind for kind, _ in changed})
         self._revision = revision
-        return self._sorted
+        return self._kinds
 
-    def _read(self, snapshot: Snapshot, changed: Collection[_Key]) -> None:
-        for kind, id_ in changed:
-            if kind.partition(":")[0] in self._without:
-                continue
-            if found := snapshot.rows(kind, id=id_):
-                self._rows[kind, id_] = found
-            else:
-                self._rows.pop((kind, id_), None)
+    def _arrange(self, kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            kept = self._rows[kind] = {id_: rows for id_, rows in sorted(self._rows[kind].items()) if rows}
+            self._kinds[kind] = tuple(row for rows in kept.values() for row in rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
@@ -36,8 +36,9 @@ from latticewall.world.types import World
 __all__ = ["build_world"]
 
 
-def build_world(rows: Iterable[Row], region: str, revision: int, now: str, memo: Memo | None = None) -> World:
-    """The world of one region. rows: of every kind; those of other regions are left out, global ones stay. now: ISO 8601. memo: of this region's rounds."""
+def build_world(rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str, revision: int, now: str, memo: Memo | None = None) -> World:
+    """The world of one region. rows: of every kind, or by kind and then by id; those of other regions are left out, global ones stay. now: ISO 8601.
+    memo: of this region's rounds."""
     found = Rows(rows, region, memo)
     subnets = build_subnets(found)
     instances = build_instances(found)

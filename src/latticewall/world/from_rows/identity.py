@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latticewall.base.identity_policies import boundary_text, identity_texts
+from latticewall.base.memo import Memo
 from latticewall.base.organization_policies import SERVICE_CONTROL, levels
 from latticewall.base.rows import Row
 from latticewall.world.from_rows.rows import Rows, tag_pairs, text
@@ -37,14 +38,25 @@ def build_identities(rows: Rows) -> tuple[Identity, ...]:
     return tuple(sorted(found, key=lambda identity: identity.id))
 
 
+_SIGNING = ("iam:AccessKey", "iam:Role", "iam:User", "sts:Session")
+"""Kinds of rows from which it follows who can sign."""
+
+
 def build_credentials(rows: Rows, now: str) -> tuple[Credential, ...]:
-    """Access keys that are active and sessions that have not expired, of principals that exist. A root's have no holder."""
+    """Access keys that are active and sessions that have not expired, of principals that exist."""
+    memo = rows.memo
+    return memo.once(_credentials, memo, memo.kept("credentials", (rows.region, now)), *(rows.all(kind) for kind in _SIGNING))
+
+
+def _credentials(memo: Memo, region_and_now: tuple[str, str], *found: tuple[Row, ...]) -> tuple[Credential, ...]:
+    region, now = region_and_now
+    rows = Rows(dict(zip(_SIGNING, found, strict=True)), region)
     keys = [row for row in rows.of("iam:AccessKey") if row.document.get("Status") == "Active"]
     users = [rows.get("iam:User", row.parent) for row in keys]
     sessions = [row for row in rows.of("sts:Session") if row.document["Expiration"] > now]
     holders = [rows.get("iam:Role" if _kind(row) == "AssumedRole" else "iam:User", row.parent) for row in sessions]
-    found = rows.memo.map(_long_term, keys, users) + rows.memo.map(_session, sessions, holders)
-    return tuple(key for key in found if key)
+    credentials = memo.map(_long_term, keys, users) + memo.map(_session, sessions, holders)
+    return tuple(credential for credential in credentials if credential)
 
 
 def _long_term(row: Row, user: Row | None) -> Credential | None:

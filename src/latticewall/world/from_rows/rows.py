@@ -16,21 +16,28 @@ GONE = ("deleting", "deleted", "failed")
 class Rows:
     """The rows of one region (and the global ones) that count: neither being deleted nor failed. memo: what was made of them in the last round."""
 
-    def __init__(self, rows: Iterable[Row], region: str, memo: Memo | None = None) -> None:
+    def __init__(self, rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str, memo: Memo | None = None) -> None:
         self.region = region
         self.memo = memo or Memo()
-        self._by_kind: dict[str, dict[str, Row]] = defaultdict(dict)
+        self._rows = rows if isinstance(rows, Mapping) else _by_kind(rows)
+        self._live: dict[str, dict[str, Row]] = {}
         self._by_arn: dict[str, dict[str, Row]] = {}
         self._by_parent: dict[str, dict[str, list[Row]]] = {}
-        for row in sorted(rows, key=lambda row: (row.kind, row.id)):
-            if row.region in ("", region) and row.status not in GONE:
-                self._by_kind[row.kind][row.id] = row
 
     def of(self, kind: str) -> list[Row]:
-        return list(self._by_kind[kind].values())
+        return list(self._of(kind).values())
 
     def get(self, kind: str, id: str) -> Row | None:  # noqa: A002
-        return self._by_kind[kind].get(id)
+        return self._of(kind).get(id)
+
+    def _of(self, kind: str) -> dict[str, Row]:
+        if kind not in self._live:
+            self._live[kind] = {row.id: row for row in self._rows.get(kind, ()) if row.region in ("", self.region) and row.status not in GONE}
+        return self._live[kind]
+
+    def all(self, kind: str) -> tuple[Row, ...]:
+        """Those of other regions, and those that do not count, too: the same object until one of them changes."""
+        return self._rows.get(kind, ())
 
     def by_arn(self, kind: str, arn: str) -> Row | None:
         if kind not in self._by_arn:
@@ -43,6 +50,13 @@ class Rows:
             for row in self.of(kind):
                 found[row.parent].append(row)
         return self._by_parent[kind].get(parent, [])
+
+
+def _by_kind(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.id):
+        found[row.kind].append(row)
+    return {kind: tuple(rows_of_kind) for kind, rows_of_kind in found.items()}
 
 
 def networks(values: Iterable[str | None]) -> tuple[IPv4Network, ...]:
