@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.control_plane.organized import Organized
 
 from .lab import ALLOW_ALL, IDENTITY, Lab, gate, outcomes, policy, without
 
@@ -156,6 +157,32 @@ def test_an_access_key_of_a_session_asks_with_its_session_policy(lab: Lab) -> No
     found = failing(lab.ask(who=made["AccessKeyId"]), "identity-policy")
     assert [(part["name"], part["outcome"]) for part in found["parts"]] == [("identity-based policy", "pass"), ("session policy", "fail")]
     assert lab.ask(who="caller")["verdict"] == "allowed", "a session without one"
+
+
+def test_policies_are_called_by_their_names(lab: Lab) -> None:
+    """Inline ones by their name and whose they are, managed ones by ARN; a decision names the one that made it."""
+    iam = lab.iam
+    held = iam.create_policy(PolicyName="held", PolicyDocument=policy({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}))["Policy"]["Arn"]
+    stop = policy({"Sid": "Stop", "Effect": "Deny", "Action": "vpc-lattice-svcs:*", "Resource": "*"})
+    iam.create_user(UserName="ann")
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=IDENTITY)
+    iam.put_user_permissions_boundary(UserName="ann", PermissionsBoundary=held)
+    found = failing(lab.ask(who="ann"), "identity-policy")
+    assert [part["decided_by"] for part in found["parts"]] == [
+        'identity-based policy "own" of ann statement 0', f"nearest: permissions boundary {held} statement 0",
+    ]  # fmt: skip
+    iam.delete_user_permissions_boundary(UserName="ann")
+    iam.create_group(GroupName="stopped")
+    iam.put_group_policy(GroupName="stopped", PolicyName="stop", PolicyDocument=stop)
+    iam.add_user_to_group(GroupName="stopped", UserName="ann")
+    assert failing(lab.ask(who="ann"), "identity-policy")["decided_by"] == 'identity-based policy "stop" (group stopped) of ann statement 0 (Stop)'
+
+
+def test_a_policy_of_the_organization_is_called_by_its_id(lab: Lab) -> None:
+    organization = Organized(lab.region)
+    arn = organization.attach(organization.unit, {"Effect": "Deny", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"})
+    answer = lab.ask(source="", who=f"arn:aws:iam::{organization.member}:role/OrganizationAccountAccessRole")
+    assert f"service control policy {arn.rpartition('/')[2]}, level 1 statement 0" in gate(answer, "identity-policy")["decided_by"]
 
 
 def test_a_service_of_two_networks_needs_an_instance(lab: Lab) -> None:

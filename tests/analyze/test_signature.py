@@ -158,6 +158,12 @@ def test_the_session_token_of_another_key() -> None:
     assert not any("usual mistakes" in note for note in (*found.notes, *long_term.notes))
 
 
+def test_a_signature_that_is_no_text() -> None:
+    headers = signed()
+    headers["authorization"] = headers["authorization"][:-64] + "0" * 63 + "\x80" + "0" * 32
+    assert diagnosis(received(headers)).signed is None
+
+
 def test_an_unknown_key_and_a_head_that_cannot_be_read() -> None:
     found = diagnose(received(signed()), MISMATCH, None)
     assert found.expected is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,10 +33,28 @@ class Caller:
         return {name: value for name, value in found.items() if value} | ({"tags": dict(principal.tags)} if principal.tags else {})
 
 
+@dataclass(frozen=True)
+class PolicyNames:
+    """What the policies are called whose texts a world has, in the same order: of an identity, its boundary, and each level of its organization. Names that
+    are not told, or are too few, are counted instead."""
+
+    identity: Sequence[str] = ()
+    boundary: str = ""
+    levels: Sequence[Sequence[str]] = ()
+
+
+Naming = Callable[[Identity], PolicyNames]
+
+
+def nameless(_: Identity) -> PolicyNames:
+    """For those who only need the decision."""
+    return PolicyNames()
+
+
 ANONYMOUS = Caller(Principal.anonymous(), PrincipalPolicies())
 
 
-def of_credential(world: World, credential: Credential) -> Caller:
+def of_credential(world: World, credential: Credential, naming: Naming = nameless) -> Caller:
     """The principal behind an access key or session."""
     identity = next((item for item in world.identities if item.id == credential.identity), None)
     account = _account(world, credential.account)
@@ -45,10 +63,10 @@ def of_credential(world: World, credential: Credential) -> Caller:
         username=identity.name if identity and identity.kind == "User" else "", tags=dict(credential.tags), org_id=account.org_id,
         org_paths=account.org_paths, session_keys=dict(credential.keys),
     )  # fmt: skip
-    return _caller(principal, identity, account, credential.session_policies)
+    return _caller(principal, identity, account, credential.session_policies, naming)
 
 
-def of_identity(world: World, identity: Identity, session: str = SESSION) -> Caller:
+def of_identity(world: World, identity: Identity, session: str = SESSION, naming: Naming = nameless) -> Caller:
     """A role as a session of that name would ask, a user, or an account's root."""
     account = _account(world, identity.account)
     role = identity.kind == "Role"
@@ -58,7 +76,7 @@ def of_identity(world: World, identity: Identity, session: str = SESSION) -> Cal
         userid=f"{identity.id}:{session}" if role else identity.id, username=identity.name if identity.kind == "User" else "", tags=dict(identity.tags),
         org_id=account.org_id, org_paths=account.org_paths,
     )  # fmt: skip
-    return _caller(principal, identity, account, ())
+    return _caller(principal, identity, account, (), naming)
 
 
 def find_identity(world: World, wanted: str) -> Identity:
@@ -90,25 +108,34 @@ def _account(world: World, number: str) -> Account:
     return next((account for account in world.accounts if account.id == number), Account(number))
 
 
-def _caller(principal: Principal, identity: Identity | None, account: Account, session: Iterable[str]) -> Caller:
+def _caller(principal: Principal, identity: Identity | None, account: Account, session: Iterable[str], naming: Naming) -> Caller:
     if identity is None:
         return Caller(principal, PrincipalPolicies(), "the role or user behind the access key no longer exists")
-    limits = tuple(session)
+    limits, names = tuple(session), naming(identity)
+    levels = names.levels if len(names.levels) == len(account.service_control) else [()] * len(account.service_control)
     try:
         policies = PrincipalPolicies(
-            identity=_named(f"identity-based policy of {identity.name or identity.arn}", identity.policies),
-            boundary=_named("permissions boundary", [identity.boundary]) if identity.boundary else None,
+            identity=_named("identity-based policy", identity.policies, names.identity, f" of {identity.name or identity.arn}"),
+            boundary=_named("permissions boundary", [identity.boundary], [names.boundary] if names.boundary else ()) if identity.boundary else None,
             session=_named("session policy", limits) if limits else None,
-            service_control=tuple(_named(f"service control policy, level {at}", level) for at, level in enumerate(account.service_control)),
+            service_control=tuple(
+                _named("service control policy", texts, named, f", level {at}")
+                for at, (texts, named) in enumerate(zip(account.service_control, levels, strict=True))
+            ),
         )
     except Fault as fault:
         return Caller(principal, PrincipalPolicies(identity=NO_POLICIES, boundary=NO_POLICIES), fault.message)
     return Caller(principal, policies)
 
 
-def _named(name: str, texts: Iterable[str]) -> PolicySet:
-    listed = tuple(texts)
-    return PolicySet(parsed(text, name if len(listed) == 1 else f"{name} ({at} of {len(listed)})") for at, text in enumerate(listed, 1))
+def _named(kind: str, texts: Sequence[str], names: Sequence[str] = (), owner: str = "") -> PolicySet:
+    """A set of policies called "kind name owner", or "kind owner (1 of 3)" where their names are not known."""
+    count = len(texts)
+    if len(names) == count:
+        called = [f"{kind} {name}{owner}" for name in names]
+    else:
+        called = [f"{kind}{owner}" if count == 1 else f"{kind}{owner} ({at} of {count})" for at in range(1, count + 1)]
+    return PolicySet(parsed(text, name) for text, name in zip(texts, called, strict=True))
 
 
 @lru_cache(maxsize=512)

@@ -87,12 +87,12 @@ def find_caller(region: Region, who: str, source: Source | None) -> Caller:
     if who == NOBODY or (not who and (instance is None or not instance.role_arn)):
         return ANONYMOUS
     if credential := find_credential(world, who):
-        return of_credential(world, credential)
+        return of_credential(world, credential, region.naming)
     identity = find_identity(world, who or (instance.role_arn if instance else ""))
     if instance is None or identity.arn != instance.role_arn:
-        return of_identity(world, identity)
+        return of_identity(world, identity, naming=region.naming)
     session = session_of_instance(world, identity.arn, instance.id)
-    return of_credential(world, session) if session else of_identity(world, identity, instance.id)
+    return of_credential(world, session, region.naming) if session else of_identity(world, identity, instance.id, region.naming)
 
 
 def _anywhere(region: Region, asked: Asked) -> tuple[list[Gate], Place | None]:

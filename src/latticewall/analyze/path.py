@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, ip_address
 
+from latticewall.analyze.callers import Naming, nameless
 from latticewall.analyze.gate import Gate, Outcome, Unclear
 from latticewall.analyze.names import look_up
 from latticewall.analyze.packets import Packet, walk
@@ -46,10 +47,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Region:
-    """One region as it is analysed: the world by id, and the plan compiled from it."""
+    """One region as it is analysed: the world by id, the plan compiled from it, and what policies are called."""
 
     index: Index
     plan: NodePlan
+    naming: Naming = nameless
 
     @cached_property
     def gates(self) -> ServiceNetworkGates:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, of_credential, of_identity
+from latticewall.analyze.callers import ANONYMOUS, SESSION, Caller, find_credential, of_credential, of_identity
 from latticewall.analyze.decision import GATE_OF, Decided
 from latticewall.analyze.forwarding import described
 from latticewall.analyze.gate import POLICY_GATES, Explanation, Gate, Outcome, Unclear, concluded
@@ -15,7 +15,6 @@ from latticewall.analyze.path import Place, Region, Source, source_of
 from latticewall.analyze.record import Recorded
 from latticewall.analyze.signature import Diagnosis, claimed_key, without_token
 from latticewall.policy.lattice import Layer
-from latticewall.world.types import World
 
 _ARRIVED = "passed: the request arrived at the service network"
 _DECIDING = POLICY_GATES[:3]
@@ -35,7 +34,7 @@ _REMEDIES = (
 def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None, now: datetime) -> Explanation:
     """now: aware, UTC; the policies are asked as of then. diagnosis: of the signature, if that was refused."""
     source = source_of(region, record.vpc_id, record.address)
-    caller = caller_of(region.index.world, record)
+    caller = caller_of(region, record)
     gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in ("vpc-association", "name", "security-group-egress", "security-group-ingress")]
     request, shown = _request(record, source), _unknown(record) if caller is None else caller.document()
     if not record.service_arn:
@@ -67,20 +66,21 @@ def _unknown(record: Recorded) -> dict[str, str]:
     return {"arn": record.caller or "unknown", **claims}
 
 
-def caller_of(world: World, record: Recorded) -> Caller | None:
+def caller_of(region: Region, record: Recorded) -> Caller | None:
     """Who asked; None when nobody of that name is known any more."""
+    world, naming = region.index.world, region.naming
     if credential := find_credential(world, record.access_key_id):
-        return of_credential(world, credential)
+        return of_credential(world, credential, naming)
     if not record.caller:
         return ANONYMOUS if not record.refused else None
     sessions = [item for item in world.credentials if item.arn == record.caller]
     if sessions:
-        return of_credential(world, max(sessions, key=lambda item: item.expires))
+        return of_credential(world, max(sessions, key=lambda item: item.expires), naming)
     account = record.caller.split(":")[4] if record.caller.count(":") >= 5 else ""
     name, _, session = record.caller.partition("assumed-role/")[2].partition("/")
     for identity in world.identities:
         if identity.arn == record.caller or (session and (identity.kind, identity.name, identity.account) == ("Role", name, account)):
-            return of_identity(world, identity, session) if session else of_identity(world, identity)
+            return of_identity(world, identity, session or SESSION, naming)
     return None
 
 
@@ -140,7 +140,8 @@ def _as_recorded(record: Recorded, decided: Decided | None, notes: list[str], pr
             notes.append(f"the log says {_described(record)}; as of now, and as far as the log kept the request, {name} would not deny it")
             found.append(Gate(name, _denied_outcome(record), _described(record)))
         elif denied:
-            found.append(replace(gate, outcome=_denied_outcome(record), detail=_described(record)))
+            # which statement it was is what `decided_by` says: the log counts over all policies of a part
+            found.append(replace(gate, outcome=_denied_outcome(record), detail=_described(record, counted=False)))
         elif gate.fails and record.denial is None:
             notes.append(f"the request passed {name} then; as of now, and as far as the log kept the request, {gate.detail}")
             found.append(Gate(name, Outcome.PASS, "passed then"))
@@ -153,10 +154,11 @@ def _denied_outcome(record: Recorded) -> Outcome:
     return Outcome.AUDIT if record.audited else Outcome.FAIL
 
 
-def _described(record: Recorded) -> str:
+def _described(record: Recorded, *, counted: bool = True) -> str:
     denial = record.denial
     assert denial is not None
-    return f"statement {denial.statement} of the {denial.part} denied it" if denial.explicit else f"no statement of the {denial.part} allowed it"
+    which = f"statement {denial.statement}" if counted else "a statement"
+    return f"{which} of the {denial.part} denied it" if denial.explicit else f"no statement of the {denial.part} allowed it"
 
 
 def _end(record: Recorded, place: Place | None) -> list[Gate]:

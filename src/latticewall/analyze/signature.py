@@ -179,7 +179,7 @@ def _key(form: Form) -> bytes:
 
 def _agrees(value: str, given: str) -> bool:
     """Whether the signature that was sent (or what the log kept of it) is this one."""
-    return len(given) >= SHORTEST and hmac.compare_digest(value[: len(given)], given)
+    return len(given) >= SHORTEST and hmac.compare_digest(value[: len(given)].encode(), given.encode("utf-8", "backslashreplace"))
 
 
 def _written(form: Form, access_key_id: str) -> Written:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from latticewall.analyze.callers import PolicyNames
 from latticewall.analyze.gate import Unclear, unknown
 from latticewall.analyze.gates import explain_question
 from latticewall.analyze.path import Region
@@ -18,6 +19,8 @@ from latticewall.analyze.recorded import explain_record
 from latticewall.analyze.signature import Diagnosis, SigningKey, claimed_key, diagnose
 from latticewall.analyze.signing_mistakes import Surroundings
 from latticewall.app import App, iso
+from latticewall.base.identity_policies import HeldPolicy, held_policies
+from latticewall.base.organization_policies import SERVICE_CONTROL, attached_levels
 from latticewall.base.rows import Row
 from latticewall.base.secret import Secret
 from latticewall.compile.index import Index
@@ -26,7 +29,7 @@ from latticewall.control_plane.world import build_worlds
 from latticewall.store import Snapshot
 from latticewall.telemetry import access_log
 from latticewall.telemetry.recent import MOST_BYTES, lines_with
-from latticewall.world.types import World
+from latticewall.world.types import Identity, World
 
 FLUSH_SECONDS = 2.0
 """How long a record may take from the answer to the file."""
@@ -106,7 +109,21 @@ class Explainer:
         world = next((world for world in worlds if concerns(world)), None) or next((world for world in worlds if world.region == self._region), None)
         if world is None:
             raise Unclear("the region has no resources yet")
-        return Region(Index(world), compile_node(world))
+        return Region(Index(world), compile_node(world), self._names)
+
+    def _names(self, identity: Identity) -> PolicyNames:
+        """A managed policy is called by its ARN, an inline one by its name and its holder's, one of the organization by its id."""
+        with self._app.store.read() as snapshot:
+            row = snapshot.get(f"iam:{identity.kind}", identity.id)
+            held = list(held_policies(row, snapshot.by_arn)) if row else []
+            levels = attached_levels(snapshot.get, identity.account, SERVICE_CONTROL)
+        boundary = str((row.document.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", "")) if row else ""
+        return PolicyNames([_called(policy, row) for policy in held], boundary, [[policy.arn.rpartition("/")[2] for policy in level] for level in levels])
+
+
+def _called(policy: HeldPolicy, row: Row | None) -> str:
+    group = "" if row is not None and policy.holder.id == row.id else f" (group {policy.holder.name})"
+    return (policy.arn or f'"{policy.name}"') + group
 
 
 def _surroundings(world: World, record: Recorded) -> Surroundings:
