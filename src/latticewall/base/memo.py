@@ -24,10 +24,9 @@ class Memo:
         if len(before) == len(given) and all(map(_same, before, given)):
             return answers
         known = dict(zip(_identities(before), answers, strict=True))
-        found = tuple(
-            known[identity] if identity in known else function(*arguments)
-            for identity, arguments in zip(_identities(given), zip(*given, strict=True), strict=True)
-        )
+        identities = list(_identities(given))
+        made = {identity: function(*arguments) for identity, arguments in zip(identities, zip(*given, strict=True), strict=True) if identity not in known}
+        found = tuple([known[identity] if identity in known else made[identity] for identity in identities])
         self._rounds[function] = given, found
         return found
 

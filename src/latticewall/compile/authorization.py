@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from latticewall.base.memo import Memo
 from latticewall.base.organization_policies import SERVICE_LINKED
@@ -37,8 +38,8 @@ def compile_authorization(world: World, memo: Memo | None = None) -> Authorizati
 
 
 def _keys(memo: Memo, credentials: tuple[Credential, ...], places: Mapping[str, Place]) -> tuple[AuthKey, ...]:
-    ordered = sorted(credentials, key=lambda key: key.access_key_id)
-    return memo.map(_key, ordered, [memo.kept(key.account, places.get(key.account, NOWHERE)) for key in ordered])
+    ordered = sorted(credentials, key=attrgetter("access_key_id"))
+    return memo.map(_key, ordered, [places.get(key.account, NOWHERE) for key in ordered])
 
 
 def _identities_of(keys: tuple[AuthKey, ...]) -> frozenset[str]:

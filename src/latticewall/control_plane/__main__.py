@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -41,6 +42,8 @@ from latticewall.services.cloudformation.runner import StackRunner
 from latticewall.store import Snapshot, Store
 
 log = logging.getLogger("latticewall")
+YOUNG_OBJECTS = 100_000
+"""How many objects may be new before garbage is looked for: above what a round makes and drops again, or every few rounds would wait for a look at all rows."""
 CATCH_UP_SECONDS = 1.5
 """How long a question may wait for the data plane before it is answered with what is in progress."""
 
@@ -145,6 +148,7 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    gc.set_threshold(YOUNG_OBJECTS)
     listen_fd, host_fd = (int(os.environ[f"LATTICEWALL_{name}_FD"]) for name in ("LISTEN", "HOST"))
     ControlPlane(arguments.state, listen_fd, host_fd, arguments.region, open_mode=arguments.open).run()
     return 0

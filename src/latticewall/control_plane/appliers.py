@@ -1,4 +1,4 @@
-"""The node's appliers, in the order in which they act: names before traffic, filters with the links, engines before instances boot."""
+"""The node's appliers, in the order in which they act: who may do what first, names before traffic, filters with the links, engines before instances boot."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ class Appliers:
         self._xds.start()
         self.instance_endpoint = InstanceEndpoint(run / "netns")
         self.all: tuple[Applier, ...] = (
+            AuthorizationApplier(Tables(tables), secrets, clock),
             self._kernel,
             NamesApplier(
                 lambda: self._processes.ensure({"name": "names", "argv": list(names_command())}), credentials, IdentitySigner(state / "identity").sign,
                 random, run / "names.json",
             ),
             self.instance_endpoint,
-            AuthorizationApplier(Tables(tables), secrets, clock),
             EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source))),
             self.firewalls,
             self._instances,
