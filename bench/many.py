@@ -7,10 +7,10 @@ import hashlib
 import json
 import random
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.region import REGION
 from latticewall.auth.sigv4 import Credentials
 from latticewall.base.rows import Edge, Row
 from latticewall.base.secret import Secret
@@ -43,12 +43,23 @@ def store_many(state: Path, service: str, session: str, services: int, sessions:
     return Many(hosts, credentials, tuple(_named(service, number) for number in range(services)))
 
 
-def policy(service_arn: str, roles: list[str], number: int) -> str:
-    """An auth policy of about 10 KB with statements like those people write; /open/* is for every signed caller."""
+def store_session(state: Path, session: str, ends: datetime) -> Credentials:
+    """A copy of a session that ends at another moment (UTC)."""
+    store = Store(state / "region.db", lambda: "2026-01-01T00:00:00.000Z")
+    try:
+        with store.write("bench", "session") as tx:
+            row = _only(tx.rows("sts:Session", id=session))
+            return _session(tx, session, _only(tx.rows("iam:Role", id=row.parent)), int(ends.timestamp()), ends.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+    finally:
+        store.close()
+
+
+def policy(service_arn: str, roles: list[str], number: int, *, denied: bool = False) -> str:
+    """An auth policy of about 10 KB with statements like those people write; /open/* is for every signed caller, or for none (denied)."""
     conditions: dict[str, Any] = {"vpc-lattice-svcs:RequestMethod": ["GET", "PUT"], "aws:PrincipalTag/stage": ["production", f"stage-{number}"]}
     statements: list[dict[str, Any]] = [
         {
-            "Effect": "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": f"{service_arn}/open/*",
+            "Effect": "Deny" if denied else "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": f"{service_arn}/open/*",
             "Condition": {"StringNotEquals": {"aws:PrincipalType": "Anonymous"}},
         }
     ]  # fmt: skip
@@ -117,14 +128,15 @@ def _service(tx: Transaction, original: str, number: int, roles: list[Row]) -> s
     return host
 
 
-def _session(tx: Transaction, original: str, role: Row, number: int) -> Credentials:
+def _session(tx: Transaction, original: str, role: Row, number: int, ends: str = "") -> Credentials:
     row = _only(tx.rows("sts:Session", id=original))
     drawn = random.Random(number)
     key = "ASIA" + "".join(drawn.choices(_LETTERS, k=16))
     secret, token = (base64.b64encode(drawn.randbytes(size)).decode() for size in (30, 288))
+    arn = f"{role.arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/session-{number}"
     document = {
         **row.document, "_secret": secret, "_token": token, "_token_digest": hashlib.sha256(token.encode()).hexdigest(),
-        "Arn": f"{role.arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/session-{number}", "UserId": f"{role.id}:session-{number}",
+        "Expiration": ends or row.document["Expiration"], "Arn": arn, "UserId": f"{role.id}:session-{number}",
     }  # fmt: skip
     made = tx.put(replace(row, id=key, parent=role.id, document=document))
     tx.link(Edge(made.kind, made.id, "holder", role.kind, role.id, "cascade"))
@@ -134,6 +146,3 @@ def _session(tx: Transaction, original: str, role: Row, number: int) -> Credenti
 def _only(rows: list[Row]) -> Row:
     (row,) = rows
     return row
-
-
-__all__ = ["REGION", "Many", "policy", "store_many"]

@@ -52,14 +52,20 @@ class Outcome:
 
 def write_requests(path: Path, host: str, credentials: Sequence[Credentials], paths: Sequence[str], headers: Sequence[tuple[str, str]] = ()) -> None:
     """One GET for each path, signed by the credentials in turn."""
-    now = datetime.now(UTC)
-    texts = []
-    for index, target in enumerate(paths):
-        own = credentials[index % len(credentials)]
-        sent = sign("GET", f"http://{host}{target}", {"accept": "*/*", **dict(headers)}, own, SERVICE, REGION, now, payload_hash="UNSIGNED-PAYLOAD")
-        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
-        texts.append("\r\n".join(lines) + "\r\n\r\n")
-    path.write_text("\0".join(texts), newline="")
+    write(path, [signed_request(host, target, credentials[index % len(credentials)], headers) for index, target in enumerate(paths)])
+
+
+def write(path: Path, requests: Sequence[str]) -> None:
+    """Requests as `wrk` takes them."""
+    path.write_text("\0".join(requests), newline="")
+
+
+def signed_request(host: str, target: str, credentials: Credentials, headers: Sequence[tuple[str, str]] = ()) -> str:
+    """A GET as it is sent, signed now."""
+    given = {"accept": "*/*", **dict(headers)}
+    sent = sign("GET", f"http://{host}{target}", given, credentials, SERVICE, REGION, datetime.now(UTC), payload_hash="UNSIGNED-PAYLOAD")
+    lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+    return "\r\n".join(lines) + "\r\n\r\n"
 
 
 def wrk(region: Region, instance: str, url: str, requests: Path, seconds: int, *, pause: int = 0, connections: int = CONNECTIONS) -> Outcome:
