@@ -32,7 +32,7 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         "plain": "plain Envoy, no filter",
         "none": "service network, auth type NONE",
         "signed": "service network, signature and three layers of policies",
-        "asking": "plain Envoy, external authorization that always allows",
+        "asking": "the same listener, external authorization that always allows",
     }
     how = (
         f"wrk, one thread, {CONNECTIONS} kept connections, {REQUESTS} signed requests over and over, {ROUNDS} rounds of {SECONDS} s each in turn, the median; "

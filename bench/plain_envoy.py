@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.architecture import ADDRESSES, TARGET_PORT, Architecture
-from bench.region import Region, until
+from bench.region import REGION, Region, until
+from latticewall.compile.render import envoy_http
+from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.control_plane.appliers import envoy_program
 from latticewall.dataplane.envoy.applier import MOST_WORKERS
+from latticewall.plan.proxy import HttpListener, HttpRoute, RouteMatch, VirtualHost
 
 PORT = 8081
 ASKING_PORT = 8082
-"""Where every request is first put before an external authorizer: the fastest there is, an Envoy that answers 200 by itself."""
+"""Where the service network's listener puts every request before an external authorizer: the fastest there is, an Envoy that answers 200 by itself."""
 _SOURCE = "169.254.171.2"
 _NETNS = "/run/latticewall/netns"
 _AUTHORIZER = "/run/latticewall/bench-authorizer.sock"
@@ -55,7 +58,7 @@ def plain_envoy(region: Region, built: Architecture, client: str) -> Iterator[Pl
     neighbour = f"{_NETNS}/{built.instances['plain-client']}"
     route = {"match": {"prefix": "/"}, "route": {"cluster": "server"}}
     plain = _listener(ADDRESSES["plain-client"], PORT, neighbour, route)
-    asking = _listener(ADDRESSES["plain-client"], ASKING_PORT, neighbour, route, asks=True)
+    asking = _asking_listener(built, neighbour)
     workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
     answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200}}
     authorizer = _start(region, {"listeners": [_listener(_AUTHORIZER, 0, "", answer)]}, 1)
@@ -81,18 +84,40 @@ def _start(region: Region, resources: dict[str, Any], workers: int) -> subproces
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def _listener(address: str, port: int, namespace: str, route: dict[str, Any], *, asks: bool = False) -> dict[str, Any]:
+def _listener(address: str, port: int, namespace: str, route: dict[str, Any]) -> dict[str, Any]:
     socket: dict[str, Any] = {"address": address, "port_value": port}
     if namespace:
         socket["network_namespace_filepath"] = namespace
     router = {"name": "router", "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}
     http = {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "plain", "http_filters": [*([_external_authorization()] if asks else []), router],
+        "stat_prefix": "plain", "http_filters": [router],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
     }  # fmt: skip
     where = {"socket_address": socket} if port else {"pipe": {"path": address}}
     return {"name": f"plain-{port}", "address": where, "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}]}
+
+
+def _asking_listener(built: Architecture, neighbour: str) -> dict[str, Any]:
+    """The service network's own listener, as the region renders it, with external authorization in place of the filters that decide."""
+    base = f"arn:aws:vpc-lattice:{REGION}:111122223333"
+    forward = HttpRoute(RouteMatch(), "rule", clusters=(("server", 100),), target_groups=(("server", f"{base}:targetgroup/tg-bench"),))
+    service, network = f"{base}:service/{built.service}", f"{base}:servicenetwork/{built.network}"
+    host = VirtualHost(service, built.service, network, "listener", (built.api,), (forward,), authorize=False)
+    vpc = built.vpcs["clients"]
+    plan = HttpListener("asking", "", ADDRESSES["plain-client"], ASKING_PORT, vpc, f"arn:aws:ec2:{REGION}:111122223333:vpc/{vpc}", (host,))
+    paths = EnvoyPaths(access_log="/run/latticewall/bench-access.jsonl")
+    document = envoy_http.listener(plan, paths)
+    document["address"]["socket_address"]["network_namespace_filepath"] = neighbour
+    manager = document["filter_chains"][0]["filters"][0]["typed_config"]
+    del manager["rds"]
+    manager["http_filters"] = [_external_authorization(), manager["http_filters"][-1]]
+    routes = envoy_http.route_configuration(plan, print)
+    hosts = [{name: value for name, value in item.items() if name != "typed_per_filter_config"} for item in routes["virtual_hosts"]]
+    # wrk names the host it was given, curl the address
+    hosts[0]["domains"] = ["*"]
+    manager["route_config"] = {**routes, "virtual_hosts": hosts[:1]}
+    return document
 
 
 def _external_authorization() -> dict[str, Any]:
