@@ -106,6 +106,14 @@ def test_a_request_that_nobody_decided_about(lab: Lab, details: str) -> None:
     assert outcomes(answer)["target"] == "skip"
 
 
+def test_a_path_that_nobody_judges(lab: Lab) -> None:
+    for number, path in enumerate(("/a/../b", "/a%zz", "/today")):
+        lab.denied(requestId=f"id-{number}", requestPath=path, responseCode=400, authDetail='{"refused":""}', resolvedUser="Unknown")
+        answer = lab.explained(f"id-{number}")
+        assert answer["summary"].startswith("denied at request: the "), answer["summary"]
+        assert [outcomes(answer)[name] for name in ("signature", "network-policy", "identity-policy", "target")] == ["skip"] * 4
+
+
 def test_anonymous_requests_and_callers_that_are_gone(lab: Lab) -> None:
     lab.logged(identity="")
     assert gate(lab.explained(), "signature")["detail"] == "the request was not signed"

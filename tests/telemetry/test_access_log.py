@@ -127,6 +127,11 @@ def test_a_denied_request_never_had_a_target() -> None:
     assert (found["responseCode"], found["requestToTargetDuration"]) == (403, 0)
 
 
+def test_a_request_of_a_shape_that_nobody_judges_is_malformed() -> None:
+    found = record(HTTP, responseCode=400, responseFlags="-", responseCodeDetails="lua_response", targetIpPort=None, resolvedUser="Unknown")
+    assert (found["failureReason"], found["targetGroupArn"]) == ("ClientProtocolError", "-")
+
+
 def test_an_allowed_caller_is_read_from_the_headers_for_targets() -> None:
     arn = "arn:aws:sts::111122223333:assumed-role/web/i-1"
     identity = f"Principal={arn}; PrincipalOrgID=o-1; PrincipalOrgPaths=o-1/r-1/; SessionName=i-1; Type=AWS_IAM"

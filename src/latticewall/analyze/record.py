@@ -55,6 +55,11 @@ class Recorded:
     undecided: bool = False
 
     @property
+    def malformed(self) -> bool:
+        """The request's shape was refused (400) before anybody judged it, in audit mode too."""
+        return self.enforced and self.status == 400 and not (self.denial or self.refused)
+
+    @property
     def audited(self) -> bool:
         """It would have been denied; audit mode let it pass."""
         return bool(self.denial or self.refused) and not self.enforced

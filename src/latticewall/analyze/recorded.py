@@ -10,7 +10,7 @@ from latticewall.analyze.callers import ANONYMOUS, SESSION, Caller, find_credent
 from latticewall.analyze.decision import GATE_OF, Decided
 from latticewall.analyze.forwarding import described
 from latticewall.analyze.gate import POLICY_GATES, Explanation, Gate, Outcome, Unclear, concluded
-from latticewall.analyze.gates import decision_at
+from latticewall.analyze.gates import decision_at, head_gates
 from latticewall.analyze.path import Place, Region, Source, source_of
 from latticewall.analyze.record import Recorded
 from latticewall.analyze.signature import Diagnosis, claimed_key, without_token
@@ -41,13 +41,15 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
         detail = f"no service is called {record.asked.host}: the answer was {record.status}"
         return concluded([*gates, Gate("listener", Outcome.FAIL, detail)], request, shown, {})
     gates.append(Gate("listener", Outcome.PASS, f"service {record.service_arn.rpartition('/')[2]}", record.listener_id))
+    if record.malformed:
+        gates += head_gates(record.asked) or [Gate("request", Outcome.FAIL, "the request's head is ambiguous: the answer was 400")]
     gates.append(_signature_gate(record, diagnosis, region.index.world.region))
     notes: list[str] = []
     decided = None
     if not record.authorized:
         reason = "neither the service network nor the service had authType AWS_IAM"
         gates += [Gate(name, Outcome.SKIP, reason) for name in _DECIDING]
-    elif record.refused or record.undecided:
+    elif record.refused or record.undecided or record.malformed:
         gates += [Gate(name, Outcome.SKIP, "not asked: the request was refused before") for name in _DECIDING]
     elif caller is None:
         gates += [Gate(name, Outcome.UNKNOWN, "the caller no longer exists, so its policies cannot be asked") for name in _DECIDING]
@@ -85,6 +87,8 @@ def caller_of(region: Region, record: Recorded) -> Caller | None:
 
 
 def _signature_gate(record: Recorded, diagnosis: Diagnosis | None, region: str) -> Gate:
+    if record.malformed:
+        return Gate("signature", Outcome.SKIP, "not looked at")
     if record.refused:
         outcome = Outcome.AUDIT if record.audited else Outcome.FAIL
         mistakes = diagnosis.mistakes if diagnosis else ()
@@ -163,7 +167,7 @@ def _described(record: Recorded, *, counted: bool = True) -> str:
 
 def _end(record: Recorded, place: Place | None) -> list[Gate]:
     """Rule and target, as far as the request got."""
-    if record.undecided or ((record.denial or record.refused) and not record.audited):
+    if record.undecided or record.malformed or ((record.denial or record.refused) and not record.audited):
         return [Gate(name, Outcome.SKIP, "not reached") for name in ("listener-rule", "target")]
     route = next((route for route in place.host.routes if route.rule_id == record.rule_id), None) if place else None
     matched = described(route.match) if route else "a rule that is gone"

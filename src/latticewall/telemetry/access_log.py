@@ -100,7 +100,7 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
         found = entry.get(name)
         return NONE if found is None or found == "" else found
 
-    denied = _failure_reason(entry) == "ClientAccessDenied"
+    denied = _is_refused(entry)
     namespace = NONE if denied else str(value("targetNamespace"))
     caller = _caller(entry)
     record = {
@@ -167,10 +167,16 @@ def _tags(header: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs[len(_IN_TAGS_HEADER) :]}
 
 
+def _is_refused(entry: dict[str, Any]) -> bool:
+    """Whether the filter answered itself, or closed the connection."""
+    return str(entry.get("responseCodeDetails") or "").startswith(DECIDED) or entry.get("enforced") == "yes"
+
+
 def _failure_reason(entry: dict[str, Any]) -> str:
+    """A request whose shape nobody can judge (its answer is 400) is malformed, not denied."""
     details = str(entry.get("responseCodeDetails") or "")
-    if details.startswith(DECIDED) or entry.get("enforced") == "yes":
-        return "ClientAccessDenied"
+    if _is_refused(entry):
+        return "ClientProtocolError" if entry.get("responseCode") == 400 else "ClientAccessDenied"
     if details.startswith(UNDECIDED):
         return "InternalError"
     flags = set(str(entry.get("responseFlags") or NONE).split(",")) - _IGNORED_FLAGS

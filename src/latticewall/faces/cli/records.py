@@ -69,7 +69,7 @@ def denied_by(record: Any) -> str:
     reason = record.get("authDeniedReason")
     if reason not in _EMPTY:
         return str(reason)
-    return "Signature" if record.get("resolvedUser") == "Unknown" else ""
+    return "Signature" if record.get("resolvedUser") == "Unknown" and record.get("failureReason") != "ClientProtocolError" else ""
 
 
 def _connection(record: dict[str, Any]) -> str:
