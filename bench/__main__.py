@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import authorization, changes, footprint, load
+from bench import authorization, changes, footprint, judgement, load, policy
 from bench.architecture import build
 from bench.plain_envoy import plain_envoy, upstream_script
 from bench.region import Region
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 def main(target: Path) -> int:
-    """About two minutes. The page is written only when everything was measured."""
+    """About three minutes. The page is written only when everything was measured."""
     folder = Path(tempfile.mkdtemp(prefix="lw-bench-"))
     region = Region(folder / "state")
     try:
@@ -25,6 +25,7 @@ def main(target: Path) -> int:
         built = build(region, {"server": upstream_script(), "plain-server": upstream_script()})
         with plain_envoy(region, built, built.instances["client"]) as peer:
             sections = [load.requests(region, built, peer), authorization.authorization(region, built, peer, folder), load.throughput(region, built)]
+            sections += [judgement.judgement(folder / "judgement"), policy.decisions()]
             sections.append(changes.changes(region, built))
             sections += [footprint.rounds(region, built), footprint.memory(region, built, peer)]
         region.down("--purge")
