@@ -17,7 +17,7 @@ if ! setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups "$python" -c '
     [ "${CI:-}" != true ] || exit 1
     exit 0
 fi
-for part in src tests examples scripts pyproject.toml README.md Makefile .venv; do
+for part in src tests bench examples scripts pyproject.toml README.md Makefile .venv; do
     [ ! -e "$part" ] || cp -a "$part" "$copy/"
 done
 # the environment's scripts and its path to the sources name the folder that they were made in
