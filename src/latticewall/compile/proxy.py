@@ -119,6 +119,7 @@ def _health_check(group: TargetGroup) -> HealthCheck | None:
         path=check.get("path") or "/", interval=check["healthCheckIntervalSeconds"], timeout=check["healthCheckTimeoutSeconds"],
         healthy=check["healthyThresholdCount"], unhealthy=check["unhealthyThresholdCount"], port=check.get("port") or 0,
         codes=status_ranges((check.get("matcher") or {}).get("httpCode", "200")), protocol=check.get("protocol", "HTTP"),
+        version=check.get("protocolVersion", "HTTP1"),
     )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ class HealthCheck:
     port: int = 0
     codes: tuple[tuple[int, int], ...] = ((200, 200),)
     protocol: str = "HTTP"
+    version: str = "HTTP1"
+    """HTTP1 or HTTP2."""
 
 
 @dataclass(frozen=True)

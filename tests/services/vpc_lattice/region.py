@@ -99,7 +99,7 @@ class Region:
 
     def __init__(self, folder: Path) -> None:
         self.health: dict[str, Mapping[tuple[str, int], str]] = {}
-        clock = Clock()
+        self.clock = clock = Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(clock.now()))
         registry = Registry((ec2.SERVICE, iam.SERVICE, logs.SERVICE, route53.SERVICE, vpc_lattice.SERVICE))
         self.app = App(

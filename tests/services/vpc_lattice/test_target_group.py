@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +60,9 @@ def test_a_health_check_keeps_what_an_update_does_not_name(region: Region) -> No
         targetGroupIdentifier=group, healthCheck={"healthCheckIntervalSeconds": 0, "matcher": {"httpCode": "200-299,404"}, "port": 0}
     )
     assert changed["config"]["healthCheck"] == {**HEALTH_CHECK, "path": "/ready", "matcher": {"httpCode": "200-299,404"}}
+    check = {"protocolVersion": "HTTP2", "healthCheckTimeoutSeconds": 0, "healthyThresholdCount": 0, "unhealthyThresholdCount": 0, "path": ""}
+    changed = region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck=check)
+    assert changed["config"]["healthCheck"] == {**HEALTH_CHECK, "protocolVersion": "HTTP2", "matcher": {"httpCode": "200-299,404"}}
     assert region.lattice.get_target_group(targetGroupIdentifier=group)["status"] == "ACTIVE"
 
 
@@ -73,7 +77,6 @@ def test_a_health_check_keeps_what_an_update_does_not_name(region: Region) -> No
         ({"matcher": {"httpCode": "200-"}}, "not a list of codes"),
         ({"path": "ready"}, "path"),
         ({"protocol": "TCP"}, "HTTP or HTTPS"),
-        ({"protocolVersion": "HTTP2"}, "not supported yet"),
     ],
 )
 def test_a_health_check_out_of_range_is_refused(region: Region, check: dict[str, Any], words: str) -> None:
@@ -172,7 +175,7 @@ def test_targets_come_and_go(region: Region) -> None:
     assert [target[1] for target in statuses(region, group, targets=[{"id": "10.0.1.9"}])] == [5044, 81]
     assert statuses(region, group, targets=[{"id": "10.0.1.9", "port": 81}]) == [("10.0.1.9", 81, "UNUSED")]
     assert len(region.lattice.list_targets(targetGroupIdentifier=group, maxResults=2)["items"]) == 2
-    with region.refused("ConflictException", "registered targets"):
+    with region.refused("ConflictException", "targets registered or draining"):
         region.lattice.delete_target_group(targetGroupIdentifier=group)
     answer = body(region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": "10.0.1.9"}, {"id": "10.0.1.99"}]))
     assert answer["successful"] == [{"id": "10.0.1.9", "port": 5044}]
@@ -196,3 +199,43 @@ def test_health_is_what_the_data_plane_says(region: Region) -> None:
         assert (target["status"], target.get("reasonCode")) == (status, reason)
     region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"enabled": False})
     assert statuses(region, group)[0][2] == "UNAVAILABLE"
+
+
+def test_a_target_of_a_used_group_drains_for_a_minute(region: Region) -> None:
+    vpc = region.vpc()
+    region.subnet(vpc)
+    group, service = region.target_group(vpc, kind="IP"), region.service()
+    register(region, group, {"id": "10.0.1.9"}, {"id": "10.0.1.10"})
+    listener = region.listener(service, **forward(group))
+
+    def leave(*addresses: str) -> list[str]:
+        answer = region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": address} for address in addresses])
+        return [target["id"] for target in answer["successful"]]
+
+    assert leave("10.0.1.9") == ["10.0.1.9"]
+    assert statuses(region, group) == [("10.0.1.9", 5044, "DRAINING"), ("10.0.1.10", 5044, "INITIAL")]
+    region.clock.moment += timedelta(seconds=50)
+    assert leave("10.0.1.9") == ["10.0.1.9"]
+    assert statuses(region, group)[0][2] == "DRAINING"
+    region.clock.moment += timedelta(seconds=11)
+    assert [target[0] for target in statuses(region, group)] == ["10.0.1.10"]
+    assert leave("10.0.1.9") == []
+    leave("10.0.1.10")
+    register(region, group, {"id": "10.0.1.10"})
+    assert [target[2] for target in statuses(region, group)] == ["INITIAL"]
+    leave("10.0.1.10")
+    region.lattice.delete_listener(serviceIdentifier=service, listenerIdentifier=listener)
+    assert statuses(region, group) == []
+    region.lattice.delete_target_group(targetGroupIdentifier=group)
+
+
+def test_a_terminated_instance_is_no_longer_registered(region: Region) -> None:
+    vpc = region.vpc()
+    instance = region.instance(region.subnet(vpc))["InstanceId"]
+    group = region.target_group(vpc)
+    register(region, group, {"id": instance})
+    region.ec2.stop_instances(InstanceIds=[instance])
+    region.settle()
+    assert statuses(region, group) == [(instance, 5044, "UNUSED")]
+    region.ec2.terminate_instances(InstanceIds=[instance])
+    assert statuses(region, group) == []

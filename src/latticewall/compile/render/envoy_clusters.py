@@ -39,6 +39,8 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         "lb_policy": "ROUND_ROBIN",
         # fail open ("Health checks for your VPC Lattice target groups"): panic only when (almost) nobody is healthy, then use all
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
+        # a target that drains gets no new request although it is healthy; what it has begun it may end
+        "ignore_health_on_host_removal": True,
         **({"typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)}} if plan.protocol != "TCP" else {}),
         **connection_options(plan.connect_timeout, plan.bind, namespace_path(plan.namespace)),
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {**target, "target": " ".join(target.values())}}},
@@ -47,7 +49,7 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         document["transport_socket"] = _unverified_tls(plan.protocol)
     if plan.health_check is not None:
         document["health_checks"] = [_health_check(plan.health_check)]
-        if (plan.health_check.protocol == "HTTPS") != plan.tls:
+        if (plan.health_check.protocol == "HTTPS", plan.health_check.version) != (plan.tls, "HTTP1" if plan.protocol in ("HTTP1", "TCP") else "HTTP2"):
             document |= _health_check_transport(plan.health_check)
     return document
 
@@ -81,7 +83,7 @@ def _unverified_tls(protocol: str) -> Document:
 def _health_check_transport(check: HealthCheck) -> Document:
     """A check protocol other than the traffic's gets its own transport socket, chosen by the check's own match criteria."""
     socket = (
-        _unverified_tls("HTTP1")
+        _unverified_tls(check.version)
         if check.protocol == "HTTPS"
         else {"name": "raw", "typed_config": any_of("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer")}
     )
@@ -101,6 +103,7 @@ def _health_check(check: HealthCheck) -> Document:
         "reuse_connection": False,
         "http_health_check": {
             "path": check.path,
+            "codec_client_type": check.version,
             "expected_statuses": [{"start": first, "end": last + 1} for first, last in check.codes],
         },
         "transport_socket_match_criteria": {"healthCheck": True},

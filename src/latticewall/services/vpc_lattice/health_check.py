@@ -29,12 +29,11 @@ def complete(given: Mapping[str, Any], group_protocol: str, current: Mapping[str
     wanted = {**(current or {}), **{member: value for member, value in given.items() if value is not None}}
     if wanted.get("protocol") == "TCP":
         raise text.invalid("healthCheck.protocol", "Health check protocol must be HTTP or HTTPS")
-    if wanted.get("protocolVersion", "HTTP1") != "HTTP1":
-        raise text.unsupported("healthCheck.protocolVersion", f"Health check protocol version {wanted['protocolVersion']} is not supported yet; HTTP1 is")
     protocol = "HTTP" if group_protocol == "TCP" else group_protocol
     found: Document = {
         "enabled": wanted.get("enabled", group_protocol != "TCP"), "protocol": wanted.get("protocol") or protocol,
-        "protocolVersion": "HTTP1", "path": wanted.get("path") or "/", "matcher": {"httpCode": _codes((wanted.get("matcher") or {}).get("httpCode") or "200")},
+        "protocolVersion": wanted.get("protocolVersion") or "HTTP1", "path": wanted.get("path") or "/",
+        "matcher": {"httpCode": _codes((wanted.get("matcher") or {}).get("httpCode") or "200")},
     }  # fmt: skip
     for member, (default, lowest, highest) in NUMBERS.items():
         value = wanted.get(member) or default

@@ -8,7 +8,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import health_check, quotas, text, view
+from latticewall.services.vpc_lattice import health_check, quotas, targets, text, view
 from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable, vpc_of
 from latticewall.services.vpc_lattice.nouns import SERVICE, TARGET_GROUP
@@ -83,6 +83,6 @@ def leave(ctx: Context, row: Row) -> None:
         raise text.in_progress(TARGET_GROUP, row.id, row.status)
     if users := services_of(ctx, row):
         raise text.conflict(TARGET_GROUP, row.id, f"Target group {row.id} is in use by service {users[0]}")
-    if row.document["_targets"]:
-        raise text.conflict(TARGET_GROUP, row.id, f"Target group {row.id} still has {len(row.document['_targets'])} registered targets")
+    if left := targets.present(ctx, row):
+        raise text.conflict(TARGET_GROUP, row.id, f"Target group {row.id} still has {len(left)} targets registered or draining")
     ctx.forget(row, "vpcIdentifier")

@@ -1,11 +1,13 @@
 """Targets of a target group ("Register targets with a VPC Lattice target group", "Target health status").
 
-There is no draining period: a deregistered target gets no new request and is gone from ListTargets at once.
+A deregistered target gets no new request from then on, is DRAINING for a minute while requests under way end, and then gone. When that is over is part
+of what is stored, and looked at whenever the targets are: no timer has to survive anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
@@ -20,6 +22,22 @@ from latticewall.services.vpc_lattice.nouns import INSTANCE, SUBNET, TARGET_GROU
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 """The port "target_health": target group id -> {(address, port): "HEALTHY" or "UNHEALTHY"}, for the targets that have been checked."""
 RUNNABLE = ("creating", "starting", "ready", "updating")
+DRAINING = "DRAINING"
+DRAINING_TIME = timedelta(seconds=60)
+"""How long a deregistered target is still listed ("Deregister targets": one minute)."""
+
+
+def present(ctx: Context, group: Row) -> list[Document]:
+    """The group's targets as stored, those that drain too; without those that have drained, those with nothing to drain from because no service uses the
+    group, and instances that are terminated (nobody has said what AWS does with them; load balancers deregister them)."""
+    used, moment = bool(services_of(ctx, group)), ctx.now
+    found = [target for target in group.document["_targets"] if "until" not in target or (used and target["until"] > moment)]
+    return [target for target in found if group.document["type"] != "INSTANCE" or _instance(ctx, target["id"])]
+
+
+def _instance(ctx: Context, identifier: str) -> Row | None:
+    found = ctx.find(INSTANCE, identifier)
+    return found if found and found.status != "deleting" else None
 
 
 def register_targets(ctx: Context, params: Document) -> Document:
@@ -27,7 +45,7 @@ def register_targets(ctx: Context, params: Document) -> Document:
     group = usable(ctx, TARGET_GROUP, params["targetGroupIdentifier"])
     if group.status == "creating":
         raise text.in_progress(TARGET_GROUP, group.id, group.status)
-    targets = list(group.document["_targets"])
+    targets = present(ctx, group)
     successful, unsuccessful = [], []
     for target in _with_ports(group, params["targets"]):
         if refusal := _refusal(ctx, group, target["id"]):
@@ -35,34 +53,41 @@ def register_targets(ctx: Context, params: Document) -> Document:
             continue
         successful.append(target)
         if target not in targets:
-            targets.append(target)
-    quotas.check("vpc-lattice:Target", len(targets), group.id)
+            targets = [*(other for other in targets if not _same(other, target)), target]
+    quotas.check("vpc-lattice:Target", sum("until" not in target for target in targets), group.id)
     ctx.change(group, {"_targets": targets})
     return {"successful": successful, "unsuccessful": unsuccessful}
 
 
 def deregister_targets(ctx: Context, params: Document) -> Document:
-    """DeregisterTargets."""
+    """DeregisterTargets; once more for a target that drains changes nothing."""
     group = usable(ctx, TARGET_GROUP, params["targetGroupIdentifier"])
-    targets = list(group.document["_targets"])
+    targets = present(ctx, group)
+    until = (ctx.now_datetime + DRAINING_TIME).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     successful, unsuccessful = [], []
     for target in _with_ports(group, params["targets"]):
         if target in targets:
-            targets.remove(target)
-            successful.append(target)
-        else:
+            targets[targets.index(target)] = {**target, "until": until}
+        elif not any(_same(other, target) for other in targets):
             message = f"Target {target['id']} on port {target['port']} is not registered with target group {group.id}"
             unsuccessful.append({**target, "failureCode": "TargetNotFound", "failureMessage": message})
+            continue
+        successful.append(target)
     ctx.change(group, {"_targets": targets})
     return {"successful": successful, "unsuccessful": unsuccessful}
+
+
+def _same(one: Document, other: Document) -> bool:
+    return bool(one["id"] == other["id"] and one["port"] == other["port"])
 
 
 def list_targets(ctx: Context, params: Document) -> Document:
     """ListTargets, of the given ids (and ports) only if any are given."""
     group = ctx.resolve(TARGET_GROUP, params["targetGroupIdentifier"])
     wanted = params.get("targets") or ()
-    listed = [target for target in group.document["_targets"] if not wanted or any(_named(target, one) for one in wanted)]
-    return {"items": [{**target, **standing} for target, standing in zip(listed, _standings(ctx, group, listed), strict=True)]}
+    listed = [target for target in present(ctx, group) if not wanted or any(_named(target, one) for one in wanted)]
+    standing = _standings(ctx, group)
+    return {"items": [{"id": target["id"], "port": target["port"], **standing(target)} for target in listed]}
 
 
 def _named(target: Document, wanted: Mapping[str, Any]) -> bool:
@@ -92,16 +117,24 @@ def _refusal(ctx: Context, group: Row, target_id: str) -> str:
     return "" if any(address in subnet for subnet in subnets) else "IP targets must be in a subnet of the VPC of their target group"
 
 
-def _standings(ctx: Context, group: Row, targets: list[Document]) -> list[Document]:
-    """Status (and reason) of each target. Without word from the data plane a checked target is INITIAL."""
-    if not services_of(ctx, group):
-        return [{"status": "UNUSED"} for _ in targets]
-    if not group.document["config"]["healthCheck"]["enabled"]:
-        return [{"status": "UNAVAILABLE"} for _ in targets]
-    health: Health | None = ctx.ports.get("target_health")
+def _standings(ctx: Context, group: Row) -> Callable[[Document], Document]:
+    """What tells the status (and reason) of a target. Without word from the data plane a checked target is INITIAL."""
+    used = bool(services_of(ctx, group))
+    checked = used and group.document["config"].get("healthCheck", {}).get("enabled", False)
+    health: Health | None = ctx.ports.get("target_health") if checked else None
     known = health(group.id) if health else {}
-    statuses = [known.get((_address(ctx, target["id"]), target["port"]), "INITIAL") for target in targets]
-    return [{"status": status, **({"reasonCode": "HealthCheckFailed"} if status == "UNHEALTHY" else {})} for status in statuses]
+
+    def standing(target: Document) -> Document:
+        if "until" in target:
+            return {"status": DRAINING}
+        if not used:
+            return {"status": "UNUSED"}
+        if not checked:
+            return {"status": "UNAVAILABLE"}
+        status = known.get((_address(ctx, target["id"]), target["port"]), "INITIAL")
+        return {"status": status, **({"reasonCode": "HealthCheckFailed"} if status == "UNHEALTHY" else {})}
+
+    return standing
 
 
 def _address(ctx: Context, target_id: str) -> str:

@@ -54,14 +54,14 @@ def _rule(row: Row) -> LatticeRule:
 
 
 def build_target_groups(rows: Rows, instances: Iterable[Instance]) -> tuple[TargetGroup, ...]:
-    addresses = {instance.id: instance.private_ip for instance in instances if instance.state in ("pending", "running")}
+    addresses = {instance.id: instance.private_ip for instance in instances if instance.state not in ("shutting-down", "terminated")}
     found = []
     for row in rows.of("vpc-lattice:TargetGroup"):
         config = row.document.get("config") or {}
         targets = [
             Target(target["id"], int(target["port"]), _address(target["id"], addresses))
             for target in row.document.get("_targets") or ()
-            if target.get("status") != "DRAINING"
+            if "until" not in target
         ]
         found.append(
             TargetGroup(
