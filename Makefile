@@ -6,7 +6,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 UNIT := not (netns or engines or scenario or terraform)
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: demo test check lint unit ordinary bench golden coverage setup clean
+.PHONY: demo test check lint unit ordinary bench fuzz golden coverage setup clean
 
 # a fresh region each time; its logs stay in build/demo
 demo: setup
@@ -34,6 +34,10 @@ ordinary: setup
 
 bench: setup
 	$(VENV)/python -m bench
+
+# hostile requests, a great many: a million against the proxy's Lua, a million policy evaluations, ten minutes against a live Envoy
+fuzz: setup
+	$(VENV)/python -m fuzz
 
 # write the golden files anew; the change is then reviewed like any other
 golden: setup

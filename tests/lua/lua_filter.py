@@ -91,7 +91,7 @@ class LuaFilter:
         self.tables.write("keys", keys)
         self.tables.announce()
 
-    def ask(self, headers: Sequence[tuple[str, str]], context: str, source_ip: str) -> tuple[dict[str, Any], dict[str, str], tuple[int, str] | None]:
+    def ask(self, headers: Sequence[tuple[str, str]], context: str | None, source_ip: str) -> tuple[dict[str, Any], dict[str, str], tuple[int, str] | None]:
         """headers: as Envoy has them, pseudo headers first. (header changes, facts, (status, body) or None when it passes); fails on a Lua error."""
         names = self.lua.table_from([name for name, _ in headers])
         values = self.lua.table_from([value for _, value in headers])

@@ -68,6 +68,7 @@ class Draft:
     region_set: str = REGION
     expires: str = "600"
     host: str = "host"
+    authority: str = "svc-0a.7d67968.vpc-lattice-svcs.us-west-2.on.aws"
     signed: list[str] = field(default_factory=list)
     witness: tuple[str, ...] = ()
     """What was signed, once it is: access key id, date, scope, canonical request."""
@@ -109,7 +110,7 @@ def sign(draft: Draft) -> Head:
     """The request with its signature."""
     algorithm = "AWS4-ECDSA-P256-SHA256" if draft.asymmetric else "AWS4-HMAC-SHA256"
     scope = "/".join((draft.stamp[:8], *(() if draft.asymmetric else (draft.region,)), draft.service, "aws4_request"))
-    headers = [(draft.host, "svc-0a.7d67968.vpc-lattice-svcs.us-west-2.on.aws"), *draft.headers]
+    headers = [(draft.host, draft.authority), *draft.headers]
     if draft.payload:
         headers.append(("x-amz-content-sha256", draft.payload))
     if not draft.presigned:

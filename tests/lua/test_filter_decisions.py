@@ -185,3 +185,21 @@ def test_an_audited_network_denies_nothing(asking: Decide) -> None:
     audit = replace(PLAN, networks=(replace(PLAN.networks[0], policy=policy("Deny"), audit=True),))
     assert asking(inquiry("AKIAUSER"), audit).status == 0
     assert asking(inquiry(), audit).headers == ()
+
+
+@pytest.mark.parametrize("broken", ["--x\nreturn {}", "--x\nreturn", "--x\nerror('no')", ""])
+@pytest.mark.parametrize("kind", ["services", "networks"])
+def test_a_table_that_says_nothing_is_absent_under_audit_too(tmp_path: Path, kind: str, broken: str) -> None:
+    lua = LuaFilter(tmp_path)
+    lua.now = int(NOW.timestamp())
+    lua.put(replace(PLAN, networks=(replace(PLAN.networks[0], audit=True),)), SIGNING)
+    (tmp_path / kind / ("svc-1" if kind == "services" else "sn-1")).write_text(broken)
+    assert lua.decide(inquiry("AKIAUSER")).body == NOT_CONFIGURED
+
+
+def test_what_no_route_takes_is_answered_404(tmp_path: Path) -> None:
+    lua = LuaFilter(tmp_path)
+    lua.now = int(NOW.timestamp())
+    lua.put(PLAN, SIGNING)
+    added, facts, answer = lua.ask([(":method", "CONNECT"), (":authority", HOST)], None, "10.0.0.10")
+    assert (added, facts, answer) == ({IDENTITY: "pending"}, {}, (404, ""))

@@ -174,6 +174,16 @@ def test_what_the_filter_leaves_undecided_is_refused(lab: Lab) -> None:
     until(lambda: lab.rig.request(host=HOST).status == 200, "the filter is back")
 
 
+def test_a_tunnel_is_asked_for_in_vain(lab: Lab) -> None:
+    """No rule of a service takes CONNECT, so that it comes in nowhere: not found, and nothing for the filter to complain of."""
+    command = ["curl", "-sS", "--max-time", "10", "--proxytunnel", "--proxy", f"http://{SERVICES}:80", "http://10.0.0.10:8080/"]
+    curl = lab.rig.spawn("i-client", command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output, _ = curl.communicate(timeout=20)
+    assert curl.returncode != 0
+    assert "404" in output
+    assert "could not be decided" not in (lab.rig.folder / "envoy.log").read_text()
+
+
 def test_a_service_that_is_not_in_the_tables_is_closed(lab: Lab) -> None:
     lab.authorize(authorization(ALLOW_ALL, service="svc-other"))
     assert refused(lab, WEB.sign()) == "AccessDeniedException: the request came in where no service is configured"

@@ -147,7 +147,12 @@ local function decide_request(handle)
     names[n], values[n] = name, value
   end
   head.n = n
-  local found = judge.judge(handle:filterContext():get("at"))
+  local at = handle:filterContext():get("at")
+  if not at then
+    -- no route of any service takes it (CONNECT): it came in nowhere
+    return answer(handle, 404, "")
+  end
+  local found = judge.judge(at)
   if found == PASS then
     return pass(headers)
   elseif found == REFUSED then

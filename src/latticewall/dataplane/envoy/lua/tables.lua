@@ -91,7 +91,7 @@ local function load_value(text, name)
     return nil
   end
   local loaded, value = pcall(chunk, library)
-  if loaded and type(value) == "table" then
+  if loaded and type(value) == "table" and next(value) ~= nil then
     return value
   end
   return nil
