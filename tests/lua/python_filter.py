@@ -15,7 +15,7 @@ from latticewall.auth.canonical import Head
 from latticewall.auth.lattice import DerivedKey, Refusal, verify_lattice
 from latticewall.auth.signature import INVALID_TOKEN
 from latticewall.base.faults import Fault
-from latticewall.compile.render.authorization import identity_header, principal_of, tags_header
+from latticewall.compile.render.authorization import certificate_members, identity_header, principal_of, tags_header
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
 from latticewall.policy.combine import PrincipalPolicies
 from latticewall.policy.document import Form, parse_policy
@@ -147,7 +147,7 @@ def _facts(key: AuthKey | None) -> dict[str, str]:
         facts["callerPrincipalOrgID"] = key.org_id
     if key.tags:
         facts["callerPrincipalTags"] = json.dumps(dict(key.tags), separators=(",", ":"), ensure_ascii=False)
-    return facts
+    return facts | certificate_members(key)
 
 
 def _expiry(text: str) -> datetime | None:

@@ -103,6 +103,23 @@ def test_a_session_passes_with_its_name_and_organization(asking: Decide) -> None
     assert headers[TAGS] == rf"principal={SESSION.arn};principalorgid=o-1;principalorgpath=o-1/r-1/;team=ax-evil: 1\;b"
 
 
+def test_a_certificate_is_described_to_targets_and_in_the_log(asking: Decide) -> None:
+    tags = (("x509SAN/URI", "spiffe://example.org/cart"), ("x509Subject/CN", "cart"), ("x509Subject/O", "shop"))
+    workload = replace(SESSION, tags=tags, certified=True)
+    headers = dict(asking(inquiry("ASIASESSION", token="TOKEN"), replace(PLAN, keys=(workload,))).headers)
+    described = "X509Issuer/OU=; X509SAN/DNS=; X509SAN/NameCN=; X509SAN/URI=spiffe://example.org/cart; X509Subject/CN=cart"
+    assert headers[IDENTITY].endswith(f"; Type=AWS_IAM; {described}")
+    denying = replace(PLAN, keys=(workload,), networks=(replace(PLAN.networks[0], policy=policy("Deny")),))
+    facts = asking(inquiry("ASIASESSION", token="TOKEN"), denying).facts
+    assert (facts["callerX509SANURI"], facts["callerX509SubjectCN"]) == ("spiffe://example.org/cart", "cart")
+    assert "callerX509IssuerOU" not in facts
+
+
+def test_who_tags_a_session_like_a_certificate_has_none(asking: Decide) -> None:
+    pretender = replace(SESSION, tags=(("x509Subject/CN", "cart"),))
+    assert "X509" not in dict(asking(inquiry("ASIASESSION", token="TOKEN"), replace(PLAN, keys=(pretender,))).headers)[IDENTITY]
+
+
 def test_an_anonymous_caller_passes_unnamed_where_the_policies_let_everyone_in(asking: Decide) -> None:
     answer = asking(inquiry())
     assert (answer.status, answer.headers) == (0, ())

@@ -140,6 +140,9 @@ def test_an_allowed_caller_is_read_from_the_headers_for_targets() -> None:
     assert found["resolvedUser"] == found["callerPrincipal"] == arn
     assert (found["callerPrincipalOrgID"], found["callerPrincipalTags"]) == ("o-1", '{"team":"a;b=c","empty":""}')
     assert record(HTTP, authorized="yes", identity=None)["resolvedUser"] == "Anonymous"
+    described = f"{identity}; X509Issuer/OU=; X509SAN/DNS=; X509SAN/NameCN=; X509SAN/URI=spiffe://a/b; X509Subject/CN=b"
+    certified = record(HTTP, authorized="yes", identity=described)
+    assert (certified["callerX509SANURI"], certified["callerX509SubjectCN"], certified["callerX509IssuerOU"]) == ("spiffe://a/b", "b", "-")
     assert record(HTTP, authorized="no", identity=identity)["resolvedUser"] == "-"
 
 

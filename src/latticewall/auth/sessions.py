@@ -31,6 +31,7 @@ class NewSession:
     kind: whom `Arn` names (AssumedRole, User, FederatedUser). parent: id of the role or user, "" for the account's root. made_with: the long-term key
     whose deletion ends the session. policies: texts of session policies, evaluated as one set; () without. transitive: keys of the tags that
     go along when another role is assumed. keys: condition keys beside those of every session. instance: the EC2 instance they are for.
+    certified: they were given for a certificate, and the tags say what is in it.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class NewSession:
     keys: Mapping[str, str] = field(default_factory=dict)
     made_with: str = ""
     instance: str = ""
+    certified: bool = False
 
 
 def open_session(tx: Transaction, random: Random, now: datetime, new: NewSession) -> Row:
@@ -57,7 +59,7 @@ def open_session(tx: Transaction, random: Random, now: datetime, new: NewSession
         "_issued": _stamp(now, ".000Z"), "_secret": key.secret.reveal(), "_token": token, "_token_digest": hashlib.sha256(token.encode()).hexdigest(),
         "_session_policies": list(new.policies), "_transitive": list(new.transitive),
         "_keys": {"aws:TokenIssueTime": _stamp(now, "Z"), "aws:MultiFactorAuthPresent": "false", **new.keys},
-        **({"_instance": new.instance} if new.instance else {}),
+        **({"_instance": new.instance} if new.instance else {}), **({"_certified": True} if new.certified else {}),
     }  # fmt: skip
     row = tx.put(Row("sts:Session", new.account, "", key.id, parent=new.parent, document=document, tags=dict(new.tags)))
     if new.parent:

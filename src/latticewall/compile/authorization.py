@@ -52,6 +52,7 @@ def _key(key: Credential, place: Place) -> AuthKey:
         access_key_id=key.access_key_id, identity=key.identity, arn=key.arn, account=key.account, principal_type=key.principal_type,
         user_id=key.user_id, role_arn=key.role_arn, org_id=org_id, org_paths=org_paths, tags=key.tags, keys=key.keys,
         session_policies=key.session_policies, expires=key.expires, token_digest=key.token_digest,
+        certified=key.certified,
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class AuthIdentity:
 class AuthKey:
     """Who an access key stands for, never its secret. identity: the AuthIdentity behind it. keys: further condition keys of a session. session_policies: texts,
     () = the session is not limited. expires: ISO time, "" for long-term keys. token_digest: hexadecimal SHA-256 of the session token, "" for
-    long-term keys."""
+    long-term keys. certified: given for a certificate, which the tags describe."""
 
     access_key_id: str
     identity: str
@@ -53,6 +53,7 @@ class AuthKey:
     session_policies: tuple[str, ...] = ()
     expires: str = ""
     token_digest: str = ""
+    certified: bool = False
 
 
 @dataclass(frozen=True)

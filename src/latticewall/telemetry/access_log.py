@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from latticewall.base.x509_attributes import X509_ATTRIBUTES
 from latticewall.plan.access_log import HTTP_MEMBERS, JOINED
 
 NONE = "-"
@@ -37,7 +38,6 @@ DECIDED = "lua_response"
 UNDECIDED = "rbac_access_denied"
 """How Envoy's response code details begin for a request that the authorization filter refused, and for one that nobody decided about."""
 
-_X509_MEMBERS = ("callerX509IssuerOU", "callerX509SubjectCN", "callerX509SANNameCN", "callerX509SANDNS", "callerX509SANURI")
 _TLS_MEMBERS = ("serverNameIndication", "sslCipher", "tlsVersion")
 
 
@@ -121,7 +121,7 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
         "callerPrincipal": caller.get("callerPrincipal") or NONE,
         "callerPrincipalOrgID": caller.get("callerPrincipalOrgID") or NONE,
         "callerPrincipalTags": caller.get("callerPrincipalTags") or NONE,
-        **dict.fromkeys(_X509_MEMBERS, NONE),
+        **{member: caller.get(member) or NONE for _, _, member in X509_ATTRIBUTES},
         "requestMethod": value("requestMethod"),
         "requestPath": value("requestPath"),
         "hostHeader": value("hostHeader"),
@@ -154,7 +154,10 @@ def _caller(entry: dict[str, Any]) -> dict[str, str]:
         return {"resolvedUser": "Anonymous"}
     tags = _tags(str(entry.get("identityTags") or ""))
     shown = json.dumps(tags, separators=(",", ":"), ensure_ascii=False) if tags else ""
-    return {"resolvedUser": arn, "callerPrincipal": arn, "callerPrincipalOrgID": identity.get("PrincipalOrgID", ""), "callerPrincipalTags": shown}
+    certificate = {member: identity.get(name, "") for _, name, member in X509_ATTRIBUTES}
+    return {
+        "resolvedUser": arn, "callerPrincipal": arn, "callerPrincipalOrgID": identity.get("PrincipalOrgID", ""), "callerPrincipalTags": shown, **certificate,
+    }  # fmt: skip
 
 
 _IN_TAGS_HEADER = ("principal", "principalorgid", "principalorgpath")

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from latticewall.base.faults import Fault
+from latticewall.base.x509_attributes import X509_ATTRIBUTES
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer
 from latticewall.policy.document import Form, parse_policy
 from latticewall.policy.lattice import INVOKE
@@ -82,6 +83,7 @@ def key_chunk(key: AuthKey, signing: Mapping[str, bytes], ecdsa: bytes) -> str:
         "org": key.org_id,
         "tags_json": json.dumps(dict(key.tags), separators=(",", ":"), ensure_ascii=False) if key.tags else "",
         "tags_header": tags_header(key),
+        "certificate": certificate_members(key),
     }
     if key.session_policies:
         members["session"] = evaluator(key.session_policies, Form.IDENTITY)
@@ -145,7 +147,16 @@ def identity_header(key: AuthKey) -> str:
     """`x-amzn-lattice-identity`: what targets are told about an authenticated caller; pairs without a value stay."""
     session = key.arn.rpartition("/")[2] if key.principal_type == "AssumedRole" else ""
     pairs = {"Principal": key.arn, "PrincipalOrgID": key.org_id, "PrincipalOrgPaths": ",".join(key.org_paths), "SessionName": session, "Type": "AWS_IAM"}
+    if key.certified:
+        tags = dict(key.tags)
+        pairs |= {name: tags.get(tag, "") for tag, name, _ in X509_ATTRIBUTES}
     return "; ".join(f"{name}={_header_text(value)}" for name, value in pairs.items())
+
+
+def certificate_members(key: AuthKey) -> dict[str, str]:
+    """The members of the access log that speak of the caller's certificate; {} for a caller without one."""
+    tags = dict(key.tags) if key.certified else {}
+    return {member: tags[tag] for tag, _, member in X509_ATTRIBUTES if tag in tags}
 
 
 def tags_header(key: AuthKey) -> str:

@@ -110,6 +110,7 @@ def _session(ctx: Context, params: Document, certificate: x509.Certificate, anch
     new = NewSession(
         ASSUMED_ROLE, role.account, role.id, f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{wish.session_name}",
         f"{role.id}:{wish.session_name}", _seconds(params, profile, role), tags, policies=limits.policies, keys={SOURCE_IDENTITY: identity} if identity else {},
+        certified=True,
     )  # fmt: skip
     given = credentials_of(open_session(ctx.tx, ctx.random, ctx.now_datetime, new))
     entry: Document = {

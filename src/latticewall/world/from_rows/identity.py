@@ -80,5 +80,5 @@ def _session(row: Row, holder: Row | None) -> Credential | None:
         access_key_id=row.id, identity=row.parent or row.account, arn=document["Arn"], account=row.account, principal_type=kind if row.parent else "Account",
         user_id=document["UserId"], role_arn=holder.arn if holder and kind == "AssumedRole" else "", tags=tag_pairs({**own_tags, **row.tags}),
         keys=tag_pairs(document.get("_keys") or {}), session_policies=tuple(document.get("_session_policies") or ()), expires=document["Expiration"],
-        token_digest=document["_token_digest"],
+        token_digest=document["_token_digest"], certified=bool(document.get("_certified")),
     )  # fmt: skip

@@ -35,7 +35,8 @@ class Identity:
 @dataclass(frozen=True)
 class Credential:
     """An access key and the principal behind it, as far as decisions need it. Never the secret. identity: id of the Identity. tags: as policies see them,
-    session tags over the identity's own. keys: further condition keys of a session. expires: ISO time, "" for long-term keys."""
+    session tags over the identity's own. keys: further condition keys of a session. expires: ISO time, "" for long-term keys. certified: given for a
+    certificate, which the tags describe."""
 
     access_key_id: str
     identity: str
@@ -49,3 +50,4 @@ class Credential:
     session_policies: tuple[str, ...] = ()
     expires: str = ""
     token_digest: str = ""
+    certified: bool = False

@@ -131,6 +131,9 @@ local function denied(handle, headers)
   if record then
     facts.callerPrincipal, facts.callerPrincipalOrgID, facts.callerPrincipalTags = who, record.org, record.tags_json
     facts.accessKeyId = record.id
+    for member, value in pairs(record.certificate) do
+      facts[member] = value
+    end
   end
   note(handle, facts)
   if verdict.audit then
