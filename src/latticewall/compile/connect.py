@@ -24,9 +24,10 @@ PORT_KEY = "vpc-lattice-svcs:port"
 
 
 def allowed(
-    index: Index, vpc_id: str, network: ServiceNetwork, configuration: ResourceConfiguration
+    index: Index, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration
 ) -> tuple[tuple[tuple[str, ...], tuple[int, int]], ...]:
-    """(addresses in the VPC whose instances may connect, range of the resource's ports they may connect to)."""
+    """(addresses in the VPC whose instances may connect, range of the resource's ports they may connect to). network: None through an endpoint for the
+    resource alone."""
     texts = [configuration.policy, *(text for role in _roles(index).values() for text in (*role.policies, role.boundary))]
     texts += [text for account in index.world.accounts for level in account.service_control for text in level]
     asks_port = any(asks_for(text, PORT_KEY) for text in texts)
@@ -40,7 +41,7 @@ def allowed(
     return tuple(found)
 
 
-def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork, configuration: ResourceConfiguration, port: int) -> tuple[str, ...]:
+def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration, port: int) -> tuple[str, ...]:
     """Addresses in the VPC whose instances may connect to that port of the resource."""
     try:
         policy = PolicySet([parse_policy(configuration.policy, Form.AUTH)])
@@ -62,7 +63,7 @@ def _roles(index: Index) -> dict[str, Identity]:
 
 
 def _may_connect(
-    index: Index, item: Attached, role: Identity, policy: PolicySet, network: ServiceNetwork, configuration: ResourceConfiguration, port: int
+    index: Index, item: Attached, role: Identity, policy: PolicySet, network: ServiceNetwork | None, configuration: ResourceConfiguration, port: int
 ) -> bool:
     account = next((known for known in index.world.accounts if known.id == role.account), Account(role.account))
     principal = Principal(
@@ -70,7 +71,7 @@ def _may_connect(
         userid=f"{role.id}:{item.instance.id}", tags=dict(role.tags), org_id=account.org_id, org_paths=account.org_paths,
     )  # fmt: skip
     vpc = index.vpcs[item.interface.vpc_id]
-    route = Route(service_network_arn=network.arn, port=port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
+    route = Route(service_network_arn=network.arn if network else "", port=port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
     keys = global_context(
         principal, now=datetime.fromisoformat(index.world.now), region=index.world.region, source_ip=str(item.interface.addresses[0]),
         owner=ResourceOwner(account=configuration.account),

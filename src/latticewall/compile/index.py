@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 
 from latticewall.base.ids import device, namespace
-from latticewall.world.types import FirewallEndpoint, Instance, NetworkInterface, ResourceGateway, SecurityGroup, Subnet, TransitGatewayAttachment, Vpc, World
+from latticewall.world.types import (
+    FirewallEndpoint,
+    Instance,
+    NetworkInterface,
+    ResourceGateway,
+    SecurityGroup,
+    Subnet,
+    TransitGatewayAttachment,
+    Vpc,
+    VpcEndpoint,
+    World,
+)
 
 RUNNING = ("pending", "running")
 
 
 @dataclass(frozen=True)
-class Attached:
-    """A network interface of a running instance, with the names of both ends of its link."""
+class Connected:
+    """A network interface at the end of a link to its VPC's router."""
 
     interface: NetworkInterface
-    instance: Instance
     subnet: Subnet
 
     @property
     def router_device(self) -> str:
         return device("e", self.interface.id)
+
+
+@dataclass(frozen=True)
+class Attached(Connected):
+    """A network interface of a running instance, with the names of both ends of its link."""
+
+    instance: Instance
 
     @property
     def instance_device(self) -> str:
@@ -32,6 +49,21 @@ class Attached:
     @property
     def instance_namespace(self) -> str:
         return namespace("i", self.instance.id)
+
+
+@dataclass(frozen=True)
+class EndpointInterface(Connected):
+    """A VPC endpoint's network interface in one subnet; its addresses are those that are served there."""
+
+    endpoint: VpcEndpoint
+
+    @property
+    def endpoint_device(self) -> str:
+        return device("v", self.interface.id)
+
+    @property
+    def endpoint_namespace(self) -> str:
+        return namespace("vpce", self.endpoint.id)
 
 
 @dataclass(frozen=True)
@@ -86,8 +118,24 @@ class Index:
         found = defaultdict(list)
         for interface in self.world.network_interfaces:
             if interface.instance_id in instances and interface.subnet_id in self.subnets:
-                found[interface.vpc_id].append(Attached(interface, instances[interface.instance_id], self.subnets[interface.subnet_id]))
+                found[interface.vpc_id].append(Attached(interface, self.subnets[interface.subnet_id], instances[interface.instance_id]))
         return found
+
+    @cached_property
+    def endpoint_interfaces_of(self) -> dict[str, list[EndpointInterface]]:
+        """VPC id -> interfaces of its VPC endpoints."""
+        interfaces = {interface.id: interface for interface in self.world.network_interfaces}
+        found = defaultdict(list)
+        for endpoint in self.world.vpc_endpoints:
+            for zone in endpoint.zones:
+                if zone.interface_id in interfaces and zone.subnet_id in self.subnets and zone.addresses:
+                    interface = replace(interfaces[zone.interface_id], addresses=zone.addresses)
+                    found[endpoint.vpc_id].append(EndpointInterface(interface, self.subnets[zone.subnet_id], endpoint))
+        return found
+
+    def connected(self, vpc_id: str) -> list[Connected]:
+        """All interfaces that packets of a VPC can come from and go to."""
+        return [*self.attached_of.get(vpc_id, []), *self.endpoint_interfaces_of.get(vpc_id, [])]
 
     @cached_property
     def attachment_subnets_of(self) -> dict[str, list[AttachmentSubnet]]:
@@ -117,11 +165,12 @@ class Index:
 
     @cached_property
     def members_of_group(self) -> dict[str, tuple[IPv4Address, ...]]:
-        """Security group id -> private addresses of what carries it (interfaces of running instances and resource gateways)."""
+        """Security group id -> private addresses of what carries it (interfaces of running instances and endpoints, resource
+        gateways)."""
         found: dict[str, set[IPv4Address]] = defaultdict(set)
-        for attached in (item for items in self.attached_of.values() for item in items):
-            for group in attached.interface.security_group_ids:
-                found[group].update(attached.interface.addresses)
+        for item in (item for vpc in self.world.vpcs for item in self.connected(vpc.id)):
+            for group in item.interface.security_group_ids:
+                found[group].update(item.interface.addresses)
         for gateway in self.world.resource_gateways:
             for group in gateway.security_group_ids:
                 found[group].update(gateway.addresses)

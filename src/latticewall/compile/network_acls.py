@@ -56,8 +56,8 @@ def _entry(acl: NetworkAcl, entry: NetworkAclEntry) -> NftRule:
 
 def _devices_by_subnet(index: Index, vpc: Vpc) -> dict[str, tuple[str, ...]]:
     found = defaultdict(list)
-    for attached in index.attached_of.get(vpc.id, []):
-        found[attached.subnet.id].append(attached.router_device)
+    for item in index.connected(vpc.id):
+        found[item.subnet.id].append(item.router_device)
     for attachment in index.attachment_subnets_of.get(vpc.id, []):
         found[attachment.subnet.id].append(attachment.vpc_device)
     for endpoint in index.firewall_endpoints_of.get(vpc.id, []):

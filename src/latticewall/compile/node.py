@@ -6,6 +6,7 @@ from latticewall.base.ids import namespace
 from latticewall.base.memo import Memo
 from latticewall.compile import addresses
 from latticewall.compile.authorization import compile_authorization
+from latticewall.compile.entrances import entrances
 from latticewall.compile.firewall_endpoints import compile_firewalls
 from latticewall.compile.index import RUNNING, Index
 from latticewall.compile.internal_names import internal_domain
@@ -14,6 +15,7 @@ from latticewall.compile.proxy import compile_proxy
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.transit_gateway import compile_transit_gateway
 from latticewall.compile.vpc import compile_vpc
+from latticewall.compile.vpc_endpoints import compile_vpc_endpoint
 from latticewall.plan.instances import InstancePlan
 from latticewall.plan.node import NodePlan
 from latticewall.plan.topology import Link, Namespace
@@ -34,6 +36,11 @@ def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
         router, found = compile_transit_gateway(index, gateway)
         namespaces.append(router)
         links += found
+    entrance_of = {entrance.endpoint_id: entrance for entrance in entrances(index, gates)}
+    for endpoint in world.vpc_endpoints:
+        if made := compile_vpc_endpoint(index, gates, endpoint, entrance_of.get(endpoint.id)):
+            namespaces.append(made[0])
+            links += made[1]
     firewalls, firewall_namespaces, firewall_links, problems = compile_firewalls(index)
     proxy, proxy_problems = compile_proxy(index, gates)
     return NodePlan(

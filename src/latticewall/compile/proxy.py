@@ -8,7 +8,9 @@ from typing import Any
 
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
+from latticewall.compile.entrances import Entrance, entrances, host_names, listeners_at
 from latticewall.compile.index import Index
+from latticewall.compile.resource_doors import ResourceDoor, resource_doors
 from latticewall.compile.service_network import ServiceNetworkGates, capture_port
 from latticewall.compile.tls_passthrough import compile_tls
 from latticewall.plan.node import Problem
@@ -24,21 +26,21 @@ from latticewall.plan.proxy import (
     TcpListener,
     VirtualHost,
 )
-from latticewall.world.types import LatticeRule, Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, TargetGroup, Vpc
+from latticewall.world.types import LatticeRule, Listener, ResourceConfiguration, Service, ServiceNetwork, TargetGroup
 
 
 def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, list[Problem]]:
     """Listening sockets in client VPCs, clusters in target VPCs."""
     tls, problems = compile_tls(index, gates)
-    http = [listener for vpc in index.world.vpcs for listener in _http_listeners(index, gates, vpc)]
+    groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
+    http = [listener for entrance in entrances(index, gates) for listener in _http_listeners(index, gates, entrance, groups)]
     tcp: list[TcpListener] = []
-    for vpc in index.world.vpcs:
-        for association, configuration in gates.resources(vpc.id):
-            made = _tcp_listener(index, gates, vpc, association, configuration)
-            if isinstance(made, Problem):
-                problems.append(made)
-            else:
-                tcp.append(made)
+    for door in resource_doors(index, gates):
+        made = _tcp_listener(index, gates, door)
+        if isinstance(made, Problem):
+            problems.append(made)
+        else:
+            tcp.append(made)
     used = {cluster for listener in http for host in listener.virtual_hosts for route in host.routes for cluster, _ in route.clusters}
     used |= {cluster for listener in tls for service in listener.services for cluster, _ in service.clusters}
     clusters = [_cluster(group) for group in index.world.target_groups if group.id in used]
@@ -51,28 +53,23 @@ def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, 
     return plan, problems
 
 
-def _http_listeners(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> list[HttpListener]:
-    association = gates.association_of.get(vpc.id)
-    if association is None:
-        return []
-    network = gates.networks[association.service_network_id]
-    by_port: dict[int, list[tuple[Service, Listener]]] = defaultdict(list)
-    for service, listener in gates.listeners(vpc.id):
-        by_port[listener.port].append((service, listener))
-    groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
+def _http_listeners(index: Index, gates: ServiceNetworkGates, entrance: Entrance, groups: dict[str, TargetGroup]) -> list[HttpListener]:
+    by_port: dict[int, list[VirtualHost]] = defaultdict(list)
+    for association, service, listener in listeners_at(gates, entrance, "HTTP"):
+        names = host_names(index, entrance, association, service)
+        by_port[listener.port].append(_virtual_host(entrance.network, service, listener, names, groups))
     return [
         HttpListener(
-            name=f"http-{vpc.id}-{port}", namespace=namespace("vpc", vpc.id), address=str(addresses.LATTICE_SERVICES), port=port, vpc_id=vpc.id,
-            vpc_arn=vpc.arn, vpc_owner=vpc.account, virtual_hosts=tuple(_virtual_host(network, service, listener, groups) for service, listener in found),
+            name=f"http-{entrance.key}-{port}", namespace=entrance.namespace, address=entrance.address, port=port, vpc_id=entrance.vpc.id,
+            vpc_arn=entrance.vpc.arn, vpc_owner=entrance.vpc.account, virtual_hosts=tuple(found), vpc_endpoint_id=entrance.endpoint_id,
         )
         for port, found in sorted(by_port.items())
     ]  # fmt: skip
 
 
-def _virtual_host(network: ServiceNetwork, service: Service, listener: Listener, groups: dict[str, TargetGroup]) -> VirtualHost:
-    domains = tuple(name.lower() for name in (service.dns_name, service.custom_domain_name) if name)
+def _virtual_host(network: ServiceNetwork, service: Service, listener: Listener, names: tuple[str, ...], groups: dict[str, TargetGroup]) -> VirtualHost:
     return VirtualHost(
-        service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=domains,
+        service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=names,
         routes=tuple(_route(rule, groups) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),
         idle_timeout=service.idle_timeout,
     )  # fmt: skip
@@ -132,9 +129,8 @@ def status_ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _tcp_listener(
-    index: Index, gates: ServiceNetworkGates, vpc: Vpc, association: ResourceAssociation, configuration: ResourceConfiguration
-) -> TcpListener | Problem:
+def _tcp_listener(index: Index, gates: ServiceNetworkGates, door: ResourceDoor) -> TcpListener | Problem:
+    configuration = door.configuration
     gateway = gates.gateways.get(configuration.gateway_id)
     if gateway is None or not gateway.addresses:
         return Problem("vpc-lattice:ResourceConfiguration", configuration.id, f"its resource gateway `{configuration.gateway_id}` has no address")
@@ -142,11 +138,11 @@ def _tcp_listener(
     if target is None:
         return Problem("vpc-lattice:ResourceConfiguration", configuration.id, f"`{configuration.definition}` does not name an address in the gateway's VPC")
     return TcpListener(
-        name=f"tcp-{vpc.id}-{association.id}", namespace=namespace("vpc", vpc.id), address=str(association.address), ports=configuration.port_ranges,
-        vpc_id=vpc.id, vpc_arn=vpc.arn, resource_configuration_arn=configuration.arn, association_id=association.id,
-        service_network_arn=gates.networks[association.service_network_id].arn, target=str(target),
+        name=f"tcp-{door.key}", namespace=door.namespace, address=str(door.address), ports=configuration.port_ranges, vpc_id=door.vpc.id,
+        vpc_arn=door.vpc.arn, resource_configuration_arn=configuration.arn, association_id=door.association_id,
+        service_network_arn=door.network.arn if door.network else "", target=str(target),
         upstream_namespace=namespace("vpc", gateway.vpc_id), bind=str(gateway.addresses[0]),
-        capture_port=capture_port(configuration),
+        capture_port=capture_port(configuration), vpc_endpoint_id=door.endpoint_id,
     )  # fmt: skip
 
 

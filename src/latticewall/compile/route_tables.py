@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from latticewall.base.ids import table_number
 from latticewall.compile import addresses
-from latticewall.compile.index import Attached, Index, firewall_device
+from latticewall.compile.index import Connected, Index, firewall_device
 from latticewall.plan.topology import PolicyRule, Route
 from latticewall.world.types import Route as VpcRoute
 from latticewall.world.types import RouteTable, Subnet, Vpc
@@ -20,31 +20,31 @@ SUBNET_RULE_PRIORITY = 1000
 def compile_routes(index: Index, vpc: Vpc) -> tuple[Route, ...]:
     """All routes of the VPC's router: a table per subnet, and the main table for what the router itself sends."""
     tables = {table.id: table for table in index.world.route_tables}
-    attached = index.attached_of.get(vpc.id, [])
-    found = [route for item in attached for route in deliveries(item, MAIN)]
+    connected = index.connected(vpc.id)
+    found = [route for item in connected for route in deliveries(item, MAIN)]
     for subnet in index.subnets_of.get(vpc.id, []):
-        found.extend(_subnet_routes(index, vpc, subnet, tables.get(subnet.route_table_id), attached))
+        found.extend(_subnet_routes(index, vpc, subnet, tables.get(subnet.route_table_id), connected))
     return tuple(sorted(set(found)))
 
 
 def compile_rules(index: Index, vpc: Vpc) -> tuple[PolicyRule, ...]:
-    """Which table a packet asks: that of the subnet it comes from, whatever brought it there (an instance, a Transit Gateway, a firewall endpoint)."""
-    incoming = [(item.router_device, item.subnet.id) for item in index.attached_of.get(vpc.id, [])]
+    """Which table a packet asks: that of the subnet it comes from, whatever brought it there (an instance, an endpoint, a Transit Gateway)."""
+    incoming = [(item.router_device, item.subnet.id) for item in index.connected(vpc.id)]
     incoming += [(item.vpc_device, item.subnet.id) for item in index.attachment_subnets_of.get(vpc.id, [])]
     incoming += [(firewall_device(item.id), item.subnet_id) for item in index.firewall_endpoints_of.get(vpc.id, [])]
     return tuple(sorted(PolicyRule(SUBNET_RULE_PRIORITY, table_number(subnet), incoming=name) for name, subnet in incoming))
 
 
-def deliveries(item: Attached, table: int) -> list[Route]:
+def deliveries(item: Connected, table: int) -> list[Route]:
     """To each address of a network interface, straight over its link."""
     return [Route(table, f"{address}/32", device=item.router_device, origin="local") for address in item.interface.addresses]
 
 
-def _subnet_routes(index: Index, vpc: Vpc, subnet: Subnet, table: RouteTable | None, attached: list[Attached]) -> list[Route]:
+def _subnet_routes(index: Index, vpc: Vpc, subnet: Subnet, table: RouteTable | None, connected: list[Connected]) -> list[Route]:
     number = table_number(subnet.id)
     written = {route.destination: route for route in (table.routes if table else ())}
     diverted = {other.id for other in index.subnets_of[vpc.id] if other.id != subnet.id and other.cidr in written and written[other.cidr].target != "local"}
-    found = [route for item in attached if item.subnet.id not in diverted for route in deliveries(item, number)]
+    found = [route for item in connected if item.subnet.id not in diverted for route in deliveries(item, number)]
     local = [cidr for cidr in vpc.cidrs if cidr not in written or written[cidr].target == "local"]
     found += [Route(number, str(cidr), kind="blackhole", origin="local: no such address") for cidr in local]
     for route in written.values():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from latticewall.base.ids import device
-from latticewall.compile.index import Attached, Index
+from latticewall.compile.index import Connected, Index
 from latticewall.plan.nft import Chain, Match, NftRule
 from latticewall.world.types import SecurityGroupRule
 
@@ -21,10 +21,10 @@ def gate_name(direction: str, owner_id: str) -> str:
     return f"{direction}_{device('', owner_id)}"
 
 
-def compile_gates(index: Index, attached: Iterable[Attached]) -> list[Chain]:
+def compile_gates(index: Index, connected: Iterable[Connected]) -> list[Chain]:
     """Both gates of every interface."""
     found = []
-    for item in attached:
+    for item in connected:
         groups = item.interface.security_group_ids
         found.append(gate(index, gate_name("eg", item.interface.id), groups, egress=True, owner=item.interface.id))
         found.append(gate(index, gate_name("in", item.interface.id), groups, egress=False, owner=item.interface.id))

@@ -16,7 +16,15 @@ from latticewall.compile.index import Index
 from latticewall.compile.render.envoy_tcp import MAX_PORTS
 from latticewall.compile.security_groups import gate, gate_name
 from latticewall.plan.nft import Chain, Match, NftRule
-from latticewall.world.types import Listener, ResourceAssociation, ResourceConfiguration, Service, ServiceNetwork, VpcAssociation
+from latticewall.world.types import (
+    Listener,
+    ResourceAssociation,
+    ResourceConfiguration,
+    Service,
+    ServiceAssociation,
+    ServiceNetwork,
+    VpcAssociation,
+)
 
 TLS_PASSTHROUGH = "TLS_PASSTHROUGH"
 CAPTURE_PORT = 15001
@@ -40,13 +48,18 @@ class ServiceNetworkGates:
         return {association.vpc_id: association for association in self.index.world.vpc_associations if association.vpc_id in self.index.vpcs}
 
     @cached_property
-    def services_of(self) -> dict[str, list[Service]]:
-        """Service network id -> its services."""
+    def joined_of(self) -> dict[str, list[tuple[ServiceAssociation, Service]]]:
+        """Service network id -> its services and how they belong to it."""
         found = defaultdict(list)
         for association in self.index.world.service_associations:
             if association.service_id in self.services:
-                found[association.service_network_id].append(self.services[association.service_id])
+                found[association.service_network_id].append((association, self.services[association.service_id]))
         return found
+
+    @cached_property
+    def services_of(self) -> dict[str, list[Service]]:
+        """Service network id -> its services."""
+        return {network: [service for _, service in joined] for network, joined in self.joined_of.items()}
 
     @cached_property
     def resources_of(self) -> dict[str, list[tuple[ResourceAssociation, ResourceConfiguration]]]:
@@ -96,17 +109,9 @@ class ServiceNetworkGates:
         return found
 
     def capture_chain(self, vpc_id: str) -> list[Chain]:
-        """Packets to resources with many ports go to one socket, as they are: the gates still see the port that was meant."""
-        rules = [
-            NftRule(
-                (Match("ip daddr", (str(association.address),)), Match("tcp dport", port_texts(configuration))),
-                f"tproxy ip to {association.address}:{CAPTURE_PORT} ; accept",
-                comment=association.id,
-            )
-            for association, configuration in self.resources(vpc_id)
-            if capture_port(configuration)
-        ]
-        return [Chain("capture", tuple(rules), hook="prerouting", priority=-150)] if rules else []
+        """What hands packets to the one socket of a resource with many ports."""
+        found = [item for item in self.resources(vpc_id) if capture_port(item[1])]
+        return captured([capture_rule(association.address, configuration, association.id) for association, configuration in found])
 
     def output_rules(self, vpc_id: str) -> list[NftRule]:
         """A resource gateway opens only what its own security groups let out."""
@@ -134,18 +139,28 @@ class ServiceNetworkGates:
         for resource, configuration in self.resources(vpc_id):
             if configuration.has_policy:
                 name = gate_name("au", resource.id)
-                found.append(self._connect_chain(name, vpc_id, association, configuration))
+                found.append(connect_chain(self.index, name, vpc_id, self.networks[association.service_network_id], configuration))
                 rules.append(NftRule((Match("ip daddr", (str(resource.address),)),), f"jump {name}", comment=f"{configuration.id} auth policy"))
         return [*found, Chain("lattice", (*rules, NftRule((), "accept", comment=association.id)))]
 
-    def _connect_chain(self, name: str, vpc_id: str, association: VpcAssociation, configuration: ResourceConfiguration) -> Chain:
-        """Only the instances whose role the resource configuration's auth policy allows get an answer at all."""
-        network = self.networks[association.service_network_id]
-        rules = [
-            NftRule((Match("ip saddr", found), Match("tcp dport", (port_text(ports),))), "return", comment=f"{configuration.id} allowed")
-            for found, ports in allowed(self.index, vpc_id, network, configuration)
-        ]
-        return Chain(name, (*rules, NftRule((), "drop", comment=f"{configuration.id} auth policy: no role or no allow")))
+
+def connect_chain(index: Index, name: str, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration) -> Chain:
+    """Only the instances whose role the resource configuration's auth policy allows get an answer at all."""
+    rules = [
+        NftRule((Match("ip saddr", found), Match("tcp dport", (port_text(ports),))), "return", comment=f"{configuration.id} allowed")
+        for found, ports in allowed(index, vpc_id, network, configuration)
+    ]
+    return Chain(name, (*rules, NftRule((), "drop", comment=f"{configuration.id} auth policy: no role or no allow")))
+
+
+def capture_rule(address: IPv4Address, configuration: ResourceConfiguration, comment: str) -> NftRule:
+    """Packets to a resource with many ports go to one socket, as they are: the gates still see the port that was meant."""
+    matches = (Match("ip daddr", (str(address),)), Match("tcp dport", port_texts(configuration)))
+    return NftRule(matches, f"tproxy ip to {address}:{CAPTURE_PORT} ; accept", comment=comment)
+
+
+def captured(rules: list[NftRule]) -> list[Chain]:
+    return [Chain("capture", tuple(rules), hook="prerouting", priority=-150)] if rules else []
 
 
 def capture_port(configuration: ResourceConfiguration) -> int:

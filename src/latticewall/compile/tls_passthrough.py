@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from latticewall.base.faults import Fault
-from latticewall.base.ids import namespace
-from latticewall.compile import addresses
 from latticewall.compile.asked_keys import asks_for
 from latticewall.compile.authorization import AUTH_MODE_TAG
+from latticewall.compile.entrances import Entrance, entrances, listeners_at
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import TLS_PASSTHROUGH, ServiceNetworkGates
 from latticewall.plan.node import Problem
@@ -38,36 +37,35 @@ TIME_KEYS = "time"
 
 
 def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[list[TlsListener], list[Problem]]:
-    """One listener per VPC and port. Of two services with one custom domain name on one port the first keeps it; the other is a problem."""
+    """One listener per entrance and port. Of two services with one custom domain name on one port the first keeps it; the other is a problem."""
     groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
     found: list[TlsListener] = []
     problems: list[Problem] = []
-    for vpc in index.world.vpcs:
+    for entrance in entrances(index, gates):
         by_port: dict[int, dict[str, tuple[Service, Listener]]] = defaultdict(dict)
-        for service, listener in sorted(gates.listeners(vpc.id, TLS_PASSTHROUGH), key=lambda item: item[0].id):
+        for _, service, listener in sorted(listeners_at(gates, entrance, TLS_PASSTHROUGH), key=lambda item: item[1].id):
             name = service.custom_domain_name.lower()
             if name in by_port[listener.port]:
-                problems.append(Problem("vpc-lattice:Service", service.id, f"{name} already names another service on port {listener.port} of {vpc.id}"))
+                problems.append(Problem("vpc-lattice:Service", service.id, f"{name} already names another service on port {listener.port} of {entrance.key}"))
             else:
                 by_port[listener.port][name] = service, listener
         for port, services in sorted(by_port.items()):
-            found.append(_listener(vpc, port, [_service(index, gates, vpc, *pair, groups) for pair in services.values()]))
+            found.append(_listener(entrance, port, [_service(index, entrance, *pair, groups) for pair in services.values()]))
     return found, problems
 
 
-def _listener(vpc: Vpc, port: int, services: list[TlsService]) -> TlsListener:
+def _listener(entrance: Entrance, port: int, services: list[TlsService]) -> TlsListener:
     return TlsListener(
-        name=f"tls-{vpc.id}-{port}", namespace=namespace("vpc", vpc.id), address=str(addresses.LATTICE_SERVICES), port=port, vpc_id=vpc.id, vpc_arn=vpc.arn,
-        services=tuple(services),
+        name=f"tls-{entrance.key}-{port}", namespace=entrance.namespace, address=entrance.address, port=port, vpc_id=entrance.vpc.id,
+        vpc_arn=entrance.vpc.arn, services=tuple(services), vpc_endpoint_id=entrance.endpoint_id,
     )  # fmt: skip
 
 
-def _service(index: Index, gates: ServiceNetworkGates, vpc: Vpc, service: Service, listener: Listener, groups: dict[str, TargetGroup]) -> TlsService:
-    network = gates.networks[gates.association_of[vpc.id].service_network_id]
+def _service(index: Index, entrance: Entrance, service: Service, listener: Listener, groups: dict[str, TargetGroup]) -> TlsService:
     return TlsService(
-        service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id,
+        service_arn=service.arn, service_id=service.id, service_network_arn=entrance.network.arn, listener_id=listener.id,
         server_name=service.custom_domain_name.lower(), clusters=_clusters(listener.rules, groups),
-        decisions=_Decider(index, vpc, network, service, listener.port).decisions(), idle_timeout=service.idle_timeout,
+        decisions=_Decider(index, entrance.vpc, entrance.network, service, listener.port).decisions(), idle_timeout=service.idle_timeout,
     )  # fmt: skip
 
 

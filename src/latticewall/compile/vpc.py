@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
-from latticewall.compile.index import Attached, Index, firewall_device
+from latticewall.compile.index import Attached, Connected, Index, firewall_device
 from latticewall.compile.network_acls import compile_acls
 from latticewall.compile.route_tables import compile_routes, compile_rules
 from latticewall.compile.security_groups import compile_gates, gate_name
@@ -89,33 +89,35 @@ def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Addr
 
 def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNetworkGates) -> Ruleset:
     acl_jumps, acl_chains = compile_acls(index, vpc)
-    checked = [item for item in attached if item.interface.source_dest_check]
+    connected = index.connected(vpc.id)
+    checked = [item for item in connected if item.interface.source_dest_check]
     prerouting = Chain("prerouting", tuple(_sends_as_itself(item) for item in checked), hook="prerouting", priority=-300)
-    leave = [NftRule((Match("iifname", (item.router_device,)),), f"jump {gate_name('eg', item.interface.id)}") for item in attached]
-    arrive = [NftRule((Match("oifname", (item.router_device,)),), f"jump {gate_name('in', item.interface.id)}") for item in attached]
-    devices = tuple(sorted(item.router_device for item in attached))
+    leave = [NftRule((Match("iifname", (item.router_device,)),), f"jump {gate_name('eg', item.interface.id)}") for item in connected]
+    arrive = [NftRule((Match("oifname", (item.router_device,)),), f"jump {gate_name('in', item.interface.id)}") for item in connected]
+    devices = tuple(sorted(item.router_device for item in connected))
     routed = [item.vpc_device for item in index.attachment_subnets_of.get(vpc.id, [])]
     routed += [firewall_device(endpoint.id) for endpoint in index.firewall_endpoints_of.get(vpc.id, [])]
     known = tuple(sorted({*devices, *routed}))
     passed = [NftRule((Match("iifname", known), Match("oifname", known)), "accept", comment="both gates passed")] if known else []
     misdirected = [_receives_as_itself(item) for item in checked]
     forward = Chain("forward", (*misdirected, *acl_jumps, ESTABLISHED, *leave, *arrive, *passed), hook="forward", policy="drop")
-    incoming = Chain("input", (*_own_services(vpc, devices), *gates.input_rules(vpc.id)), hook="input", policy="drop")
+    own = _own_services(vpc, tuple(sorted(item.router_device for item in attached)))
+    incoming = Chain("input", (*own, *gates.input_rules(vpc.id)), hook="input", policy="drop")
     outgoing = Chain("output", (ESTABLISHED, *gates.output_rules(vpc.id), *_only_through_gates(arrive)), hook="output")
     return Ruleset(
         chains=(
-            prerouting, *gates.capture_chain(vpc.id), forward, incoming, outgoing, *acl_chains, *compile_gates(index, attached), *gates.chains(vpc.id),
+            prerouting, *gates.capture_chain(vpc.id), forward, incoming, outgoing, *acl_chains, *compile_gates(index, connected), *gates.chains(vpc.id),
         )
     )
 
 
-def _sends_as_itself(item: Attached) -> NftRule:
+def _sends_as_itself(item: Connected) -> NftRule:
     """Half of the source/destination check, before anything looks at the packet: identity by source address depends on it."""
     own = Match("ip saddr", tuple(str(address) for address in item.interface.addresses), negate=True)
     return NftRule((Match("iifname", (item.router_device,)), own), "drop", comment=f"{item.interface.id} source/destination check")
 
 
-def _receives_as_itself(item: Attached) -> NftRule:
+def _receives_as_itself(item: Connected) -> NftRule:
     own = Match("ip daddr", tuple(str(address) for address in item.interface.addresses), negate=True)
     return NftRule((Match("oifname", (item.router_device,)), own), "drop", comment=f"{item.interface.id} source/destination check")
 

@@ -115,6 +115,8 @@ class HttpListener:
     virtual_hosts: tuple[VirtualHost, ...]
     vpc_owner: str = ""
     """The account of the VPC."""
+    vpc_endpoint_id: str = ""
+    """The endpoint whose namespace it is in, "" inside the VPC's own."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class TcpListener:
     idle_timeout: int = 350
     capture_port: int = 0
     """Not 0: one socket on this port serves all of `ports`; the namespace's ruleset hands it their packets as they are (tproxy)."""
+    vpc_endpoint_id: str = ""
+    """The endpoint whose namespace it is in; without a service network, association_id and service_network_arn are ""."""
 
 
 @dataclass(frozen=True)

@@ -49,3 +49,5 @@ class TlsListener:
     vpc_id: str
     vpc_arn: str
     services: tuple[TlsService, ...]
+    vpc_endpoint_id: str = ""
+    """The endpoint whose namespace it is in, "" inside the VPC's own."""

@@ -63,6 +63,7 @@ def tcp_access_log(listener: TcpListener, path: str) -> Document:
         "eventTimestamp": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
         "serviceNetworkArn": literal(listener.service_network_arn),
         "serviceNetworkResourceAssociationId": literal(listener.association_id),
+        **({"vpcEndpointId": literal(listener.vpc_endpoint_id)} if listener.vpc_endpoint_id else {}),
         "sourceVpcArn": literal(listener.vpc_arn),
         "resourceConfigurationArn": literal(listener.resource_configuration_arn),
         "sourceIpPort": "%DOWNSTREAM_REMOTE_ADDRESS%",

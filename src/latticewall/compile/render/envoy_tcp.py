@@ -38,7 +38,8 @@ def listeners_and_clusters(plan: TcpListener, paths: EnvoyPaths, report: Callabl
     """The listeners and clusters of one resource in one VPC; nothing, and a problem, when it cannot be carried."""
     problem = _problem(plan)
     if problem:
-        report(Problem("vpc-lattice:ServiceNetworkResourceAssociation", plan.association_id, problem))
+        kind = "vpc-lattice:ServiceNetworkResourceAssociation" if plan.association_id else "ec2:VpcEndpoint"
+        report(Problem(kind, plan.association_id or plan.vpc_endpoint_id, problem))
         return RenderedTcp()
     if plan.capture_port:
         return RenderedTcp([_capturing_listener(plan, paths)], [_capturing_cluster(plan, paths)])

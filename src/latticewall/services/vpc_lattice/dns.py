@@ -6,13 +6,9 @@ import base64
 import hashlib
 import re
 
+from latticewall.base.lattice_names import resource_name, service_name
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import text
-
-SERVICE_PARTITION = "7d67968"
-RESOURCE_PARTITION = "4232ccc"
-"""The partition labels seen in every region's names."""
-
 
 GENERATED = ".on.aws"
 _NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -34,13 +30,12 @@ def check_name(member: str, name: str, *, wildcard: bool = False) -> str:
 def service_entry(region: str, name: str, service_id: str) -> Document:
     """A service's dnsEntry: the same through every service network."""
     label = f"{name}-{service_id.removeprefix('svc-')}"
-    return {"domainName": f"{label}.{SERVICE_PARTITION}.vpc-lattice-svcs.{region}.on.aws", "hostedZoneId": zone_id("svcs", region)}
+    return {"domainName": service_name(region, label), "hostedZoneId": zone_id("svcs", region)}
 
 
 def resource_entry(region: str, association_id: str, configuration_id: str) -> Document:
     """The dnsEntry of a resource in a service network."""
-    name = f"{association_id}.{configuration_id}.{RESOURCE_PARTITION}.vpc-lattice-rsc.{region}.on.aws"
-    return {"domainName": name, "hostedZoneId": zone_id("rsc", region)}
+    return {"domainName": resource_name(region, association_id, configuration_id), "hostedZoneId": zone_id("rsc", region)}
 
 
 def zone_id(domain: str, region: str) -> str:

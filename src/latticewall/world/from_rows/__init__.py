@@ -16,6 +16,7 @@ from latticewall.world.from_rows.ec2 import (
     build_subnets,
     build_vpcs,
 )
+from latticewall.world.from_rows.endpoints import build_vpc_endpoints
 from latticewall.world.from_rows.firewall import build_firewalls
 from latticewall.world.from_rows.identity import build_accounts, build_credentials, build_identities
 from latticewall.world.from_rows.lattice import (
@@ -64,6 +65,7 @@ def build_world(rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str
         resource_gateways=build_resource_gateways(found),
         resource_configurations=build_resource_configurations(found),
         resource_associations=build_resource_associations(found),
+        vpc_endpoints=build_vpc_endpoints(found),
         hosted_zones=build_hosted_zones(found),
         accounts=build_accounts(found),
         identities=build_identities(found),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latticewall.world.types.endpoints import EndpointZone, VpcEndpoint
 from latticewall.world.types.firewall import (
     Firewall,
     FirewallEndpoint,
@@ -54,6 +55,7 @@ from latticewall.world.types.vpc import (
 __all__ = [
     "Account",
     "Credential",
+    "EndpointZone",
     "Firewall",
     "FirewallEndpoint",
     "HostedZone",
@@ -85,6 +87,7 @@ __all__ = [
     "TransitGatewayRouteTable",
     "Vpc",
     "VpcAssociation",
+    "VpcEndpoint",
     "World",
 ]
 
@@ -114,6 +117,7 @@ class World:
     resource_gateways: tuple[ResourceGateway, ...] = ()
     resource_configurations: tuple[ResourceConfiguration, ...] = ()
     resource_associations: tuple[ResourceAssociation, ...] = ()
+    vpc_endpoints: tuple[VpcEndpoint, ...] = ()
     hosted_zones: tuple[HostedZone, ...] = ()
     accounts: tuple[Account, ...] = ()
     identities: tuple[Identity, ...] = ()

@@ -1,0 +1,54 @@
+"""Where clients reach TCP resources: in VPCs associated with a service network, through endpoints of it, and through endpoints of the resource alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from latticewall.base.ids import namespace
+from latticewall.compile.index import Index
+from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.world.types import ResourceConfiguration, ServiceNetwork, Vpc, VpcEndpoint
+
+
+@dataclass(frozen=True)
+class ResourceDoor:
+    """One address of a resource. key: unique, of its listener's name. vpc: whose connections they are. association_id: with the service network; it and
+    `network` are missing of an endpoint for the resource alone. endpoint_id: "" of a VPC association."""
+
+    key: str
+    namespace: str
+    address: IPv4Address
+    vpc: Vpc
+    configuration: ResourceConfiguration
+    association_id: str = ""
+    network: ServiceNetwork | None = None
+    endpoint_id: str = ""
+
+
+def resource_doors(index: Index, gates: ServiceNetworkGates) -> Iterator[ResourceDoor]:
+    """All doors to all resources."""
+    for vpc in index.world.vpcs:
+        for association, configuration in gates.resources(vpc.id):
+            network = gates.networks[association.service_network_id]
+            yield ResourceDoor(
+                f"{vpc.id}-{association.id}", namespace("vpc", vpc.id), association.address, vpc, configuration, association.id, network
+            )
+    for endpoint in index.world.vpc_endpoints:
+        yield from endpoint_doors(index, gates, endpoint)
+
+
+def endpoint_doors(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> Iterator[ResourceDoor]:
+    """The doors of one endpoint: of each resource one per Availability Zone."""
+    vpc, network = index.vpcs.get(endpoint.vpc_id), gates.networks.get(endpoint.service_network_id)
+    if vpc is None:
+        return
+    joined = {association.id for association, _ in gates.resources_of.get(endpoint.service_network_id, [])}
+    for zone in endpoint.zones:
+        for association_id, configuration_id, address in zone.resources:
+            configuration = gates.configurations.get(configuration_id)
+            if configuration is not None and (association_id in joined if network else not association_id):
+                key = "-".join(filter(None, (endpoint.id, association_id, configuration_id, zone.subnet_id)))
+                place = namespace("vpce", endpoint.id)
+                yield ResourceDoor(key, place, address, vpc, configuration, association_id, network, endpoint.id)

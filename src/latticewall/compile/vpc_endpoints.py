@@ -1,0 +1,86 @@
+"""A VPC endpoint as a namespace on its VPC's routed paths, with an interface per subnet ("Access service networks through AWS PrivateLink", "Access
+resources through a resource VPC endpoint").
+
+Like an instance it is behind its interfaces' security groups, its subnets' network ACLs and whatever their route tables say, so that it can be reached
+from wherever the VPC can be. Inside, only what is served is let in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from latticewall.base.ids import namespace
+from latticewall.compile import addresses
+from latticewall.compile.entrances import Entrance, listeners_at
+from latticewall.compile.index import EndpointInterface, Index
+from latticewall.compile.resource_doors import ResourceDoor, endpoint_doors
+from latticewall.compile.security_groups import gate_name
+from latticewall.compile.service_network import ServiceNetworkGates, capture_port, capture_rule, captured, connect_chain, port_texts
+from latticewall.compile.vpc import ESTABLISHED, ROUTER_SYSCTLS
+from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
+from latticewall.plan.topology import Address, End, Link, Namespace, PolicyRule, Route
+from latticewall.world.types import VpcEndpoint
+
+_INTERFACE_TABLE = 10000
+"""Plus an interface's position: the routing table for what leaves from its addresses, and the priority of the rule that leads there."""
+
+
+def compile_vpc_endpoint(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None) -> tuple[Namespace, list[Link]] | None:
+    """The endpoint's namespace and its links to the VPC's router; None while it has no interface. entrance: to its service network, if it leads to one."""
+    interfaces = [item for item in index.endpoint_interfaces_of.get(endpoint.vpc_id, []) if item.endpoint.id == endpoint.id]
+    if not interfaces:
+        return None
+    name, router = namespace("vpce", endpoint.id), namespace("vpc", endpoint.vpc_id)
+    links = [Link(End(router, item.router_device), End(name, item.endpoint_device), addresses.VPC_MTU, item.interface.id) for item in interfaces]
+    routes, rules = _ways_out(interfaces)
+    found = Namespace(
+        name=name, kind="vpc-endpoint", owner=endpoint.id, routes=tuple(routes), rules=tuple(sorted(rules)),
+        addresses=tuple(sorted(Address(item.endpoint_device, f"{address}/32") for item in interfaces for address in item.interface.addresses)),
+        sysctls=tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward"), ruleset=_ruleset(index, gates, endpoint, entrance),
+    )  # fmt: skip
+    return found, links
+
+
+def _ways_out(interfaces: list[EndpointInterface]) -> tuple[list[Route], list[PolicyRule]]:
+    """Answers leave by the interface whose address they have, to its subnet's router."""
+    routes, rules = [], []
+    for position, item in enumerate(interfaces):
+        table = _INTERFACE_TABLE + position
+        routes.append(Route(table, "default", item.endpoint_device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
+        rules += [PolicyRule(table, table, source=str(address)) for address in item.interface.addresses]
+    return routes, rules
+
+
+def _ruleset(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None) -> Ruleset:
+    """In: connections to what is served, and after the auth policy of a resource that has one. Out: answers."""
+    doors = list(endpoint_doors(index, gates, endpoint))
+    served = [*_services(gates, endpoint, entrance), *(rule for door in doors for rule in _resource(door))]
+    incoming = (ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept"), *served)
+    policies = {door.configuration.id: door for door in doors if door.configuration.has_policy}
+    chains = [connect_chain(index, _policy_chain(door), endpoint.vpc_id, door.network, door.configuration) for _, door in sorted(policies.items())]
+    capture = [capture_rule(door.address, door.configuration, door.configuration.id) for door in doors if capture_port(door.configuration)]
+    return Ruleset(
+        chains=(
+            *captured(capture), Chain("input", incoming, hook="input", policy="drop"),
+            Chain("output", (ESTABLISHED, NftRule((Match("oifname", ("lo",)),), "accept")), hook="output", policy="drop"), *chains,
+        )
+    )  # fmt: skip
+
+
+def _services(gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None) -> Iterator[NftRule]:
+    here = tuple(str(zone.service) for zone in endpoint.zones if zone.service)
+    ports = sorted({listener.port for _, _, listener in listeners_at(gates, entrance)}) if entrance else []
+    if here and ports:
+        yield NftRule((Match("ip daddr", here), Match("tcp dport", tuple(str(port) for port in ports))), "accept", comment="services")
+
+
+def _resource(door: ResourceDoor) -> Iterator[NftRule]:
+    configuration = door.configuration
+    meant = (Match("ip daddr", (str(door.address),)), Match("tcp dport", port_texts(configuration)))
+    if configuration.has_policy:
+        yield NftRule(meant, f"jump {_policy_chain(door)}", comment=f"{configuration.id} auth policy")
+    yield NftRule(meant, "accept", comment=configuration.id)
+
+
+def _policy_chain(door: ResourceDoor) -> str:
+    return gate_name("au", door.configuration.id)
