@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from latticewall.apimodel.catalog import Catalog
 from latticewall.app import App, iso
 from latticewall.auth.callers import root
+from latticewall.auth.certificate_authority import CertificateAuthority, new_authority
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.firewall_rules import FirewallRules
 from latticewall.control_plane.key_sets import KeySets
@@ -56,6 +57,12 @@ class Sequence:
     def token_bytes(self, count: int) -> bytes:
         self.count += 1
         return hashlib.shake_256(str(self.count).encode()).digest(count)
+
+
+@cache
+def authority() -> CertificateAuthority:
+    """One for the whole run: its key takes long to make."""
+    return CertificateAuthority(*new_authority(datetime(2026, 1, 1, tzinfo=UTC)))
 
 
 class Raw:
@@ -110,6 +117,7 @@ class Region:
         self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
         ports = {
             "firewall_rules": FirewallRules(), "target_health": lambda _: {}, "console_output": lambda _: "", "key_sets": KeySets(), "catalog": CATALOG,
+            "certificate_authority": authority(),
         }  # fmt: skip
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=authorise, ports=ports)
         self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode)

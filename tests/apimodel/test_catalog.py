@@ -26,6 +26,7 @@ PROTOCOLS = {
     "cloudformation": "query",
     "ssm": "json",
     "rolesanywhere": "rest-json",
+    "acm": "json",
 }
 
 

@@ -27,6 +27,7 @@ IN_SCOPE = (
     "cloudformation",
     "ssm",
     "rolesanywhere",
+    "acm",
 )
 """The services a region serves, by botocore's names."""
 

@@ -185,6 +185,15 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
         "limit": "ValidationException",
         "unsupported": "ValidationException",
     },
+    "acm": {
+        "invalid": "ValidationException",
+        "not_found": "ResourceNotFoundException",
+        "conflict": "ConflictException",
+        "in_use": "ResourceInUseException",
+        "denied": "AccessDeniedException",
+        "limit": "LimitExceededException",
+        "unsupported": "ValidationException",
+    },
     "ssm": {
         "invalid": "ValidationException",
         "not_found": "InvalidResourceId",

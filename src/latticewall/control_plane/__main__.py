@@ -25,6 +25,8 @@ from latticewall.auth.callers import root
 from latticewall.base.secret import Secret
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.appliers import Appliers
+from latticewall.control_plane.authority import FOLDER as AUTHORITY
+from latticewall.control_plane.authority import open_authority
 from latticewall.control_plane.explaining import Explainer
 from latticewall.control_plane.identity import StoredSessions, ensure_account, metadata_credentials, refresh_instance_sessions
 from latticewall.control_plane.inner import InnerRequests
@@ -66,8 +68,9 @@ class ControlPlane:
         self.store = Store(state / "region.db", lambda: iso(clock.now()))
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
+        authority = open_authority(state / AUTHORITY, clock.now())
         self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state)
-        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers, host_fd))
+        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers, host_fd, authority))
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
         self.compiler = Compiler()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.resources.registry import Registry
-from latticewall.services import cloudformation, ec2, iam, logs, network_firewall, organizations, rolesanywhere, route53, ssm, sts, vpc_lattice
+from latticewall.services import acm, cloudformation, ec2, iam, logs, network_firewall, organizations, rolesanywhere, route53, ssm, sts, vpc_lattice
 
 SERVICES = (
     ec2.SERVICE,
@@ -16,6 +16,7 @@ SERVICES = (
     logs.SERVICE,
     ssm.SERVICE,
     rolesanywhere.SERVICE,
+    acm.SERVICE,
     cloudformation.SERVICE,
 )
 

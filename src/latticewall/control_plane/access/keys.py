@@ -1,7 +1,7 @@
 """Condition keys that a service adds to a request: out of its parameters, and out of the resource asked about.
 
 Pages: "Condition keys for Amazon VPC Lattice", "... for AWS Identity and Access Management (IAM)", "... for AWS Organizations", "... for Amazon Route 53",
-"... for AWS CloudFormation", "... for AWS Systems Manager". EC2's are in `ec2_keys`.
+"... for AWS CloudFormation", "... for AWS Systems Manager", "... for AWS Certificate Manager". EC2's are in `ec2_keys`.
 """
 
 from __future__ import annotations
@@ -146,8 +146,26 @@ CLOUDFORMATION_MEMBERS = {
     "cloudformation:RoleArn": "RoleARN",
     "cloudformation:TemplateUrl": "TemplateURL",
 }
+ACM_MEMBERS = {
+    "acm:CertificateAuthority": "CertificateAuthorityArn",
+    "acm:CertificateTransparencyLogging": "Options.CertificateTransparencyLoggingPreference",
+    "acm:Export": "Options.Export",
+    "acm:KeyAlgorithm": "KeyAlgorithm",
+    "acm:ValidationMethod": "ValidationMethod",
+}
+
+
+def _acm(_: Context, operation: Operation, params: Mapping[str, Any], __: Named) -> Keys:
+    if operation.name != "RequestCertificate":
+        return given(params, {"acm:Export": "Options.Export"})
+    names = (params.get("DomainName"), *(params.get("SubjectAlternativeNames") or ()))
+    defaults: Keys = {"acm:ValidationMethod": "EMAIL", "acm:KeyAlgorithm": "RSA_2048", "acm:CertificateTransparencyLogging": "ENABLED"}
+    return {**defaults, **given(params, ACM_MEMBERS), "acm:DomainNames": tuple(str(name).lower() for name in names if name)}
+
+
 SSM_MEMBERS = {"ssm:Overwrite": "Overwrite", "ssm:Recursive": "Recursive"}
 SOURCES: Mapping[str, Source] = {
+    "acm": _acm,
     "cloudformation": lambda _, __, params, ___: given(params, CLOUDFORMATION_MEMBERS),
     "ec2": ec2_keys,
     "iam": _iam,

@@ -20,6 +20,7 @@ from latticewall.resources.kind import Kind
 from latticewall.services.iam.service_linked_roles import service_role_name
 
 CREATED = {
+    "acm:ImportCertificate": "acm:Certificate",
     "ec2:RunInstances": "ec2:Instance",
     "ec2:CreateTransitGatewayVpcAttachment": "ec2:TransitGatewayAttachment",
     "ssm:PutParameter": "ssm:Parameter",

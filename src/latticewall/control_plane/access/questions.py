@@ -20,6 +20,8 @@ from latticewall.resources.context import Context
 SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule"}
 """Operations whose action has another name."""
 TAGGING: Mapping[str, str] = {
+    "acm:ImportCertificate": "acm:AddTagsToCertificate",
+    "acm:RequestCertificate": "acm:AddTagsToCertificate",
     "iam:CreateInstanceProfile": "iam:TagInstanceProfile",
     "iam:CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
     "iam:CreatePolicy": "iam:TagPolicy",
