@@ -99,6 +99,14 @@ def private_pem(key: PrivateKey) -> Secret:
     return Secret(text.decode())
 
 
+def load_key(text: bytes) -> PrivateKey:
+    """A private key in PEM form that is not encrypted. Raises ValueError (with cryptography's kin) and TypeError for anything else."""
+    found = serialization.load_pem_private_key(text, None)
+    if not isinstance(found, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise TypeError("neither an RSA nor an elliptic curve key")
+    return found
+
+
 def fingerprint(certificate: x509.Certificate) -> str:
     """What tells two certificates apart: SHA-256, hexadecimal."""
     return certificate.fingerprint(hashes.SHA256()).hex()

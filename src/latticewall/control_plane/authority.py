@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from latticewall.auth.certificate_authority import CertificateAuthority, new_authority, new_key, pem, private_pem
+from latticewall.auth.certificate_authority import CertificateAuthority, load_key, new_authority, new_key, pem, private_pem
 from latticewall.base.ports import Clock
 from latticewall.base.secret import Secret
 from latticewall.plan.https import Certificate
@@ -26,16 +24,13 @@ Pair = tuple[str, Secret]
 
 
 def open_authority(folder: Path, now: datetime) -> CertificateAuthority:
-    """The authority in the folder, made when there is none. Raises OSError, and ValueError for files that are no such pair."""
+    """The authority in the folder, made when there is none. Raises OSError, and ValueError or TypeError for files that are no such pair."""
     if not (folder / CERTIFICATE).exists():
         key, certificate = new_authority(now)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(folder / KEY, private_pem(key).reveal())  # first: a certificate is only there when its key is
         _write(folder / CERTIFICATE, pem(certificate))
-    found = serialization.load_pem_private_key((folder / KEY).read_bytes(), None)
-    if not isinstance(found, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{folder / KEY}: not a key of a certificate authority")
-    return CertificateAuthority(found, x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes()))
+    return CertificateAuthority(load_key((folder / KEY).read_bytes()), x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes()))
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-
-from latticewall.auth.certificate_authority import CertificateAuthority, new_key, private_pem
+from latticewall.auth.certificate_authority import CertificateAuthority, load_key, new_key, private_pem
 from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 from latticewall.resources import tags
@@ -117,9 +115,8 @@ def issue_if_valid(ctx: Context, row: Row) -> Row:
 
 def _issued(ctx: Context, row: Row) -> Document:
     authority: CertificateAuthority = ctx.ports["certificate_authority"]
-    key = serialization.load_pem_private_key(row.document["_private_key"].encode(), None).public_key()
     names = row.document["SubjectAlternativeNames"]
-    certificate = authority.issue(names, key, ctx.now_datetime)  # type: ignore[arg-type] - a key that was made here
+    certificate = authority.issue(names, load_key(row.document["_private_key"].encode()).public_key(), ctx.now_datetime)
     known = {**x509.facts(certificate), "SubjectAlternativeNames": names, "DomainName": row.document["DomainName"]}
     return {**known, "Issuer": "Amazon", "Status": "ISSUED", "IssuedAt": ctx.now, "_chain": authority.root}
 

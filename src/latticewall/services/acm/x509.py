@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from latticewall.auth.certificate_authority import PrivateKey, fingerprint, pem
+from latticewall.auth.certificate_authority import PrivateKey, fingerprint, load_key, pem
 from latticewall.auth.certificate_signature import UNREADABLE
 from latticewall.base.faults import Invalid
 from latticewall.resources.kind import Document
@@ -60,11 +59,9 @@ def read_key(text: bytes, certificate: x509.Certificate) -> PrivateKey:
     if b"ENCRYPTED" in text:
         raise invalid("The private key must not be encrypted.")
     try:
-        found = serialization.load_pem_private_key(text, None)
+        found = load_key(text)
     except (*UNREADABLE, TypeError) as error:
         raise invalid("The private key is not supported.") from error
-    if not isinstance(found, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise invalid("The private key is not supported.")
     if found.public_key() != certificate.public_key():
         raise invalid("The private key does not match the certificate.")
     return found
