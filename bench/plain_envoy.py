@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.architecture import ADDRESSES, TARGET_PORT, Architecture
 from bench.region import REGION, Region, until
+from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_http
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.control_plane.appliers import envoy_program
@@ -109,10 +110,10 @@ def _asking_listener(built: Architecture, neighbour: str) -> dict[str, Any]:
     paths = EnvoyPaths(access_log="/run/latticewall/bench-access.jsonl")
     document = envoy_http.listener(plan, paths)
     document["address"]["socket_address"]["network_namespace_filepath"] = neighbour
-    manager = document["filter_chains"][0]["filters"][0]["typed_config"]
+    manager = document["filter_chains"][0]["filters"][-1]["typed_config"]
     del manager["rds"]
     manager["http_filters"] = [_external_authorization(), manager["http_filters"][-1]]
-    routes = envoy_http.route_configuration(plan, print)
+    (routes,) = envoy_http.route_configurations([plan], print, Memo())
     hosts = [{name: value for name, value in item.items() if name != "typed_per_filter_config"} for item in routes["virtual_hosts"]]
     # wrk names the host it was given, curl the address
     hosts[0]["domains"] = ["*"]

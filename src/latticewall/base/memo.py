@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import is_
 from typing import Any, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -25,14 +26,25 @@ class Memo:
             return answers
         known = dict(zip(_identities(before), answers, strict=True))
         identities = list(_identities(given))
-        made = {identity: function(*arguments) for identity, arguments in zip(identities, zip(*given, strict=True), strict=True) if identity not in known}
-        found = tuple([known[identity] if identity in known else made[identity] for identity in identities])
+        for identity, arguments in zip(identities, zip(*given, strict=True), strict=True):
+            if identity not in known:
+                known[identity] = function(*arguments)
+        found = tuple([known[identity] for identity in identities])
         self._rounds[function] = given, found
         return found
 
     def once(self, function: Callable[..., T], *arguments: Any) -> T:
         """`function(*arguments)`."""
         return self.map(function, *([argument] for argument in arguments))[0]
+
+    def steady(self, name: Hashable, values: Mapping[K, T]) -> Mapping[K, T]:
+        """Values by key, each the same object as in the last round as long as it is equal to the one of that key; the same mapping when all are."""
+        before: Mapping[K, T] = self._values.get(name, {})
+        if before == values and list(before) == list(values):
+            return before
+        found = {key: _equal(before.get(key), value) for key, value in values.items()}
+        self._values[name] = found
+        return found
 
     def kept(self, name: Hashable, value: T) -> T:
         """The value kept under that name as long as it is equal, so that it stays the same object."""
@@ -41,6 +53,10 @@ class Memo:
             return kept
         self._values[name] = value
         return value
+
+
+def _equal(before: T | None, value: T) -> T:
+    return before if before is not None and before == value else value
 
 
 def _same(before: tuple[Any, ...], given: tuple[Any, ...]) -> bool:

@@ -62,6 +62,7 @@ def _http_listeners(index: Index, gates: ServiceNetworkGates, entrance: Entrance
         HttpListener(
             name=f"http-{entrance.key}-{port}", namespace=entrance.namespace, address=entrance.address, port=port, vpc_id=entrance.vpc.id,
             vpc_arn=entrance.vpc.arn, vpc_owner=entrance.vpc.account, virtual_hosts=tuple(found), vpc_endpoint_id=entrance.endpoint_id,
+            routes="" if entrance.endpoint_id else f"http-{entrance.network.id}-{port}",
         )
         for port, found in sorted(by_port.items())
     ]  # fmt: skip

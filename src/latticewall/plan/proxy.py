@@ -104,7 +104,10 @@ class VirtualHost:
 
 @dataclass(frozen=True)
 class HttpListener:
-    """One socket in a client VPC's namespace: address:port, all services that listen on that port in the VPC's service network."""
+    """One socket in a client VPC's namespace: address:port, all services that listen on that port in the VPC's service network.
+
+    routes: the name under which listeners with the same virtual hosts share them, "" for none: then they are the listener's own.
+    """
 
     name: str
     namespace: str
@@ -117,6 +120,11 @@ class HttpListener:
     """The account of the VPC."""
     vpc_endpoint_id: str = ""
     """The endpoint whose namespace it is in, "" inside the VPC's own."""
+    routes: str = ""
+
+    @property
+    def route_configuration(self) -> str:
+        return self.routes or self.name
 
 
 @dataclass(frozen=True)

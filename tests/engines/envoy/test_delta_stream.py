@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
 
 
-def resource(version: str = "1", needs: str = "") -> Resource:
+def resource(version: str = "1", *needs: str) -> Resource:
     return Resource(version, f"message {version}", needs)
 
 

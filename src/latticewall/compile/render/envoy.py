@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_clusters, envoy_http, envoy_tcp, envoy_tls
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import ProxyPlan
+from latticewall.plan.proxy import Cluster, ProxyPlan, TcpListener
 
 Document = dict[str, Any]
 Table = Mapping[str, Document]
@@ -27,6 +28,9 @@ TYPE_URLS = {
     "listeners": "type.googleapis.com/envoy.config.listener.v3.Listener",
     "routes": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
 }
+
+VIRTUAL_HOST = "type.googleapis.com/envoy.config.route.v3.VirtualHost"
+"""The parts of a route configuration."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +50,50 @@ class EnvoySnapshot:
 
 def version(document: Document) -> str:
     """A resource's version: a hash of its content, so that an unchanged resource keeps its version whoever serves it."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:20]
+    return _digest(json.dumps(document, sort_keys=True, separators=(",", ":")))
 
 
-def render(plan: ProxyPlan, paths: EnvoyPaths | None = None) -> EnvoySnapshot:
-    """The snapshot of a plan. Equal plans give equal snapshots, in any order of their parts."""
-    paths = paths or EnvoyPaths()
+def version_of(frame: Document, parts: Iterable[str]) -> str:
+    """The version of a document of many parts, from the versions of the parts and the document without them."""
+    return _digest(" ".join((version(frame), *parts)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None = None) -> EnvoySnapshot:
+    """The snapshot of a plan. Equal plans give equal snapshots, in any order of their parts. memo: with it, what is as it was in the last plan is the same
+    document still."""
+    paths, memo = paths or EnvoyPaths(), memo or Memo()
     problems: list[Problem] = []
-    clusters = _by_name("clusters", (envoy_clusters.cluster(item, paths.namespace) for item in plan.clusters), problems)
-    endpoints = {item.name: envoy_clusters.endpoints(item) for item in plan.clusters}
-    listeners = [envoy_http.listener(item, paths) for item in plan.http_listeners]
-    routes = [envoy_http.route_configuration(item, problems.append) for item in plan.http_listeners]
-    for tcp in plan.tcp_listeners:
-        rendered = envoy_tcp.listeners_and_clusters(tcp, paths, problems.append)
+    clusters = _by_name("clusters", memo.map(_cluster, plan.clusters, [paths] * len(plan.clusters)), problems)
+    endpoints = dict(zip((item.name for item in plan.clusters), memo.map(envoy_clusters.endpoints, plan.clusters), strict=True))
+    sockets = envoy_http.sockets(plan.http_listeners, memo)
+    listeners = list(memo.map(envoy_http.listener, sockets, [paths] * len(sockets)))
+    routes = envoy_http.route_configurations(plan.http_listeners, problems.append, memo)
+    for rendered in memo.map(_tcp, plan.tcp_listeners, [paths] * len(plan.tcp_listeners)):
+        problems += rendered.problems
         listeners.extend(rendered.listeners)
         clusters.update(_by_name("clusters", rendered.clusters, problems))
     if plan.tls_listeners:
-        listeners = envoy_tls.joined(listeners, [envoy_tls.listener(item, paths) for item in plan.tls_listeners])
+        listeners = envoy_tls.joined(listeners, list(memo.map(envoy_tls.listener, plan.tls_listeners, [paths] * len(plan.tls_listeners))))
         clusters[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(
-        clusters=clusters,
+        clusters=memo.steady("clusters", clusters),
         endpoints=endpoints,
-        listeners=_by_name("listeners", listeners, problems),
+        listeners=memo.steady("listeners", _by_name("listeners", listeners, problems)),
         routes=_by_name("routes", routes, problems),
         problems=tuple(sorted(problems)),
     )
+
+
+def _cluster(plan: Cluster, paths: EnvoyPaths) -> Document:
+    return envoy_clusters.cluster(plan, paths.namespace)
+
+
+def _tcp(plan: TcpListener, paths: EnvoyPaths) -> envoy_tcp.RenderedTcp:
+    return envoy_tcp.listeners_and_clusters(plan, paths)
 
 
 def _by_name(kind: str, documents: Iterable[Document], problems: list[Problem]) -> dict[str, Document]:
@@ -84,27 +107,54 @@ def _by_name(kind: str, documents: Iterable[Document], problems: list[Problem]) 
     return table
 
 
-def inconsistencies(snapshot: EnvoySnapshot) -> tuple[str, ...]:
+def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[str, ...]:
     """What makes a snapshot unfit for publishing: references to nothing, sockets claimed twice, impossible ports. Empty when it is whole."""
+    memo = memo or Memo()
     found: list[str] = []
-    for name, listener in snapshot.listeners.items():
-        missing = [route for route in _values(listener, "route_config_name") if route not in snapshot.routes]
+    listeners = dict(zip(snapshot.listeners, memo.map(_mentions, snapshot.listeners.values()), strict=True))
+    hosts = [host for route in snapshot.routes.values() for host in route["virtual_hosts"]]
+    mentions = iter(memo.map(_clusters_of, hosts))
+    for name, listener in listeners.items():
+        missing = [route for route in listener.routes if route not in snapshot.routes]
         found += [f"listener {name} names the route configuration {route}, which does not exist" for route in missing]
-        found += [f"listener {name} names the cluster {c}, which does not exist" for c in _references(listener) if c not in snapshot.clusters]
+        found += [f"listener {name} names the cluster {c}, which does not exist" for c in listener.clusters if c not in snapshot.clusters]
     for name, route in snapshot.routes.items():
-        found += [f"route configuration {name} names the cluster {c}, which does not exist" for c in _references(route) if c not in snapshot.clusters]
+        clusters = [cluster for _ in route["virtual_hosts"] for cluster in next(mentions)]
+        found += [f"route configuration {name} names the cluster {c}, which does not exist" for c in clusters if c not in snapshot.clusters]
     found += [
         f"cluster {name} has no endpoints resource"
         for name, cluster in snapshot.clusters.items()
         if cluster["type"] == "EDS" and name not in snapshot.endpoints
     ]
-    return tuple(found + _sockets_claimed_twice(snapshot.listeners) + _bad_ports(snapshot))
+    ports = dict(zip(snapshot.endpoints, memo.map(_ports, snapshot.endpoints.values()), strict=True))
+    return tuple(found + _sockets_claimed_twice(snapshot.listeners) + _bad_ports(listeners, ports))
 
 
-def _references(document: Document) -> list[str]:
+class _Mentions(NamedTuple):
+    """What a listener speaks of."""
+
+    routes: tuple[str, ...]
+    clusters: tuple[str, ...]
+    ports: tuple[int, ...]
+
+
+def _mentions(listener: Document) -> _Mentions:
+    return _Mentions(routes_of(listener), _clusters_of(listener), _ports(listener))
+
+
+def routes_of(listener: Document) -> tuple[str, ...]:
+    """Names of the route configurations that a listener is incomplete without."""
+    return tuple(dict.fromkeys(_values(listener, "route_config_name")))
+
+
+def _clusters_of(document: Document) -> tuple[str, ...]:
     """Names of data clusters: of weighted clusters and of TCP proxies."""
     weighted = [item["name"] for group in _values(document, "weighted_clusters") for item in group["clusters"]]
-    return weighted + [name for name in _values(document, "cluster") if isinstance(name, str)]
+    return (*weighted, *(name for name in _values(document, "cluster") if isinstance(name, str)))
+
+
+def _ports(document: Document) -> tuple[int, ...]:
+    return tuple(_values(document, "port_value"))
 
 
 def _sockets_claimed_twice(listeners: Table) -> list[str]:
@@ -119,18 +169,9 @@ def _sockets_claimed_twice(listeners: Table) -> list[str]:
     return found
 
 
-def _bad_ports(snapshot: EnvoySnapshot) -> list[str]:
-    tables: tuple[tuple[str, Table, Callable[[int], bool]], ...] = (
-        ("listener", snapshot.listeners, lambda port: 1 <= port <= 65535),
-        ("endpoints", snapshot.endpoints, lambda port: 0 <= port <= 65535),
-    )
-    return [
-        f"{kind} {name} has the port {port}"
-        for kind, table, valid in tables
-        for name, document in table.items()
-        for port in _values(document, "port_value")
-        if not valid(port)
-    ]
+def _bad_ports(listeners: Mapping[str, _Mentions], endpoints: Mapping[str, tuple[int, ...]]) -> list[str]:
+    found = [f"listener {name} has the port {port}" for name, mentioned in listeners.items() for port in mentioned.ports if not 1 <= port <= 65535]
+    return found + [f"endpoints {name} has the port {port}" for name, ports in endpoints.items() for port in ports if not 0 <= port <= 65535]
 
 
 def _values(node: Any, key: str) -> list[Any]:

@@ -7,9 +7,12 @@ Pages followed: "HTTP listeners", "Listener rules for your VPC Lattice service",
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, http_access_log, literal
 from latticewall.plan.node import Problem
@@ -30,6 +33,8 @@ MAX_HEADERS = 100
 REQUEST_ID = "x-amzn-requestid"
 REQUEST_ID_LENGTH = 512
 DEFAULT_IDLE = 60
+PLACE, SOURCE_VPC, SOURCE_VPC_ARN = "latticewall.place", "latticewall.source_vpc", "latticewall.source_vpc_arn"
+"""State of a connection: what is said of the listener it came in by. Routes hold nothing of it, so that all VPCs of a service network share them."""
 
 _NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 """No client is trusted with Envoy's own control headers (x-envoy-retry-on, ...), whatever its address. An empty list would trust everybody."""
@@ -43,11 +48,11 @@ _OFF = any_of("envoy.config.route.v3.FilterConfig", disabled=True)
 
 
 def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
-    """The socket and the connection settings of one (VPC, port); everything about services is in its route configuration."""
+    """The socket and the connection settings of one (VPC, port); everything about services is in its route configuration, which it may share with others."""
     connection_manager = any_of(
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="service_network",
-        rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.name},
+        rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.route_configuration},
         http_filters=[_authorization_filter(paths), _refuse_undecided(), _router()],
         access_log=[http_access_log(plan, paths.access_log)],
         early_header_mutation_extensions=[_early_header_mutation()],
@@ -74,8 +79,30 @@ def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
     return {
         "name": plan.name,
         "address": socket_address(plan.address, plan.port, paths.namespace(plan.namespace)),
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": connection_manager}]}],
+        "filter_chains": [{"filters": [connection_state(plan), {"name": "http", "typed_config": connection_manager}]}],
     }
+
+
+def connection_state(plan: HttpListener) -> Document:
+    """Where a connection came in, for headers to the target and for the authorization filter: from configuration, out of the client's reach."""
+    values = {PLACE: f"{plan.vpc_id} {plan.vpc_owner} {plan.port}", SOURCE_VPC: plan.vpc_id, SOURCE_VPC_ARN: plan.vpc_arn}
+    objects = [
+        {"object_key": key, "factory_key": "envoy.string", "format_string": {"text_format_source": {"inline_string": literal(value)}}}
+        for key, value in values.items()
+    ]
+    return {"name": "place", "typed_config": any_of(f"{_EXTENSIONS}.network.set_filter_state.v3.Config", on_new_connection=objects)}
+
+
+def sockets(listeners: Iterable[HttpListener], memo: Memo) -> list[HttpListener]:
+    """Listeners with what `listener` looks at: of many virtual hosts the one that may be silent for longest, so that another service is no other listener."""
+    plans = tuple(listeners)
+    hosts = memo.map(_most_patient, [plan.virtual_hosts for plan in plans])
+    found = memo.steady(sockets, {index: replace(plan, virtual_hosts=own) for index, (plan, own) in enumerate(zip(plans, hosts, strict=True))})
+    return list(found.values())
+
+
+def _most_patient(hosts: tuple[VirtualHost, ...]) -> tuple[VirtualHost, ...]:
+    return tuple(sorted(hosts, key=lambda host: host.idle_timeout)[-1:])
 
 
 def socket_address(address: str, port: int, namespace: str) -> Document:
@@ -139,28 +166,53 @@ _LOCAL_REPLIES = [
 addresses inside the target's VPC: they stay inside."""
 
 
-def route_configuration(plan: HttpListener, report: Callable[[Problem], None]) -> Document:
-    """All services of one listener by Host (the port in it plays no part and stays in it); any other name is a 404."""
-    network = _header("x-amzn-lattice-network", f"SourceVpcArn={literal(plan.vpc_arn)}")
-    taken: set[str] = set()
-    hosts = []
-    for host in sorted(plan.virtual_hosts, key=lambda item: item.service_id):
-        domains = [domain for domain in host.domains if domain not in taken]
-        for domain in sorted(set(host.domains) - set(domains)):
+def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Problem], None], memo: Memo) -> list[Document]:
+    """All services of one listener, or of all that share their routes, by Host (the port in it plays no part and stays in it); any other name is a 404."""
+    owners: dict[str, HttpListener] = {}
+    for listener_plan in listeners:
+        owners.setdefault(listener_plan.route_configuration, listener_plan)
+    claims = memo.map(_claims, [plan.virtual_hosts for plan in owners.values()])
+    for plan, claimed in zip(owners.values(), claims, strict=True):
+        for host, domain in claimed.refused:
             report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {plan.port} of {plan.vpc_id}"))
+    pairs = [pair for claimed in claims for pair in claimed.hosts]
+    rendered = iter(memo.map(_virtual_host, [host for host, _ in pairs], [domains for _, domains in pairs]))
+    hosts = {name: tuple(islice(rendered, len(claimed.hosts))) for name, claimed in zip(owners, claims, strict=True)}
+    return list(memo.map(_route_configuration, owners.values(), memo.steady(_route_configuration, hosts).values()))
+
+
+class _Claims(NamedTuple):
+    """hosts: with the names that each has, in order of service. refused: what a host may not have, because another one has it."""
+
+    hosts: tuple[tuple[VirtualHost, tuple[str, ...]], ...]
+    refused: tuple[tuple[VirtualHost, str], ...]
+
+
+def _claims(virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
+    taken: set[str] = set()
+    hosts: list[tuple[VirtualHost, tuple[str, ...]]] = []
+    refused: list[tuple[VirtualHost, str]] = []
+    for host in sorted(virtual_hosts, key=lambda item: item.service_id):
+        clashes = taken.intersection(host.domains)
+        domains = tuple(domain for domain in host.domains if domain not in taken) if clashes else host.domains
+        refused += [(host, domain) for domain in sorted(clashes)]
         taken.update(domains)
         if domains:
-            hosts.append(_virtual_host(plan, host, domains))
+            hosts.append((host, domains))
+    return _Claims(tuple(hosts), tuple(refused))
+
+
+def _route_configuration(plan: HttpListener, hosts: tuple[Document, ...]) -> Document:
     return {
-        "name": plan.name,
+        "name": plan.route_configuration,
         "virtual_hosts": [*hosts, _UNKNOWN_HOST],
         "ignore_port_in_host_matching": True,
         "request_headers_to_add": [
             _header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
             _header("x-forwarded-port", str(plan.port)),
             _header("x-forwarded-proto", "http"),
-            network,
-            _header("x-amzn-source-vpc", literal(plan.vpc_id)),
+            _header("x-amzn-lattice-network", f"SourceVpcArn=%FILTER_STATE({SOURCE_VPC_ARN}:PLAIN)%"),
+            _header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
         ],
         "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal"],
         "response_headers_to_add": [_header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")],
@@ -175,24 +227,23 @@ _UNKNOWN_HOST: Document = {
 }
 
 
-def _virtual_host(listener_plan: HttpListener, host: VirtualHost, domains: list[str]) -> Document:
+def _virtual_host(host: VirtualHost, domains: tuple[str, ...]) -> Document:
     words = (host.service_network_arn, host.service_arn, host.listener_id, "yes" if host.authorize else "no")
     document: Document = {
         "name": host.service_id,
-        "domains": domains,
+        "domains": list(domains),
         "routes": [_route(host, route) for route in host.routes],
-        "typed_per_filter_config": _authorization(listener_plan, host),
+        "typed_per_filter_config": _authorization(host),
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"service": " ".join(words)}}},
     }
     return document if host.authorize else {**document, "request_headers_to_remove": [IDENTITY_HEADER]}
 
 
-def _authorization(listener_plan: HttpListener, host: VirtualHost) -> Document:
-    """What the filter is told about where the request came in: from configuration, out of the client's reach."""
+def _authorization(host: VirtualHost) -> Document:
+    """What the filter is told about what the request is for; where it came in, it knows from the connection's state."""
     if not host.authorize:
         return {LUA: any_of(_PER_ROUTE_LUA, disabled=True), UNDECIDED: _OFF}
-    words = (host.service_arn, host.service_network_arn, listener_plan.vpc_id, listener_plan.vpc_owner, str(listener_plan.port))
-    return {LUA: any_of(_PER_ROUTE_LUA, filter_context={"at": " ".join(words)})}
+    return {LUA: any_of(_PER_ROUTE_LUA, filter_context={"at": f"{host.service_arn} {host.service_network_arn}"})}
 
 
 def _route(host: VirtualHost, route: HttpRoute) -> Document:

@@ -8,7 +8,6 @@ Pages followed: "Resource configurations for VPC resources", "Resource gateways 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Any
@@ -32,15 +31,15 @@ CONNECT_TIMEOUT = 5
 class RenderedTcp:
     listeners: list[Document] = field(default_factory=list)
     clusters: list[Document] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
-def listeners_and_clusters(plan: TcpListener, paths: EnvoyPaths, report: Callable[[Problem], None]) -> RenderedTcp:
+def listeners_and_clusters(plan: TcpListener, paths: EnvoyPaths) -> RenderedTcp:
     """The listeners and clusters of one resource in one VPC; nothing, and a problem, when it cannot be carried."""
     problem = _problem(plan)
     if problem:
         kind = "vpc-lattice:ServiceNetworkResourceAssociation" if plan.association_id else "ec2:VpcEndpoint"
-        report(Problem(kind, plan.association_id or plan.vpc_endpoint_id, problem))
-        return RenderedTcp()
+        return RenderedTcp(problems=[Problem(kind, plan.association_id or plan.vpc_endpoint_id, problem)])
     if plan.capture_port:
         return RenderedTcp([_capturing_listener(plan, paths)], [_capturing_cluster(plan, paths)])
     rendered = RenderedTcp()

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
@@ -44,6 +45,7 @@ class EnvoyApplier:
         self._own = folder / "envoy"
         self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"), str(authorization))
         self._rendered: tuple[ProxyPlan, EnvoySnapshot] | None = None
+        self._memo = Memo()
         self._sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
 
     def apply(self, plan: NodePlan) -> Report:
@@ -64,8 +66,8 @@ class EnvoyApplier:
     def _snapshot_of(self, plan: ProxyPlan) -> EnvoySnapshot:
         """Rendered and checked once for each plan that differs from the last one."""
         if self._rendered is None or self._rendered[0] != plan:
-            snapshot = render(plan, self._paths)
-            if found := inconsistencies(snapshot):
+            snapshot = render(plan, self._paths, self._memo)
+            if found := inconsistencies(snapshot, self._memo):
                 raise NotApplied("; ".join(found))
             self._rendered = plan, snapshot
         return self._rendered[1]
@@ -90,7 +92,7 @@ def _difference(before: dict[str, dict[str, str]], after: dict[str, dict[str, st
 
 def _failures(plan: ProxyPlan, snapshot: EnvoySnapshot, refusals: tuple[Refusal, ...]) -> tuple[Failure, ...]:
     """What could not be rendered and what Envoy refuses, at the AWS resources concerned."""
-    owners = _owners(plan)
+    owners = _owners(plan) if refusals else {}
     failures = {Failure(problem.kind, problem.id, problem.message) for problem in snapshot.problems}
     for refusal in refusals:
         resource = refusal.name.rpartition(":")[0]
@@ -103,7 +105,7 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
     """The AWS resources behind the names that Envoy knows (those of a TCP resource end in the port)."""
     owners: dict[str, list[Owner]] = {cluster.name: [("vpc-lattice:TargetGroup", cluster.name)] for cluster in plan.clusters}
     for http in plan.http_listeners:
-        owners[http.name] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
+        owners[http.name] = owners[http.route_configuration] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
     for tcp in plan.tcp_listeners:
         owners[tcp.name] = [("vpc-lattice:ServiceNetworkResourceAssociation", tcp.association_id)]
     return owners

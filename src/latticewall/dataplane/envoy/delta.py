@@ -19,7 +19,7 @@ _STALE = "stale"
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource ready to send. message: a google.protobuf.Any. needs: the name of the endpoints or routes it is incomplete without.
+    """One resource ready to send. message: a google.protobuf.Any. needs: names of the endpoints or routes it is incomplete without.
 
     opening: what a client that has nothing of that name gets first. A new cluster with health checks is ready (and its answer given) only when its
     first targets have been checked; opened without targets it is ready at once, and a silent target holds up neither it nor the others.
@@ -27,7 +27,7 @@ class Resource:
 
     version: str
     message: Any
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     opening: Resource | None = None
 
 
@@ -200,7 +200,7 @@ class DeltaStream:
             return subscription.started and subscription.pending is None and not self._wanted(kind, published)
         parents = "clusters" if kind == "endpoints" else "listeners"
         accepted = self._subscriptions[parents].known
-        needed = {resource.needs for name, resource in published.table(parents).items() if resource.needs and name in accepted}
+        needed = {needs for name, resource in published.table(parents).items() if name in accepted for needs in resource.needs}
         return subscription.pending is None and all(self._has(subscription, published.table(kind)[name], name) for name in needed)
 
     @staticmethod

@@ -9,17 +9,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 
-from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, version
+from latticewall.base.memo import Memo
+from latticewall.compile.render.envoy import TYPE_URLS, VIRTUAL_HOST, Document, EnvoySnapshot, routes_of, version, version_of
 from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
-from latticewall.dataplane.envoy.protobufs import pack
+from latticewall.dataplane.envoy.protobufs import pack, pack_of_parts, serialised
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 STREAM_THREADS = 8
@@ -37,24 +39,57 @@ class Outcome:
     refusals: tuple[Refusal, ...] = ()
 
 
-def publishable(snapshot: EnvoySnapshot) -> Published:
-    """The snapshot as messages. Raises Malformed when a document is not what its kind says."""
-    needs = {"clusters": snapshot.endpoints, "listeners": snapshot.routes}
+def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None) -> Published:
+    """The snapshot as messages. Raises Malformed when a document is not what its kind says. memo: with it, a document that was packed before is not again."""
+    memo = memo or Memo()
+    checked = ["health_checks" in snapshot.clusters.get(name, {}) for name in snapshot.endpoints]
+    return Published(
+        clusters=_table(snapshot.clusters, memo.map(_cluster, snapshot.clusters.values())),
+        endpoints=_table(snapshot.endpoints, memo.map(_endpoints, snapshot.endpoints.values(), checked)),
+        listeners=_table(snapshot.listeners, memo.map(_listener, snapshot.listeners.values())),
+        routes=_table(snapshot.routes, memo.map(_routes, snapshot.routes.values(), _hosts(snapshot.routes, memo))),
+    )
 
-    def table(kind: str) -> dict[str, Resource]:
-        return {
-            name: Resource(version(document), pack(TYPE_URLS[kind], document), name if name in needs.get(kind, {}) else "", _opening(snapshot, kind, name))
-            for name, document in snapshot.table(kind).items()
-        }
 
-    return Published(**{kind: table(kind) for kind in TYPE_URLS})
+def _table(documents: Mapping[str, Document], resources: Iterable[Resource]) -> dict[str, Resource]:
+    return dict(zip(documents, resources, strict=True))
 
 
-def _opening(snapshot: EnvoySnapshot, kind: str, name: str) -> Resource | None:
-    """No endpoints, for those of a cluster with health checks."""
-    if kind != "endpoints" or "health_checks" not in snapshot.clusters.get(name, {}):
-        return None
-    return Resource("opening", pack(TYPE_URLS[kind], {"cluster_name": name}))
+def _cluster(document: Document) -> Resource:
+    needs = (document["name"],) if document["type"] == "EDS" else ()
+    return Resource(version(document), pack(TYPE_URLS["clusters"], document), needs)
+
+
+def _endpoints(document: Document, checked: bool) -> Resource:
+    """Opened without targets where they have health checks."""
+    opening = Resource("opening", pack(TYPE_URLS["endpoints"], {"cluster_name": document["cluster_name"]})) if checked else None
+    return Resource(version(document), pack(TYPE_URLS["endpoints"], document), opening=opening)
+
+
+def _listener(document: Document) -> Resource:
+    return Resource(version(document), pack(TYPE_URLS["listeners"], document), routes_of(document))
+
+
+class _Host(NamedTuple):
+    version: str
+    serialised: bytes
+
+
+def _hosts(routes: Mapping[str, Document], memo: Memo) -> list[tuple[_Host, ...]]:
+    """The virtual hosts of each route configuration; those of one change one by one, and there are many."""
+    hosts = iter(memo.map(_host, [host for document in routes.values() for host in document["virtual_hosts"]]))
+    own = {name: tuple(islice(hosts, len(document["virtual_hosts"]))) for name, document in routes.items()}
+    return list(memo.steady(_hosts, own).values())
+
+
+def _host(document: Document) -> _Host:
+    return _Host(version(document), serialised(VIRTUAL_HOST, document))
+
+
+def _routes(document: Document, hosts: tuple[_Host, ...]) -> Resource:
+    frame = {member: value for member, value in document.items() if member != "virtual_hosts"}
+    packed = pack_of_parts(TYPE_URLS["routes"], frame, "virtual_hosts", (host.serialised for host in hosts))
+    return Resource(version_of(frame, (host.version for host in hosts)), packed)
 
 
 class XdsServer:
@@ -65,6 +100,7 @@ class XdsServer:
         self._changed = threading.Condition()
         self._snapshot: EnvoySnapshot | None = None
         self._published: Published | None = None
+        self._packed = Memo()
         self._current: DeltaStream | None = None
         self._stopping = False
         self._server: Any = None
@@ -92,7 +128,7 @@ class XdsServer:
 
     def publish(self, snapshot: EnvoySnapshot) -> None:
         """Make it the snapshot every Envoy must have; what was refused before is offered again. Raises Malformed."""
-        published = self._published if snapshot is self._snapshot and self._published is not None else publishable(snapshot)
+        published = self._published if snapshot is self._snapshot and self._published is not None else publishable(snapshot, self._packed)
         with self._changed:
             self._snapshot, self._published = snapshot, published
             if self._current is not None:

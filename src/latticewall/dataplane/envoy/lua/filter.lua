@@ -10,6 +10,7 @@ local sha256 = require("latticewall.sha256")
 local IDENTITY, IDENTITY_TAGS = judge.IDENTITY, "x-amzn-lattice-identity-tags"
 local PASS, REFUSED = judge.PASS, judge.REFUSED
 local METADATA = "latticewall"
+local PLACE = "latticewall.place" -- of the listener: the client's VPC, its owner, the port
 local MOST_DETAIL = 8192
 local LONGEST_TARGET = 2048
 
@@ -155,7 +156,7 @@ local function decide_request(handle)
     -- no route of any service takes it (CONNECT): it came in nowhere
     return answer(handle, 404, "")
   end
-  local found = judge.judge(at)
+  local found = judge.judge(at .. " " .. handle:streamInfo():filterState():get(PLACE))
   if found == PASS then
     return pass(headers)
   elseif found == REFUSED then
