@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.resources.registry import Registry
-from latticewall.services import acm, cloudformation, ec2, iam, logs, network_firewall, organizations, rolesanywhere, route53, ssm, sts, vpc_lattice
+from latticewall.services import acm, cloudformation, ec2, iam, logs, network_firewall, organizations, ram, rolesanywhere, route53, ssm, sts, vpc_lattice
 
 SERVICES = (
     ec2.SERVICE,
@@ -12,6 +12,7 @@ SERVICES = (
     iam.SERVICE,
     sts.SERVICE,
     organizations.SERVICE,
+    ram.SERVICE,
     route53.SERVICE,
     logs.SERVICE,
     ssm.SERVICE,

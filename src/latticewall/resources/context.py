@@ -110,11 +110,11 @@ class Context:
         name: str = "",
         parent: str = "",
         tags: Mapping[str, str] | None = None,
-        refs: Mapping[str, str] | None = None,
+        refs: Mapping[str, str | Row] | None = None,
         region: str | None = None,
     ) -> Row:
-        """Store a new resource: id and ARN made, name checked for uniqueness, references (role -> identifier; roles of `kind.refs`) resolved
-        and kept as edges. Status: "creating" if the kind settles, else "ready"."""
+        """Store a new resource: id and ARN made, name checked for uniqueness, references (role -> identifier or the resource itself; roles of
+        `kind.refs`) resolved and kept as edges. Status: "creating" if the kind settles, else "ready"."""
         kind = self.registry.kind(kind_name)
         scope_region = self.region_of(kind) if region is None else region
         id = id or self.new_id(kind.id_prefix)  # noqa: A001
@@ -128,10 +128,10 @@ class Context:
             self.refer(row, role, identifier)
         return self.tx.put(row)
 
-    def refer(self, row: Row, role: str, identifier: str) -> Row:
-        """Keep an edge from the row to the resource that `identifier` names; returns that resource."""
+    def refer(self, row: Row, role: str, identifier: str | Row) -> Row:
+        """Keep an edge from the row to a resource, given itself or by the identifier that names it to the caller; returns that resource."""
         ref = self.registry.kind(row.kind).refs[role]
-        target = self.resolve(ref.kind, identifier)
+        target = identifier if isinstance(identifier, Row) else self.resolve(ref.kind, identifier)
         self.tx.link(Edge(row.kind, row.id, role, target.kind, target.id, ref.on_delete))
         return target
 

@@ -11,12 +11,19 @@ from latticewall.resources import filters, tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 
+Resolve = Callable[[Context, str, str], Row]
+"""Finds the resource of a kind that an identifier names to the caller; NotFound when there is none."""
+Listed = Callable[[Context, str], list[Row]]
+"""The live resources of a kind that are the caller's."""
 
-def get(kind: str, identifier: str, *, wrap: str = "", extra: Callable[[Context, Document], Document] | None = None) -> Handler:
+
+def get(
+    kind: str, identifier: str, *, wrap: str = "", extra: Callable[[Context, Document], Document] | None = None, resolve: Resolve = Context.resolve
+) -> Handler:
     """GetX/DescribeX of one resource named by the member `identifier`; `wrap`: the output member that holds it."""
 
     def handler(ctx: Context, params: Document) -> Document:
-        shown = ctx.view(ctx.resolve(kind, params[identifier]))
+        shown = ctx.view(resolve(ctx, kind, params[identifier]))
         if extra:
             shown.update(extra(ctx, shown))
         return {wrap: shown} if wrap else shown
@@ -24,12 +31,14 @@ def get(kind: str, identifier: str, *, wrap: str = "", extra: Callable[[Context,
     return handler
 
 
-def listing(kind: str, *, result: str = "items", where: Mapping[str, str] | None = None, parent: str = "", parent_kind: str = "") -> Handler:
+def listing(
+    kind: str, *, result: str = "items", where: Mapping[str, str] | None = None, parent: str = "", parent_kind: str = "", listed: Listed = Context.live
+) -> Handler:
     """ListX. where: input member -> document member that must equal it (ids and ARNs of one resource count as equal). parent: input member that names
-    the owner."""
+    the owner. listed: the resources that the caller has."""
 
     def handler(ctx: Context, params: Document) -> Document:
-        rows = ctx.live(kind, parent=ctx.resolve(parent_kind, params[parent]).id) if parent else ctx.live(kind)
+        rows = ctx.live(kind, parent=ctx.resolve(parent_kind, params[parent]).id) if parent else listed(ctx, kind)
         shown = [ctx.view(row) for row in rows]
         for member, target in (where or {}).items():
             if wanted := params.get(member):
@@ -62,11 +71,13 @@ def describe(
     return handler
 
 
-def delete(kind: str, identifier: str, *, answer: Callable[[Context, Document], Document] | None = None) -> Handler:
+def delete(
+    kind: str, identifier: str, *, answer: Callable[[Context, Document], Document] | None = None, resolve: Resolve = Context.resolve
+) -> Handler:
     """DeleteX. answer: what to answer, from the document as shown after the deletion started; default nothing."""
 
     def handler(ctx: Context, params: Document) -> Document:
-        row = ctx.resolve(kind, params[identifier])
+        row = resolve(ctx, kind, params[identifier])
         left = ctx.remove(row)
         return answer(ctx, ctx.view(left or row)) if answer else {}
 

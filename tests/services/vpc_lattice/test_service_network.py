@@ -155,9 +155,3 @@ def test_what_cannot_exist_is_not_listed(region: Region) -> None:
     assert region.lattice.list_service_network_vpc_endpoint_associations(serviceNetworkIdentifier=network)["items"] == []
     with region.refused("ResourceNotFoundException", "rea-0123456789abcdef0"):
         region.lattice.delete_resource_endpoint_association(resourceEndpointAssociationIdentifier="rea-0123456789abcdef0")
-
-
-def test_resource_policies_are_refused_openly(region: Region) -> None:
-    arn = region.lattice.create_service_network(name="mesh")["arn"]
-    with region.refused("ValidationException", "does not support vpc-lattice:PutResourcePolicy yet"):
-        region.lattice.put_resource_policy(resourceArn=arn, policy="{}")

@@ -8,6 +8,7 @@ from typing import Any
 from latticewall.apimodel.catalog import Operation
 from latticewall.auth.key_usage import note_use
 from latticewall.auth.permissions import Permissions, organization_of, permissions_of, principal_of, resource_control_of
+from latticewall.auth.resource_policies import resource_policy_of
 from latticewall.auth.sessions import check_reach
 from latticewall.base.caller import Caller
 from latticewall.control_plane.access.named import Named
@@ -21,6 +22,8 @@ ALWAYS_ALLOWED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
 """Operations that no policy is asked about ("GetCallerIdentity", "GetSessionToken")."""
 DECIDED_BY_TRUST = ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "rolesanywhere:CreateSession")
 """The operation itself weighs trust policy and identity policies together."""
+WITH_RESOURCE_POLICIES = ("vpc-lattice",)
+"""Services whose resources may be used from other accounts, where a policy of the resource allows it; of the others each account has its own only."""
 
 
 def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> None:
@@ -31,11 +34,19 @@ def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
     if operation.qualified_name in ALWAYS_ALLOWED or operation.qualified_name in DECIDED_BY_TRUST:
         return
     found = permissions_of(ctx.tx, caller)
-    if caller.principal_type == "Account" and not found.service_control and not _controlled(ctx, operation):
+    unlimited = caller.principal_type == "Account" and not found.service_control and not _controlled(ctx, operation)
+    if unlimited and operation.service.name not in WITH_RESOURCE_POLICIES:
         return
     principal = principal_of(ctx.tx, caller, found)
     for question in questions(ctx, operation, params):
-        _decide(ctx, operation, found, principal, question)
+        if not unlimited or _is_foreign(ctx, question):
+            _decide(ctx, operation, found, principal, question)
+
+
+def _is_foreign(ctx: Context, question: Question) -> bool:
+    """Whether it is about a resource of another account, existing or not, that only its own policy can open."""
+    _, _, service, _, account, *_ = [*question.resource.arn.split(":", 5), "", "", "", ""]
+    return service in WITH_RESOURCE_POLICIES and account != ctx.caller.account
 
 
 def _controlled(ctx: Context, operation: Operation) -> bool:
@@ -52,7 +63,9 @@ def _decide(ctx: Context, operation: Operation, found: Permissions, principal: P
     request = Request(question.action, resource.arn, principal, {**context, **_calling_services(caller), **question.keys})
     reached = question.action.partition(":")[0] in RESOURCE_CONTROL_SERVICES
     control = resource_control_of(ctx.tx, owner.account or caller.account) if reached else ()
-    verdict = authorize(request, found.policies, resource_control=control)
+    foreign = _is_foreign(ctx, question)
+    policy = resource_policy_of(ctx.tx, resource.row) if foreign and resource.row else None
+    verdict = authorize(request, found.policies, policy, owner.account if foreign else "", control)
     if not verdict.allowed:
         related = owner.account in ("", caller.account) or (bool(found.org_id) and owner.org_id == found.org_id)
         raise denied(ctx, operation.service.name, request, found, verdict, related=related)
@@ -60,7 +73,7 @@ def _decide(ctx: Context, operation: Operation, found: Permissions, principal: P
 
 def _owner(ctx: Context, resource: Named, found: Permissions) -> ResourceOwner:
     """Whose a resource is: the account in its ARN; what is about to be made will be the caller's."""
-    in_arn = resource.arn.split(":")[4:5] if resource.account else []
+    in_arn = resource.arn.split(":")[4:5] if resource.account or resource.arn.startswith("arn:aws:vpc-lattice:") else []
     account = "".join(in_arn) or resource.account or ctx.caller.account
     same = account == ctx.caller.account
     org_id, org_paths = (found.org_id, found.org_paths) if same else organization_of(ctx.tx, account)

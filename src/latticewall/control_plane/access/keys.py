@@ -92,9 +92,11 @@ def _ends(ctx: Context, params: Mapping[str, Any], resource: Named) -> Keys:
     document = resource.row.document if resource.row and resource.type.endswith("association") else {}
     found: Keys = {"vpc-lattice:VpcId": str(document["vpcId"])} if document.get("vpcId") else {}
     for key, (kind, member) in LATTICE_ENDS.items():
-        identifier = params.get(member) or document.get(member.removesuffix("entifier"))
-        row = ctx.find(kind, str(identifier or ""))
-        if row is not None:
+        if given_end := str(params.get(member) or ""):
+            row = ctx.tx.by_arn(given_end) if given_end.startswith("arn:") else ctx.find(kind, given_end)
+        else:
+            row = ctx.tx.get(kind, str(document.get(member.removesuffix("entifier")) or ""))
+        if row is not None and row.kind == kind:
             found[key] = row.arn
     return found
 
@@ -112,6 +114,28 @@ def _iam(_: Context, operation: Operation, params: Mapping[str, Any], resource: 
         found |= {"iam:PermissionsBoundary": str(boundary)} if boundary else {}
         found |= {f"iam:ResourceTag/{key}": value for key, value in resource.tags.items()}
     return {**found, **given(params, {"iam:AWSServiceName": "AWSServiceName"})}
+
+
+# -- RAM --------------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _ram(ctx: Context, operation: Operation, params: Mapping[str, Any], resource: Named) -> Keys:
+    found = given(params, {
+        "ram:Principal": "principals", "ram:ResourceArn": "resourceArns", "ram:PermissionArn": "permissionArns permissionArn",
+        "ram:RequestedAllowsExternalPrincipals": "allowExternalPrincipals",
+    })  # fmt: skip
+    if operation.name == "CreateResourceShare":
+        found.setdefault("ram:RequestedAllowsExternalPrincipals", "true")
+    types = {type_ for arn in params.get("resourceArns") or () if (row := ctx.tx.by_arn(str(arn))) and (type_ := row.kind)}
+    if types:
+        found["ram:RequestedResourceType"] = tuple(sorted(types))
+    share = resource.row if resource.type == "resourceshare" else ctx.tx.get("ram:ResourceShare", resource.row.parent) if resource.row else None
+    if share is not None and share.kind == "ram:ResourceShare":
+        found |= {
+            "ram:ResourceShareName": share.name, "ram:ShareOwnerAccountId": share.account,
+            "ram:AllowsExternalPrincipals": str(share.document["allowExternalPrincipals"]).lower(),
+        }  # fmt: skip
+    return found
 
 
 # -- the others -------------------------------------------------------------------------------------------------------------------------------------------
@@ -170,6 +194,7 @@ SOURCES: Mapping[str, Source] = {
     "ec2": ec2_keys,
     "iam": _iam,
     "organizations": _organizations,
+    "ram": _ram,
     "route53": _route53,
     "ssm": lambda _, __, params, ___: given(params, SSM_MEMBERS),
     "vpc-lattice": _lattice,

@@ -18,6 +18,7 @@ from latticewall.control_plane.access.resource_types import admits, type_of_arn,
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Kind
 from latticewall.services.iam.service_linked_roles import service_role_name
+from latticewall.services.vpc_lattice.sharing import as_seen
 
 CREATED = {
     "acm:ImportCertificate": "acm:Certificate",
@@ -131,6 +132,8 @@ def _texts(value: Any, member: str = "") -> Iterator[tuple[str, str]]:
 def _meant(ctx: Context, operation: Operation, member: str, value: str, params: Mapping[str, Any]) -> tuple[list[Row], list[str]]:
     """What a text may name in the service called, by ARN, by id, or by name where the member holds names: (resources, ARNs of none that exist)."""
     service = operation.service.name
+    if service == "vpc-lattice" and (seen := as_seen(ctx, value)):
+        return [seen], []
     if value.startswith("arn:"):
         value = value.removesuffix(":*")
         row = ctx.tx.by_arn(value)

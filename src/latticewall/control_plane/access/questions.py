@@ -33,7 +33,7 @@ TAGGING: Mapping[str, str] = {
     "organizations:InviteAccountToOrganization": "organizations:TagResource",
 }
 """The action that tags at creation take too, by operation; all creations of a service in TAGGING_SERVICES."""
-TAGGING_SERVICES = {name: f"{name}:TagResource" for name in ("network-firewall", "rolesanywhere", "vpc-lattice")}
+TAGGING_SERVICES = {name: f"{name}:TagResource" for name in ("network-firewall", "ram", "rolesanywhere", "vpc-lattice")}
 PASSING: Mapping[str, str] = {
     "ec2:RunInstances": "ec2.amazonaws.com",
     "ec2:AssociateIamInstanceProfile": "ec2.amazonaws.com",

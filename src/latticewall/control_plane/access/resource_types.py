@@ -19,6 +19,7 @@ ALIASES = {
     "ec2:ManagedPrefixList": "prefixlist",
     "iam:OpenIDConnectProvider": "oidcprovider",
     "network-firewall:RuleGroup": "{type}rulegroup",
+    "ram:Permission": "customermanagedpermission",
 }
 """Types of kinds that AWS calls otherwise; {type} is the member Type."""
 ARN_WORDS = {"ou": "organizationalunit"}
@@ -54,10 +55,12 @@ def type_of_row(kind: Kind, row: Row) -> str:
 
 def type_of_arn(arn: str) -> str:
     """The type that an ARN shows: its first word; VPC Lattice's listeners and rules follow their services ("service/svc-1/listener/listener-1"),
-    log streams their groups."""
+    log streams their groups, and a permission of RAM is a customer's own when it has an account."""
     segments = arn.split(":", 5)
     if segments[2:3] == ["logs"] and ":log-stream:" in segments[-1]:
         return "logstream"
     words = segments[-1].replace(":", "/").split("/")
+    if segments[2:3] == ["ram"] and words[0] == "permission" and segments[4] != "aws":
+        return "customermanagedpermission"
     word = words[-2] if segments[2:3] == ["vpc-lattice"] and len(words) % 2 == 0 else words[0]
     return ARN_WORDS.get(word, word.replace("-", "").lower())

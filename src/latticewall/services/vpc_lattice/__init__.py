@@ -2,7 +2,7 @@
 
 Lives here: what these resources mean and what is refused. May import resources, policy, base. Never enters: packets, Envoy, other services;
 other services' resources are met by reference ("ec2:Vpc") and through `ctx.call`. Not there: TLS listeners, Lambda and ALB targets, IPv6,
-resource policies and sharing, VPC endpoints, resource configurations other than SINGLE; each is refused by name.
+VPC endpoints, resource configurations other than SINGLE; each is refused by name.
 """
 
 from latticewall.resources.kind import Service

@@ -9,7 +9,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import dns, quotas, text
+from latticewall.services.vpc_lattice import dns, quotas, sharing, text
 from latticewall.services.vpc_lattice.find import relink, security_groups_in, usable, vpc_of
 from latticewall.services.vpc_lattice.nouns import (
     RESOURCE_ASSOCIATION,
@@ -19,6 +19,7 @@ from latticewall.services.vpc_lattice.nouns import (
     SERVICE_NETWORK,
     VPC_ASSOCIATION,
 )
+from latticewall.services.vpc_lattice.service_network import is_shareable
 
 RESOURCE_ADDRESSES = IPv4Network("129.224.0.0/17")
 FIRST_ADDRESS = 10
@@ -48,18 +49,19 @@ def _refuse_pair(ctx: Context, network: Row, kind: str, member: str, other: Row)
 
 def create_service_association(ctx: Context, params: Document) -> Document:
     """CreateServiceNetworkServiceAssociation; a custom domain can be in a service network only once."""
-    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
-    service = usable(ctx, SERVICE, params["serviceIdentifier"])
+    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"], sharing.shared)
+    service = usable(ctx, SERVICE, params["serviceIdentifier"], sharing.shared)
     existing = _refuse_pair(ctx, network, SERVICE_ASSOCIATION, "serviceId", service)
     custom = service.document.get("customDomainName")
     if custom and any(row.document.get("customDomainName", "").lower() == custom.lower() for row in existing):
         raise text.conflict(SERVICE, service.id, f"A service with the custom domain name {custom} already exists in service network {network.id}")
     document = {
         "serviceId": service.id, "serviceNetworkId": network.id, "createdBy": ctx.caller.account, "dnsEntry": service.document["dnsEntry"],
+        **sharing.sides(ctx, network, service),
     }  # fmt: skip
     if custom:
         document["customDomainName"] = custom
-    refs = {"serviceNetworkIdentifier": network.id, "serviceIdentifier": service.id}
+    refs = {"serviceNetworkIdentifier": network, "serviceIdentifier": service}
     return ctx.view(ctx.create(SERVICE_ASSOCIATION, document, tags=tags.read(params.get("tags")), refs=refs))
 
 
@@ -68,24 +70,27 @@ def create_service_association(ctx: Context, params: Document) -> Document:
 
 def create_vpc_association(ctx: Context, params: Document) -> Document:
     """CreateServiceNetworkVpcAssociation: a VPC is in one service network. Without security groups all of the VPC may use the network."""
-    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
+    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"], sharing.shared)
     vpc = vpc_of(ctx, params["vpcIdentifier"])
     if existing := ctx.referring(vpc, VPC_ASSOCIATION):
         raise text.conflict(VPC_ASSOCIATION, existing[0].id, f"{text.VPC_TAKEN} Association {existing[0].id}: {text.STATUS[existing[0].status]}")
     quotas.check(VPC_ASSOCIATION, len(ctx.referring(network, VPC_ASSOCIATION)) + 1, network.id)
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
     document: Document = {"serviceNetworkId": network.id, "vpcId": vpc.id, "createdBy": ctx.caller.account, **_dns_members(params)}
+    document |= sharing.sides(ctx, network, vpc)
     if groups:
         document["securityGroupIds"] = groups
-    refs = {"serviceNetworkIdentifier": network.id, "vpcIdentifier": vpc.id}
+    refs = {"serviceNetworkIdentifier": network, "vpcIdentifier": vpc}
     row = ctx.create(VPC_ASSOCIATION, document, tags=tags.read(params.get("tags")), refs=refs)
     relink(ctx, row, "securityGroupIds", groups)
     return ctx.view(row)
 
 
 def update_vpc_association(ctx: Context, params: Document) -> Document:
-    """UpdateServiceNetworkVpcAssociation. Security groups can be replaced or added, never all taken away."""
-    row = usable(ctx, VPC_ASSOCIATION, params["serviceNetworkVpcAssociationIdentifier"])
+    """UpdateServiceNetworkVpcAssociation, by the account that made it. Security groups can be replaced or added, never all taken away."""
+    row = usable(ctx, VPC_ASSOCIATION, params["serviceNetworkVpcAssociationIdentifier"], sharing.association)
+    if row.account != ctx.caller.account:
+        raise text.denied(ctx.caller.arn, ctx.operation, sharing.local_arn(ctx, row))
     if row.status in ("creating", "updating"):
         raise text.in_progress(row.kind, row.id, row.status)
     changes = _dns_members(params)
@@ -114,23 +119,22 @@ def _dns_members(params: Document) -> dict[str, Any]:
 
 def create_resource_association(ctx: Context, params: Document) -> Document:
     """CreateServiceNetworkResourceAssociation: the resource gets an address that is its own within the service network."""
-    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
-    configuration = usable(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"])
+    network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"], sharing.shared)
+    configuration = usable(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"], sharing.shared)
     existing = _refuse_pair(ctx, network, RESOURCE_ASSOCIATION, "resourceConfigurationId", configuration)
-    shareable = (network.document.get("sharingConfig") or {}).get("enabled")
-    if shareable and not configuration.document["allowAssociationToShareableServiceNetwork"]:
+    if is_shareable(ctx, network) and not configuration.document["allowAssociationToShareableServiceNetwork"]:
         message = f"Resource configuration {configuration.id} does not allow association with {network.id}, which is enabled for sharing"
         raise text.invalid("serviceNetworkIdentifier", message)
     identifier = ctx.new_id("snra-")
     document: Document = {
         "serviceNetworkId": network.id, "resourceConfigurationId": configuration.id, "createdBy": ctx.caller.account,
         "privateDnsEnabled": bool(params.get("privateDnsEnabled")), "dnsEntry": dns.resource_entry(ctx.caller.region, identifier, configuration.id),
-        "isManagedAssociation": False, "_address": _free_address(existing),
+        "isManagedAssociation": False, "_address": _free_address(existing), **sharing.sides(ctx, network, configuration),
     }  # fmt: skip
     custom = configuration.document.get("customDomainName")
     if custom and document["privateDnsEnabled"]:
         document["privateDnsEntry"] = {"domainName": custom}
-    refs = {"serviceNetworkIdentifier": network.id, "resourceConfigurationIdentifier": configuration.id}
+    refs = {"serviceNetworkIdentifier": network, "resourceConfigurationIdentifier": configuration}
     return ctx.view(ctx.create(RESOURCE_ASSOCIATION, document, id=identifier, tags=tags.read(params.get("tags")), refs=refs))
 
 

@@ -7,27 +7,14 @@ from typing import Any
 
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
+from latticewall.resources.verbs import Resolve
 from latticewall.services.vpc_lattice import text
 from latticewall.services.vpc_lattice.nouns import LISTENER, SECURITY_GROUP, SERVICE, VPC
 
 
-def refuse_foreign(ctx: Context, params: Mapping[str, Any]) -> None:
-    """Refuse Lattice ARNs of other accounts and regions: nothing is shared across accounts here (there are no resource policies yet)."""
-    for value in params.values():
-        if not isinstance(value, str) or not value.startswith("arn:"):
-            continue
-        _, _, service, region, account, *_ = [*value.split(":", 5), "", "", "", ""]
-        if service != "vpc-lattice":
-            continue
-        if account != ctx.caller.account:
-            raise text.denied(ctx.caller.arn, ctx.operation, value)
-        if region != ctx.caller.region:
-            raise text.not_found("vpc-lattice:Resource", value)
-
-
-def usable(ctx: Context, kind: str, identifier: str) -> Row:
-    """The resource, to build upon: NotFound when there is none, Conflict when it is being deleted."""
-    row = ctx.resolve(kind, identifier)
+def usable(ctx: Context, kind: str, identifier: str, resolve: Resolve = Context.resolve) -> Row:
+    """The resource, to build upon: NotFound when there is none, Conflict when it is being deleted. resolve: how it is found."""
+    row = resolve(ctx, kind, identifier)
     if row.status == "deleting":
         raise text.in_progress(kind, row.id, row.status)
     return row

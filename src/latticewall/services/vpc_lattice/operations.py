@@ -1,4 +1,4 @@
-"""Which function answers which operation. Operations that are not listed (resource policies) answer that they are not there."""
+"""Which function answers which operation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from latticewall.services.vpc_lattice import (
     own_tags,
     resource_configuration,
     resource_gateway,
+    resource_policy,
     service_network,
+    sharing,
     target_group,
     targets,
     text,
 )
-from latticewall.services.vpc_lattice.find import refuse_foreign
 from latticewall.services.vpc_lattice.nouns import (
     ACCESS_LOG_SUBSCRIPTION,
     DOMAIN_VERIFICATION,
@@ -42,11 +43,11 @@ NETWORK = {"serviceNetworkIdentifier": "serviceNetworkId"}
 
 
 def _local(handler: Handler) -> Handler:
-    """The handler, for resources of the caller's own account and region only."""
+    """The handler, for resources of this region only, of the caller's own account or shared with it."""
 
     @wraps(handler)
     def guarded(ctx: Context, params: Document) -> Document:
-        refuse_foreign(ctx, params)
+        sharing.refuse_foreign(ctx, params)
         return handler(ctx, params)
 
     return guarded
@@ -57,9 +58,9 @@ def _shown(ctx: Context, shown: Document) -> Document:  # noqa: ARG001 - the sig
     return shown
 
 
-def _either(kind: str, where: Mapping[str, str]) -> Handler:
+def _either(kind: str, where: Mapping[str, str], listed: verbs.Listed) -> Handler:
     """A list that needs at least one of its filters."""
-    listing = verbs.listing(kind, where=where)
+    listing = verbs.listing(kind, where=where, listed=listed)
 
     def handler(ctx: Context, params: Document) -> Document:
         if not any(params.get(member) for member in where):
@@ -80,6 +81,29 @@ def _no_endpoint_association(ctx: Context, params: Document) -> Document:  # noq
     raise text.not_found("vpc-lattice:ResourceEndpointAssociation", params["resourceEndpointAssociationIdentifier"])
 
 
+def _for_its_maker(handler: Handler) -> Handler:
+    """Tags of associations are for the account that made them."""
+
+    def guarded(ctx: Context, params: Document) -> Document:
+        sharing.refuse_tags_of_others(ctx, params)
+        return handler(ctx, params)
+
+    return guarded
+
+
+class _Reach(NamedTuple):
+    """Whose resources a family's operations are about: to Get, to Delete, to List."""
+
+    got: verbs.Resolve = Context.resolve
+    deleted: verbs.Resolve = Context.resolve
+    listed: verbs.Listed = Context.live
+
+
+OWN = _Reach()
+SHARED = _Reach(got=sharing.shared, listed=sharing.visible)
+BOTH_SIDES = _Reach(sharing.association, sharing.association, sharing.joined)
+
+
 class _Noun(NamedTuple):
     """One family of operations. shows: Delete answers with the resource. where: filters of its List."""
 
@@ -90,35 +114,37 @@ class _Noun(NamedTuple):
     shows: bool = True
     where: Mapping[str, str] = {}
     needs_filter: bool = False
+    reach: _Reach = OWN
 
 
 NOUNS = {
     "ServiceNetwork": _Noun(
-        SERVICE_NETWORK, "serviceNetworkIdentifier", service_network.create_service_network, service_network.update_service_network, shows=False
+        SERVICE_NETWORK, "serviceNetworkIdentifier", service_network.create_service_network, service_network.update_service_network, shows=False,
+        reach=SHARED,
     ),
-    "Service": _Noun(SERVICE, "serviceIdentifier", service_network.create_service, service_network.update_service),
+    "Service": _Noun(SERVICE, "serviceIdentifier", service_network.create_service, service_network.update_service, reach=SHARED),
     "TargetGroup": _Noun(
         TARGET_GROUP, "targetGroupIdentifier", target_group.create_target_group, target_group.update_target_group,
         where={"vpcIdentifier": "vpcIdentifier", "targetGroupType": "type"},
     ),
     "ServiceNetworkServiceAssociation": _Noun(
         SERVICE_ASSOCIATION, "serviceNetworkServiceAssociationIdentifier", associations.create_service_association,
-        where={**NETWORK, "serviceIdentifier": "serviceId"}, needs_filter=True,
+        where={**NETWORK, "serviceIdentifier": "serviceId"}, needs_filter=True, reach=BOTH_SIDES,
     ),
     "ServiceNetworkVpcAssociation": _Noun(
         VPC_ASSOCIATION, "serviceNetworkVpcAssociationIdentifier", associations.create_vpc_association, associations.update_vpc_association,
-        where={**NETWORK, "vpcIdentifier": "vpcId"}, needs_filter=True,
+        where={**NETWORK, "vpcIdentifier": "vpcId"}, needs_filter=True, reach=BOTH_SIDES,
     ),
     "ServiceNetworkResourceAssociation": _Noun(
         RESOURCE_ASSOCIATION, "serviceNetworkResourceAssociationIdentifier", associations.create_resource_association,
-        where={**NETWORK, "resourceConfigurationIdentifier": "resourceConfigurationId"},
+        where={**NETWORK, "resourceConfigurationIdentifier": "resourceConfigurationId"}, reach=BOTH_SIDES,
     ),
     "ResourceGateway": _Noun(
         RESOURCE_GATEWAY, "resourceGatewayIdentifier", resource_gateway.create_resource_gateway, resource_gateway.update_resource_gateway
     ),
     "ResourceConfiguration": _Noun(
         RESOURCE_CONFIGURATION, "resourceConfigurationIdentifier", resource_configuration.create_resource_configuration,
-        resource_configuration.update_resource_configuration, shows=False,
+        resource_configuration.update_resource_configuration, shows=False, reach=SHARED,
         where={
             "resourceGatewayIdentifier": "resourceGatewayId", "resourceConfigurationGroupIdentifier": "resourceConfigurationGroupId",
             "domainVerificationIdentifier": "domainVerificationId",
@@ -148,6 +174,9 @@ OTHERS: dict[str, Handler] = {
     "PutAuthPolicy": auth_policy.put_auth_policy,
     "GetAuthPolicy": auth_policy.get_auth_policy,
     "DeleteAuthPolicy": auth_policy.delete_auth_policy,
+    "PutResourcePolicy": resource_policy.put_resource_policy,
+    "GetResourcePolicy": resource_policy.get_resource_policy,
+    "DeleteResourcePolicy": resource_policy.delete_resource_policy,
     "StartDomainVerification": domain_verification.start_domain_verification,
     "GetDomainVerification": domain_verification.get_domain_verification,
     "ListDomainVerifications": domain_verification.list_domain_verifications,
@@ -155,20 +184,21 @@ OTHERS: dict[str, Handler] = {
     "ListServiceNetworkVpcEndpointAssociations": _no_endpoints,
     "ListResourceEndpointAssociations": _no_endpoints,
     "DeleteResourceEndpointAssociation": _no_endpoint_association,
-    "TagResource": verbs.tag_resource("resourceArn", "tags"),
-    "UntagResource": verbs.untag_resource("resourceArn", "tagKeys"),
-    "ListTagsForResource": verbs.list_tags("resourceArn", "tags", as_map=True),
+    "TagResource": _for_its_maker(verbs.tag_resource("resourceArn", "tags")),
+    "UntagResource": _for_its_maker(verbs.untag_resource("resourceArn", "tagKeys")),
+    "ListTagsForResource": _for_its_maker(verbs.list_tags("resourceArn", "tags", as_map=True)),
 }
 
 
 def _family(name: str, noun: _Noun) -> dict[str, Handler]:
     """Create, Get, Update, Delete and List of one noun."""
-    listed = _either(noun.kind, noun.where) if noun.needs_filter else verbs.listing(noun.kind, where=noun.where)
+    listed = noun.reach.listed
+    listing = _either(noun.kind, noun.where, listed) if noun.needs_filter else verbs.listing(noun.kind, where=noun.where, listed=listed)
     found = {
         f"Create{name}": noun.create,
-        f"Get{name}": verbs.get(noun.kind, noun.identifier),
-        f"Delete{name}": verbs.delete(noun.kind, noun.identifier, answer=_shown if noun.shows else None),
-        f"List{name}s": listed,
+        f"Get{name}": verbs.get(noun.kind, noun.identifier, resolve=noun.reach.got),
+        f"Delete{name}": verbs.delete(noun.kind, noun.identifier, answer=_shown if noun.shows else None, resolve=noun.reach.deleted),
+        f"List{name}s": listing,
     }
     return found | ({f"Update{name}": noun.update} if noun.update else {})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from latticewall.auth.resource_policies import is_shared
+from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -23,6 +25,18 @@ def update_service_network(ctx: Context, params: Document) -> Document:
     """UpdateServiceNetwork: the auth type; with NONE a stored policy stays, inactive."""
     row = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
     return ctx.view(ctx.change(row, {"authType": params["authType"]}))
+
+
+def refuse_unshareable(row: Row, member: str) -> None:
+    """A service network that was made with sharing disabled is never shared. member: of the request, that names the resource."""
+    if (row.document.get("sharingConfig") or {}).get("enabled") is False:
+        raise text.invalid(member, f"Service network {row.id} is not enabled for sharing")
+
+
+def is_shareable(ctx: Context, network: Row) -> bool:
+    """Whether a service network counts as one that other accounts use: said at its creation, else as soon as it is shared."""
+    said: bool | None = (network.document.get("sharingConfig") or {}).get("enabled")
+    return is_shared(ctx.tx, network) if said is None else said
 
 
 def create_service(ctx: Context, params: Document) -> Document:

@@ -14,6 +14,7 @@ from latticewall.services.vpc_lattice.nouns import (
     SERVICE_NETWORK,
     VPC_ASSOCIATION,
 )
+from latticewall.services.vpc_lattice.sharing import local_arn
 
 
 def times(ctx: Context, row: Row) -> Document:  # noqa: ARG001 - the signature of a kind's hook
@@ -41,7 +42,7 @@ def identity(ctx: Context, kind: str, prefix: str, identifier: str) -> Document:
 
 def association(ctx: Context, row: Row) -> Document:
     """What all three associations show of their service network, and of the other side."""
-    shown = {**times(ctx, row), **identity(ctx, SERVICE_NETWORK, "serviceNetwork", row.document["serviceNetworkId"])}
+    shown = {**times(ctx, row), "arn": local_arn(ctx, row), **identity(ctx, SERVICE_NETWORK, "serviceNetwork", row.document["serviceNetworkId"])}
     if row.kind == SERVICE_ASSOCIATION:
         shown |= identity(ctx, SERVICE, "service", row.document["serviceId"])
     if row.kind == RESOURCE_ASSOCIATION:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address
 
@@ -111,11 +112,15 @@ def build_resource_gateways(rows: Rows) -> tuple[ResourceGateway, ...]:
 
 
 def build_resource_configurations(rows: Rows) -> tuple[ResourceConfiguration, ...]:
-    verified = {row.document.get("domainName", "") for row in rows.of("vpc-lattice:DomainVerification") if row.document.get("status") == "VERIFIED"}
-    return tuple(_resource_configuration(row, verified) for row in rows.of("vpc-lattice:ResourceConfiguration"))
+    verified: dict[str, set[str]] = defaultdict(set)
+    for row in rows.of("vpc-lattice:DomainVerification"):
+        if row.document.get("status") == "VERIFIED":
+            verified[row.account].add(row.document.get("domainName", ""))
+    return tuple(_resource_configuration(row, verified[row.account]) for row in rows.of("vpc-lattice:ResourceConfiguration"))
 
 
 def _resource_configuration(row: Row, verified: set[str]) -> ResourceConfiguration:
+    """verified: the domains that its account has shown to be its own."""
     document = row.document
     custom = text(document.get("customDomainName"))
     return ResourceConfiguration(
