@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from latticewall.plan.proxy import NOWHERE
 from latticewall.telemetry.access_log import Subscribed, read
 
 SERVICE = "arn:aws:vpc-lattice:us-west-2:111122223333:service/svc-1"
@@ -192,6 +193,7 @@ def test_a_connection_to_a_resource_has_exactly_the_documented_fields() -> None:
 
 def test_a_connection_that_failed_has_no_gateway_address() -> None:
     assert record(TCP, gatewayIpPort=None, responseFlags="UF")["gatewayIpPort"] == "-"
+    assert record(TCP, gatewayIpPort=None, resourceIpPort=f"{NOWHERE}:6379", responseFlags="UF")["resourceIpPort"] == "-"
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", '"x"', "{}", '{"kind":"udp"}'])

@@ -13,6 +13,7 @@ from latticewall.analyze.forwarding import Health, targets_gate
 from latticewall.analyze.gate import Gate, Outcome, Unclear
 from latticewall.analyze.path import Region, Source, way
 from latticewall.analyze.question import Asked
+from latticewall.plan.proxy import TcpListener
 from latticewall.plan.tls_passthrough import TlsService
 from latticewall.policy.lattice import Layer, Route
 from latticewall.world.types import ResourceConfiguration
@@ -73,8 +74,16 @@ def tcp_gates(region: Region, source: Source, asked: Asked, caller: Caller, now:
     route = Route(service_network_arn=found.network.arn, port=asked.port, source_vpc=source.vpc.id, source_vpc_owner=source.vpc.account)
     decided = decide_resource(region.index.world, configuration, caller, route, source.address, now)
     gates += decided.gates if decided else _undecided(configuration)
-    target = f"{listener.target}:{asked.port}, by resource gateway address {listener.bind}; whether it listens is not known here"
-    return [*gates, Gate("target", Outcome.PASS, target, configuration.gateway_id)], decided
+    return [*gates, _tcp_target(listener, asked.port)], decided
+
+
+def _tcp_target(listener: TcpListener, port: int) -> Gate:
+    if not listener.targets:
+        reason = "the name of the resource has no address: the connection is closed"
+        return Gate("target", Outcome.FAIL, reason, listener.gateway_id, change=("make a record with an address for it",))
+    targets = " or ".join(f"{target}:{port}" for target in listener.targets)
+    detail = f"{targets}, from an address of resource gateway {listener.gateway_id}; whether it listens is not known here"
+    return Gate("target", Outcome.PASS, detail, listener.gateway_id)
 
 
 def _undecided(configuration: ResourceConfiguration) -> list[Gate]:

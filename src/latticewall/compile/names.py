@@ -47,6 +47,13 @@ def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Resolver:
     if not vpc.dns_support:
         return Resolver(vpc.id, name, (), (), enabled=False)
     listens = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
+    return Resolver(vpc.id, name, listens, zones_in(index, gates, vpc))
+
+
+def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, ...]:
+    """All zones that the VPC's resolver answers from; none when it has no resolver."""
+    if not vpc.dns_support:
+        return ()
     records: _Records = {}
     aliases: list[Alias] = []
     if vpc.dns_hostnames:  # private zones need both attributes of the VPC
@@ -55,8 +62,35 @@ def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Resolver:
     _lattice_names(gates, vpc, records)
     if vpc.dns_hostnames:
         _own_names(index, vpc, records)
+    aliases += _public_zones(index.world, records)
     resolve_aliases(records, aliases)
-    return Resolver(vpc.id, name, listens, tuple(Zone(origin, tuple(sorted(found))) for origin, found in sorted(records.items())))
+    return _zones(records)
+
+
+def public_zones(world: World) -> tuple[Zone, ...]:
+    """The region's public hosted zones: all that public DNS is here."""
+    records: _Records = {}
+    resolve_aliases(records, _public_zones(world, records))
+    return _zones(records)
+
+
+def _public_zones(world: World, records: _Records) -> list[Alias]:
+    """Public hosted zones, but those under a private zone: that one answers for everything beneath it. Of two with one name the first is taken as the
+    one that is delegated to. Returns their alias records, still to be resolved."""
+    private = tuple(records)
+    aliases: list[Alias] = []
+    for zone in world.hosted_zones:
+        origin = absolute(zone.name)
+        if zone.vpc_ids or origin in records or any(_is_at_or_above(one, origin) for one in private):
+            continue
+        found = record_sets(zone)
+        records[origin] = list(found.records)
+        aliases += found.aliases
+    return aliases
+
+
+def _zones(records: _Records) -> tuple[Zone, ...]:
+    return tuple(Zone(origin, tuple(sorted(found))) for origin, found in sorted(records.items()))
 
 
 def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 from latticewall.base.ids import namespace
@@ -11,6 +10,7 @@ from latticewall.compile import addresses
 from latticewall.compile.entrances import Entrance, entrances, host_names, listeners_at
 from latticewall.compile.index import Index
 from latticewall.compile.resource_doors import ResourceDoor, resource_doors
+from latticewall.compile.resources import Leaf, Resources
 from latticewall.compile.service_network import ServiceNetworkGates, capture_port
 from latticewall.compile.tls_passthrough import compile_tls
 from latticewall.plan.node import Problem
@@ -26,7 +26,7 @@ from latticewall.plan.proxy import (
     TcpListener,
     VirtualHost,
 )
-from latticewall.world.types import LatticeRule, Listener, ResourceConfiguration, Service, ServiceNetwork, TargetGroup
+from latticewall.world.types import LatticeRule, Listener, Service, ServiceNetwork, TargetGroup
 
 
 def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, list[Problem]]:
@@ -35,12 +35,12 @@ def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, 
     groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
     http = [listener for entrance in entrances(index, gates) for listener in _http_listeners(index, gates, entrance, groups)]
     tcp: list[TcpListener] = []
+    resources = Resources(index, gates)
+    problems += resources.problems()
     for door in resource_doors(index, gates):
-        made = _tcp_listener(index, gates, door)
-        if isinstance(made, Problem):
-            problems.append(made)
-        else:
-            tcp.append(made)
+        leaf = resources.leaf(door.configuration.id)
+        if leaf is not None:
+            tcp.append(_tcp_listener(door, leaf))
     used = {cluster for listener in http for host in listener.virtual_hosts for route in host.routes for cluster, _ in route.clusters}
     used |= {cluster for listener in tls for service in listener.services for cluster, _ in service.clusters}
     clusters = [_cluster(group) for group in index.world.target_groups if group.id in used]
@@ -130,38 +130,11 @@ def status_ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _tcp_listener(index: Index, gates: ServiceNetworkGates, door: ResourceDoor) -> TcpListener | Problem:
-    configuration = door.configuration
-    gateway = gates.gateways.get(configuration.gateway_id)
-    if gateway is None or not gateway.addresses:
-        return Problem("vpc-lattice:ResourceConfiguration", configuration.id, f"its resource gateway `{configuration.gateway_id}` has no address")
-    target = _target_address(index, configuration, gateway.vpc_id)
-    if target is None:
-        return Problem("vpc-lattice:ResourceConfiguration", configuration.id, f"`{configuration.definition}` does not name an address in the gateway's VPC")
+def _tcp_listener(door: ResourceDoor, leaf: Leaf) -> TcpListener:
     return TcpListener(
-        name=f"tcp-{door.key}", namespace=door.namespace, address=str(door.address), ports=configuration.port_ranges, vpc_id=door.vpc.id,
-        vpc_arn=door.vpc.arn, resource_configuration_arn=configuration.arn, association_id=door.association_id,
-        service_network_arn=door.network.arn if door.network else "", target=str(target),
-        upstream_namespace=namespace("vpc", gateway.vpc_id), bind=str(gateway.addresses[0]),
-        capture_port=capture_port(configuration), vpc_endpoint_id=door.endpoint_id,
+        name=f"tcp-{door.key}", namespace=door.namespace, address=str(door.address), ports=leaf.ports, vpc_id=door.vpc.id,
+        vpc_arn=door.vpc.arn, resource_configuration_arn=leaf.configuration.arn, association_id=door.association_id,
+        service_network_arn=door.network.arn if door.network else "", upstream_namespace=namespace("vpc", leaf.gateway.vpc_id),
+        gateway_id=leaf.gateway.id, sources=leaf.sources, targets=leaf.targets, capture_port=capture_port(leaf.configuration),
+        vpc_endpoint_id=door.endpoint_id,
     )  # fmt: skip
-
-
-def _target_address(index: Index, configuration: ResourceConfiguration, vpc_id: str) -> IPv4Address | None:
-    """Where the resource is: its IP, or the address its DNS name has in the gateway's VPC (private zones and instance names)."""
-    definition = configuration.definition
-    if ip := (definition.get("ipResource") or {}).get("ipAddress"):
-        try:
-            return IPv4Address(ip)
-        except AddressValueError:
-            return None
-    name = str((definition.get("dnsResource") or {}).get("domainName", "")).lower().rstrip(".")
-    for zone in index.world.hosted_zones:
-        if vpc_id in zone.vpc_ids:
-            for record in zone.records:
-                if record["Type"] == "A" and record["Name"].lower().rstrip(".") == name and record.get("ResourceRecords"):
-                    return IPv4Address(record["ResourceRecords"][0]["Value"])
-    for item in index.attached_of.get(vpc_id, []):
-        if name.split(".")[0] == f"ip-{str(item.interface.addresses[0]).replace('.', '-')}":
-            return item.interface.addresses[0]
-    return None

@@ -19,6 +19,8 @@ class Problem:
     kind: str
     id: str
     message: str
+    passing: bool = False
+    """It may pass without a change of the resource: one that is being created is given some time before it is said to have failed."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from latticewall.plan.tls_passthrough import TlsListener
 
+NOWHERE = "255.255.255.255"
+"""An address to which Linux refuses every TCP connection without sending a packet."""
+
 
 @dataclass(frozen=True, order=True)
 class Endpoint:
@@ -129,7 +132,10 @@ class HttpListener:
 
 @dataclass(frozen=True)
 class TcpListener:
-    """A TCP resource as seen from one client VPC: every port of `ports` (inclusive ranges) at `address`, to the same port at the resource."""
+    """A TCP resource as seen from one client VPC: every port of `ports` (inclusive ranges) at `address`, to the same port at the resource.
+
+    All listeners of one resource configuration have the same targets, all of one gateway the same sources.
+    """
 
     name: str
     namespace: str
@@ -140,11 +146,12 @@ class TcpListener:
     resource_configuration_arn: str
     association_id: str
     service_network_arn: str
-    target: str
-    """IPv4 address of the resource, or a DNS name to be resolved in the resource VPC."""
     upstream_namespace: str
-    bind: str
-    """The resource gateway's address, as the resource sees it."""
+    gateway_id: str
+    sources: tuple[str, ...]
+    """The resource gateway's addresses: each connection comes from one of them, as the resource sees it."""
+    targets: tuple[str, ...]
+    """Addresses of the resource: a connection goes to each in its turn. None while its name has none: connections are closed at once."""
     idle_timeout: int = 350
     capture_port: int = 0
     """Not 0: one socket on this port serves all of `ports`; the namespace's ruleset hands it their packets as they are (tproxy)."""

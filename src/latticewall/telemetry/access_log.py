@@ -12,6 +12,7 @@ from typing import Any
 
 from latticewall.base.x509_attributes import X509_ATTRIBUTES
 from latticewall.plan.access_log import HTTP_MEMBERS, JOINED
+from latticewall.plan.proxy import NOWHERE
 
 NONE = "-"
 
@@ -205,6 +206,8 @@ _RESOURCE_MEMBERS = (
 def _resource_record(entry: dict[str, Any]) -> AccessRecord:
     """A connection to a TCP resource."""
     known = {**entry, "protocol": "tcp"}
+    if str(entry.get("resourceIpPort")).startswith(f"{NOWHERE}:"):
+        known["resourceIpPort"] = NONE
     record = {name: known.get(name) or NONE for name in _RESOURCE_MEMBERS}
     arns = (str(entry[name]) for name in ("serviceNetworkArn", "resourceConfigurationArn") if entry.get(name))
     return AccessRecord(tuple(Subscribed(arn, "RESOURCE") for arn in arns), record)

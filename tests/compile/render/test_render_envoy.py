@@ -7,9 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from latticewall.compile.render.envoy import EnvoySnapshot, inconsistencies, render, version
+from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, inconsistencies, render, version
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.plan.proxy import (
     Cluster,
@@ -83,16 +81,17 @@ TCP = TcpListener(
     resource_configuration_arn=f"{BASE}:resourceconfiguration/rcfg-1",
     association_id="snra-1",
     service_network_arn=NETWORK,
-    target="10.0.0.50",
     upstream_namespace="vpc-2",
-    bind="10.0.0.40",
+    gateway_id="rgw-1",
+    sources=("10.0.0.40", "10.0.0.41"),
+    targets=("10.0.0.50",),
 )
 PLAN = ProxyPlan((LISTENER,), (TCP,), CLUSTERS)
 PATHS = EnvoyPaths("/netns", "/log/access.jsonl")
 
 
 def tables(snapshot: EnvoySnapshot) -> dict[str, object]:
-    return {kind: dict(snapshot.table(kind)) for kind in ("clusters", "endpoints", "listeners", "routes")}
+    return {kind: dict(snapshot.table(kind)) for kind in TYPE_URLS}
 
 
 def versions(plan: ProxyPlan) -> dict[tuple[str, str], str]:
@@ -123,7 +122,7 @@ def changed(before: ProxyPlan, after: ProxyPlan) -> set[tuple[str, str]]:
     old, new = render(before, PATHS), render(after, PATHS)
     return {
         (kind, name)
-        for kind in ("clusters", "endpoints", "listeners", "routes")
+        for kind in TYPE_URLS
         for name in {*old.table(kind), *new.table(kind)}
         if old.table(kind).get(name) != new.table(kind).get(name)
     }
@@ -146,17 +145,39 @@ def test_two_services_cannot_share_a_name_on_one_port() -> None:
     assert names == ["svc-orders", "unknown-host"]
 
 
-@pytest.mark.parametrize(
-    ("tcp", "words"),
-    [
-        (replace(TCP, ports=((1, 65535),)), "65535 ports"),
-        (replace(TCP, target="db.example.com"), "db.example.com"),
-    ],
-)
-def test_a_resource_that_cannot_be_carried_is_a_problem_and_the_rest_stays(tcp: TcpListener, words: str) -> None:
-    snapshot = render(replace(PLAN, tcp_listeners=(tcp,)), PATHS)
+def test_a_resource_that_moves_touches_its_destination_only() -> None:
+    destination = f"{BASE}:resourceconfiguration/rcfg-1"
+    for targets in (("10.0.0.51",), ("10.0.0.51", "10.0.0.52"), ()):
+        moved = replace(PLAN, tcp_listeners=(replace(TCP, targets=targets),))
+        assert changed(PLAN, moved) == {("destinations", destination)}
+        assert inconsistencies(render(moved, PATHS)) == ()
+    another_port = replace(PLAN, tcp_listeners=(replace(TCP, ports=((6379, 6381),)),))
+    assert changed(PLAN, another_port) == {("listeners", "tcp-vpc-1-snra-1:6381")}
+
+
+def test_a_gateway_s_addresses_are_shared_by_its_resources() -> None:
+    other = replace(TCP, name="tcp-vpc-1-snra-2", address="129.224.0.10", resource_configuration_arn=f"{BASE}:resourceconfiguration/rcfg-2")
+    snapshot = render(replace(PLAN, tcp_listeners=(TCP, other)), PATHS)
+    assert [name for name in snapshot.clusters if name.startswith("rgw-1")] == ["rgw-1/10.0.0.40", "rgw-1/10.0.0.41"]
+    assert (len(snapshot.destinations), snapshot.problems, inconsistencies(snapshot)) == (2, (), ())
+
+
+def test_addresses_of_both_families_are_written_as_they_must_be() -> None:
+    def written(*targets: str) -> str:
+        snapshot = render(replace(PLAN, tcp_listeners=(replace(TCP, targets=targets),)), PATHS)
+        (found,) = snapshot.destinations.values()
+        text: str = found["typed_config"]["on_new_connection"][0]["format_string"]["text_format_source"]["inline_string"]
+        return text
+
+    assert written("10.0.0.50") == "10.0.0.50:%DOWNSTREAM_LOCAL_PORT%"
+    assert written("fd00::5") == "[fd00::5]:%DOWNSTREAM_LOCAL_PORT%"
+    assert written("10.0.0.50", "10.0.0.51") == "%CEL(['10.0.0.50','10.0.0.51'][int(connection.id / 2u % 2u)])%:%DOWNSTREAM_LOCAL_PORT%"
+
+
+def test_a_resource_that_cannot_be_carried_is_a_problem_and_the_rest_stays() -> None:
+    snapshot = render(replace(PLAN, tcp_listeners=(replace(TCP, ports=((1, 65535),)),)), PATHS)
     assert [(problem.kind, problem.id) for problem in snapshot.problems] == [("vpc-lattice:ServiceNetworkResourceAssociation", "snra-1")]
-    assert words in snapshot.problems[0].message
+    assert "65535 ports" in snapshot.problems[0].message
     assert list(snapshot.listeners) == ["http-vpc-1-80"]
 
 

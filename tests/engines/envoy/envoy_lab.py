@@ -72,7 +72,7 @@ def tcp_listener(*ports: tuple[int, int], **options: Any) -> TcpListener:
     plan = TcpListener(
         name="tcp-vpc-client-snra-1", namespace="vpc-client", address=RESOURCE, ports=ports, vpc_id="vpc-client", vpc_arn=VPC_ARN,
         resource_configuration_arn=f"arn:aws:vpc-lattice:{REGION}:{ACCOUNT}:resourceconfiguration/rcfg-1", association_id="snra-1",
-        service_network_arn=NETWORK_ARN, target=INSTANCE, upstream_namespace="vpc-target", bind=GATEWAY,
+        service_network_arn=NETWORK_ARN, upstream_namespace="vpc-target", gateway_id="rgw-1", sources=(GATEWAY,), targets=(INSTANCE,),
     )  # fmt: skip
     return replace(plan, **options)
 

@@ -12,7 +12,7 @@ from envoy_lab import HOST, NETWORK_ARN, Lab, cluster, forward, group_arn, http_
 from envoy_rig import GATEWAY, INSTANCE, RESOURCE, UPSTREAM, until
 
 from latticewall.dataplane.envoy.admin import target_health
-from latticewall.plan.proxy import Endpoint, HeaderMatch, HealthCheck, HttpRoute, ProxyPlan, RouteMatch
+from latticewall.plan.proxy import NOWHERE, Endpoint, HeaderMatch, HealthCheck, HttpRoute, ProxyPlan, RouteMatch
 from latticewall.telemetry import access_log
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines]
@@ -232,6 +232,12 @@ def test_all_ports_of_a_resource_share_one_socket(lab: Lab) -> None:
     assert lab.rig.tcp(RESOURCE, 4444, "x") == ""
     wanted = (f"{RESOURCE}:8081", f"{INSTANCE}:8081")
     until(lambda: wanted in [(line.get("destinationIpPort"), line.get("resourceIpPort")) for line in lab.rig.log_lines()], "the connection is logged")
+    lab.publish(plan(tcp=[tcp_listener((1, 9999), capture_port=15001, targets=())]))
+    assert lab.rig.tcp(RESOURCE, 8081, "GET / HTTP/1.0\r\n\r\n") == ""
+    nowhere = (f"{NOWHERE}:8081", "UF")
+    until(lambda: nowhere in [(line.get("resourceIpPort"), str(line["responseFlags"])[:2]) for line in lab.rig.log_lines()], "the attempt is logged")
+    lab.publish(plan(tcp=[tcp_listener((1, 9999), capture_port=15001)]))
+    assert until(lambda: lab.rig.tcp(RESOURCE, 8081, "GET / HTTP/1.0\r\n\r\n"), "the resource is back")
 
 
 def test_an_envoy_that_starts_late_gets_everything_and_an_empty_network_is_fine(lab: Lab) -> None:

@@ -37,7 +37,7 @@ def test_a_gateway_has_an_interface_in_each_subnet(region: Region) -> None:
     assert created == {
         "id": created["id"], "name": "gate", "arn": f"arn:aws:vpc-lattice:{NAME}:{ACCOUNT}:resourcegateway/{created['id']}",
         "status": "CREATE_IN_PROGRESS", "vpcIdentifier": vpc, "subnetIds": subnets, "securityGroupIds": [group], "ipAddressType": "IPV4",
-        "resourceConfigDnsResolution": "PUBLIC",
+        "resourceConfigDnsResolution": "PUBLIC", "ipv4AddressesPerEni": 16,
     }  # fmt: skip
     region.settle()
     shown = body(region.lattice.get_resource_gateway(resourceGatewayIdentifier=created["id"]))
@@ -48,7 +48,10 @@ def test_a_gateway_has_an_interface_in_each_subnet(region: Region) -> None:
     assert {group["GroupId"] for item in made for group in item["Groups"]} == {group}
     with region.store.read() as snapshot:
         (row,) = snapshot.rows("vpc-lattice:ResourceGateway")
-    assert row.document["_addresses"] == [next(item["PrivateIpAddress"] for item in made if item["SubnetId"] == subnet) for subnet in subnets]
+    addresses = {item["SubnetId"]: [one["PrivateIpAddress"] for one in item["PrivateIpAddresses"]] for item in made}
+    assert {len(found) for found in addresses.values()} == {16}
+    assert row.document["_addresses"][:4] == [addresses[subnet][index] for index in (0, 1) for subnet in subnets]
+    assert sorted(row.document["_addresses"]) == sorted(addresses[subnets[0]] + addresses[subnets[1]])
     with region.refused("InvalidNetworkInterface.InUse", "rgw-"):
         region.ec2.delete_network_interface(NetworkInterfaceId=made[0]["NetworkInterfaceId"])
     with region.refused("DependencyViolation"):
@@ -95,7 +98,8 @@ def test_gateways_that_cannot_be_are_refused(region: Region) -> None:
         ({"subnetIds": [subnet, subnet]}, "more than once"),
         ({"subnetIds": []}, "At least one subnet"),
         ({"ipAddressType": "DUALSTACK"}, "DUALSTACK is not supported yet"),
-        ({"ipv4AddressesPerEni": 16}, "not supported yet"),
+        ({"ipv4AddressesPerEni": 0}, "ipv4AddressesPerEni"),
+        ({"ipv4AddressesPerEni": 63}, "ipv4AddressesPerEni"),
     ):
         with region.refused("ValidationException", words):
             region.lattice.create_resource_gateway(**{"name": "gate", "vpcIdentifier": vpc, "subnetIds": [subnet], **more})
@@ -110,10 +114,12 @@ def test_gateways_that_cannot_be_are_refused(region: Region) -> None:
 def test_a_full_subnet_refuses_a_gateway_in_lattices_own_words(region: Region) -> None:
     vpc = region.vpc()
     subnet = region.subnet(vpc, "10.0.3.0/28")
-    for _ in range(11):
-        region.ec2.create_network_interface(SubnetId=subnet)
     with region.refused("ValidationException", "not enough free addresses"):
         region.gateway(vpc, subnet)
+    created = region.lattice.create_resource_gateway(name="small", vpcIdentifier=vpc, subnetIds=[subnet], ipv4AddressesPerEni=11)
+    assert created["ipv4AddressesPerEni"] == 11
+    with region.refused("ValidationException", "not enough free addresses"):
+        region.lattice.create_resource_gateway(name="tiny", vpcIdentifier=vpc, subnetIds=[subnet], ipv4AddressesPerEni=1)
 
 
 def test_a_configuration_lives_and_ends(region: Region) -> None:

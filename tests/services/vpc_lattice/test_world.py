@@ -46,7 +46,7 @@ def test_everything_reaches_the_world_and_compiles(region: Region) -> None:
     (http,) = plan.proxy.http_listeners
     assert (http.port, [host.service_id for host in http.virtual_hosts]) == (8080, [service])
     (tcp,) = plan.proxy.tcp_listeners
-    assert (tcp.target, tcp.ports) == ("10.0.1.7", ((6379, 6379),))
+    assert (tcp.targets, tcp.ports) == (("10.0.1.7",), ((6379, 6379),))
 
 
 def test_what_is_being_deleted_leaves_the_world_at_once(region: Region) -> None:

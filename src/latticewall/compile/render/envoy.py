@@ -1,7 +1,8 @@
 """ProxyPlan -> Envoy's resources, as plain dictionaries in proto3 JSON form, so that a golden file can be read and compared.
 
-Four kinds of resource, one table each: clusters, endpoints, listeners, routes. What changes often is kept apart from what is expensive to
-change: registering a target touches endpoints only, a rule or an auth type touches routes only, and neither closes a connection.
+Five kinds of resource, one table each: clusters, endpoints, destinations, listeners, routes. What changes often is kept apart from what is expensive to
+change: registering a target touches endpoints only, a rule or an auth type touches routes only, another address of a TCP resource its destination
+only, and none of them closes a connection.
 A listener's definition holds only what belongs to its (VPC, port).
 """
 
@@ -17,7 +18,7 @@ from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_clusters, envoy_http, envoy_tcp, envoy_tls
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import Cluster, ProxyPlan, TcpListener
+from latticewall.plan.proxy import Cluster, ProxyPlan
 
 Document = dict[str, Any]
 Table = Mapping[str, Document]
@@ -25,6 +26,7 @@ Table = Mapping[str, Document]
 TYPE_URLS = {
     "clusters": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
     "endpoints": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+    "destinations": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
     "listeners": "type.googleapis.com/envoy.config.listener.v3.Listener",
     "routes": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
 }
@@ -39,13 +41,15 @@ class EnvoySnapshot:
 
     clusters: Table = field(default_factory=dict)
     endpoints: Table = field(default_factory=dict)
+    destinations: Table = field(default_factory=dict)
     listeners: Table = field(default_factory=dict)
     routes: Table = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def table(self, kind: str) -> Table:
         """kind: a key of TYPE_URLS."""
-        return {"clusters": self.clusters, "endpoints": self.endpoints, "listeners": self.listeners, "routes": self.routes}[kind]
+        found: Table = getattr(self, kind)
+        return found
 
 
 def version(document: Document) -> str:
@@ -72,16 +76,20 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
     sockets = envoy_http.sockets(plan.http_listeners, memo)
     listeners = list(memo.map(envoy_http.listener, sockets, [paths] * len(sockets)))
     routes = envoy_http.route_configurations(plan.http_listeners, problems.append, memo)
-    for rendered in memo.map(_tcp, plan.tcp_listeners, [paths] * len(plan.tcp_listeners)):
+    destinations: dict[str, Document] = {}
+    for rendered in memo.map(envoy_tcp.rendered, plan.tcp_listeners, [paths] * len(plan.tcp_listeners)):
         problems += rendered.problems
         listeners.extend(rendered.listeners)
-        clusters.update(_by_name("clusters", rendered.clusters, problems))
+        for document in rendered.clusters:
+            clusters.setdefault(document["name"], document)
+        destinations.setdefault(rendered.destination["name"], rendered.destination)
     if plan.tls_listeners:
         listeners = envoy_tls.joined(listeners, list(memo.map(envoy_tls.listener, plan.tls_listeners, [paths] * len(plan.tls_listeners))))
         clusters[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(
         clusters=memo.steady("clusters", clusters),
         endpoints=endpoints,
+        destinations=memo.steady("destinations", destinations),
         listeners=memo.steady("listeners", _by_name("listeners", listeners, problems)),
         routes=_by_name("routes", routes, problems),
         problems=tuple(sorted(problems)),
@@ -90,10 +98,6 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
 
 def _cluster(plan: Cluster, paths: EnvoyPaths) -> Document:
     return envoy_clusters.cluster(plan, paths.namespace)
-
-
-def _tcp(plan: TcpListener, paths: EnvoyPaths) -> envoy_tcp.RenderedTcp:
-    return envoy_tcp.listeners_and_clusters(plan, paths)
 
 
 def _by_name(kind: str, documents: Iterable[Document], problems: list[Problem]) -> dict[str, Document]:
@@ -118,6 +122,7 @@ def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[
         missing = [route for route in listener.routes if route not in snapshot.routes]
         found += [f"listener {name} names the route configuration {route}, which does not exist" for route in missing]
         found += [f"listener {name} names the cluster {c}, which does not exist" for c in listener.clusters if c not in snapshot.clusters]
+        found += [f"listener {name} names the destination {d}, which does not exist" for d in listener.destinations if d not in snapshot.destinations]
     for name, route in snapshot.routes.items():
         clusters = [cluster for _ in route["virtual_hosts"] for cluster in next(mentions)]
         found += [f"route configuration {name} names the cluster {c}, which does not exist" for c in clusters if c not in snapshot.clusters]
@@ -134,17 +139,23 @@ class _Mentions(NamedTuple):
     """What a listener speaks of."""
 
     routes: tuple[str, ...]
+    destinations: tuple[str, ...]
     clusters: tuple[str, ...]
     ports: tuple[int, ...]
 
 
 def _mentions(listener: Document) -> _Mentions:
-    return _Mentions(routes_of(listener), _clusters_of(listener), _ports(listener))
+    return _Mentions(routes_of(listener), destinations_of(listener), _clusters_of(listener), _ports(listener))
 
 
 def routes_of(listener: Document) -> tuple[str, ...]:
     """Names of the route configurations that a listener is incomplete without."""
     return tuple(dict.fromkeys(_values(listener, "route_config_name")))
+
+
+def destinations_of(listener: Document) -> tuple[str, ...]:
+    """Names of the destinations that a listener is incomplete without: of its filters whose configuration is a resource of its own."""
+    return tuple(found["name"] for chain in listener.get("filter_chains", ()) for found in chain.get("filters", ()) if "config_discovery" in found)
 
 
 def _clusters_of(document: Document) -> tuple[str, ...]:

@@ -1,22 +1,26 @@
-"""TCP resources: listening sockets in the client's VPC, connections from the resource gateway's address to the same port at the resource.
+"""TCP resources: listening sockets in the client's VPC, connections from one of the resource gateway's addresses to the same port at the resource.
 
-A few ports have a listener and a cluster each. Many ports (a resource configuration without port ranges has all of them) share one listener that the
+A few ports have a listener each. Many ports (a resource configuration without port ranges has all of them) share one listener that the
 namespace's ruleset hands their packets to; which port was meant is the connection's own local port.
+
+What may change while connections last is in no listener and no cluster. Where a resource is is its `destination`: the configuration of a small filter,
+delivered by itself, which a connection meets when it is accepted and never again. A gateway's addresses are a cluster each, shared by all of its
+resources; a connection takes one of them by chance. Neither knows ports.
 
 Pages followed: "Resource configurations for VPC resources", "Resource gateways in VPC Lattice". Idle connections end after 350 s; there is no maximum life.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv4Address
+from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from latticewall.compile.render.envoy_clusters import any_of, connection_options, seconds
 from latticewall.compile.render.envoy_http import socket_address
 from latticewall.compile.render.envoy_log import tcp_access_log
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import TcpListener
+from latticewall.plan.proxy import NOWHERE, TcpListener
 
 if TYPE_CHECKING:
     from latticewall.compile.render.envoy_paths import EnvoyPaths
@@ -25,55 +29,56 @@ Document = dict[str, Any]
 
 MAX_PORTS = 64
 CONNECT_TIMEOUT = 5
+_DESTINATION = "envoy.extensions.filters.network.set_filter_state.v3.Config"
 
 
-@dataclass
+@dataclass(frozen=True)
 class RenderedTcp:
-    listeners: list[Document] = field(default_factory=list)
-    clusters: list[Document] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    """One resource in one VPC. clusters: of its gateway; destination: of its resource configuration; both are the same in all places."""
+
+    listeners: tuple[Document, ...]
+    clusters: tuple[Document, ...]
+    destination: Document
+    problems: tuple[Problem, ...] = ()
 
 
-def listeners_and_clusters(plan: TcpListener, paths: EnvoyPaths) -> RenderedTcp:
-    """The listeners and clusters of one resource in one VPC; nothing, and a problem, when it cannot be carried."""
-    problem = _problem(plan)
-    if problem:
-        kind = "vpc-lattice:ServiceNetworkResourceAssociation" if plan.association_id else "ec2:VpcEndpoint"
-        return RenderedTcp(problems=[Problem(kind, plan.association_id or plan.vpc_endpoint_id, problem)])
+def rendered(plan: TcpListener, paths: EnvoyPaths) -> RenderedTcp:
+    """No listener, and a problem, when it cannot be carried."""
+    elsewhere = (_clusters(plan, paths), _destination(plan))
     if plan.capture_port:
-        return RenderedTcp([_capturing_listener(plan, paths)], [_capturing_cluster(plan, paths)])
-    rendered = RenderedTcp()
-    for port in sorted({port for first, last in plan.ports for port in range(first, last + 1)}):
-        name = f"{plan.name}:{port}"
-        rendered.listeners.append(_listener(plan, name, port, paths))
-        rendered.clusters.append(_cluster(plan, name, port, paths))
-    return rendered
-
-
-def _problem(plan: TcpListener) -> str:
+        return RenderedTcp((_listener(plan, plan.name, plan.capture_port, paths),), *elsewhere)
     count = sum(last - first + 1 for first, last in plan.ports)
-    if count > MAX_PORTS and not plan.capture_port:
-        return f"{plan.resource_configuration_arn} has {count} ports; at most {MAX_PORTS} can be carried: narrow its port ranges"
-    try:
-        IPv4Address(plan.target)
-    except AddressValueError:
-        return f"{plan.resource_configuration_arn} is at {plan.target}, which has no IPv4 address in the resource's VPC"
-    return ""
+    if count > MAX_PORTS:
+        kind = "vpc-lattice:ServiceNetworkResourceAssociation" if plan.association_id else "ec2:VpcEndpoint"
+        message = f"{plan.resource_configuration_arn} has {count} ports; at most {MAX_PORTS} can be carried: narrow its port ranges"
+        return RenderedTcp((), *elsewhere, (Problem(kind, plan.association_id or plan.vpc_endpoint_id, message),))
+    ports = sorted({port for first, last in plan.ports for port in range(first, last + 1)})
+    return RenderedTcp(tuple(_listener(plan, f"{plan.name}:{port}", port, paths) for port in ports), *elsewhere)
 
 
 def _listener(plan: TcpListener, name: str, port: int, paths: EnvoyPaths) -> Document:
-    return {
+    """With `capture_port`, connections keep the address and port they were made to: a transparent socket."""
+    document: Document = {
         "name": name,
         "address": socket_address(plan.address, port, paths.namespace(plan.namespace)),
-        "filter_chains": [{"filters": [_proxy(plan, name, paths)]}],
+        "filter_chains": [{"filters": [_discovered_destination(plan), _proxy(plan, paths)]}],
     }
+    if plan.capture_port:
+        original = any_of("envoy.extensions.filters.listener.original_dst.v3.OriginalDst")
+        document |= {"transparent": True, "listener_filters": [{"name": "original-destination", "typed_config": original}]}
+    return document
 
 
-def _proxy(plan: TcpListener, cluster: str, paths: EnvoyPaths) -> Document:
+def _discovered_destination(plan: TcpListener) -> Document:
+    source = {"ads": {}, "resource_api_version": "V3"}
+    return {"name": plan.resource_configuration_arn, "config_discovery": {"config_source": source, "type_urls": [f"type.googleapis.com/{_DESTINATION}"]}}
+
+
+def _proxy(plan: TcpListener, paths: EnvoyPaths) -> Document:
     config = any_of(
         "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         stat_prefix="resource",
-        cluster=cluster,
+        weighted_clusters={"clusters": [{"name": source_cluster(plan, source), "weight": 1} for source in plan.sources]},
         idle_timeout=seconds(plan.idle_timeout),
         access_log=[tcp_access_log(plan, paths.access_log)],
         access_log_options={"flush_access_log_on_connected": True},
@@ -81,35 +86,41 @@ def _proxy(plan: TcpListener, cluster: str, paths: EnvoyPaths) -> Document:
     return {"name": "tcp", "typed_config": config}
 
 
-def _cluster(plan: TcpListener, name: str, port: int, paths: EnvoyPaths) -> Document:
-    endpoint = {"address": {"socket_address": {"address": plan.target, "port_value": port}}}
-    return {
-        "name": name,
-        "type": "STATIC",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
-        **connection_options(CONNECT_TIMEOUT, plan.bind, paths.namespace(plan.upstream_namespace)),
-    }
+# -- where connections go --------------------------------------------------------------------------------------------------------------------
 
 
-def _capturing_listener(plan: TcpListener, paths: EnvoyPaths) -> Document:
-    """Connections keep the address and port they were made to: a transparent socket."""
-    target = {"text_format_source": {"inline_string": f"{plan.target}:%DOWNSTREAM_LOCAL_PORT%"}}
-    values = [{"object_key": "envoy.network.transport_socket.original_dst_address", "format_string": target}]
-    original = any_of("envoy.extensions.filters.listener.original_dst.v3.OriginalDst")
-    destination = any_of("envoy.extensions.filters.network.set_filter_state.v3.Config", on_new_connection=values)
-    return {
-        "name": plan.name,
-        "address": socket_address(plan.address, plan.capture_port, paths.namespace(plan.namespace)),
-        "transparent": True,
-        "listener_filters": [{"name": "original-destination", "typed_config": original}],
-        "filter_chains": [{"filters": [{"name": "destination", "typed_config": destination}, _proxy(plan, plan.name, paths)]}],
-    }
+def _destination(plan: TcpListener) -> Document:
+    """Where connections to a resource configuration go, in all VPCs and on all ports. Without it they would go to the address they were made to, inside
+    the resource's VPC: so there is one also while the resource has no address."""
+    text = f"{_each_in_turn(plan.targets or (NOWHERE,))}:%DOWNSTREAM_LOCAL_PORT%"
+    value = {"object_key": "envoy.network.transport_socket.original_dst_address", "format_string": {"text_format_source": {"inline_string": text}}}
+    return {"name": plan.resource_configuration_arn, "typed_config": any_of(_DESTINATION, on_new_connection=[value])}
 
 
-def _capturing_cluster(plan: TcpListener, paths: EnvoyPaths) -> Document:
-    return {
-        "name": plan.name,
-        "type": "ORIGINAL_DST",
-        "lb_policy": "CLUSTER_PROVIDED",
-        **connection_options(CONNECT_TIMEOUT, plan.bind, paths.namespace(plan.upstream_namespace)),
-    }
+def _each_in_turn(targets: tuple[str, ...]) -> str:
+    """One of the addresses. Envoy numbers connections, and one that is carried takes two numbers."""
+    written = [f"[{target}]" if ip_address(target).version == 6 else str(ip_address(target)) for target in targets]
+    if len(written) == 1:
+        return written[0]
+    choices = ",".join(f"'{target}'" for target in written)
+    return f"%CEL([{choices}][int(connection.id / 2u % {len(written)}u)])%"
+
+
+# -- where connections come from -------------------------------------------------------------------------------------------------------------
+
+
+def source_cluster(plan: TcpListener, source: str) -> str:
+    return f"{plan.gateway_id}/{source}"
+
+
+def _clusters(plan: TcpListener, paths: EnvoyPaths) -> tuple[Document, ...]:
+    """One for each address of the resource gateway: connections leave from it to wherever their destination is."""
+    return tuple(
+        {
+            "name": source_cluster(plan, source),
+            "type": "ORIGINAL_DST",
+            "lb_policy": "CLUSTER_PROVIDED",
+            **connection_options(CONNECT_TIMEOUT, source, paths.namespace(plan.upstream_namespace)),
+        }
+        for source in plan.sources
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
+from latticewall.compile.render.envoy_tcp import source_cluster
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
 from latticewall.dataplane.envoy.delta import Refusal
 from latticewall.dataplane.envoy.server import XdsServer
@@ -108,4 +109,6 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
         owners[http.name] = owners[http.route_configuration] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
     for tcp in plan.tcp_listeners:
         owners[tcp.name] = [("vpc-lattice:ServiceNetworkResourceAssociation", tcp.association_id)]
+        owners[tcp.resource_configuration_arn] = [("vpc-lattice:ResourceConfiguration", tcp.resource_configuration_arn)]
+        owners |= {source_cluster(tcp, source): [("vpc-lattice:ResourceGateway", tcp.gateway_id)] for source in tcp.sources}
     return owners

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("clusters", "endpoints", "listeners", "routes")
+KINDS = ("clusters", "endpoints", "destinations", "listeners", "routes")
 WILDCARD_KINDS = ("clusters", "listeners")
 _STALE = "stale"
 """In place of a version: the client has something of that name, and must get it again."""
@@ -19,7 +19,7 @@ _STALE = "stale"
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource ready to send. message: a google.protobuf.Any. needs: names of the endpoints or routes it is incomplete without.
+    """One resource ready to send. message: a google.protobuf.Any. needs: names of the endpoints, routes or destinations it is incomplete without.
 
     opening: what a client that has nothing of that name gets first. A new cluster with health checks is ready (and its answer given) only when its
     first targets have been checked; opened without targets it is ready at once, and a silent target holds up neither it nor the others.
@@ -37,11 +37,13 @@ class Published:
 
     clusters: Mapping[str, Resource] = field(default_factory=dict)
     endpoints: Mapping[str, Resource] = field(default_factory=dict)
+    destinations: Mapping[str, Resource] = field(default_factory=dict)
     listeners: Mapping[str, Resource] = field(default_factory=dict)
     routes: Mapping[str, Resource] = field(default_factory=dict)
 
     def table(self, kind: str) -> Mapping[str, Resource]:
-        return {"clusters": self.clusters, "endpoints": self.endpoints, "listeners": self.listeners, "routes": self.routes}[kind]
+        found: Mapping[str, Resource] = getattr(self, kind)
+        return found
 
 
 @dataclass(frozen=True, order=True)
@@ -135,7 +137,7 @@ class DeltaStream:
     def next(self, published: Published) -> Response | None:
         """The next response to send, None while there is nothing to say or an answer is awaited."""
         carried = self._done(published, "clusters") and self._done(published, "endpoints")
-        released = carried and self._done(published, "listeners") and self._done(published, "routes")
+        released = carried and all(self._done(published, kind) for kind in ("listeners", "routes", "destinations"))
         for kind in KINDS:
             subscription = self._subscriptions[kind]
             if not subscription.started or subscription.pending is not None:
@@ -178,7 +180,7 @@ class DeltaStream:
 
     @staticmethod
     def _removed(kind: str, subscription: _Subscription, published: Published) -> tuple[str, ...]:
-        """Endpoints and routes go with their cluster or listener: Envoy unsubscribes from them itself."""
+        """Endpoints, destinations and routes go with their cluster or listener: Envoy unsubscribes from them itself."""
         return tuple(sorted(subscription.known.keys() - published.table(kind).keys())) if kind in WILDCARD_KINDS else ()
 
     def _response(self, kind: str, resources: Mapping[str, Resource], removed: tuple[str, ...] = ()) -> Response:
@@ -200,8 +202,9 @@ class DeltaStream:
             return subscription.started and subscription.pending is None and not self._wanted(kind, published)
         parents = "clusters" if kind == "endpoints" else "listeners"
         accepted = self._subscriptions[parents].known
-        needed = {needs for name, resource in published.table(parents).items() if name in accepted for needs in resource.needs}
-        return subscription.pending is None and all(self._has(subscription, published.table(kind)[name], name) for name in needed)
+        table = published.table(kind)
+        needed = {needs for name, resource in published.table(parents).items() if name in accepted for needs in resource.needs if needs in table}
+        return subscription.pending is None and all(self._has(subscription, table[name], name) for name in needed)
 
     @staticmethod
     def _has(subscription: _Subscription, resource: Resource, name: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.core.v3 import extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
@@ -30,6 +31,7 @@ from google.protobuf import any_pb2, json_format, symbol_database
 
 KNOWN_FILES = (
     cluster_pb2,
+    extension_pb2,
     endpoint_pb2,
     listener_pb2,
     route_pb2,

@@ -19,7 +19,7 @@ import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 
 from latticewall.base.memo import Memo
-from latticewall.compile.render.envoy import TYPE_URLS, VIRTUAL_HOST, Document, EnvoySnapshot, routes_of, version, version_of
+from latticewall.compile.render.envoy import TYPE_URLS, VIRTUAL_HOST, Document, EnvoySnapshot, destinations_of, routes_of, version, version_of
 from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
 from latticewall.dataplane.envoy.protobufs import pack, pack_of_parts, serialised
 
@@ -46,6 +46,7 @@ def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None) -> Published:
     return Published(
         clusters=_table(snapshot.clusters, memo.map(_cluster, snapshot.clusters.values())),
         endpoints=_table(snapshot.endpoints, memo.map(_endpoints, snapshot.endpoints.values(), checked)),
+        destinations=_table(snapshot.destinations, memo.map(_destination, snapshot.destinations.values())),
         listeners=_table(snapshot.listeners, memo.map(_listener, snapshot.listeners.values())),
         routes=_table(snapshot.routes, memo.map(_routes, snapshot.routes.values(), _hosts(snapshot.routes, memo))),
     )
@@ -67,7 +68,11 @@ def _endpoints(document: Document, checked: bool) -> Resource:
 
 
 def _listener(document: Document) -> Resource:
-    return Resource(version(document), pack(TYPE_URLS["listeners"], document), routes_of(document))
+    return Resource(version(document), pack(TYPE_URLS["listeners"], document), (*routes_of(document), *destinations_of(document)))
+
+
+def _destination(document: Document) -> Resource:
+    return Resource(version(document), pack(TYPE_URLS["destinations"], document))
 
 
 class _Host(NamedTuple):

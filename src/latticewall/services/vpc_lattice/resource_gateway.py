@@ -1,11 +1,12 @@
 """Resource gateways: where connections to resources leave from ("Resource gateways in VPC Lattice").
 
-A gateway has one network interface per subnet, so that its address is reserved there and its security groups count as groups of the VPC.
+A gateway has one network interface per subnet, so that its addresses are reserved there and its security groups count as groups of the VPC. Connections
+come from all addresses of all of them; none can be added or taken away later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latticewall.base.faults import Fault
@@ -18,6 +19,8 @@ from latticewall.services.vpc_lattice.find import elsewhere, relink, security_gr
 from latticewall.services.vpc_lattice.nouns import RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, SUBNET
 
 DEFAULT_RESOLUTION = "PUBLIC"
+DEFAULT_ADDRESSES = 16
+"""IPv4 addresses of each network interface."""
 
 
 def create_resource_gateway(ctx: Context, params: Document) -> Document:
@@ -25,22 +28,19 @@ def create_resource_gateway(ctx: Context, params: Document) -> Document:
     address_type = params.get("ipAddressType") or "IPV4"
     if address_type != "IPV4":
         raise text.unsupported("ipAddressType", f"IP address type {address_type} is not supported yet; IPV4 is")
-    if params.get("ipv4AddressesPerEni") not in (None, 1):
-        raise text.unsupported("ipv4AddressesPerEni", "More than one address per network interface is not supported yet")
+    count = params.get("ipv4AddressesPerEni") or DEFAULT_ADDRESSES
     vpc = vpc_of(ctx, params.get("vpcIdentifier"))
     subnets = _subnets(ctx, vpc, params.get("subnetIds") or ())
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
     quotas.check(RESOURCE_GATEWAY, len(ctx.referring(vpc, RESOURCE_GATEWAY)) + 1, vpc.id)
     identifier = ctx.new_id("rgw-")
-    interfaces = [_make_interface(ctx, identifier, subnet, groups) for subnet in subnets]
+    interfaces = [_make_interface(ctx, identifier, subnet, groups, count) for subnet in subnets]
     groups = groups or [group["GroupId"] for group in interfaces[0]["Groups"]]
     document: Document = {
         "vpcId": vpc.id, "subnetIds": [subnet.id for subnet in subnets], "securityGroupIds": groups, "ipAddressType": address_type,
-        "resourceConfigDnsResolution": params.get("resourceConfigDnsResolution") or DEFAULT_RESOLUTION,
-        "_addresses": [interface["PrivateIpAddress"] for interface in interfaces],
+        "ipv4AddressesPerEni": count, "resourceConfigDnsResolution": params.get("resourceConfigDnsResolution") or DEFAULT_RESOLUTION,
+        "_addresses": _addresses(interfaces),
     }  # fmt: skip
-    if params.get("ipv4AddressesPerEni"):
-        document["ipv4AddressesPerEni"] = params["ipv4AddressesPerEni"]
     row = ctx.create(RESOURCE_GATEWAY, document, id=identifier, name=params["name"], tags=tags.read(params.get("tags")), refs={"vpcIdentifier": vpc.id})
     relink(ctx, row, "subnetIds", document["subnetIds"])
     relink(ctx, row, "securityGroupIds", groups)
@@ -62,9 +62,17 @@ def _subnets(ctx: Context, vpc: Row, identifiers: Sequence[str]) -> list[Row]:
     return found
 
 
-def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence[str]) -> dict[str, Any]:
-    """A network interface for the gateway; EC2 picks the address and, where no group is given, the VPC's default group."""
-    params: Document = {"SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}"}
+def _addresses(interfaces: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of all interfaces in turn, so that any few of them are of several Availability Zones."""
+    by_interface = ([item["PrivateIpAddress"] for item in interface["PrivateIpAddresses"]] for interface in interfaces)
+    return [address for addresses in zip(*by_interface, strict=True) for address in addresses]
+
+
+def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence[str], count: int) -> dict[str, Any]:
+    """A network interface for the gateway; EC2 picks the addresses and, where no group is given, the VPC's default group."""
+    params: Document = {
+        "SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}", "SecondaryPrivateIpAddressCount": count - 1,
+    }  # fmt: skip
     if groups:
         params["Groups"] = list(groups)
     try:

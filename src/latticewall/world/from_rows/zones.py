@@ -1,4 +1,4 @@
-"""Route 53's private hosted zones."""
+"""Route 53's hosted zones."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from latticewall.world.types import HostedZone
 
 
 def build_hosted_zones(rows: Rows) -> tuple[HostedZone, ...]:
-    """Zones with a VPC of this region; public zones answer nobody here."""
+    """Private zones with a VPC of this region, and public zones."""
     found = []
     for row in rows.of("route53:HostedZone"):
-        vpcs = tuple(sorted(vpc["VPCId"] for vpc in row.document.get("_vpcs") or () if vpc.get("VPCRegion") in (rows.region, None)))
-        if vpcs:
+        associated = row.document.get("_vpcs") or ()
+        vpcs = tuple(sorted(vpc["VPCId"] for vpc in associated if vpc.get("VPCRegion") in (rows.region, None)))
+        if vpcs or not associated:
             found.append(HostedZone(row.id, row.name, vpcs, tuple(row.document.get("_records") or ())))
     return tuple(found)

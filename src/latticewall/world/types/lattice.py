@@ -100,7 +100,7 @@ class ServiceAssociation:
 
 @dataclass(frozen=True)
 class ResourceGateway:
-    """addresses: one per subnet, reserved in the subnet for the gateway's network interface."""
+    """addresses: of all its network interfaces, one of each subnet first. resolution: PUBLIC or IN_VPC, how the names of its resources are resolved."""
 
     id: str
     arn: str
@@ -108,11 +108,14 @@ class ResourceGateway:
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
     addresses: tuple[IPv4Address, ...]
+    resolution: str = "PUBLIC"
 
 
 @dataclass(frozen=True)
 class ResourceConfiguration:
-    """port_ranges: inclusive. definition: the API's resourceConfigurationDefinition. policy: its own auth policy, "" = none."""
+    """type: SINGLE, GROUP or CHILD. port_ranges: inclusive; none of a GROUP. definition: the API's resourceConfigurationDefinition. policy: its own auth
+    policy, "" = none. group_id: of a CHILD; its gateway is the group's. group_domain: of a GROUP and of its children. domain_verified: its own custom
+    domain name, or its group's domain, has been verified."""
 
     id: str
     arn: str
@@ -127,6 +130,8 @@ class ResourceConfiguration:
     has_policy: bool
     """An auth policy has been put (even if it says nothing): Connect is then decided by it."""
     domain_verified: bool = False
+    group_id: str = ""
+    group_domain: str = ""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class HostedZone:
-    """A private hosted zone. records: the API's ResourceRecordSet documents."""
+    """A hosted zone: private in its VPCs, public when it has none. records: the API's ResourceRecordSet documents."""
 
     id: str
     name: str
