@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.base.faults import LimitExceeded
-from latticewall.base.resource_shares import ASSOCIATION, SERVICE_PRINCIPAL, SHARE
+from latticewall.base.resource_shares import ASSOCIATION, PERMISSION, SERVICE_PRINCIPAL, SHARE
 from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
@@ -110,23 +110,23 @@ def enable_sharing(ctx: Context, _: Document) -> Document:
 
 
 def tag(ctx: Context, params: Document) -> Document:
-    """TagResource of a share."""
-    row = own_share(ctx, _tagged(params))
+    """TagResource of a share or a permission."""
+    row = _tagged(ctx, params)
     ctx.tag(row, _tags(row.tags, params))
     return {}
 
 
 def untag(ctx: Context, params: Document) -> Document:
-    """UntagResource of a share."""
-    ctx.tag(own_share(ctx, _tagged(params)), removed=params["tagKeys"])
+    """UntagResource of a share or a permission."""
+    ctx.tag(_tagged(ctx, params), removed=params["tagKeys"])
     return {}
 
 
-def _tagged(params: Document) -> str:
-    arn = params.get("resourceShareArn") or params.get("resourceArn")
+def _tagged(ctx: Context, params: Document) -> Row:
+    arn = str(params.get("resourceShareArn") or params.get("resourceArn") or "")
     if not arn:
-        raise text.invalid("Name a resource share with resourceShareArn or resourceArn.")
-    return str(arn)
+        raise text.invalid("Name a resource share with resourceShareArn, or a permission with resourceArn.")
+    return ctx.find(PERMISSION, arn) or own_share(ctx, arn)
 
 
 def _tags(present: dict[str, str], params: Document) -> dict[str, str]:

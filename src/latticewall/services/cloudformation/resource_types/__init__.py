@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from latticewall.services.cloudformation.resource_types import ec2, firewall, identity, instances, lattice, organizations, others, roles_anywhere, transit
+from latticewall.services.cloudformation.resource_types import (
+    ec2,
+    firewall,
+    identity,
+    instances,
+    lattice,
+    organizations,
+    others,
+    roles_anywhere,
+    sharing,
+    transit,
+)
 from latticewall.services.cloudformation.resource_types.row import Made, Properties, ResourceType, Work, at
 
 TABLE: Mapping[str, ResourceType] = {
-    row.type: row for module in (ec2, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, others) for row in module.TYPES
+    row.type: row for module in (ec2, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, others) for row in module.TYPES
 }
 
 __all__ = ["TABLE", "Made", "Properties", "ResourceType", "Work", "at"]

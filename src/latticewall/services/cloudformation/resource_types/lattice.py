@@ -91,6 +91,20 @@ def _policy_state(ctx: Any, made: Made) -> str:
     return str(ctx.call("vpc-lattice:GetAuthPolicy", {"resourceIdentifier": made.physical_id}).get("state", "Inactive"))
 
 
+def _put_resource_policy(work: Work, properties: Properties) -> Made:
+    """Ref of a resource policy is the ARN of its resource."""
+    work.call("vpc-lattice:PutResourcePolicy", work.input("vpc-lattice:PutResourcePolicy", properties))
+    return Made(str(properties["ResourceArn"]))
+
+
+def _change_resource_policy(work: Work, made: Made, properties: Properties) -> None:  # noqa: ARG001 - the signature of the table's functions
+    work.call("vpc-lattice:PutResourcePolicy", work.input("vpc-lattice:PutResourcePolicy", properties))
+
+
+def _delete_resource_policy(work: Work, made: Made) -> None:
+    work.call("vpc-lattice:DeleteResourcePolicy", {"resourceArn": made.physical_id})
+
+
 # -- listeners and rules -------------------------------------------------------------------------------------------------------------------
 
 
@@ -192,5 +206,9 @@ TYPES = (
     ResourceType(
         "AWS::VpcLattice::AuthPolicy", "ResourceIdentifier=! Policy!", create="vpc-lattice:PutAuthPolicy", making=_put_policy, changing=_change_policy,
         removing=_delete_policy, attributes={"State": _policy_state},
+    ),
+    ResourceType(
+        "AWS::VpcLattice::ResourcePolicy", "ResourceArn=! Policy!", create="vpc-lattice:PutResourcePolicy", making=_put_resource_policy,
+        changing=_change_resource_policy, removing=_delete_resource_policy,
     ),
 )  # fmt: skip

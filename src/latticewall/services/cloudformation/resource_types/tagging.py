@@ -90,6 +90,10 @@ STYLES: Mapping[str, Style] = {
         lambda _, tags: {"tags": _lower(tags)}, "rolesanywhere:TagResource", "rolesanywhere:UntagResource",
         lambda row, tags: {"resourceArn": row.arn, "tags": _lower(tags)}, lambda row, keys: {"resourceArn": row.arn, "tagKeys": keys},
     ),
+    "ram": Style(
+        lambda _, tags: {"tags": _lower(tags)}, "ram:TagResource", "ram:UntagResource",
+        lambda row, tags: {"resourceArn": row.arn, "tags": _lower(tags)}, lambda row, keys: {"resourceArn": row.arn, "tagKeys": keys},
+    ),
     "ssm": Style(_list),
     "policy": Style(_list),
 }  # fmt: skip
