@@ -3,6 +3,9 @@ resources", "Access service networks through AWS PrivateLink")."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 SERVICE_PARTITION = "7d67968"
 RESOURCE_PARTITION = "4232ccc"
 """The partition labels seen in every region's names."""
@@ -26,3 +29,8 @@ def endpoint_service_name(region: str, endpoint_id: str, association_id: str) ->
 def endpoint_resource_name(region: str, endpoint_id: str, association_id: str, configuration_id: str) -> str:
     """The name of a resource as reached through an endpoint: of a service network, or (association_id "") of the resource alone."""
     return resource_name(region, f"{endpoint_id}-{association_id}" if association_id else endpoint_id, configuration_id)
+
+
+def zone_id(domain: str, region: str) -> str:
+    """The hosted zone of a region's names (domain: svcs or rsc): a constant, as in AWS."""
+    return "Z" + base64.b32encode(hashlib.sha256(f"vpc-lattice-{domain}.{region}".encode()).digest()).decode()[:20]

@@ -7,18 +7,22 @@ origin the one named first here answers: hosted zones, then those that VPC Latti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from latticewall.base import private_dns
 from latticewall.base.ids import namespace
+from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name
 from latticewall.compile import addresses
 from latticewall.compile.hosted_zones import Alias, absolute, record_sets, resolve_aliases
 from latticewall.compile.index import Index
 from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
+from latticewall.compile.resource_doors import endpoint_doors
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.names import NamesPlan, Record, Resolver, Zone
 from latticewall.plan.node import Problem
-from latticewall.world.types import ResourceAssociation, ResourceConfiguration, Vpc, VpcAssociation, World
+from latticewall.world.types import ResourceConfiguration, Vpc, VpcEndpoint, World
 
 TTL = 60
 """Seconds, of the records that the region itself makes."""
@@ -31,8 +35,9 @@ def compile_names(world: World) -> NamesPlan:
     """World -> all resolvers and all metadata services."""
     index = Index(world)
     gates = ServiceNetworkGates(index)
+    elsewhere = _endpoint_names(index, gates)
     return NamesPlan(
-        resolvers=tuple(_resolver(index, gates, vpc) for vpc in world.vpcs),
+        resolvers=tuple(_resolver(index, gates, vpc, elsewhere) for vpc in world.vpcs),
         metadata=compile_metadata(index),
     )
 
@@ -42,7 +47,7 @@ def names_problems(world: World) -> list[Problem]:
     return [Problem("route53:HostedZone", zone.id, reason) for zone in world.hosted_zones for reason in record_sets(zone).refused]
 
 
-def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Resolver:
+def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc, elsewhere: Sequence[tuple[str, int, tuple[str, ...]]]) -> Resolver:
     name = namespace("vpc", vpc.id)
     if not vpc.dns_support:
         return Resolver(vpc.id, name, (), (), enabled=False)
@@ -58,8 +63,8 @@ def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, 
     aliases: list[Alias] = []
     if vpc.dns_hostnames:  # private zones need both attributes of the VPC
         aliases = _hosted_zones(index.world, vpc, records)
-        _resource_zones(gates, vpc, records)
-    _lattice_names(gates, vpc, records)
+        _resource_zones(index, gates, vpc, records)
+    _lattice_names(gates, vpc, records, elsewhere)
     if vpc.dns_hostnames:
         _own_names(index, vpc, records)
     aliases += _public_zones(index.world, records)
@@ -105,67 +110,78 @@ def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:
     return aliases
 
 
-def _resource_zones(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
-    """A zone for the custom domain name of each resource configuration to which private DNS applies."""
+def _resource_zones(index: Index, gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
+    """A zone for the custom domain name of each resource configuration to which private DNS applies: through the VPC's association first, then through
+    its endpoints."""
     association = gates.association_of.get(vpc.id)
-    if association is None or not association.private_dns_enabled:
-        return
-    for resource, configuration in gates.resources(vpc.id):
-        if _has_private_dns(gates, vpc, association, resource, configuration):
-            origin = absolute(configuration.custom_domain_name)
-            records.setdefault(origin, [Record(origin, "A", TTL, (str(resource.address),))])
+    for resource, configuration in gates.resources(vpc.id) if association and association.private_dns_enabled else ():
+        if association and resource.private_dns_enabled and _has_private_dns(gates, vpc, association.dns_options, configuration):
+            _add_zone(records, configuration, (str(resource.address),))
+    for endpoint in index.world.vpc_endpoints:
+        if endpoint.vpc_id == vpc.id and endpoint.private_dns_enabled:
+            for configuration, association_id, addresses_there in _reached(index, gates, endpoint):
+                own = not association_id or gates.associations[association_id].private_dns_enabled
+                if own and _has_private_dns(gates, vpc, endpoint.dns_options, configuration):
+                    _add_zone(records, configuration, addresses_there)
 
 
-def _has_private_dns(
-    gates: ServiceNetworkGates, vpc: Vpc, association: VpcAssociation, resource: ResourceAssociation, configuration: ResourceConfiguration
-) -> bool:
+def _add_zone(records: _Records, configuration: ResourceConfiguration, values: tuple[str, ...]) -> None:
+    origin = absolute(configuration.custom_domain_name)
+    records.setdefault(origin, [Record(origin, "A", TTL, values)])
+
+
+def _reached(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> list[tuple[ResourceConfiguration, str, tuple[str, ...]]]:
+    """The resources behind an endpoint: (configuration, association with the service network or "", its addresses in all zones)."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for door in endpoint_doors(index, gates, endpoint):
+        found.setdefault((door.configuration.id, door.association_id), []).append(str(door.address))
+    return [(gates.configurations[configuration], association, tuple(values)) for (configuration, association), values in sorted(found.items())]
+
+
+def _has_private_dns(gates: ServiceNetworkGates, vpc: Vpc, options: Mapping[str, Any], configuration: ResourceConfiguration) -> bool:
     """Whether VPC Lattice makes a private zone for the resource's custom domain name in this VPC.
 
-    Without private DNS on the resource association there is none anywhere; with it, the VPC association says whether and for which domains.
+    Without private DNS on the resource association there is none anywhere; with it, the VPC association or endpoint says whether and (options) for which
+    domains.
     """
     domain = configuration.custom_domain_name
-    if not domain or not resource.private_dns_enabled:
+    if not domain:
         return False
     gateway = gates.gateways.get(configuration.gateway_id)
     target = configuration.definition.get("dnsResource", {}).get("domainName", "")
-    if target and gateway is not None and gateway.vpc_id == vpc.id and _is_at_or_above(domain, target):
+    if target and gateway is not None and gateway.vpc_id == vpc.id and private_dns.is_at_or_above(domain, target):
         return False  # it would hide the very name that the target is resolved by
-    preference = association.dns_options.get("privateDnsPreference", "VERIFIED_DOMAINS_ONLY")
-    specified = association.dns_options.get("privateDnsSpecifiedDomains", [])
-    return {
-        "ALL_DOMAINS": True,
-        "VERIFIED_DOMAINS_ONLY": configuration.domain_verified,
-        "VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS": configuration.domain_verified or _is_specified(domain, specified),
-        "SPECIFIED_DOMAINS_ONLY": _is_specified(domain, specified),
-    }[preference]
+    return private_dns.covers(options, domain, verified=configuration.domain_verified)
 
 
-def _is_at_or_above(domain: str, name: str) -> bool:
-    domain, name = absolute(domain), absolute(name)
-    return name == domain or name.endswith("." + domain)
-
-
-def _is_specified(domain: str, specified: Iterable[str]) -> bool:
-    """Equal to one of the specified domains, or beneath one of the form *.example.com."""
-    domain = absolute(domain)
-    return any(domain.endswith(absolute(one)[1:]) if one.startswith("*.") else domain == absolute(one) for one in specified)
-
-
-def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
-    """The generated names of the services and resources of the VPC's service network. (On AWS they are public and lead nowhere elsewhere.)"""
+def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records, elsewhere: Sequence[tuple[str, int, tuple[str, ...]]]) -> None:
+    """The generated names of the services and resources of the VPC's service network, which lead nowhere else (on AWS they resolve everywhere all the
+    same), and (elsewhere) those of all endpoints, which lead there from wherever packets can."""
     association = gates.association_of.get(vpc.id)
-    if association is None:
-        return
-    for service in gates.services_of.get(association.service_network_id, []):
-        _add_below(records, service.dns_name, 1, str(addresses.LATTICE_SERVICES))
+    for service in gates.services_of.get(association.service_network_id, []) if association else ():
+        _add_below(records, service.dns_name, 1, (str(addresses.LATTICE_SERVICES),))
     for resource, _ in gates.resources(vpc.id):
-        _add_below(records, resource.dns_name, 2, str(resource.address))
+        _add_below(records, resource.dns_name, 2, (str(resource.address),))
+    for name, labels, values in elsewhere:
+        _add_below(records, name, labels, values)
 
 
-def _add_below(records: _Records, dns_name: str, labels: int, address: str) -> None:
+def _endpoint_names(index: Index, gates: ServiceNetworkGates) -> list[tuple[str, int, tuple[str, ...]]]:
+    """The names of services and resources through endpoints: (name, labels before its zone, addresses in all Availability Zones)."""
+    found: list[tuple[str, int, tuple[str, ...]]] = []
+    for endpoint in index.world.vpc_endpoints:
+        here = tuple(str(zone.service) for zone in endpoint.zones if zone.service)
+        for association, _ in gates.joined_of.get(endpoint.service_network_id, []) if here else ():
+            found.append((endpoint_service_name(index.world.region, endpoint.id, association.id), 1, here))
+        for configuration, association_id, values in _reached(index, gates, endpoint):
+            found.append((endpoint_resource_name(index.world.region, endpoint.id, association_id, configuration.id), 2, values))
+    return found
+
+
+def _add_below(records: _Records, dns_name: str, labels: int, values: tuple[str, ...]) -> None:
     """An A record in the zone that begins after so many labels of the name."""
     name = absolute(dns_name)
-    records.setdefault(name.split(".", labels)[labels], []).append(Record(name, "A", TTL, (address,)))
+    records.setdefault(name.split(".", labels)[labels], []).append(Record(name, "A", TTL, values))
 
 
 def _own_names(index: Index, vpc: Vpc, records: _Records) -> None:

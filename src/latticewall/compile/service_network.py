@@ -39,6 +39,7 @@ class ServiceNetworkGates:
         world = index.world
         self.networks: dict[str, ServiceNetwork] = {network.id: network for network in world.service_networks}
         self.configurations: dict[str, ResourceConfiguration] = {found.id: found for found in world.resource_configurations}
+        self.associations: dict[str, ResourceAssociation] = {found.id: found for found in world.resource_associations}
         self.gateways = {gateway.id: gateway for gateway in world.resource_gateways}
         self.services: dict[str, Service] = {service.id: service for service in world.services}
 

@@ -5,9 +5,11 @@ kinds.py declares the resources and says where `world` finds what; one file per 
 
 from __future__ import annotations
 
+from latticewall.resources.context import Context
 from latticewall.resources.kind import Handler, Service
 from latticewall.services.ec2 import (
     describe,
+    endpoint_associations,
     image,
     instance,
     instance_profile,
@@ -133,13 +135,21 @@ OPERATIONS: dict[str, Handler] = {
     "DeleteTransitGatewayRoute": transit_gateway_route.delete_transit_gateway_route,
     "SearchTransitGatewayRoutes": transit_gateway_route.search_transit_gateway_routes,
     "DescribeVpcEndpoints": vpc_endpoint.describe_vpc_endpoints,
+    "DescribeVpcEndpointAssociations": endpoint_associations.describe_vpc_endpoint_associations,
     "CreateVpcEndpoint": vpc_endpoint.create_vpc_endpoint,
+    "ModifyVpcEndpoint": vpc_endpoint.modify_vpc_endpoint,
     "DeleteVpcEndpoints": vpc_endpoint.delete_vpc_endpoints,
     "CreateTags": tags.create_tags,
     "DeleteTags": tags.delete_tags,
     "DescribeTags": tags.describe_tags,
 }
 
-SERVICE = Service("ec2", KINDS, OPERATIONS, settled=describe.forget_old)
+
+def _settled(ctx: Context) -> None:
+    describe.forget_old(ctx)
+    vpc_endpoint.follow_lattice(ctx)
+
+
+SERVICE = Service("ec2", KINDS, OPERATIONS, settled=_settled)
 
 __all__ = ["SERVICE"]

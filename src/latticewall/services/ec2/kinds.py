@@ -39,6 +39,8 @@ Where the parts of `world` are found (row of kind; D = its document):
 |                              |                                              | the blocks of the VPCs of ec2:TransitGatewayRouteTablePropagation rows     |
 |                              |                                              | (parent = the table, D.TransitGatewayAttachmentId), oldest row first       |
 | FirewallEndpoint             | ec2:VpcEndpoint                              | made by network-firewall: D.VpcId, D.SubnetIds[0]                          |
+| VpcEndpoint                  | ec2:VpcEndpoint with D.VpcEndpointType       | D.VpcId, D.PrivateDnsEnabled, D.DnsOptions, D._zones (endpoint_zones.py);  |
+|                              |                                              | where it leads: vpc-lattice's association rows with its id                 |
 
 Rows with status "deleting", "deleted" or "failed" are not part of the desired state.
 """
@@ -111,7 +113,7 @@ KINDS = (
     _kind(
         "ec2:NetworkInterface", id_member="NetworkInterfaceId", id_prefix="eni-", arn=_arn("network-interface"), tag_member="TagSet",
         refs={"SubnetId": Ref("ec2:Subnet"), "Groups": Ref("ec2:SecurityGroup"), "InstanceId": Ref("ec2:Instance", "clear"),
-              "OwnerId": Ref("ec2:TransitGatewayAttachment", "cascade")},
+              "OwnerId": Ref("ec2:TransitGatewayAttachment", "cascade"), "VpcEndpointId": Ref("ec2:VpcEndpoint", "cascade")},
         view=network_interface.view, not_found="InvalidNetworkInterfaceID.NotFound", cloudformation="AWS::EC2::NetworkInterface",
     ),
     _kind(
@@ -154,7 +156,7 @@ KINDS = (
     _kind(
         "ec2:VpcEndpoint", id_member="VpcEndpointId", id_prefix="vpce-", arn=_arn("vpc-endpoint"), tag_member="Tags",
         refs={"VpcId": Ref("ec2:Vpc"), "SubnetIds": Ref("ec2:Subnet")}, view=vpc_endpoint.view,
-        lifecycle=Lifecycle("State", AVAILABLE, settles=True), not_found="InvalidVpcEndpointId.NotFound",
+        lifecycle=Lifecycle("State", {**AVAILABLE, "failed": "failed"}, settles=True), not_found="InvalidVpcEndpointId.NotFound",
         not_found_text="The Vpc Endpoint Id '{id}' does not exist", cloudformation="AWS::EC2::VPCEndpoint",
     ),
 )  # fmt: skip

@@ -73,7 +73,10 @@ def _target(ctx: Context, table: Row, params: Document) -> Document:
             raise text.not_found("InvalidTransitGatewayID.NotFound", f"The transitGateway ID '{identifier}' does not exist")
         return {"TransitGatewayId": identifier}
     if member == "VpcEndpointId" or (member == "GatewayId" and identifier.startswith("vpce-")):
-        return {"GatewayId": _same_vpc(table, ctx.resolve("ec2:VpcEndpoint", identifier)).id}
+        endpoint = _same_vpc(table, ctx.resolve("ec2:VpcEndpoint", identifier))
+        if endpoint.document.get("VpcEndpointType", "GatewayLoadBalancer") != "GatewayLoadBalancer":
+            raise text.invalid("InvalidParameterValue", f"{identifier} is not a Gateway Load Balancer endpoint: no route can lead to it")
+        return {"GatewayId": endpoint.id}
     if member == "GatewayId":
         return {"GatewayId": _internet_gateway(ctx, table, identifier)}
     if member == "InstanceId":

@@ -30,9 +30,11 @@ def network_of(subnet: Row) -> IPv4Network:
 
 
 def taken(ctx: Context, subnet: Row) -> set[IPv4Address]:
-    """The addresses that network interfaces hold in the subnet."""
+    """The addresses that network interfaces hold in the subnet, one by one and as blocks."""
     rows = ctx.tx.rows("ec2:NetworkInterface", parent=subnet.id)
-    return {IPv4Address(address["PrivateIpAddress"]) for row in rows for address in row.document["PrivateIpAddresses"]}
+    single = {IPv4Address(address["PrivateIpAddress"]) for row in rows for address in row.document["PrivateIpAddresses"]}
+    blocks = (IPv4Network(block["Ipv4Prefix"]) for row in rows for block in row.document.get("Ipv4Prefixes") or ())
+    return single.union(address for block in blocks for address in block)
 
 
 def create_subnet(ctx: Context, params: Document) -> Document:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 
-from latticewall.base.lattice_names import resource_name, service_name
+from latticewall.base.lattice_names import resource_name, service_name, zone_id
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import text
 
@@ -36,8 +34,3 @@ def service_entry(region: str, name: str, service_id: str) -> Document:
 def resource_entry(region: str, association_id: str, configuration_id: str) -> Document:
     """The dnsEntry of a resource in a service network."""
     return {"domainName": resource_name(region, association_id, configuration_id), "hostedZoneId": zone_id("rsc", region)}
-
-
-def zone_id(domain: str, region: str) -> str:
-    """The hosted zone of a region's names: a constant, as in AWS."""
-    return "Z" + base64.b32encode(hashlib.sha256(f"vpc-lattice-{domain}.{region}".encode()).digest()).decode()[:20]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from latticewall.resources.kind import Kind, Lifecycle, Ref
-from latticewall.services.vpc_lattice import associations, nouns, resource_gateway, target_group, text, view
+from latticewall.services.vpc_lattice import associations, endpoint_associations, nouns, resource_gateway, target_group, text, view
 
 ARN = "arn:aws:vpc-lattice:{region}:{account}:"
 SETTLES = Lifecycle(member="status", spelling=text.STATUS, settles=True)
@@ -63,6 +63,15 @@ KINDS = (
         nouns.RESOURCE_CONFIGURATION, "rcfg-", "resourceconfiguration", "ResourceConfiguration", lifecycle=SETTLES, view=view.resource_configuration,
         owns=(nouns.ACCESS_LOG_SUBSCRIPTION,),
         refs={"resourceGatewayIdentifier": Ref(nouns.RESOURCE_GATEWAY), "domainVerificationIdentifier": Ref(nouns.DOMAIN_VERIFICATION, "clear")},
+    ),
+    Kind(
+        nouns.ENDPOINT_ASSOCIATION, id_member="id", id_prefix="snvea-", view=endpoint_associations.view_of_network,
+        refs={**_NETWORK, "vpcEndpointId": Ref(nouns.VPC_ENDPOINT, "cascade")},
+    ),
+    Kind(
+        nouns.RESOURCE_ENDPOINT_ASSOCIATION, id_member="id", id_prefix="rea-", arn_member="arn", arn=ARN + "resourceendpointassociation/{id}",
+        view=endpoint_associations.view_of_resource,
+        refs={"resourceConfigurationIdentifier": Ref(nouns.RESOURCE_CONFIGURATION), "vpcEndpointId": Ref(nouns.VPC_ENDPOINT, "cascade")},
     ),
     _kind(nouns.ACCESS_LOG_SUBSCRIPTION, "als-", "accesslogsubscription", "AccessLogSubscription"),
     _kind(nouns.DOMAIN_VERIFICATION, "dv-", "domainverification", "DomainVerification", view=view.domain_verification),

@@ -14,6 +14,7 @@ from latticewall.services.vpc_lattice import (
     associations,
     auth_policy,
     domain_verification,
+    endpoint_associations,
     listener,
     own_tags,
     resource_configuration,
@@ -69,16 +70,6 @@ def _either(kind: str, where: Mapping[str, str], listed: verbs.Listed) -> Handle
         return listing(ctx, params)
 
     return handler
-
-
-def _no_endpoints(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of a handler
-    """A list of associations with VPC endpoints: there can be none, for EC2 makes no such endpoint yet."""
-    return {"items": []}
-
-
-def _no_endpoint_association(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of a handler
-    """DeleteResourceEndpointAssociation, of which there can be none."""
-    raise text.not_found("vpc-lattice:ResourceEndpointAssociation", params["resourceEndpointAssociationIdentifier"])
 
 
 def _for_its_maker(handler: Handler) -> Handler:
@@ -181,9 +172,9 @@ OTHERS: dict[str, Handler] = {
     "GetDomainVerification": domain_verification.get_domain_verification,
     "ListDomainVerifications": domain_verification.list_domain_verifications,
     "DeleteDomainVerification": verbs.delete(DOMAIN_VERIFICATION, "domainVerificationIdentifier"),
-    "ListServiceNetworkVpcEndpointAssociations": _no_endpoints,
-    "ListResourceEndpointAssociations": _no_endpoints,
-    "DeleteResourceEndpointAssociation": _no_endpoint_association,
+    "ListServiceNetworkVpcEndpointAssociations": endpoint_associations.list_of_network,
+    "ListResourceEndpointAssociations": endpoint_associations.list_of_resource,
+    "DeleteResourceEndpointAssociation": endpoint_associations.delete_of_resource,
     "TagResource": _for_its_maker(verbs.tag_resource("resourceArn", "tags")),
     "UntagResource": _for_its_maker(verbs.untag_resource("resourceArn", "tagKeys")),
     "ListTagsForResource": _for_its_maker(verbs.list_tags("resourceArn", "tags", as_map=True)),

@@ -1,0 +1,77 @@
+"""Private DNS of endpoints to VPC Lattice: custom domain names of resources in the endpoint's VPC ("Custom domain names for VPC resources")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from latticewall.base import private_dns
+from latticewall.base.faults import Unsupported
+from latticewall.base.rows import Row
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.ec2 import endpoint_zones, text
+from latticewall.services.ec2.requests import only
+
+KIND = "ec2:VpcEndpoint"
+OPTIONS = "DnsRecordIpType PrivateDnsPreference PrivateDnsSpecifiedDomains PrivateDnsOnlyForInboundResolverEndpoint"
+MOST_DOMAINS, LONGEST_DOMAIN = 10, 255
+
+
+def options(params: Document, present: Document, *, private: bool) -> Document:
+    """DnsOptions as they are from now on, checked. The preference counts only with private DNS."""
+    given = {member: value for member, value in (params.get("DnsOptions") or {}).items() if value not in (None, [], False)}
+    only(given, OPTIONS)
+    if given.get("PrivateDnsOnlyForInboundResolverEndpoint"):
+        raise text.invalid("InvalidParameter", "PrivateDnsOnlyForInboundResolverEndpoint is not supported for this endpoint type.")
+    if given.get("DnsRecordIpType") not in (None, "ipv4", "service-defined"):
+        raise Unsupported(f"DnsRecordIpType {given['DnsRecordIpType']} is not supported yet; ipv4 is", kind=KIND, fields=(("DnsOptions", "not supported"),))
+    found = {"DnsRecordIpType": "ipv4", **present, **given}
+    preference = found.get("PrivateDnsPreference")
+    if preference and preference not in private_dns.PREFERENCES:
+        raise text.bad_value(preference, "dnsOptions.privateDnsPreference", f"It is not one of {', '.join(private_dns.PREFERENCES)}.")
+    if preference not in private_dns.WITH_DOMAINS and "PrivateDnsSpecifiedDomains" not in given:
+        found.pop("PrivateDnsSpecifiedDomains", None)
+    _check_domains(preference, found.get("PrivateDnsSpecifiedDomains") or ())
+    if preference and given and not private:
+        raise text.bad_combination("A private DNS preference needs PrivateDnsEnabled.")
+    return found
+
+
+def _check_domains(preference: str | None, domains: Sequence[str]) -> None:
+    member = "dnsOptions.privateDnsSpecifiedDomains"
+    if (preference in private_dns.WITH_DOMAINS) != bool(domains):
+        raise text.bad_combination(f"Specified domains are needed with the preferences {', '.join(private_dns.WITH_DOMAINS)}, and allowed with no other.")
+    if len(domains) > MOST_DOMAINS:
+        raise text.bad_value(len(domains), member, f"There can be at most {MOST_DOMAINS} of them.")
+    for domain in domains:
+        labels = domain.removeprefix("*.").rstrip(".").split(".")
+        if len(domain) > LONGEST_DOMAIN or not all(label.replace("-", "").replace("_", "").isalnum() and label.isascii() for label in labels):
+            raise text.bad_value(domain, member, "It is not a domain name.")
+
+
+def check(ctx: Context, row: Row, vpc: Row) -> None:
+    """Private DNS needs both DNS attributes of the VPC, and in one VPC a resource can have it through one endpoint only."""
+    if not row.document["PrivateDnsEnabled"]:
+        return
+    if not (vpc.document["_EnableDnsSupport"] and vpc.document["_EnableDnsHostnames"]):
+        message = f"Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {vpc.id}"
+        raise text.invalid("InvalidParameter", message)
+    own = {leaf.id: domain for _, leaf, domain in private_names(ctx, row)}
+    for other in ctx.referring(vpc, KIND) if own else ():
+        taken = [own[leaf.id] for _, leaf, _ in private_names(ctx, other) if leaf.id in own] if other.id != row.id and other.status != "deleting" else []
+        if taken:
+            message = f"private-dns-enabled cannot be set because there is already a conflicting DNS domain for {taken[0]} in the VPC {vpc.id}"
+            raise text.invalid("InvalidParameter", message)
+
+
+def private_names(ctx: Context, row: Row) -> Iterator[tuple[str, Row, str]]:
+    """(association with the service network or "", resource configuration, its custom domain name) of all that have a private name through the endpoint."""
+    if "_zones" not in row.document or not row.document["PrivateDnsEnabled"]:
+        return
+    verified = [item.document["domainName"] for item in ctx.tx.rows("vpc-lattice:DomainVerification") if item.document.get("status") == "VERIFIED"]
+    for association, _, leaf in endpoint_zones.leads_to(ctx, row):
+        domain = leaf.document.get("customDomainName")
+        if domain and (association is None or association.document.get("privateDnsEnabled")):
+            is_verified = any(private_dns.is_at_or_above(name, domain) for name in verified)
+            if private_dns.covers(row.document["DnsOptions"], domain, verified=is_verified):
+                yield association.id if association else "", leaf, domain
