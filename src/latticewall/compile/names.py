@@ -7,22 +7,21 @@ origin the one named first here answers: hosted zones, then those that VPC Latti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from latticewall.base import private_dns
 from latticewall.base.ids import namespace
-from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name
 from latticewall.compile import addresses
 from latticewall.compile.hosted_zones import Alias, absolute, record_sets, resolve_aliases
 from latticewall.compile.index import Index
 from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
-from latticewall.compile.resource_doors import endpoint_doors
+from latticewall.compile.resource_doors import reached_through
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.names import NamesPlan, Record, Resolver, Zone
 from latticewall.plan.node import Problem
-from latticewall.world.types import ResourceConfiguration, Vpc, VpcEndpoint, World
+from latticewall.world.types import ResourceConfiguration, Vpc, World
 
 TTL = 60
 """Seconds, of the records that the region itself makes."""
@@ -35,9 +34,8 @@ def compile_names(world: World) -> NamesPlan:
     """World -> all resolvers and all metadata services."""
     index = Index(world)
     gates = ServiceNetworkGates(index)
-    elsewhere = _endpoint_names(index, gates)
     return NamesPlan(
-        resolvers=tuple(_resolver(index, gates, vpc, elsewhere) for vpc in world.vpcs),
+        resolvers=tuple(_resolver(index, gates, vpc) for vpc in world.vpcs),
         metadata=compile_metadata(index),
     )
 
@@ -47,7 +45,7 @@ def names_problems(world: World) -> list[Problem]:
     return [Problem("route53:HostedZone", zone.id, reason) for zone in world.hosted_zones for reason in record_sets(zone).refused]
 
 
-def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc, elsewhere: Sequence[tuple[str, int, tuple[str, ...]]]) -> Resolver:
+def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Resolver:
     name = namespace("vpc", vpc.id)
     if not vpc.dns_support:
         return Resolver(vpc.id, name, (), (), enabled=False)
@@ -64,7 +62,7 @@ def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, 
     if vpc.dns_hostnames:  # private zones need both attributes of the VPC
         aliases = _hosted_zones(index.world, vpc, records)
         _resource_zones(index, gates, vpc, records)
-    _lattice_names(gates, vpc, records, elsewhere)
+    _lattice_names(gates, vpc, records)
     if vpc.dns_hostnames:
         _own_names(index, vpc, records)
     aliases += _public_zones(index.world, records)
@@ -86,7 +84,7 @@ def _public_zones(world: World, records: _Records) -> list[Alias]:
     aliases: list[Alias] = []
     for zone in world.hosted_zones:
         origin = absolute(zone.name)
-        if zone.vpc_ids or origin in records or any(_is_at_or_above(one, origin) for one in private):
+        if zone.vpc_ids or origin in records or any(private_dns.is_at_or_above(one, origin) for one in private):
             continue
         found = record_sets(zone)
         records[origin] = list(found.records)
@@ -119,23 +117,15 @@ def _resource_zones(index: Index, gates: ServiceNetworkGates, vpc: Vpc, records:
             _add_zone(records, configuration, (str(resource.address),))
     for endpoint in index.world.vpc_endpoints:
         if endpoint.vpc_id == vpc.id and endpoint.private_dns_enabled:
-            for configuration, association_id, addresses_there in _reached(index, gates, endpoint):
-                own = not association_id or gates.associations[association_id].private_dns_enabled
-                if own and _has_private_dns(gates, vpc, endpoint.dns_options, configuration):
-                    _add_zone(records, configuration, addresses_there)
+            for item in reached_through(index, gates, endpoint):
+                own = not item.association_id or gates.associations[item.association_id].private_dns_enabled
+                if own and _has_private_dns(gates, vpc, endpoint.dns_options, item.configuration):
+                    _add_zone(records, item.configuration, item.addresses)
 
 
 def _add_zone(records: _Records, configuration: ResourceConfiguration, values: tuple[str, ...]) -> None:
     origin = absolute(configuration.custom_domain_name)
     records.setdefault(origin, [Record(origin, "A", TTL, values)])
-
-
-def _reached(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> list[tuple[ResourceConfiguration, str, tuple[str, ...]]]:
-    """The resources behind an endpoint: (configuration, association with the service network or "", its addresses in all zones)."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for door in endpoint_doors(index, gates, endpoint):
-        found.setdefault((door.configuration.id, door.association_id), []).append(str(door.address))
-    return [(gates.configurations[configuration], association, tuple(values)) for (configuration, association), values in sorted(found.items())]
 
 
 def _has_private_dns(gates: ServiceNetworkGates, vpc: Vpc, options: Mapping[str, Any], configuration: ResourceConfiguration) -> bool:
@@ -154,28 +144,16 @@ def _has_private_dns(gates: ServiceNetworkGates, vpc: Vpc, options: Mapping[str,
     return private_dns.covers(options, domain, verified=configuration.domain_verified)
 
 
-def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records, elsewhere: Sequence[tuple[str, int, tuple[str, ...]]]) -> None:
+def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
     """The generated names of the services and resources of the VPC's service network, which lead nowhere else (on AWS they resolve everywhere all the
-    same), and (elsewhere) those of all endpoints, which lead there from wherever packets can."""
+    same), and those of all endpoints, which lead there from wherever packets can."""
     association = gates.association_of.get(vpc.id)
     for service in gates.services_of.get(association.service_network_id, []) if association else ():
         _add_below(records, service.dns_name, 1, (str(addresses.LATTICE_SERVICES),))
     for resource, _ in gates.resources(vpc.id):
         _add_below(records, resource.dns_name, 2, (str(resource.address),))
-    for name, labels, values in elsewhere:
+    for name, labels, values in gates.names_through_endpoints:
         _add_below(records, name, labels, values)
-
-
-def _endpoint_names(index: Index, gates: ServiceNetworkGates) -> list[tuple[str, int, tuple[str, ...]]]:
-    """The names of services and resources through endpoints: (name, labels before its zone, addresses in all Availability Zones)."""
-    found: list[tuple[str, int, tuple[str, ...]]] = []
-    for endpoint in index.world.vpc_endpoints:
-        here = tuple(str(zone.service) for zone in endpoint.zones if zone.service)
-        for association, _ in gates.joined_of.get(endpoint.service_network_id, []) if here else ():
-            found.append((endpoint_service_name(index.world.region, endpoint.id, association.id), 1, here))
-        for configuration, association_id, values in _reached(index, gates, endpoint):
-            found.append((endpoint_resource_name(index.world.region, endpoint.id, association_id, configuration.id), 2, values))
-    return found
 
 
 def _add_below(records: _Records, dns_name: str, labels: int, values: tuple[str, ...]) -> None:

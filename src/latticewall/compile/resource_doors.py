@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from latticewall.base.ids import namespace
 from latticewall.compile.index import Index
-from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.world.types import ResourceConfiguration, ServiceNetwork, Vpc, VpcEndpoint
+
+if TYPE_CHECKING:
+    from latticewall.compile.service_network import ServiceNetworkGates
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,20 @@ def endpoint_doors(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoi
                 key = "-".join(filter(None, (endpoint.id, association_id, configuration_id, zone.subnet_id)))
                 place = namespace("vpce", endpoint.id)
                 yield ResourceDoor(key, place, address, vpc, configuration, association_id, network, endpoint.id)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A resource behind an endpoint. addresses: in all Availability Zones of the endpoint."""
+
+    configuration: ResourceConfiguration
+    association_id: str
+    addresses: tuple[str, ...]
+
+
+def reached_through(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> list[Reached]:
+    """The resources behind an endpoint."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for door in endpoint_doors(index, gates, endpoint):
+        found.setdefault((door.configuration.id, door.association_id), []).append(str(door.address))
+    return [Reached(gates.configurations[configuration], association, tuple(values)) for (configuration, association), values in sorted(found.items())]
