@@ -27,6 +27,7 @@ from latticewall.auth.certificate_authority import CertificateAuthority, new_aut
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.firewall_rules import FirewallRules
 from latticewall.control_plane.key_sets import KeySets
+from latticewall.control_plane.object_files import ObjectFiles
 from latticewall.control_plane.services import registry
 from latticewall.faces.http import Endpoint
 from latticewall.resources.settle import settle
@@ -71,8 +72,12 @@ class Raw:
     def __init__(self, body: bytes) -> None:
         self.body = body
 
-    def stream(self, **_: Any) -> Iterator[bytes]:
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self.body
+
+    def read(self, *_: Any, **__: Any) -> bytes:
+        body, self.body = self.body, b""
+        return body
 
 
 class Wire:
@@ -91,8 +96,8 @@ class Wire:
         if not any(name.lower() == "host" for name, _ in headers):  # awscrt's signer, where installed, has set it
             headers = (*headers, ("host", url.netloc))
         answer = self.endpoint.answer(HttpRequest(str(request.method), url.path or "/", url.query, headers, body), "127.0.0.1")
-        self.last_status, self.last_body = answer.status, answer.body
-        return AWSResponse(str(request.url), answer.status, dict(answer.headers), Raw(answer.body))
+        self.last_status, self.last_body = answer.status, answer.stream.read() if answer.stream else answer.body
+        return AWSResponse(str(request.url), answer.status, dict(answer.headers), Raw(self.last_body))
 
 
 WIRE = Wire()
@@ -115,9 +120,11 @@ class Region:
     def __init__(self, folder: Path, *, open_mode: bool = True, clock: Any = None) -> None:
         self.clock = clock or Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
+        self.objects = ObjectFiles(folder / "s3", Sequence())
         ports = {
             "firewall_rules": FirewallRules(), "target_health": lambda _: {}, "console_output": lambda _: "", "key_sets": KeySets(), "catalog": CATALOG,
             "certificate_authority": authority(),
+            "objects": self.objects,
         }  # fmt: skip
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=authorise, ports=ports)
         self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode)

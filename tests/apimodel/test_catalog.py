@@ -27,6 +27,9 @@ PROTOCOLS = {
     "ssm": "json",
     "rolesanywhere": "rest-json",
     "acm": "json",
+    "firehose": "json",
+    "cloudwatch": "json",
+    "s3": "rest-xml",
 }
 
 

@@ -113,6 +113,8 @@ def test_tokens_satisfy_the_models_own_patterns() -> None:
     for service in CATALOG.services():
         for operation in service.operations.values():
             page = page_of(operation)
+            if operation.qualified_name == "s3:ListParts":
+                continue  # its marker is a number, and it pages by itself
             token = paginate(operation, ITEMS, {}, default_limit=3).get(page.output_token) if page else None
             if token and operation.input and page:
                 broken = {path.lower() for path, _ in check(operation.input, {page.input_token: token})}

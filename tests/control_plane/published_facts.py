@@ -35,7 +35,7 @@ def resource_types() -> dict[str, dict[str, str]]:
     catalog, found = Catalog(), {}
     for name in SERVICES:
         service = catalog.service(name)
-        actions = published()[service.signing_name]["Actions"]
+        actions = published()[service.action_prefix]["Actions"]
         known = {operation: actions[operation.lower()] for operation in sorted(service.operations) if operation.lower() in actions}
         found[name] = {operation: _joined(action.get("Resources") or []) for operation, action in known.items()}
     return found

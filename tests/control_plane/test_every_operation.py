@@ -55,9 +55,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Region:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.qualified_name)
 def test_an_operation_asks_first_for_its_own_action(shared: Region, operation: Operation) -> None:
-    own = SAME_PERMISSION.get(operation.qualified_name, f"{operation.service.signing_name}:{operation.name}")
+    own = SAME_PERMISSION.get(operation.qualified_name, f"{operation.service.action_prefix}:{operation.name}")
     params: dict[str, Any]
-    for text in ("x", "arn:aws:nothing:::x", f"arn:aws:{operation.service.signing_name}:{NAME}:{ACCOUNT}:x/y", "vpc-0", "*", "{}", "é\x00\n"):
+    for text in ("x", "arn:aws:nothing:::x", f"arn:aws:{operation.service.action_prefix}:{NAME}:{ACCOUNT}:x/y", "vpc-0", "*", "{}", "é\x00\n"):
         for params in ({}, filled(operation.input, text)):
             (action, arn), *_ = asked(shared, operation, params)
             assert action == own

@@ -56,7 +56,7 @@ class Lab:
 
     def another(self) -> Shipper:
         """As after a restart: nothing is known but what is stored."""
-        return Shipper(self.region.app, self.places, self.loop)
+        return Shipper(self.region.app, self.places, self.loop, self.region.objects)
 
     def write(self, *events: dict[str, Any]) -> None:
         with self.file.open("a") as file:

@@ -71,7 +71,7 @@ def scalar(shape: Shape, rng: random.Random) -> Any:
             return max(float(shape.min or 0), 0.5)
         case "timestamp":
             seconds = rng.randint(10**9, 2 * 10**9)
-            milliseconds = 0 if shape.location == "header" else rng.randrange(1000)  # a header's date has none
+            milliseconds = 0 if shape.location == "header" or shape.timestamp_format == "rfc822" else rng.randrange(1000)  # a header's date has none
             return iso(datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000))
         case "blob":
             return rng.randbytes(5)

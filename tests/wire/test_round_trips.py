@@ -16,9 +16,15 @@ from latticewall.wire.parse import parse
 from latticewall.wire.route import identify
 from latticewall.wire.serialise import serialise
 
-OUTSIDE_THE_SDKS = ("rolesanywhere:CreateSession",)
+LEFT_OUT = ("rolesanywhere:CreateSession", "s3:ListDirectoryBuckets", "s3:CreateSession")
+"""Not in the SDKs, and S3 Express, which has endpoints of its own."""
+READ_ELSEWHERE = ("s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectAnnotation", "s3:GetObjectTorrent")
+"""Answers that botocore's parser leaves to later stages: an element that is all there is, streams."""
 OPERATIONS = [
-    operation for service in CATALOG.services() for operation in service.operations.values() if operation.qualified_name not in OUTSIDE_THE_SDKS
+    operation
+    for service in CATALOG.services()
+    for operation in service.operations.values()
+    if operation.qualified_name not in LEFT_OUT and not operation.deprecated
 ]
 
 
@@ -39,11 +45,17 @@ def test_request_is_read_back(operation: Operation) -> None:
         assert parse(operation, request) == params
 
 
-@pytest.mark.parametrize("operation", [operation for operation in OPERATIONS if not streams(operation.output)], ids=lambda operation: operation.qualified_name)
+ANSWERED = [operation for operation in OPERATIONS if not streams(operation.output) and operation.qualified_name not in READ_ELSEWHERE]
+
+
+@pytest.mark.parametrize("operation", ANSWERED, ids=lambda operation: operation.qualified_name)
 def test_answer_is_read_by_botocore(operation: Operation) -> None:
     for seed, full in seeds(operation):
         document = document_of(operation.output, seed, full=full) if operation.output else {}
         found = received(operation, serialise(operation, {**document, "_private": "never leaves"}, "request-1"))
+        payload = operation.output.payload if operation.output and operation.service.protocol == "rest-xml" else ""
+        if payload and found.get(payload) == {} and payload not in document:
+            del found[payload]  # what botocore makes of no body
         succeeded = {"Return": True} if operation.service.name == "ec2" and "Return" in operation_members(operation) else {}
         assert decoded(operation, found) == {**succeeded, **document}
 

@@ -28,11 +28,18 @@ IN_SCOPE = (
     "ssm",
     "rolesanywhere",
     "acm",
+    "firehose",
+    "cloudwatch",
+    "s3",
 )
 """The services a region serves, by botocore's names."""
 
 PROTOCOLS = ("json", "rest-json", "rest-xml", "query", "ec2")
 """The protocols `wire` speaks, in the order in which an SDK prefers them when a service offers several."""
+
+
+ACTION_PREFIXES = {"monitoring": "cloudwatch"}
+"""How IAM actions begin where that is not the signing name."""
 
 
 class Operation:
@@ -82,6 +89,11 @@ class Operation:
         """AWS accepts this call without a signature (web identity, SAML)."""
         return self._model.get("authtype") == "none"
 
+    @property
+    def deprecated(self) -> bool:
+        """Another operation took its place (S3's GetBucketNotification: GetBucketNotificationConfiguration)."""
+        return bool(self._model.get("deprecated"))
+
 
 class Service:
     """One AWS service as its model describes it. `name` is botocore's."""
@@ -102,6 +114,11 @@ class Service:
 
     def __repr__(self) -> str:
         return f"Service({self.name})"
+
+    @property
+    def action_prefix(self) -> str:
+        """How the service's IAM actions begin, and the service of its ARNs."""
+        return ACTION_PREFIXES.get(self.signing_name, self.signing_name)
 
     @cached_property
     def protocol(self) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from latticewall.apimodel.catalog import Service
-from latticewall.apimodel.error_tables import DIALECTS, EC2_NOUNS, EC2_STATUS, SIGNATURE_CODES, UNMODELLED_STATUS
+from latticewall.apimodel.error_tables import DIALECTS, EC2_NOUNS, EC2_STATUS, S3_STATUS, SIGNATURE_CODES, UNMODELLED_STATUS
 from latticewall.apimodel.shapes import Shape
 from latticewall.base import faults
 from latticewall.base.faults import Fault
@@ -69,6 +69,8 @@ class Dialect:
     def _status(self, code: str, shape: Shape | None) -> int:
         if self.service.protocol == "ec2":
             return EC2_STATUS.get(code, 400)
+        if self.service.name == "s3" and code in S3_STATUS:
+            return S3_STATUS[code]
         if shape is not None:
             return shape.error_status
         if self.service.protocol == "json":

@@ -41,6 +41,30 @@ UNMODELLED_STATUS: Mapping[str, int] = {
 }
 """HTTP statuses of the common errors, for the protocols that distinguish them; everything else unmodelled is 400."""
 
+S3_STATUS: Mapping[str, int] = {
+    "BucketNotEmpty": 409,
+    "IllegalLocationConstraintException": 400,
+    "InternalError": 500,
+    "InvalidRange": 416,
+    "MethodNotAllowed": 405,
+    "NoSuchBucketPolicy": 404,
+    "NoSuchCORSConfiguration": 404,
+    "NoSuchLifecycleConfiguration": 404,
+    "NoSuchPublicAccessBlockConfiguration": 404,
+    "NoSuchTagSet": 404,
+    "NoSuchWebsiteConfiguration": 404,
+    "NotImplemented": 501,
+    "NotModified": 304,
+    "ObjectLockConfigurationNotFoundError": 404,
+    "OperationAborted": 409,
+    "PreconditionFailed": 412,
+    "ReplicationConfigurationNotFoundError": 404,
+    "ServerSideEncryptionConfigurationNotFoundError": 404,
+    "InvalidAccessKeyId": 403,
+    "RequestTimeTooSkewed": 403,
+}
+"""S3's codes that its model does not have and that are not HTTP 400 ("List of error codes")."""
+
 EC2_STATUS: Mapping[str, int] = {
     "AuthFailure": 401,
     "OptInRequired": 401,
@@ -160,6 +184,35 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
         "denied": "AccessDeniedException",
         "limit": "LimitExceededException",
         "unsupported": "InvalidOperationException",
+    },
+    "s3": {
+        "invalid": "InvalidArgument",
+        "not_found": "NoSuchKey",
+        "not_found Bucket": "NoSuchBucket",
+        "not_found Upload": "NoSuchUpload",
+        "conflict": "OperationAborted",
+        "in_use": "BucketNotEmpty",
+        "denied": "AccessDenied",
+        "limit": "TooManyBuckets",
+        "unsupported": "NotImplemented",
+    },
+    "firehose": {
+        "invalid": "InvalidArgumentException",
+        "not_found": "ResourceNotFoundException",
+        "conflict": "ResourceInUseException",
+        "in_use": "ResourceInUseException",
+        "denied": "AccessDeniedException",
+        "limit": "LimitExceededException",
+        "unsupported": "InvalidArgumentException",
+    },
+    "cloudwatch": {
+        "invalid": "InvalidParameterValue",
+        "not_found": "ResourceNotFound",
+        "conflict": "InvalidParameterCombination",
+        "in_use": "InvalidParameterCombination",
+        "denied": "AccessDenied",
+        "limit": "LimitExceeded",
+        "unsupported": "InvalidParameterValue",
     },
     "cloudformation": {
         "invalid": "ValidationError",

@@ -113,6 +113,11 @@ def s3_uri(path: str) -> str:
     return path or "/"
 
 
+def s3_uris(path: str) -> tuple[str, ...]:
+    """The canonical paths of a request to S3: as it is on the wire, and with every byte encoded that may be, as "S3 Signature Calculations" has it."""
+    return tuple(dict.fromkeys((s3_uri(path), encode(_decode(path or "/"), keep="/"))))
+
+
 def encoded_uri(path: str) -> str:
     """The path as curl 8 writes it: as it is on the wire, encoded once more, not normalised."""
     return encode(path or "/", keep="/")

@@ -1,7 +1,7 @@
 """Signature Version 4: deriving keys, signing requests, and verifying calls of the control plane.
 
-Pages followed: IAM User Guide, "Create a signed AWS API request"; order of checks and texts as AWS's Query services show them. The body is always hashed
-here; the Lattice data plane, which never hashes bodies, is in `auth.lattice`.
+Pages followed: IAM User Guide, "Create a signed AWS API request"; order of checks and texts as AWS's Query services show them. The body is hashed here,
+except S3's where the request says that it is unsigned or in chunks; the Lattice data plane, which never hashes bodies, is in `auth.lattice`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from latticewall.auth.canonical import Head, canonical_request, digest, generic_uri, has_bad_escape, uris
+from latticewall.auth import chunked
+from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_request, digest, generic_uri, has_bad_escape, s3_uris, uris
 from latticewall.auth.signature import (
     ALGORITHM,
     TERMINATOR,
@@ -32,6 +33,8 @@ from latticewall.base.faults import Invalid
 from latticewall.base.secret import Secret
 
 CONTROL_PLANE_SKEW = timedelta(minutes=15)
+S3 = "s3"
+"""The one service that signs paths as they are sent, and need not sign bodies."""
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _DUMMY_SECRET = Secret("0" * 40)
 """An unknown access key costs the same work as a known one."""
@@ -83,8 +86,9 @@ def signature_value(key: bytes, stamp: str, scope: str, request: str) -> str:
 
 
 def signature_matches(head: Head, signature: Signature, key: bytes, payload_hash: str, *, strict_generic: bool = False) -> bool:
-    """Whether the signature is the one this key gives, for either canonical path; compared in constant time."""
-    requests = [canonical_request(head, uri, signature.signed_headers, payload_hash) for uri in uris(head.path, strict_generic=strict_generic)]
+    """Whether the signature is the one this key gives, for either canonical path; compared in constant time. S3's keys are signed as they are sent."""
+    paths = s3_uris(head.path) if signature.service == S3 else uris(head.path, strict_generic=strict_generic)
+    requests = [canonical_request(head, uri, signature.signed_headers, payload_hash) for uri in paths]
     expected = [signature_value(key, signature.stamp, signature.scope, request) for request in requests]
     given = signature.value if is_well_formed(signature.value) else ""
     return any([hmac.compare_digest(value, given) for value in expected])  # noqa: C419 - every comparison is made
@@ -156,13 +160,20 @@ def verify(
     known = lookup(signature.access_key_id)
     secret = known.secret if known is not None else _DUMMY_SECRET
     key = derive_signing_key(secret.reveal(), signature.day, signature.region, signature.service)
-    body_hash = hashlib.sha256(body).hexdigest()
+    given_hash, body_hash = head.first("x-amz-content-sha256"), hashlib.sha256(body).hexdigest()
+    if signature.service == S3 and given_hash is None and signature.expires is not None:
+        given_hash = UNSIGNED_PAYLOAD  # a presigned request says nothing about the body
+    if signature.service == S3 and given_hash in chunked.LITERALS:
+        body_hash = given_hash
     matches = signature_matches(head, signature, key, body_hash)
     if known is None or not known.active:
         raise invalid_token()
     check_token(signature.token, known.token)
-    if not matches or head.first("x-amz-content-sha256") not in (None, body_hash):
+    if not matches or given_hash not in (None, body_hash):
         raise mismatch()
+    if body_hash in chunked.SIGNED:
+        trailer = body_hash.endswith("-TRAILER")
+        chunked.check_chunks(chunked.decode(body), key, signature.stamp, signature.scope, signature.value, trailer=trailer)
     if known.expires is not None and now >= known.expires:
         raise expired_token()
     return Verified(signature.access_key_id, signature.region, signature.service)

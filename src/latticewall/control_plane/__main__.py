@@ -30,6 +30,7 @@ from latticewall.control_plane.authority import open_authority
 from latticewall.control_plane.explaining import Explainer
 from latticewall.control_plane.identity import StoredSessions, ensure_account, metadata_credentials, refresh_instance_sessions
 from latticewall.control_plane.inner import InnerRequests
+from latticewall.control_plane.object_files import ObjectFiles
 from latticewall.control_plane.ports import service_ports
 from latticewall.control_plane.services import registry
 from latticewall.control_plane.shipping import Shipper
@@ -70,14 +71,18 @@ class ControlPlane:
         host, port = self.listener.getsockname()[:2]
         authority = open_authority(state / AUTHORITY, clock.now())
         self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state)
-        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=service_ports(self.appliers, host_fd, authority))
+        self.objects = ObjectFiles(state / "s3", random)
+        with self.store.read() as snapshot:
+            self.objects.sweep(snapshot.objects.files())
+        ports = service_ports(self.appliers, host_fd, authority, self.objects)
+        self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=ports)
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
         self.compiler = Compiler()
         self._sessions = StoredSessions()
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
         self.stacks = StackRunner(self.app)
-        self.shipper = Shipper(self.app, self.appliers, self.loop)
+        self.shipper = Shipper(self.app, self.appliers, self.loop, self.objects)
         inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, open_mode=open_mode)
         inner.read_counters = self.appliers.read_counters
         inner.explainer = Explainer(self.app, region, self.appliers.access_log, self.appliers.target_health)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.resources.registry import Registry
-from latticewall.services import acm, cloudformation, ec2, iam, logs, network_firewall, organizations, ram, rolesanywhere, route53, ssm, sts, vpc_lattice
+from latticewall.services import acm, cloudformation, ec2, iam, logs, network_firewall, organizations, ram, rolesanywhere, route53, s3, ssm, sts, vpc_lattice
 
 SERVICES = (
     ec2.SERVICE,
@@ -18,6 +18,7 @@ SERVICES = (
     ssm.SERVICE,
     rolesanywhere.SERVICE,
     acm.SERVICE,
+    s3.SERVICE,
     cloudformation.SERVICE,
 )
 

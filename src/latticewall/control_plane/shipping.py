@@ -20,6 +20,7 @@ from latticewall.app import App
 from latticewall.auth.callers import root
 from latticewall.base.rows import Row
 from latticewall.control_plane.appliers import Appliers
+from latticewall.control_plane.object_files import ObjectFiles, remove_discarded
 from latticewall.reconcile.loop import Loop
 from latticewall.store import Snapshot, Transaction
 from latticewall.telemetry import access_log
@@ -43,8 +44,9 @@ class Delivery:
 class Shipper:
     """One thread that follows Envoy's access log and every engine's EVE file."""
 
-    def __init__(self, app: App, appliers: Appliers, loop: Loop) -> None:
+    def __init__(self, app: App, appliers: Appliers, loop: Loop, objects: ObjectFiles) -> None:
         self._app = app
+        self._objects = objects
         self._appliers = appliers
         self._loop = loop
         self._stop = threading.Event()
@@ -63,6 +65,7 @@ class Shipper:
 
     def step(self) -> None:
         """Deliver what has been appended since the last time."""
+        remove_discarded(self._app.store, self._objects)
         self._follow("access", self._appliers.access_log, self._access_deliveries)
         plan = self._loop.plan
         for endpoint in plan.firewalls if plan else ():

@@ -17,7 +17,7 @@ from latticewall.world.from_rows import build_world
 from latticewall.world.types import World
 
 MINUTE = len("2026-01-02T03:04")
-NOT_IN_THE_WORLD = ("cloudformation", "latticewall", "logs", "ssm")
+NOT_IN_THE_WORLD = ("cloudformation", "cloudwatch", "firehose", "latticewall", "logs", "s3", "ssm")
 """Services whose resources the data plane never sees; stacks keep hundreds of event rows."""
 
 

@@ -15,6 +15,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 BODY_LIMIT = 10 * 1024 * 1024
 """Bytes; the largest documented request (2 MB of firewall rules, percent-encoded) fits."""
+UPLOAD_LIMIT = 72 * 1024 * 1024
+"""Bytes of an object or part that is uploaded at once, and of a function's zip in base64; larger objects come in parts."""
+UPLOADS = (b"/s3/aws4_request", b"/lambda/aws4_request", b"%2Fs3%2Faws4_request")
+"""How requests that may be that large are signed."""
 
 
 class AsgiApp:
@@ -28,7 +32,7 @@ class AsgiApp:
         if scope["type"] != "http":
             return
         try:
-            body = await _body(receive)
+            body = await _body(receive, _limit(scope))
         except ConnectionError:
             return  # nobody is there to be answered, and half a request is not performed
         if body is None:
@@ -42,11 +46,25 @@ class AsgiApp:
             body=body,
         )
         source = scope["client"][0] if scope.get("client") else "127.0.0.1"
-        answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._endpoint.answer, request, source)
-        await _send(send, answer)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._pool, self._endpoint.answer, request, source)
+        if answer.stream is None or request.method == "HEAD":
+            await _send(send, answer)
+            return
+        await _begin(send, answer, answer.stream.size)
+        pieces = answer.stream.pieces()
+        while piece := await loop.run_in_executor(self._pool, next, pieces, b""):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
-async def _body(receive: Receive) -> bytes | None:
+def _limit(scope: Scope) -> int:
+    """How many bytes of body are read, by what the request says it is signed for."""
+    signed = (scope["query_string"], *(value for name, value in scope["headers"] if name == b"authorization"))
+    return UPLOAD_LIMIT if any(mark in text for text in signed for mark in UPLOADS) else BODY_LIMIT
+
+
+async def _body(receive: Receive, limit: int) -> bytes | None:
     """The whole body, None when it is too large. Raises ConnectionError when the client goes away before the end."""
     parts, size = [], 0
     while True:
@@ -55,7 +73,7 @@ async def _body(receive: Receive) -> bytes | None:
             raise ConnectionError("the client went away")
         part = message.get("body", b"")
         size += len(part)
-        if size > BODY_LIMIT:
+        if size > limit:
             return None
         parts.append(part)
         if not message.get("more_body"):
@@ -63,8 +81,12 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 async def _send(send: Send, answer: HttpResponse) -> None:
+    await _begin(send, answer, len(answer.body))
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _begin(send: Send, answer: HttpResponse, size: int) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     if not any(name.lower() == b"content-length" for name, _ in headers):
-        headers.append((b"content-length", str(len(answer.body)).encode()))
+        headers.append((b"content-length", str(size).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
 from latticewall.apimodel.catalog import Operation, Service
 from latticewall.app import App
@@ -20,9 +21,10 @@ from latticewall.auth.callers import caller_of, known_key, root
 from latticewall.auth.canonical import Head
 from latticewall.auth.certificate_signature import CERTIFICATE, has_certificate_signature, verify_certificate_signature
 from latticewall.auth.signature import is_signed, parse_signature
-from latticewall.auth.sigv4 import Verified, verify
+from latticewall.auth.sigv4 import S3, Verified, verify
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, Pending, Unavailable
+from latticewall.faces.s3_bodies import plain
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
 from latticewall.wire.route import identify, service_of
@@ -63,6 +65,8 @@ class Endpoint:
         try:
             service = self._service_hint(request)
             caller, signing_name = self._who(request)
+            if signing_name == S3:
+                request = plain(request)
             operation = identify(self.app.catalog, request, signing_name)
             service = operation.service
             caller = replace(caller, source_ip=source_ip, user_agent=request.header("user-agent") or "")
@@ -89,7 +93,7 @@ class Endpoint:
 
     def _service_hint(self, request: HttpRequest) -> Service | None:
         """The service whose error dialect fits, as the unverified scope, target, action or path names it."""
-        scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", request.header("authorization") or "")
+        scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", request.header("authorization") or unquote(request.raw_query))
         return service_of(self.app.catalog, request, scope[1] if scope else None)
 
     def _who(self, request: HttpRequest) -> tuple[Caller, str | None]:

@@ -1,7 +1,7 @@
 """What is acknowledged is kept: rows, edges, a change log and one revision for all of it, in one SQLite file (WAL).
 
-May import base only. Nothing here knows what a kind means. Log events (high volume, never part of a decision) have their own table and no
-revision.
+May import base only. Nothing here knows what a kind means. Log events, S3's objects, records on their way to a
+destination and metrics (high volume, never part of a decision) have their own tables and no revision.
 """
 
 from __future__ import annotations

@@ -29,4 +29,21 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX log_event_by_stream ON log_event (log_group, stream, timestamp);
     CREATE TABLE cursor (name TEXT PRIMARY KEY, position TEXT NOT NULL);
     """,
+    """
+    CREATE TABLE object (
+      bucket TEXT NOT NULL, key TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, modified TEXT NOT NULL, file TEXT NOT NULL,
+      document TEXT NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+    CREATE TABLE upload_part (
+      upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, modified TEXT NOT NULL, file TEXT NOT NULL,
+      PRIMARY KEY (upload, number)) WITHOUT ROWID;
+    CREATE TABLE discarded_file (bucket TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY (bucket, file)) WITHOUT ROWID;
+    CREATE TABLE pending_record (
+      sequence INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL, batch TEXT NOT NULL DEFAULT '');
+    CREATE INDEX pending_record_by_destination ON pending_record (destination, batch, sequence);
+    CREATE TABLE metric (
+      account TEXT NOT NULL, region TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, dimensions TEXT NOT NULL, minute INTEGER NOT NULL,
+      unit TEXT NOT NULL, count REAL NOT NULL, sum REAL NOT NULL, minimum REAL NOT NULL, maximum REAL NOT NULL, spread TEXT NOT NULL,
+      PRIMARY KEY (account, region, namespace, name, dimensions, minute, unit)) WITHOUT ROWID;
+    CREATE INDEX metric_by_minute ON metric (minute);
+    """,
 )

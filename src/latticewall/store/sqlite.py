@@ -13,6 +13,9 @@ from typing import Any
 
 from latticewall.base.faults import Unavailable
 from latticewall.base.rows import Edge, Row
+from latticewall.store.metrics import Metrics
+from latticewall.store.objects import Objects
+from latticewall.store.pending import Pending
 from latticewall.store.schema import MIGRATIONS
 
 COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revision, created_at, updated_at, document, tags"
@@ -39,6 +42,9 @@ class Snapshot:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self.objects = Objects(connection)
+        self.pending = Pending(connection)
+        self.metrics = Metrics(connection)
 
     @property
     def revision(self) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qsl
 
+from latticewall.base.streamed import Streamed
+
 Headers = tuple[tuple[str, str], ...]
 
 _MAX_FIELDS = 50_000
@@ -51,11 +53,12 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """An answer, ready to be written."""
+    """An answer, ready to be written. stream: the body instead, where it is not to be held at once."""
 
     status: int
     headers: Headers = field(default=())
     body: bytes = b""
+    stream: Streamed | None = None
 
     def header(self, name: str) -> str:
         """The first header of that name in any case; empty if there is none."""

@@ -57,7 +57,7 @@ def _body(shape: Shape, body: bytes, *, xml: bool) -> dict[str, Any]:
     if shape.payload:
         payload = shape.members[shape.payload]
         if payload.type == "blob":
-            return {shape.payload: body}
+            return {shape.payload: body} if body else {}
         if payload.type in ("string", "character"):
             return {shape.payload: body.decode("utf-8")} if body else {}
         if not body.strip():

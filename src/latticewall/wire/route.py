@@ -29,7 +29,7 @@ def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -
             expected = operation.service.signing_name
             raise Denied(f"Credential should be scoped to correct service: '{expected}'.", code="SignatureDoesNotMatch")
         return operation
-    services = catalog.find_by_signing(signing_name) if signing_name else tuple(catalog.services())
+    services = catalog.find_by_signing(signing_name) if signing_name else _named_by_path(catalog)
     action = _action(request)
     if action and any(service.protocol in ("query", "ec2") for service in services):
         return _by_action(catalog, action, request.form.get("Version", ""), services)
@@ -47,7 +47,7 @@ def service_of(catalog: Catalog, request: HttpRequest, signing_name: str | None)
     prefix = request.header("x-amz-target").rpartition(".")[0]
     if prefix:
         return next((service for service in catalog.services() if service.target_prefix == prefix), None)
-    services = catalog.find_by_signing(signing_name) if signing_name else tuple(catalog.services())
+    services = catalog.find_by_signing(signing_name) if signing_name else _named_by_path(catalog)
     if _action(request):
         version = request.form.get("Version", "")
         queried = [service for service in services if service.protocol in ("query", "ec2")]
@@ -56,6 +56,11 @@ def service_of(catalog: Catalog, request: HttpRequest, signing_name: str | None)
         return services[0] if services else None
     operation = _by_path([service for service in services if service.protocol in ("rest-json", "rest-xml")], request)
     return operation.service if operation else None
+
+
+def _named_by_path(catalog: Catalog) -> tuple[Service, ...]:
+    """The services that a request without signature may be meant for. Any path at all is a bucket's or an object's: S3 is never guessed."""
+    return tuple(service for service in catalog.services() if service.name != "s3")
 
 
 def _action(request: HttpRequest) -> str:
@@ -99,8 +104,27 @@ def _by_path(services: Iterable[Service], request: HttpRequest) -> Operation | N
                 except ValueError:
                     return None
                 if labels is not None:
-                    return operation
+                    return _told_apart(service, operation, request)
     return None
+
+
+def _told_apart(service: Service, found: Operation, request: HttpRequest) -> Operation:
+    """Of the operations with one method and path (S3's PutObject, CopyObject, UploadPart) the one of which most is there that it requires."""
+    twins = [one for template, one in _routes(service)[found.method] if template == uri_template(found.request_uri)]
+    twins = [one for one in twins if not one.deprecated] or twins
+    if len(twins) == 1:
+        return twins[0]
+    fields = {name for name, _ in _query_fields(request)}
+    wanted = {one.name: _demanded(one) for one in twins}
+    fitting = [one for one in twins if all(name in fields if query else request.header(name) for name, query in wanted[one.name])]
+    return max(fitting or twins[:1], key=lambda one: len(wanted[one.name]))
+
+
+def _demanded(operation: Operation) -> tuple[tuple[str, bool], ...]:
+    """(name, whether of the query rather than a header) of the required members that are neither in the path nor in the body."""
+    shape = operation.input
+    members = {name: shape.members[name] for name in shape.required} if shape else {}
+    return tuple((one.location_name or name, one.location == "querystring") for name, one in members.items() if one.location in ("querystring", "header"))
 
 
 def _query_fields(request: HttpRequest) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,8 @@ from latticewall.apimodel.catalog import Operation, Service
 from latticewall.apimodel.error_dialects import dialect
 from latticewall.apimodel.shapes import Shape
 from latticewall.base.faults import Fault, Unsupported
-from latticewall.wire import json_body, scalars, xml_body
+from latticewall.base.streamed import Streamed
+from latticewall.wire import json_body, s3, scalars, xml_body
 from latticewall.wire.message import Headers, HttpResponse
 from latticewall.wire.xml_body import XmlStyle
 
@@ -89,6 +90,10 @@ def _rest(operation: Operation, document: Mapping[str, Any], request_id: str, *,
             status = int(value)
         elif member.location and value is not None:
             headers += _header(name, member, value)
+    stream = document.get(shape.payload) if shape.payload else None
+    if isinstance(stream, Streamed):
+        status = 206 if document.get("ContentRange") else status
+        return HttpResponse(status, (*_head(request_id, ""), *headers), stream=stream)
     body, content_type = (b"", "") if status == 204 else _payload(operation, shape, document, xml=xml)
     return HttpResponse(status, (*_head(request_id, content_type if body else ""), *headers), body)
 
@@ -115,8 +120,13 @@ def _payload(operation: Operation, shape: Shape, document: Mapping[str, Any], *,
         return xml_body.document(root), "text/xml"
     if not xml:
         return json_body.dump(json_body.write_members(shape, document)), json_type(operation.service)
+    if operation.name == "GetBucketLocation":
+        return s3.location(_namespace(operation.service), document.get("LocationConstraint")), "application/xml"
+    if all(member.location for member in shape.members.values()):
+        return b"", ""
     content = xml_body.members(shape, document, QUERY_STYLE)
-    return xml_body.document(xml_body.element(shape.name, content, _namespace(operation.service))), "text/xml"
+    root = s3.ROOTS.get(operation.name, shape.name) if operation.service.name == "s3" else shape.name
+    return xml_body.document(xml_body.element(root, content, _namespace(operation.service))), "text/xml"
 
 
 # --- refusals
@@ -135,6 +145,9 @@ def serialise_fault(service: Service | None, fault: Fault, request_id: str) -> H
             return _json_fault(service, code, status, members, shape, request_id)
         case "ec2":
             return _ec2_fault(code, status, members, request_id)
+        case "rest-xml" if service.name == "s3":
+            body = b"" if status == 304 else s3.error(code, _message(members), request_id, {**fault.members})
+            return HttpResponse(status, (*_head(request_id, "application/xml"), ("x-amz-request-id", request_id)), body)
         case _:
             return _xml_fault(service, code, status, members, shape, request_id)
 

@@ -28,13 +28,14 @@ class UriTemplate:
 
     def match(self, raw_path: str) -> dict[str, str] | None:
         """The decoded labels by name, or None. Raises ValueError for a label that is not UTF-8."""
-        parts = split(raw_path)
+        greedy_end = bool(self.segments) and self.segments[-1].endswith("+}")
+        parts = raw_path.removeprefix("/").split("/") if greedy_end else split(raw_path)  # S3's keys may begin and end with slashes
         labels: dict[str, str] = {}
         for position, segment in enumerate(self.segments):
             if segment.endswith("+}"):
                 rest = len(self.segments) - position - 1
                 end = len(parts) - rest
-                if end <= position:
+                if end <= position or (greedy_end and parts[position:end] == [""]):
                     return None
                 labels[segment[1:-2]] = unquote("/".join(parts[position:end]), errors="strict")
                 tail = UriTemplate(self.segments[position + 1 :], ()).match("/" + "/".join(parts[end:])) if rest else {}

@@ -14,6 +14,7 @@ from latticewall.base.caller import Caller
 from latticewall.control_plane.access.named import Named
 from latticewall.control_plane.access.questions import Question, questions
 from latticewall.control_plane.access.refusals import denied
+from latticewall.control_plane.access.s3 import bucket_policy
 from latticewall.policy.combine import RESOURCE_CONTROL_SERVICES, authorize
 from latticewall.policy.request import Principal, Request, ResourceOwner, global_context
 from latticewall.resources.context import Context
@@ -24,6 +25,8 @@ DECIDED_BY_TRUST = ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:Assu
 """The operation itself weighs trust policy and identity policies together."""
 WITH_RESOURCE_POLICIES = ("vpc-lattice",)
 """Services whose resources may be used from other accounts, where a policy of the resource allows it; of the others each account has its own only."""
+S3 = "s3"
+"""The service whose buckets have policies that even their own account must obey, and whose ARNs do not name an account."""
 
 
 def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> None:
@@ -35,16 +38,18 @@ def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         return
     found = permissions_of(ctx.tx, caller)
     unlimited = caller.principal_type == "Account" and not found.service_control and not _controlled(ctx, operation)
-    if unlimited and operation.service.name not in WITH_RESOURCE_POLICIES:
+    if unlimited and operation.service.name not in (*WITH_RESOURCE_POLICIES, S3):
         return
     principal = principal_of(ctx.tx, caller, found)
     for question in questions(ctx, operation, params):
-        if not unlimited or _is_foreign(ctx, question):
+        if not unlimited or _is_foreign(ctx, question) or operation.service.name == S3:
             _decide(ctx, operation, found, principal, question)
 
 
 def _is_foreign(ctx: Context, question: Question) -> bool:
     """Whether it is about a resource of another account, existing or not, that only its own policy can open."""
+    if question.resource.arn.startswith("arn:aws:s3:"):
+        return question.resource.account not in ("", ctx.caller.account)
     _, _, service, _, account, *_ = [*question.resource.arn.split(":", 5), "", "", "", ""]
     return service in WITH_RESOURCE_POLICIES and account != ctx.caller.account
 
@@ -65,6 +70,7 @@ def _decide(ctx: Context, operation: Operation, found: Permissions, principal: P
     control = resource_control_of(ctx.tx, owner.account or caller.account) if reached else ()
     foreign = _is_foreign(ctx, question)
     policy = resource_policy_of(ctx.tx, resource.row) if foreign and resource.row else None
+    policy = bucket_policy(resource, caller.account) if operation.service.name == S3 else policy
     verdict = authorize(request, found.policies, policy, owner.account if foreign else "", control)
     if not verdict.allowed:
         related = owner.account in ("", caller.account) or (bool(found.org_id) and owner.org_id == found.org_id)

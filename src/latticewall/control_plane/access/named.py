@@ -139,7 +139,7 @@ def _meant(ctx: Context, operation: Operation, member: str, value: str, params: 
         row = ctx.tx.by_arn(value)
         if row is not None and row.kind.startswith(service + ":"):
             return [row], []
-        return [], [value] if value.split(":")[2:3] == [operation.service.signing_name] else []
+        return [], [value] if value.split(":")[2:3] == [operation.service.action_prefix] else []
     if service == "organizations" and value in MANAGED:
         return [], [MANAGED[value].arn]
     rows, missing = [], []

@@ -14,10 +14,11 @@ from latticewall.apimodel.catalog import Operation
 from latticewall.control_plane.access.ec2_keys import Keys
 from latticewall.control_plane.access.keys import keys_of
 from latticewall.control_plane.access.named import ALL, PARAMETER, Named, named
+from latticewall.control_plane.access.s3 import S3_ACTIONS, s3_questions
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 
-SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule"}
+SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule", **S3_ACTIONS}
 """Operations whose action has another name."""
 TAGGING: Mapping[str, str] = {
     "acm:ImportCertificate": "acm:AddTagsToCertificate",
@@ -56,7 +57,11 @@ class Question:
 
 def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> Iterator[Question]:
     """All that must be allowed, the call's own action first."""
-    action = SAME_PERMISSION.get(operation.qualified_name, f"{operation.service.signing_name}:{operation.name}")
+    if operation.service.name == "s3":
+        for action, resource, keys in s3_questions(ctx, operation, params):
+            yield Question(action, resource, keys)
+        return
+    action = SAME_PERMISSION.get(operation.qualified_name, f"{operation.service.action_prefix}:{operation.name}")
     resources = named(ctx, operation, params)
     for resource in resources:
         keys = {**tag_keys(tags_given(params, resource)), **keys_of(ctx, operation, params, resource)}

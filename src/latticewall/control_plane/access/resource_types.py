@@ -55,8 +55,10 @@ def type_of_row(kind: Kind, row: Row) -> str:
 
 def type_of_arn(arn: str) -> str:
     """The type that an ARN shows: its first word; VPC Lattice's listeners and rules follow their services ("service/svc-1/listener/listener-1"),
-    log streams their groups, and a permission of RAM is a customer's own when it has an account."""
+    log streams their groups, S3's objects their buckets, and a permission of RAM is a customer's own when it has an account."""
     segments = arn.split(":", 5)
+    if segments[2:3] == ["s3"]:
+        return "object" if "/" in segments[-1] else "bucket"
     if segments[2:3] == ["logs"] and ":log-stream:" in segments[-1]:
         return "logstream"
     words = segments[-1].replace(":", "/").split("/")

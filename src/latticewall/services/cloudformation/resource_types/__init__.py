@@ -18,12 +18,15 @@ from latticewall.services.cloudformation.resource_types import (
     others,
     roles_anywhere,
     sharing,
+    storage,
     transit,
 )
 from latticewall.services.cloudformation.resource_types.row import Made, Properties, ResourceType, Work, at
 
 TABLE: Mapping[str, ResourceType] = {
-    row.type: row for module in (ec2, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, others) for row in module.TYPES
+    row.type: row
+    for module in (ec2, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, others)
+    for row in module.TYPES
 }
 
 __all__ = ["TABLE", "Made", "Properties", "ResourceType", "Work", "at"]

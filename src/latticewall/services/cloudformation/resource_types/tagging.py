@@ -53,6 +53,12 @@ def _zone(row: Row) -> dict[str, Any]:
     return {"ResourceType": "hostedzone", "ResourceId": row.id}
 
 
+def _bucket(row: Row, tags: Tags) -> dict[str, Any]:
+    """All tags of a bucket are set at once."""
+    own = {key: value for key, value in tags.items() if not key.startswith("aws:")}
+    return {"Bucket": row.id, "Tagging": {"TagSet": as_list(own)}}
+
+
 STYLES: Mapping[str, Style] = {
     "ec2": Style(
         _specifications, "ec2:CreateTags", "ec2:DeleteTags", lambda row, tags: {"Resources": [row.id], "Tags": as_list(tags)},
@@ -94,6 +100,11 @@ STYLES: Mapping[str, Style] = {
         lambda _, tags: {"tags": _lower(tags)}, "ram:TagResource", "ram:UntagResource",
         lambda row, tags: {"resourceArn": row.arn, "tags": _lower(tags)}, lambda row, keys: {"resourceArn": row.arn, "tagKeys": keys},
     ),
+    "s3": Style(
+        lambda _, tags: {"CreateBucketConfiguration": {"Tags": as_list(tags)}}, "s3:PutBucketTagging", "s3:PutBucketTagging",
+        lambda row, tags: _bucket(row, {**row.tags, **tags}),
+        lambda row, keys: _bucket(row, {key: value for key, value in row.tags.items() if key not in keys}),
+    ),
     "ssm": Style(_list),
     "policy": Style(_list),
 }  # fmt: skip
@@ -122,4 +133,4 @@ def change(work: Work, resource_type: ResourceType, row: Row, old: Tags, new: Ta
     if removed:
         work.call(style.remove, style.remove_params(row, removed))
     if added:
-        work.call(style.add, style.add_params(row, added))
+        work.call(style.add, style.add_params(work.ctx.tx.get(row.kind, row.id) or row, added))

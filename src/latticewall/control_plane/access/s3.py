@@ -1,0 +1,120 @@
+"""What S3's calls ask: their actions, the buckets and objects they are about, their condition keys, and the policy of the bucket.
+
+Pages: "Actions, resources, and condition keys for Amazon S3", "Required permissions for Amazon S3 API operations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from latticewall.apimodel.catalog import Operation
+from latticewall.auth.permissions import compiled
+from latticewall.control_plane.access.ec2_keys import Keys
+from latticewall.control_plane.access.named import ALL, Named
+from latticewall.policy.document import Form
+from latticewall.policy.engine import PolicySet
+from latticewall.resources.context import Context
+from latticewall.services.s3.configuration import is_public
+
+_ACTIONS = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeleteObjects": "DeleteObject",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListParts": "ListMultipartUploadParts",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+}
+S3_ACTIONS: Mapping[str, str] = {f"s3:{name}": f"s3:{action}" for name, action in _ACTIONS.items()}
+"""Operations whose action has another name."""
+LISTING = {"s3:prefix": "Prefix", "s3:delimiter": "Delimiter", "s3:max-keys": "MaxKeys"}
+
+Asked = tuple[str, Named, Keys]
+
+
+def s3_questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> Iterator[Asked]:
+    """(action, resource, condition keys) of all that must be allowed."""
+    action = S3_ACTIONS.get(operation.qualified_name, operation.qualified_name)
+    bucket = str(params.get("Bucket") or "")
+    if not bucket:
+        yield action, ALL, {}
+        return
+    if operation.name == "DeleteObjects":
+        listed = (params.get("Delete") or {}).get("Objects") or [{"Key": "*"}]
+        for key in dict.fromkeys(str(one.get("Key") or "*") for one in listed):
+            yield action, _object(ctx, bucket, key), {}
+        return
+    if "Key" not in params:
+        keys: Keys = {key: str(params[member]) for key, member in LISTING.items() if params.get(member) is not None}
+        yield action, _bucket(ctx, bucket), keys
+        return
+    about = _object(ctx, bucket, str(params["Key"]))
+    yield action, about, _keys(ctx, params, bucket)
+    if params.get("Tagging") and operation.name != "PutObjectTagging":
+        yield "s3:PutObjectTagging", about, _keys(ctx, params, bucket)
+    if params.get("CopySource"):
+        source, _, key = unquote(str(params["CopySource"]).partition("?")[0]).lstrip("/").partition("/")
+        yield "s3:GetObject", _object(ctx, source, key), _existing_tags(ctx, source, key)
+
+
+def _bucket(ctx: Context, name: str) -> Named:
+    row = ctx.tx.get("s3:Bucket", name)
+    return Named(f"arn:aws:s3:::{name}", "bucket", row.account if row else "", row.tags if row else {}, row)
+
+
+def _object(ctx: Context, bucket: str, key: str) -> Named:
+    row = ctx.tx.get("s3:Bucket", bucket)
+    return Named(f"arn:aws:s3:::{bucket}/{key}", "object", row.account if row else "", {}, row)
+
+
+def _keys(ctx: Context, params: Mapping[str, Any], bucket: str) -> Keys:
+    tagging = params.get("Tagging")
+    pairs = dict(parse_qsl(tagging, keep_blank_values=True)) if isinstance(tagging, str) else _tag_set(tagging)
+    given: Keys = {f"s3:RequestObjectTag/{key}": value for key, value in pairs.items()}
+    if pairs:
+        given["s3:RequestObjectTagKeys"] = tuple(pairs)
+    if params.get("ACL"):
+        given["s3:x-amz-acl"] = str(params["ACL"])
+    return {**given, **_existing_tags(ctx, bucket, str(params["Key"]))}
+
+
+def _tag_set(tagging: Any) -> dict[str, str]:
+    return {str(tag.get("Key")): str(tag.get("Value")) for tag in (tagging or {}).get("TagSet") or ()}
+
+
+def _existing_tags(ctx: Context, bucket: str, key: str) -> Keys:
+    found = ctx.tx.objects.get(bucket, key)
+    tags = (found.document.get("_tags") or {}) if found else {}
+    return {f"s3:ExistingObjectTag/{name}": value for name, value in tags.items()}
+
+
+def bucket_policy(resource: Named, account: str) -> PolicySet | None:
+    """The policy of the bucket that a question is about; None for all other resources, where there is none, and for strangers (account: the caller's) where
+    public policies are restricted."""
+    row = resource.row
+    if row is None or row.kind != "s3:Bucket" or "_policy" not in row.document:
+        return None
+    found = compiled((("", str(row.document["_policy"])),), Form.RESOURCE)
+    restricted = (row.document.get("_block") or {}).get("RestrictPublicBuckets") and account != row.account
+    return None if restricted and any(map(is_public, found.policies)) else found
