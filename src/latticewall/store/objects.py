@@ -119,4 +119,5 @@ class Objects:
 
 
 def _object(values: tuple[Any, ...]) -> StoredObject:
-    return StoredObject(*values[:6], json.loads(values[6]))
+    bucket, key, size, etag, modified, file, document = values
+    return StoredObject(bucket, key, size, etag, modified, file, json.loads(document))
