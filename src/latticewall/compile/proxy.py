@@ -8,6 +8,7 @@ from typing import Any
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.entrances import Entrance, entrances, host_names, listeners_at
+from latticewall.compile.https import Https
 from latticewall.compile.index import Index
 from latticewall.compile.resource_doors import ResourceDoor, resource_doors
 from latticewall.compile.resources import Leaf, Resources
@@ -33,7 +34,9 @@ def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, 
     """Listening sockets in client VPCs, clusters in target VPCs."""
     tls, problems = compile_tls(index, gates)
     groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
-    http = [listener for entrance in entrances(index, gates) for listener in _http_listeners(index, gates, entrance, groups)]
+    https = Https(index, gates, tls)
+    http = [listener for entrance in entrances(index, gates) for listener in _http_listeners(index, gates, entrance, groups, https)]
+    problems += https.problems
     tcp: list[TcpListener] = []
     resources = Resources(index, gates)
     problems += resources.problems()
@@ -49,22 +52,26 @@ def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, 
         tcp_listeners=tuple(sorted(tcp, key=lambda listener: listener.name)),
         clusters=tuple(sorted(clusters, key=lambda cluster: cluster.name)),
         tls_listeners=tuple(sorted(tls, key=lambda listener: listener.name)),
+        certificates=https.certificates(http),
     )
     return plan, problems
 
 
-def _http_listeners(index: Index, gates: ServiceNetworkGates, entrance: Entrance, groups: dict[str, TargetGroup]) -> list[HttpListener]:
-    by_port: dict[int, list[VirtualHost]] = defaultdict(list)
-    for association, service, listener in listeners_at(gates, entrance, "HTTP"):
+def _http_listeners(
+    index: Index, gates: ServiceNetworkGates, entrance: Entrance, groups: dict[str, TargetGroup], https: Https
+) -> list[HttpListener]:
+    by_socket: dict[tuple[str, int], list[VirtualHost]] = defaultdict(list)
+    for association, service, listener in listeners_at(gates, entrance, "HTTP", "HTTPS"):
         names = host_names(index, entrance, association, service)
-        by_port[listener.port].append(_virtual_host(entrance.network, service, listener, names, groups))
+        by_socket[listener.protocol.lower(), listener.port].append(_virtual_host(entrance.network, service, listener, names, groups))
     return [
         HttpListener(
-            name=f"http-{entrance.key}-{port}", namespace=entrance.namespace, address=entrance.address, port=port, vpc_id=entrance.vpc.id,
+            name=f"{protocol}-{entrance.key}-{port}", namespace=entrance.namespace, address=entrance.address, port=port, vpc_id=entrance.vpc.id,
             vpc_arn=entrance.vpc.arn, vpc_owner=entrance.vpc.account, virtual_hosts=tuple(found), vpc_endpoint_id=entrance.endpoint_id,
-            routes="" if entrance.endpoint_id else f"http-{entrance.network.id}-{port}",
+            routes="" if entrance.endpoint_id else f"{protocol}-{entrance.network.id}-{port}",
+            server_names=https.server_names(entrance, port) if protocol == "https" else (),
         )
-        for port, found in sorted(by_port.items())
+        for (protocol, port), found in sorted(by_socket.items())
     ]  # fmt: skip
 
 

@@ -116,7 +116,7 @@ class ServiceNetworkGates:
             return []
         here = Match("iifname", devices)
         found = []
-        if ports := sorted({listener.port for _, listener in self.listeners(vpc_id, "HTTP", TLS_PASSTHROUGH)}):
+        if ports := sorted({listener.port for _, listener in self.listeners(vpc_id, "HTTP", "HTTPS", TLS_PASSTHROUGH)}):
             service = (here, Match("ip daddr", (str(addresses.LATTICE_SERVICES),)), Match("tcp dport", tuple(str(port) for port in ports)))
             found.append(NftRule(service, "jump lattice", comment="services"))
         for association, configuration in self.resources(vpc_id):

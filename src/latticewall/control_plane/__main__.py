@@ -26,7 +26,7 @@ from latticewall.base.secret import Secret
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.appliers import Appliers
 from latticewall.control_plane.authority import FOLDER as AUTHORITY
-from latticewall.control_plane.authority import open_authority
+from latticewall.control_plane.authority import Certificates, open_authority
 from latticewall.control_plane.explaining import Explainer
 from latticewall.control_plane.identity import StoredSessions, ensure_account, metadata_credentials, refresh_instance_sessions
 from latticewall.control_plane.inner import InnerRequests
@@ -70,7 +70,7 @@ class ControlPlane:
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
         authority = open_authority(state / AUTHORITY, clock.now())
-        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state)
+        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state, Certificates(authority, self._certificate_of, clock).pair)
         self.objects = ObjectFiles(state / "s3", random)
         with self.store.read() as snapshot:
             self.objects.sweep(snapshot.objects.files())
@@ -139,6 +139,12 @@ class ControlPlane:
         with self.store.read() as snapshot:
             row = snapshot.get("sts:Session" if access_key_id.startswith("ASIA") else "iam:AccessKey", access_key_id)
         return Secret(row.document["_secret"]) if row else None
+
+    def _certificate_of(self, arn: str) -> tuple[str, Secret] | None:
+        """A certificate of ACM with its chain, and its private key."""
+        with self.store.read() as snapshot:
+            row = snapshot.by_arn(arn)
+        return (row.document["_certificate"] + row.document.get("_chain", ""), Secret(row.document["_private_key"])) if row else None
 
     def _credentials_of(self, instance_id: str) -> dict[str, Any] | None:
         return metadata_credentials(self.app, instance_id, self._sessions.of_instances)

@@ -19,6 +19,7 @@ from latticewall.dataplane.authorization.tables import Tables, digest
 from latticewall.dataplane.envoy.admin import target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
 from latticewall.dataplane.envoy.lua_bundle import bundle
+from latticewall.dataplane.envoy.secrets import Pairs
 from latticewall.dataplane.envoy.server import XdsServer
 from latticewall.dataplane.instances import InstanceApplier
 from latticewall.dataplane.kernel_applier import KernelApplier
@@ -46,7 +47,8 @@ def envoy_program() -> str:
 
 
 class Appliers:
-    """Makes all appliers and answers what only they know. secrets: access key id -> secret; credentials: instance id -> metadata document."""
+    """Makes all appliers and answers what only they know. secrets: access key id -> secret; credentials: instance id -> metadata document;
+    certificates: what HTTPS listeners show."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Appliers:
         secrets: Callable[[str], Secret | None],
         credentials: Callable[[str], Mapping[str, Any] | None],
         state: Path,
+        certificates: Pairs,
         run: Path = RUN,
         tables: Path = TABLES,
     ) -> None:
@@ -80,7 +83,7 @@ class Appliers:
                 random, run / "names.json",
             ),
             self.instance_endpoint,
-            EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source))),
+            EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates),
             self.firewalls,
             self._instances,
         )

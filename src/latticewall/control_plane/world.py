@@ -51,6 +51,7 @@ def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
             tcp_listeners=tuple(item for plan in found for item in plan.proxy.tcp_listeners),
             clusters=tuple(item for plan in found for item in plan.proxy.clusters),
             tls_listeners=tuple(item for plan in found for item in plan.proxy.tls_listeners),
+            certificates=tuple(item for plan in found for item in plan.proxy.certificates),
         ),
         authorization=_merge_authorization([plan.authorization for plan in found]),
         names=NamesPlan(

@@ -29,6 +29,9 @@ HTTP_MEMBERS = (
     "duration",
     "requestToTargetDuration",
     "responseFromTargetDuration",
+    "serverNameIndication",
+    "sslCipher",
+    "tlsVersion",
     "responseFlags",
     "responseCodeDetails",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latticewall.plan.https import Certificate, ServerNames
 from latticewall.plan.tls_passthrough import TlsListener
 
 NOWHERE = "255.255.255.255"
@@ -107,7 +108,8 @@ class VirtualHost:
 
 @dataclass(frozen=True)
 class HttpListener:
-    """One socket in a client VPC's namespace: address:port, all services that listen on that port in the VPC's service network.
+    """One socket in a client VPC's namespace: address:port, all services with an HTTP listener on that port in the VPC's service network, or all with an
+    HTTPS one.
 
     routes: the name under which listeners with the same virtual hosts share them, "" for none: then they are the listener's own.
     """
@@ -124,6 +126,8 @@ class HttpListener:
     vpc_endpoint_id: str = ""
     """The endpoint whose namespace it is in, "" inside the VPC's own."""
     routes: str = ""
+    server_names: tuple[ServerNames, ...] = ()
+    """HTTPS: what answers to which server name; nothing answers to others. () for HTTP."""
 
     @property
     def route_configuration(self) -> str:
@@ -167,3 +171,4 @@ class ProxyPlan:
     tcp_listeners: tuple[TcpListener, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     tls_listeners: tuple[TlsListener, ...] = ()
+    certificates: tuple[Certificate, ...] = ()

@@ -39,7 +39,6 @@ DECIDED = "lua_response"
 UNDECIDED = "rbac_access_denied"
 """How Envoy's response code details begin for a request that the authorization filter refused, and for one that nobody decided about."""
 
-_TLS_MEMBERS = ("serverNameIndication", "sslCipher", "tlsVersion")
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
         "serviceArn": value("serviceArn"),
         "targetGroupArn": NONE if denied else value("targetGroupArn"),
         "listenerId": value("listenerId"),
-        "listenerType": "TLS_PASSTHROUGH" if entry["kind"] == "tls" else "HTTP",
+        "listenerType": _listener_type(entry),
         "sourceVpcArn": value("sourceVpcArn"),
         "sourceVpcId": value("sourceVpcId"),
         "destinationVpcId": namespace if namespace.startswith("vpc-") else NONE,
@@ -135,12 +134,19 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
         "duration": value("duration"),
         "requestToTargetDuration": entry.get("requestToTargetDuration") or 0,
         "responseFromTargetDuration": entry.get("responseFromTargetDuration") or 0,
-        **dict.fromkeys(_TLS_MEMBERS, NONE),
         "serverNameIndication": value("serverNameIndication"),
+        "sslCipher": value("sslCipher"),
+        "tlsVersion": value("tlsVersion"),
         "failureReason": _failure_reason(entry),
     }
     arns = (str(entry[name]) for name in ("serviceNetworkArn", "serviceArn") if entry.get(name))
     return AccessRecord(tuple(Subscribed(arn, "SERVICE") for arn in arns), record)
+
+
+def _listener_type(entry: dict[str, Any]) -> str:
+    if entry["kind"] == "tls":
+        return "TLS_PASSTHROUGH"
+    return "HTTPS" if entry.get("tlsVersion") else "HTTP"
 
 
 def _caller(entry: dict[str, Any]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """ProxyPlan -> Envoy's resources, as plain dictionaries in proto3 JSON form, so that a golden file can be read and compared.
 
-Five kinds of resource, one table each: clusters, endpoints, destinations, listeners, routes. What changes often is kept apart from what is expensive to
-change: registering a target touches endpoints only, a rule or an auth type touches routes only, another address of a TCP resource its destination
-only, and none of them closes a connection.
+Six kinds of resource, one table each: clusters, endpoints, destinations, listeners, routes, secrets. What changes often is kept apart from what is expensive
+to change: registering a target touches endpoints only, a rule or an auth type touches routes only, another address of a TCP resource its destination only,
+another certificate its secret only, and none of them closes a connection.
 A listener's definition holds only what belongs to its (VPC, port).
 """
 
@@ -16,7 +16,10 @@ from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_clusters, envoy_http, envoy_tcp, envoy_tls
+from latticewall.compile.render.envoy_https import certificates_of
 from latticewall.compile.render.envoy_paths import EnvoyPaths
+from latticewall.compile.render.envoy_sockets import by_socket
+from latticewall.plan.https import Certificate
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import Cluster, ProxyPlan
 
@@ -29,6 +32,7 @@ TYPE_URLS = {
     "destinations": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
     "listeners": "type.googleapis.com/envoy.config.listener.v3.Listener",
     "routes": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+    "secrets": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 }
 
 VIRTUAL_HOST = "type.googleapis.com/envoy.config.route.v3.VirtualHost"
@@ -37,17 +41,19 @@ VIRTUAL_HOST = "type.googleapis.com/envoy.config.route.v3.VirtualHost"
 
 @dataclass(frozen=True)
 class EnvoySnapshot:
-    """Everything Envoy gets, by resource name. problems: what could not be rendered, while the rest is whole."""
+    """Everything Envoy gets, by resource name; of secrets only which certificates: their keys are nowhere but in what is sent. problems: what could not be
+    rendered, while the rest is whole."""
 
     clusters: Table = field(default_factory=dict)
     endpoints: Table = field(default_factory=dict)
     destinations: Table = field(default_factory=dict)
     listeners: Table = field(default_factory=dict)
     routes: Table = field(default_factory=dict)
+    certificates: Mapping[str, Certificate] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def table(self, kind: str) -> Table:
-        """kind: a key of TYPE_URLS."""
+        """kind: a key of TYPE_URLS other than secrets."""
         found: Table = getattr(self, kind)
         return found
 
@@ -74,7 +80,11 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
     clusters = _by_name("clusters", memo.map(_cluster, plan.clusters, [paths] * len(plan.clusters)), problems)
     endpoints = dict(zip((item.name for item in plan.clusters), memo.map(envoy_clusters.endpoints, plan.clusters), strict=True))
     sockets = envoy_http.sockets(plan.http_listeners, memo)
-    listeners = list(memo.map(envoy_http.listener, sockets, [paths] * len(sockets)))
+    served = [
+        *memo.map(envoy_http.listener, sockets, [paths] * len(sockets)),
+        *memo.map(envoy_tls.listener, plan.tls_listeners, [paths] * len(plan.tls_listeners)),
+    ]
+    listeners = by_socket(served)
     routes = envoy_http.route_configurations(plan.http_listeners, problems.append, memo)
     destinations: dict[str, Document] = {}
     for rendered in memo.map(envoy_tcp.rendered, plan.tcp_listeners, [paths] * len(plan.tcp_listeners)):
@@ -84,7 +94,6 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
             clusters.setdefault(document["name"], document)
         destinations.setdefault(rendered.destination["name"], rendered.destination)
     if plan.tls_listeners:
-        listeners = envoy_tls.joined(listeners, list(memo.map(envoy_tls.listener, plan.tls_listeners, [paths] * len(plan.tls_listeners))))
         clusters[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(
         clusters=memo.steady("clusters", clusters),
@@ -92,6 +101,7 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
         destinations=memo.steady("destinations", destinations),
         listeners=memo.steady("listeners", _by_name("listeners", listeners, problems)),
         routes=_by_name("routes", routes, problems),
+        certificates={item.name: item for item in plan.certificates},
         problems=tuple(sorted(problems)),
     )
 
@@ -121,6 +131,8 @@ def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[
     for name, listener in listeners.items():
         missing = [route for route in listener.routes if route not in snapshot.routes]
         found += [f"listener {name} names the route configuration {route}, which does not exist" for route in missing]
+        unknown = [certificate for certificate in listener.certificates if certificate not in snapshot.certificates]
+        found += [f"listener {name} names the certificate {certificate}, which does not exist" for certificate in unknown]
         found += [f"listener {name} names the cluster {c}, which does not exist" for c in listener.clusters if c not in snapshot.clusters]
         found += [f"listener {name} names the destination {d}, which does not exist" for d in listener.destinations if d not in snapshot.destinations]
     for name, route in snapshot.routes.items():
@@ -140,12 +152,13 @@ class _Mentions(NamedTuple):
 
     routes: tuple[str, ...]
     destinations: tuple[str, ...]
+    certificates: tuple[str, ...]
     clusters: tuple[str, ...]
     ports: tuple[int, ...]
 
 
 def _mentions(listener: Document) -> _Mentions:
-    return _Mentions(routes_of(listener), destinations_of(listener), _clusters_of(listener), _ports(listener))
+    return _Mentions(routes_of(listener), destinations_of(listener), certificates_of(listener), _clusters_of(listener), _ports(listener))
 
 
 def routes_of(listener: Document) -> tuple[str, ...]:

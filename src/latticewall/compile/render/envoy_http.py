@@ -1,4 +1,4 @@
-"""HTTP listeners and their routes: services as seen through one port in one VPC.
+"""HTTP and HTTPS listeners and their routes: services as seen through one port in one VPC.
 
 Order for a request: strip what only the service network may say, mark the request as undecided and set its id (before anything looks at it), choose the
 service by Host and the rule, decide (the Lua filter), refuse what is still undecided, then add what targets are promised and forward.
@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from latticewall.base.memo import Memo
+from latticewall.compile.render import envoy_https
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, http_access_log, literal
 from latticewall.plan.node import Problem
@@ -49,7 +50,23 @@ _OFF = any_of("envoy.config.route.v3.FilterConfig", disabled=True)
 
 def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
     """The socket and the connection settings of one (VPC, port); everything about services is in its route configuration, which it may share with others."""
-    connection_manager = any_of(
+    document = {"name": plan.name, "address": socket_address(plan.address, plan.port, paths.namespace(plan.namespace))}
+    if not plan.server_names:
+        idle = max([host.idle_timeout for host in plan.virtual_hosts], default=DEFAULT_IDLE)
+        return {**document, "filter_chains": [{"filters": [connection_state(plan), _connection_manager(plan, paths, idle)]}]}
+    chains = [
+        {
+            "filter_chain_match": envoy_https.match(names),
+            "filters": [connection_state(plan), _connection_manager(plan, paths, names.idle_timeout)],
+            "transport_socket": envoy_https.transport_socket(names),
+        }
+        for names in plan.server_names
+    ]
+    return {**document, "listener_filters": envoy_https.listener_filters(), "filter_chains": chains}
+
+
+def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int) -> Document:
+    config = any_of(
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="service_network",
         rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.route_configuration},
@@ -57,7 +74,7 @@ def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
         access_log=[http_access_log(plan, paths.access_log)],
         early_header_mutation_extensions=[_early_header_mutation()],
         common_http_protocol_options={
-            "idle_timeout": seconds(max([host.idle_timeout for host in plan.virtual_hosts], default=DEFAULT_IDLE)),
+            "idle_timeout": seconds(idle_timeout),
             "max_connection_duration": seconds(MAX_CONNECTION_DURATION),
             "max_headers_count": MAX_HEADERS,
         },
@@ -76,16 +93,13 @@ def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
         generate_request_id=False,
         local_reply_config={"mappers": _LOCAL_REPLIES},
     )
-    return {
-        "name": plan.name,
-        "address": socket_address(plan.address, plan.port, paths.namespace(plan.namespace)),
-        "filter_chains": [{"filters": [connection_state(plan), {"name": "http", "typed_config": connection_manager}]}],
-    }
+    return {"name": "http", "typed_config": config}
 
 
 def connection_state(plan: HttpListener) -> Document:
     """Where a connection came in, for headers to the target and for the authorization filter: from configuration, out of the client's reach."""
-    values = {PLACE: f"{plan.vpc_id} {plan.vpc_owner} {plan.port}", SOURCE_VPC: plan.vpc_id, SOURCE_VPC_ARN: plan.vpc_arn}
+    place = f"{plan.vpc_id} {plan.vpc_owner} {plan.port}" + (" tls" if plan.server_names else "")
+    values = {PLACE: place, SOURCE_VPC: plan.vpc_id, SOURCE_VPC_ARN: plan.vpc_arn}
     objects = [
         {"object_key": key, "factory_key": "envoy.string", "format_string": {"text_format_source": {"inline_string": literal(value)}}}
         for key, value in values.items()
@@ -210,7 +224,7 @@ def _route_configuration(plan: HttpListener, hosts: tuple[Document, ...]) -> Doc
         "request_headers_to_add": [
             _header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
             _header("x-forwarded-port", str(plan.port)),
-            _header("x-forwarded-proto", "http"),
+            _header("x-forwarded-proto", "https" if plan.server_names else "http"),
             _header("x-amzn-lattice-network", f"SourceVpcArn=%FILTER_STATE({SOURCE_VPC_ARN}:PLAIN)%"),
             _header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
         ],

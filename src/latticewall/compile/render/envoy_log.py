@@ -50,6 +50,9 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
         "duration": "%DURATION%",
         "requestToTargetDuration": "%COMMON_DURATION(US_TX_BEG:US_TX_END:ms)%",
         "responseFromTargetDuration": "%COMMON_DURATION(US_TX_END:US_RX_END:ms)%",
+        "serverNameIndication": "%REQUESTED_SERVER_NAME%",
+        "sslCipher": "%DOWNSTREAM_TLS_CIPHER%",
+        "tlsVersion": "%DOWNSTREAM_TLS_VERSION%",
         "responseFlags": "%RESPONSE_FLAGS%",
         "responseCodeDetails": "%RESPONSE_CODE_DETAILS%",
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from latticewall.compile.render import envoy_https
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
 from latticewall.compile.render.envoy_http import MAX_CONNECTION_DURATION, socket_address
 from latticewall.compile.render.envoy_log import file_log, literal
@@ -30,32 +31,13 @@ def nowhere() -> Document:
 
 
 def listener(plan: TlsListener, paths: EnvoyPaths) -> Document:
-    inspector = any_of("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")
     services = sorted(plan.services, key=lambda item: item.service_id)
     return {
         "name": plan.name,
         "address": socket_address(plan.address, plan.port, paths.namespace(plan.namespace)),
-        "listener_filters": [{"name": "server-name", "typed_config": inspector}],
+        "listener_filters": envoy_https.listener_filters(),
         "filter_chains": [_chain(plan, item, decision, paths) for item in services for decision in item.decisions or (_OPEN,)],
     }
-
-
-def joined(listeners: list[Document], passthrough: list[Document]) -> list[Document]:
-    """All listeners, where an HTTP and a TLS one share a socket as one: what begins with a TLS handshake goes by server name, the rest is HTTP."""
-    by_socket = {_socket(document): document for document in passthrough}
-    found = []
-    for document in listeners:
-        tls = by_socket.pop(_socket(document), None)
-        if tls is not None:
-            plain = [{**chain, "filter_chain_match": {"transport_protocol": "raw_buffer"}} for chain in document["filter_chains"]]
-            document = {**document, "listener_filters": tls["listener_filters"], "filter_chains": [*plain, *tls["filter_chains"]]}
-        found.append(document)
-    return [*found, *by_socket.values()]
-
-
-def _socket(document: Document) -> tuple[str, str, int]:
-    address = document["address"]["socket_address"]
-    return address["network_namespace_filepath"], address["address"], address["port_value"]
 
 
 def _chain(plan: TlsListener, service: TlsService, decision: TlsDecision, paths: EnvoyPaths) -> Document:

@@ -11,9 +11,11 @@ from typing import Any
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
+from latticewall.compile.render.envoy_sockets import socket_name
 from latticewall.compile.render.envoy_tcp import source_cluster
 from latticewall.dataplane.envoy.bootstrap import Sockets, bootstrap
 from latticewall.dataplane.envoy.delta import Refusal
+from latticewall.dataplane.envoy.secrets import Pairs, Secrets
 from latticewall.dataplane.envoy.server import XdsServer
 from latticewall.dataplane.processes import Processes
 from latticewall.plan.node import NodePlan
@@ -35,14 +37,15 @@ class NotApplied(RuntimeError):
 
 class EnvoyApplier:
     """program: the envoy to run. folder: where its sockets and files are, as the processes of the region see it (/run/latticewall). authorization: the
-    Lua of its authorization filter."""
+    Lua of its authorization filter. certificates: what HTTPS listeners show."""
 
     name = "envoy"
 
-    def __init__(self, processes: Processes, xds: XdsServer, program: str, folder: Path, authorization: Path) -> None:
+    def __init__(self, processes: Processes, xds: XdsServer, program: str, folder: Path, authorization: Path, certificates: Pairs) -> None:
         self._processes = processes
         self._xds = xds
         self._program = program
+        self._secrets = Secrets(certificates)
         self._own = folder / "envoy"
         self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"), str(authorization))
         self._rendered: tuple[ProxyPlan, EnvoySnapshot] | None = None
@@ -50,13 +53,14 @@ class EnvoyApplier:
         self._sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
 
     def apply(self, plan: NodePlan) -> Report:
-        """Raises NotApplied, HolderError or protobufs.Malformed when nothing can be said about single resources: then nothing is settled."""
+        """Raises NotApplied, HolderError, secrets.Gone or protobufs.Malformed when nothing can be said about single resources: then nothing is settled."""
         snapshot = self._snapshot_of(plan.proxy)
+        secrets = self._secrets.resources(snapshot.certificates)
         running = self._processes.list().get(self.name)
         process = self._processes.ensure(self._process())
         started = running is None or running.pid != process.pid
         before = self._xds.observed()
-        self._xds.publish(snapshot)
+        self._xds.publish(snapshot, secrets)
         outcome = self._xds.wait_settled(WAIT_SECONDS)
         if not outcome.settled:
             state = "has not answered for its configuration" if outcome.connected else "is not connected"
@@ -106,7 +110,14 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
     """The AWS resources behind the names that Envoy knows (those of a TCP resource end in the port)."""
     owners: dict[str, list[Owner]] = {cluster.name: [("vpc-lattice:TargetGroup", cluster.name)] for cluster in plan.clusters}
     for http in plan.http_listeners:
-        owners[http.name] = owners[http.route_configuration] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
+        services: list[Owner] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
+        owners[http.route_configuration] = services
+        owners[socket_name(http.name)] = [*owners.get(socket_name(http.name), ()), *services]
+    for tls in plan.tls_listeners:
+        owners[socket_name(tls.name)] = [*owners.get(socket_name(tls.name), ()), *(("vpc-lattice:Service", item.service_id) for item in tls.services)]
+    for certificate in plan.certificates:
+        if certificate.arn:
+            owners[certificate.name] = [("vpc-lattice:Service", certificate.name.removeprefix("certificate-"))]
     for tcp in plan.tcp_listeners:
         owners[tcp.name] = [("vpc-lattice:ServiceNetworkResourceAssociation", tcp.association_id)]
         owners[tcp.resource_configuration_arn] = [("vpc-lattice:ResourceConfiguration", tcp.resource_configuration_arn)]

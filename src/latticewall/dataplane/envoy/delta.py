@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("clusters", "endpoints", "destinations", "listeners", "routes")
+KINDS = ("clusters", "endpoints", "destinations", "listeners", "routes", "secrets")
 WILDCARD_KINDS = ("clusters", "listeners")
 _STALE = "stale"
 """In place of a version: the client has something of that name, and must get it again."""
@@ -19,14 +19,15 @@ _STALE = "stale"
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource ready to send. message: a google.protobuf.Any. needs: names of the endpoints, routes or destinations it is incomplete without.
+    """One resource ready to send. message: a google.protobuf.Any. which may hold a private key. needs: names of the endpoints, routes,
+    destinations or secrets it is incomplete without.
 
     opening: what a client that has nothing of that name gets first. A new cluster with health checks is ready (and its answer given) only when its
     first targets have been checked; opened without targets it is ready at once, and a silent target holds up neither it nor the others.
     """
 
     version: str
-    message: Any
+    message: Any = field(repr=False)
     needs: tuple[str, ...] = ()
     opening: Resource | None = None
 
@@ -40,6 +41,7 @@ class Published:
     destinations: Mapping[str, Resource] = field(default_factory=dict)
     listeners: Mapping[str, Resource] = field(default_factory=dict)
     routes: Mapping[str, Resource] = field(default_factory=dict)
+    secrets: Mapping[str, Resource] = field(default_factory=dict)
 
     def table(self, kind: str) -> Mapping[str, Resource]:
         found: Mapping[str, Resource] = getattr(self, kind)
@@ -137,12 +139,12 @@ class DeltaStream:
     def next(self, published: Published) -> Response | None:
         """The next response to send, None while there is nothing to say or an answer is awaited."""
         carried = self._done(published, "clusters") and self._done(published, "endpoints")
-        released = carried and all(self._done(published, kind) for kind in ("listeners", "routes", "destinations"))
+        released = carried and all(self._done(published, kind) for kind in ("listeners", "routes", "destinations", "secrets"))
         for kind in KINDS:
             subscription = self._subscriptions[kind]
             if not subscription.started or subscription.pending is not None:
                 continue
-            if kind in ("listeners", "routes") and not carried:
+            if kind in ("listeners", "routes", "secrets") and not carried:
                 continue
             response = self._difference(kind, subscription, published, may_remove=kind == "listeners" or released)
             if response is not None:
@@ -180,7 +182,7 @@ class DeltaStream:
 
     @staticmethod
     def _removed(kind: str, subscription: _Subscription, published: Published) -> tuple[str, ...]:
-        """Endpoints, destinations and routes go with their cluster or listener: Envoy unsubscribes from them itself."""
+        """Endpoints, destinations, routes and secrets go with their cluster or listener: Envoy unsubscribes from them itself."""
         return tuple(sorted(subscription.known.keys() - published.table(kind).keys())) if kind in WILDCARD_KINDS else ()
 
     def _response(self, kind: str, resources: Mapping[str, Resource], removed: tuple[str, ...] = ()) -> Response:

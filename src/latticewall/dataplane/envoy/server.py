@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy import TYPE_URLS, VIRTUAL_HOST, Document, EnvoySnapshot, destinations_of, routes_of, version, version_of
+from latticewall.compile.render.envoy_https import certificates_of
 from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
 from latticewall.dataplane.envoy.protobufs import pack, pack_of_parts, serialised
 
@@ -39,8 +40,9 @@ class Outcome:
     refusals: tuple[Refusal, ...] = ()
 
 
-def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None) -> Published:
-    """The snapshot as messages. Raises Malformed when a document is not what its kind says. memo: with it, a document that was packed before is not again."""
+def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None, secrets: Mapping[str, Resource] | None = None) -> Published:
+    """The snapshot as messages. Raises Malformed when a document is not what its kind says. memo: with it, a document that was packed before is not again.
+    secrets: its certificates, with their keys."""
     memo = memo or Memo()
     checked = ["health_checks" in snapshot.clusters.get(name, {}) for name in snapshot.endpoints]
     return Published(
@@ -49,6 +51,7 @@ def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None) -> Published:
         destinations=_table(snapshot.destinations, memo.map(_destination, snapshot.destinations.values())),
         listeners=_table(snapshot.listeners, memo.map(_listener, snapshot.listeners.values())),
         routes=_table(snapshot.routes, memo.map(_routes, snapshot.routes.values(), _hosts(snapshot.routes, memo))),
+        secrets=secrets or {},
     )
 
 
@@ -68,7 +71,7 @@ def _endpoints(document: Document, checked: bool) -> Resource:
 
 
 def _listener(document: Document) -> Resource:
-    return Resource(version(document), pack(TYPE_URLS["listeners"], document), (*routes_of(document), *destinations_of(document)))
+    return Resource(version(document), pack(TYPE_URLS["listeners"], document), (*routes_of(document), *destinations_of(document), *certificates_of(document)))
 
 
 def _destination(document: Document) -> Resource:
@@ -131,9 +134,10 @@ class XdsServer:
         if self._server is not None:
             self._server.stop(grace=0.5).wait()
 
-    def publish(self, snapshot: EnvoySnapshot) -> None:
-        """Make it the snapshot every Envoy must have; what was refused before is offered again. Raises Malformed."""
-        published = self._published if snapshot is self._snapshot and self._published is not None else publishable(snapshot, self._packed)
+    def publish(self, snapshot: EnvoySnapshot, secrets: Mapping[str, Resource] | None = None) -> None:
+        """Make it the snapshot every Envoy must have, with its certificates; what was refused before is offered again. Raises Malformed."""
+        known = self._published if snapshot is self._snapshot else None
+        published = replace(known, secrets=secrets or {}) if known is not None else publishable(snapshot, self._packed, secrets)
         with self._changed:
             self._snapshot, self._published = snapshot, published
             if self._current is not None:

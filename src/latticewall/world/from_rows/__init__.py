@@ -20,6 +20,7 @@ from latticewall.world.from_rows.endpoints import build_vpc_endpoints
 from latticewall.world.from_rows.firewall import build_firewalls
 from latticewall.world.from_rows.identity import build_accounts, build_credentials, build_identities
 from latticewall.world.from_rows.lattice import (
+    build_certificates,
     build_resource_associations,
     build_resource_configurations,
     build_resource_gateways,
@@ -59,6 +60,7 @@ def build_world(rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str
         firewalls=build_firewalls(found),
         service_networks=build_service_networks(found),
         services=build_services(found),
+        certificates=build_certificates(found),
         target_groups=build_target_groups(found, instances),
         vpc_associations=build_vpc_associations(found),
         service_associations=build_service_associations(found),

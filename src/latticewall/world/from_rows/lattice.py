@@ -15,6 +15,7 @@ from latticewall.world.types import (
     ResourceAssociation,
     ResourceConfiguration,
     ResourceGateway,
+    ServerCertificate,
     Service,
     ServiceAssociation,
     ServiceNetwork,
@@ -38,9 +39,15 @@ def build_services(rows: Rows) -> tuple[Service, ...]:
             policy=text(row.document.get("_policy")), dns_name=row.document["dnsEntry"]["domainName"],
             custom_domain_name=text(row.document.get("customDomainName")), idle_timeout=int(row.document.get("idleTimeoutSeconds", 60)),
             listeners=tuple(_listener(rows, listener) for listener in rows.children("vpc-lattice:Listener", row.id)), tags=tag_pairs(row.tags),
+            certificate_arn=text(row.document.get("certificateArn")),
         )
         for row in rows.of("vpc-lattice:Service")
     )  # fmt: skip
+
+
+def build_certificates(rows: Rows) -> tuple[ServerCertificate, ...]:
+    """Those that have been issued or imported."""
+    return tuple(ServerCertificate(row.arn, row.document["_fingerprint"]) for row in rows.of("acm:Certificate") if "_fingerprint" in row.document)
 
 
 def _listener(rows: Rows, row: Row) -> Listener:

@@ -24,6 +24,7 @@ from latticewall.world.types.lattice import (
     ResourceAssociation,
     ResourceConfiguration,
     ResourceGateway,
+    ServerCertificate,
     Service,
     ServiceAssociation,
     ServiceNetwork,
@@ -75,6 +76,7 @@ __all__ = [
     "RuleGroup",
     "SecurityGroup",
     "SecurityGroupRule",
+    "ServerCertificate",
     "Service",
     "ServiceAssociation",
     "ServiceNetwork",
@@ -111,6 +113,7 @@ class World:
     firewalls: tuple[Firewall, ...] = ()
     service_networks: tuple[ServiceNetwork, ...] = ()
     services: tuple[Service, ...] = ()
+    certificates: tuple[ServerCertificate, ...] = ()
     target_groups: tuple[TargetGroup, ...] = ()
     vpc_associations: tuple[VpcAssociation, ...] = ()
     service_associations: tuple[ServiceAssociation, ...] = ()

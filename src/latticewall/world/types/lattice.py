@@ -53,6 +53,15 @@ class Service:
     idle_timeout: int
     listeners: tuple[Listener, ...]
     tags: tuple[tuple[str, str], ...] = ()
+    certificate_arn: str = ""
+
+
+@dataclass(frozen=True)
+class ServerCertificate:
+    """A certificate of ACM that can be served. fingerprint: changes when another one takes its place."""
+
+    arn: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ local function new_route(text)
   for word in text:gmatch("%S+") do
     words[#words + 1] = word
   end
-  if #words ~= 5 then
+  if #words < 5 then
     return nil
   end
   if route_count >= MOST_ROUTES then
@@ -85,6 +85,7 @@ local function new_route(text)
   local route = {
     service_arn = words[1], network_arn = words[2], vpc = words[3], vpc_owner = words[4], port = words[5],
     service = last_segment(words[1]), network = last_segment(words[2]),
+    secure = words[6] == "tls" and "true" or "false",
   }
   routes[text], route_count = route, route_count + 1
   return route
@@ -101,7 +102,7 @@ local function new_route_keys(route, service)
   found["vpc-lattice-svcs:sourcevpc"] = route.vpc
   found["vpc-lattice-svcs:sourcevpcowneraccount"] = route.vpc_owner
   found["vpc-lattice-svcs:port"] = route.port
-  found["aws:securetransport"] = "false"
+  found["aws:securetransport"] = route.secure
   found["aws:viaawsservice"] = "false"
   route.keys, route.keys_of = found, service
 end
