@@ -91,7 +91,7 @@ PATHS = EnvoyPaths("/netns", "/log/access.jsonl")
 
 
 def tables(snapshot: EnvoySnapshot) -> dict[str, object]:
-    return {kind: dict(snapshot.table(kind)) for kind in TYPE_URLS}
+    return {kind: dict(snapshot.table(kind)) for kind in TYPE_URLS if kind != "secrets"}
 
 
 def versions(plan: ProxyPlan) -> dict[tuple[str, str], str]:
@@ -122,7 +122,7 @@ def changed(before: ProxyPlan, after: ProxyPlan) -> set[tuple[str, str]]:
     old, new = render(before, PATHS), render(after, PATHS)
     return {
         (kind, name)
-        for kind in TYPE_URLS
+        for kind in tables(old)
         for name in {*old.table(kind), *new.table(kind)}
         if old.table(kind).get(name) != new.table(kind).get(name)
     }

@@ -181,10 +181,20 @@ def test_a_match_that_cannot_be_is_refused(region: Region, match: dict[str, Any]
         rule(region, service, listener, match={"httpMatch": match})
 
 
-def test_https_listeners_are_refused_openly(region: Region) -> None:
+def test_an_https_listener_is_at_443_and_needs_no_certificate(region: Region) -> None:
     service = region.service()
-    with region.refused("ValidationException", "not supported yet"):
-        region.lattice.create_listener(serviceIdentifier=service, name="web", protocol="HTTPS", defaultAction=NOT_FOUND)
+    made = region.lattice.create_listener(serviceIdentifier=service, name="web", protocol="HTTPS", defaultAction=NOT_FOUND)
+    assert (made["protocol"], made["port"]) == ("HTTPS", 443)
+
+
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+def test_only_https_listeners_forward_to_http_2(region: Region, version: str) -> None:
+    group = region.target_group(region.vpc(), protocolVersion=version)
+    service = region.service()
+    action = {"forward": {"targetGroups": [{"targetGroupIdentifier": group}]}}
+    with region.refused("ValidationException", f"protocol version {version}, which only an HTTPS listener"):
+        region.lattice.create_listener(serviceIdentifier=service, name="web", protocol="HTTP", defaultAction=action)
+    region.lattice.create_listener(serviceIdentifier=service, name="web", protocol="HTTPS", defaultAction=action)
 
 
 def test_ports_names_and_numbers_of_listeners(region: Region) -> None:

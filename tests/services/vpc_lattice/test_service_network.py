@@ -103,11 +103,6 @@ def test_an_idempotency_token_gives_the_same_service(region: Region) -> None:
         region.lattice.create_service(name="others", clientToken="once")
 
 
-def test_certificates_are_refused_openly(region: Region) -> None:
-    with region.refused("ValidationException", "not supported yet"):
-        region.lattice.create_service(name="orders", certificateArn=f"arn:aws:acm:{NAME}:{ACCOUNT}:certificate/abc")
-
-
 def test_a_quota_answers_402(region: Region) -> None:
     for number in range(50):
         region.network(f"mesh-{number}")

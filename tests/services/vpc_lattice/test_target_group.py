@@ -93,8 +93,7 @@ def test_a_health_check_out_of_range_is_refused(region: Region, check: dict[str,
         ("ALB", {"port": 80, "protocol": "HTTP"}, "ALB is not supported yet"),
         ("INSTANCE", {"protocol": "TCP"}, "TCP target groups need a port"),
         ("IP", {"protocol": "TCP", "port": 80, "protocolVersion": "HTTP1"}, "HTTP and HTTPS target groups only"),
-        ("INSTANCE", {"protocolVersion": "HTTP2"}, "HTTP2 is not supported yet"),
-        ("IP", {"protocolVersion": "GRPC"}, "GRPC is not supported yet"),
+        ("INSTANCE", {"protocolVersion": "HTTP3"}, ""),
         ("IP", {"ipAddressType": "IPV6"}, "IPv6"),
         ("INSTANCE", {"ipAddressType": "IPV4"}, "IP target groups only"),
         ("INSTANCE", {"lambdaEventStructureVersion": "V1"}, "LAMBDA target groups only"),
@@ -239,3 +238,13 @@ def test_a_terminated_instance_is_no_longer_registered(region: Region) -> None:
     assert statuses(region, group) == [(instance, 5044, "UNUSED")]
     region.ec2.terminate_instances(InstanceIds=[instance])
     assert statuses(region, group) == []
+
+
+@pytest.mark.parametrize(("version", "checked"), [("HTTP1", True), ("HTTP2", False), ("GRPC", False)])
+def test_targets_of_http_2_are_checked_on_request_only(region: Region, version: str, checked: bool) -> None:
+    made = region.lattice.create_target_group(name="orders", type="IP", config={"protocolVersion": version, "vpcIdentifier": region.vpc()})
+    assert (made["config"]["protocolVersion"], made["config"]["healthCheck"]["enabled"]) == (version, checked)
+    assert made["config"]["healthCheck"]["protocolVersion"] == "HTTP1"
+    region.settle()
+    changed = region.lattice.update_target_group(targetGroupIdentifier=made["id"], healthCheck={"enabled": True, "protocolVersion": "HTTP2"})
+    assert changed["config"]["healthCheck"]["enabled"] is True

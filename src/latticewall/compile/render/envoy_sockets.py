@@ -20,17 +20,19 @@ def by_socket(documents: Iterable[Document]) -> list[Document]:
     for document in documents:
         address = document["address"]["socket_address"]
         sockets[address["network_namespace_filepath"], address["address"], address["port_value"]].append(document)
-    return [_joined(found) for found in sockets.values()]
+    return [listener for found in sockets.values() for listener in _joined(found)]
 
 
-def _joined(documents: list[Document]) -> Document:
-    name = socket_name(documents[0]["name"])
-    if len(documents) == 1:
-        return {**documents[0], "name": name}
+def _joined(documents: list[Document]) -> list[Document]:
+    """Two that want all connections cannot be one: they are left to be found as claiming one socket."""
+    unmatched = [chain for document in documents for chain in document["filter_chains"] if "filter_chain_match" not in chain]
+    if len(documents) == 1 or len(unmatched) > 1:
+        return [{**document, "name": socket_name(document["name"])} for document in documents]
     chains = [
         chain if "filter_chain_match" in chain else {**chain, "filter_chain_match": {"transport_protocol": "raw_buffer"}}
         for document in documents
         for chain in document["filter_chains"]
     ]
     inspector = next(document["listener_filters"] for document in documents if "listener_filters" in document)
-    return {"name": name, "address": documents[0]["address"], "listener_filters": inspector, "filter_chains": chains}
+    name = socket_name(documents[0]["name"])
+    return [{"name": name, "address": documents[0]["address"], "listener_filters": inspector, "filter_chains": chains}]

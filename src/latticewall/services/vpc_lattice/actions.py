@@ -50,6 +50,10 @@ def read(ctx: Context, service_id: str, protocol: str, action: Document, member:
         if (group_protocol == "TCP") != (protocol == TLS_PASSTHROUGH):
             message = f"Target group {group.id} has protocol {group_protocol}, which a {protocol} listener cannot forward to"
             raise text.invalid(f"{member}.forward.targetGroups", message)
+        version = group.document["config"].get("protocolVersion", "HTTP1")
+        if protocol == "HTTP" and version != "HTTP1":
+            message = f"Target group {group.id} has protocol version {version}, which only an HTTPS listener can forward to"
+            raise text.invalid(f"{member}.forward.targetGroups", message)
         groups.append(group.id)
         weight = item.get("weight")
         forwards.append({"targetGroupIdentifier": item["targetGroupIdentifier"], "weight": DEFAULT_WEIGHT if weight is None else weight})

@@ -31,7 +31,9 @@ KINDS = (
     _named(
         nouns.SERVICE_NETWORK, "sn-", "servicenetwork", "ServiceNetwork", view=view.service_network, owns=(nouns.ACCESS_LOG_SUBSCRIPTION,)
     ),
-    _named(nouns.SERVICE, "svc-", "service", "Service", lifecycle=FOLLOWS, owns=(nouns.LISTENER, nouns.ACCESS_LOG_SUBSCRIPTION)),
+    _named(nouns.SERVICE, "svc-", "service", "Service", lifecycle=FOLLOWS, owns=(nouns.LISTENER, nouns.ACCESS_LOG_SUBSCRIPTION),
+        refs={"certificateArn": Ref(nouns.CERTIFICATE)},
+   ),
     _named(nouns.LISTENER, "listener-", "service/{parent}/listener", "Listener", unique="parent", owns=(nouns.RULE,)),
     _named(nouns.RULE, "rule-", "rule", "Rule", unique="parent", view=view.rule, refs={"targetGroups": Ref(nouns.TARGET_GROUP)}),
     _named(

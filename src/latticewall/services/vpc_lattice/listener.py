@@ -16,7 +16,7 @@ from latticewall.services.vpc_lattice.actions import TLS_PASSTHROUGH, Action
 from latticewall.services.vpc_lattice.find import listener_of, relink, usable
 from latticewall.services.vpc_lattice.nouns import LISTENER, RULE, SERVICE
 
-DEFAULT_PORTS = {"HTTP": 80, TLS_PASSTHROUGH: 443}
+DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, TLS_PASSTHROUGH: 443}
 DEFAULT_RULE = "Default"
 """The default rule's name: no name that a client may choose has capitals."""
 
@@ -25,8 +25,6 @@ def create_listener(ctx: Context, params: Document) -> Document:
     """CreateListener; its default rule exists at once."""
     service = usable(ctx, SERVICE, params["serviceIdentifier"])
     protocol = params["protocol"]
-    if protocol not in DEFAULT_PORTS:
-        raise text.unsupported("protocol", f"Listener protocol {protocol} is not supported yet; {' and '.join(DEFAULT_PORTS)} are")
     if protocol == TLS_PASSTHROUGH and not service.document.get("customDomainName"):
         raise text.invalid("protocol", f"A {TLS_PASSTHROUGH} listener needs a custom domain name, which service {service.id} does not have")
     port = params.get("port") or DEFAULT_PORTS[protocol]

@@ -17,6 +17,7 @@ RESOURCE_ENDPOINT_ASSOCIATION = "vpc-lattice:ResourceEndpointAssociation"
 ACCESS_LOG_SUBSCRIPTION = "vpc-lattice:AccessLogSubscription"
 DOMAIN_VERIFICATION = "vpc-lattice:DomainVerification"
 
+CERTIFICATE = "acm:Certificate"
 VPC = "ec2:Vpc"
 SUBNET = "ec2:Subnet"
 SECURITY_GROUP = "ec2:SecurityGroup"

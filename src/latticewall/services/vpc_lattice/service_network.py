@@ -7,8 +7,9 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import dns, quotas, text
-from latticewall.services.vpc_lattice.find import usable
+from latticewall.services.vpc_lattice import certificates, dns, quotas, text
+from latticewall.services.vpc_lattice.certificates import MEMBER as CERTIFICATE_ARN
+from latticewall.services.vpc_lattice.find import relink, usable
 from latticewall.services.vpc_lattice.nouns import SERVICE, SERVICE_NETWORK
 
 
@@ -40,26 +41,27 @@ def is_shareable(ctx: Context, network: Row) -> bool:
 
 
 def create_service(ctx: Context, params: Document) -> Document:
-    """CreateService. Certificates belong to HTTPS listeners, which are not there yet."""
-    _refuse_certificate(params)
-    if params.get("customDomainName"):
-        dns.check_name("customDomainName", params["customDomainName"])
+    """CreateService."""
+    domain = params.get("customDomainName") or ""
+    if domain:
+        dns.check_name("customDomainName", domain)
     quotas.check(SERVICE, len(ctx.live(SERVICE)) + 1)
     identifier = ctx.new_id("svc-")
     document = {"authType": params.get("authType") or "NONE", "dnsEntry": dns.service_entry(ctx.caller.region, params["name"], identifier)}
     for member in ("customDomainName", "idleTimeoutSeconds"):
         if params.get(member) is not None:
             document[member] = params[member]
-    return ctx.view(ctx.create(SERVICE, document, id=identifier, name=params["name"], tags=tags.read(params.get("tags"))))
+    refs = {}
+    if params.get(CERTIFICATE_ARN):
+        document[CERTIFICATE_ARN] = refs[CERTIFICATE_ARN] = certificates.check(ctx, params[CERTIFICATE_ARN], domain)
+    return ctx.view(ctx.create(SERVICE, document, id=identifier, name=params["name"], tags=tags.read(params.get("tags")), refs=refs))
 
 
 def update_service(ctx: Context, params: Document) -> Document:
-    """UpdateService."""
-    _refuse_certificate(params)
+    """UpdateService; an empty certificateArn takes the certificate away."""
     row = usable(ctx, SERVICE, params["serviceIdentifier"])
-    return ctx.view(ctx.change(row, {member: params[member] for member in ("authType", "idleTimeoutSeconds") if params.get(member) is not None}))
-
-
-def _refuse_certificate(params: Document) -> None:
-    if params.get("certificateArn"):
-        raise text.unsupported("certificateArn", "Certificates are not supported yet: HTTPS listeners are not there")
+    changes = {member: params[member] for member in ("authType", "idleTimeoutSeconds") if params.get(member) is not None}
+    if (arn := params.get(CERTIFICATE_ARN)) is not None:
+        changes[CERTIFICATE_ARN] = certificates.check(ctx, arn, row.document.get("customDomainName") or "") if arn else None
+        relink(ctx, row, CERTIFICATE_ARN, [arn] if arn else [])
+    return ctx.view(ctx.change(row, changes))

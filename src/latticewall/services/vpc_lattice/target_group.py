@@ -33,7 +33,7 @@ def create_target_group(ctx: Context, params: Document) -> Document:
 
 
 def _config(group_type: str, given: dict[str, Any]) -> Document:
-    """The configuration with its defaults. What needs HTTPS listeners or IPv6 is refused: those are not there yet."""
+    """The configuration with its defaults. IPv6 is refused: it is not there yet."""
     if given.get("lambdaEventStructureVersion"):
         raise text.invalid("config.lambdaEventStructureVersion", "lambdaEventStructureVersion is for LAMBDA target groups only")
     protocol = given.get("protocol") or "HTTP"
@@ -44,9 +44,10 @@ def _config(group_type: str, given: dict[str, Any]) -> Document:
         raise text.invalid("config.ipAddressType", "ipAddressType is for IP target groups only")
     if given.get("ipAddressType") == "IPV6":
         raise text.unsupported("config.ipAddressType", "IPv6 targets are not supported yet")
+    version = _version(protocol, given.get("protocolVersion"))
+    checked = {"enabled": version.get("protocolVersion") == "HTTP1"}
     found = {
-        "port": port, "protocol": protocol, **_version(protocol, given.get("protocolVersion")),
-        "healthCheck": health_check.complete(given.get("healthCheck") or {}, protocol),
+        "port": port, "protocol": protocol, **version, "healthCheck": health_check.complete({**checked, **(given.get("healthCheck") or {})}, protocol),
     }  # fmt: skip
     return found | ({"ipAddressType": "IPV4"} if group_type == "IP" else {})
 
@@ -57,9 +58,7 @@ def _version(protocol: str, given: str | None) -> Document:
         if given:
             raise text.invalid("config.protocolVersion", "protocolVersion is for HTTP and HTTPS target groups only")
         return {}
-    if given not in (None, "", "HTTP1"):
-        raise text.unsupported("config.protocolVersion", f"Protocol version {given} is not supported yet: it is for HTTPS listeners only")
-    return {"protocolVersion": "HTTP1"}
+    return {"protocolVersion": given or "HTTP1"}
 
 
 def shown(ctx: Context, row: Row) -> Document:
