@@ -29,7 +29,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - as the base class names them
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's word
         pass
