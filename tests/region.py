@@ -26,6 +26,7 @@ from latticewall.auth.callers import root
 from latticewall.auth.certificate_authority import CertificateAuthority, new_authority
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.firewall_rules import FirewallRules
+from latticewall.control_plane.functions import FunctionsPort
 from latticewall.control_plane.key_sets import KeySets
 from latticewall.control_plane.object_files import ObjectFiles
 from latticewall.control_plane.services import registry
@@ -121,13 +122,16 @@ class Region:
         self.clock = clock or Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
         self.objects = ObjectFiles(folder / "s3", Sequence())
+        (folder / "functions" / "packages").mkdir(parents=True, exist_ok=True)
+        functions = FunctionsPort(folder / "functions", folder / "door.sock", self.clock, Sequence())
         ports = {
             "firewall_rules": FirewallRules(), "target_health": lambda _: {}, "console_output": lambda _: "", "key_sets": KeySets(), "catalog": CATALOG,
             "certificate_authority": authority(),
             "objects": self.objects,
+            "functions": functions,
         }  # fmt: skip
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=authorise, ports=ports)
-        self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode)
+        self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode, download=functions.download)
         WIRE.endpoint = self.endpoint
         self.ec2, self.iam, self.sts, self.logs, self.ssm, self.route53, self.organizations, self.firewall, self.lattice = (
             client(name) for name in ("ec2", "iam", "sts", "logs", "ssm", "route53", "organizations", "network-firewall", "vpc-lattice")

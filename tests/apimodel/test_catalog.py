@@ -30,6 +30,7 @@ PROTOCOLS = {
     "firehose": "json",
     "cloudwatch": "json",
     "s3": "rest-xml",
+    "lambda": "rest-json",
 }
 
 

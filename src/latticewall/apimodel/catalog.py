@@ -31,6 +31,7 @@ IN_SCOPE = (
     "firehose",
     "cloudwatch",
     "s3",
+    "lambda",
 )
 """The services a region serves, by botocore's names."""
 

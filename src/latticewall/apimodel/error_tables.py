@@ -247,6 +247,15 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
         "limit": "LimitExceededException",
         "unsupported": "ValidationException",
     },
+    "lambda": {
+        "invalid": "InvalidParameterValueException",
+        "not_found": "ResourceNotFoundException",
+        "conflict": "ResourceConflictException",
+        "in_use": "ResourceConflictException",
+        "denied": "AccessDeniedException",
+        "limit": "TooManyRequestsException",
+        "unsupported": "InvalidParameterValueException",
+    },
     "ssm": {
         "invalid": "ValidationException",
         "not_found": "InvalidResourceId",

@@ -32,6 +32,7 @@ class NewSession:
     whose deletion ends the session. policies: texts of session policies, evaluated as one set; () without. transitive: keys of the tags that
     go along when another role is assumed. keys: condition keys beside those of every session. instance: the EC2 instance they are for.
     certified: they were given for a certificate, and the tags say what is in it.
+    function: the Lambda function they are for.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class NewSession:
     made_with: str = ""
     instance: str = ""
     certified: bool = False
+    function: str = ""
 
 
 def open_session(tx: Transaction, random: Random, now: datetime, new: NewSession) -> Row:
@@ -60,6 +62,7 @@ def open_session(tx: Transaction, random: Random, now: datetime, new: NewSession
         "_session_policies": list(new.policies), "_transitive": list(new.transitive),
         "_keys": {"aws:TokenIssueTime": _stamp(now, "Z"), "aws:MultiFactorAuthPresent": "false", **new.keys},
         **({"_instance": new.instance} if new.instance else {}), **({"_certified": True} if new.certified else {}),
+        **({"_function": new.function} if new.function else {}),
     }  # fmt: skip
     row = tx.put(Row("sts:Session", new.account, "", key.id, parent=new.parent, document=document, tags=dict(new.tags)))
     if new.parent:

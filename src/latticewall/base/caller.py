@@ -11,7 +11,8 @@ class Caller:
 
     arn: the principal's ARN (user, root or assumed-role session). user_id: `aws:userid`. principal_type: `aws:PrincipalType`
     (Account, User, AssumedRole, FederatedUser, Anonymous). role_arn: the IAM role of a session, else "". tags: principal tags. called_via: the
-    services that call on the principal's behalf, the first caller first ("cloudformation.amazonaws.com").
+    services that call on the principal's behalf, the first caller first ("cloudformation.amazonaws.com"). host: where the caller reaches the region,
+    as its request says (HOST:PORT).
     """
 
     account: str
@@ -25,6 +26,7 @@ class Caller:
     source_ip: str = "127.0.0.1"
     user_agent: str = ""
     called_via: tuple[str, ...] = ()
+    host: str = ""
 
     def at(self, region: str) -> Caller:
         """The same principal addressing another region."""

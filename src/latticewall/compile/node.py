@@ -8,6 +8,7 @@ from latticewall.compile import addresses
 from latticewall.compile.authorization import compile_authorization
 from latticewall.compile.entrances import entrances
 from latticewall.compile.firewall_endpoints import compile_firewalls
+from latticewall.compile.functions import compile_functions
 from latticewall.compile.index import RUNNING, Index
 from latticewall.compile.internal_names import internal_domain
 from latticewall.compile.names import compile_names, names_problems
@@ -53,6 +54,7 @@ def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
         names=compile_names(world),
         instances=_instances(index),
         problems=tuple(sorted([*problems, *proxy_problems, *names_problems(world)])),
+        functions=compile_functions(world),
     )
 
 

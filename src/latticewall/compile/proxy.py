@@ -8,6 +8,7 @@ from typing import Any
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.entrances import Entrance, entrances, host_names, listeners_at
+from latticewall.compile.functions import SOCKET
 from latticewall.compile.https import Https
 from latticewall.compile.index import Index
 from latticewall.compile.resource_doors import ResourceDoor, resource_doors
@@ -108,6 +109,8 @@ def _route_match(match: dict[str, Any]) -> RouteMatch:
 
 
 def _cluster(group: TargetGroup) -> Cluster:
+    if group.type == "LAMBDA":
+        return Cluster(name=group.id, namespace="", bind="", endpoints=(), arn=group.arn, socket=SOCKET if group.targets else "")
     endpoints = sorted(Endpoint(str(target.address), target.port) for target in group.targets if target.address is not None)
     return Cluster(
         name=group.id, namespace=namespace("vpc", group.vpc_id), bind=str(addresses.LATTICE_UPSTREAM), endpoints=tuple(endpoints),

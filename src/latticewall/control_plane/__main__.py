@@ -28,6 +28,10 @@ from latticewall.control_plane.appliers import Appliers
 from latticewall.control_plane.authority import FOLDER as AUTHORITY
 from latticewall.control_plane.authority import Certificates, open_authority
 from latticewall.control_plane.explaining import Explainer
+from latticewall.control_plane.function_endpoint import FunctionEndpoint
+from latticewall.control_plane.function_logs import FunctionLogs
+from latticewall.control_plane.function_sessions import function_credentials, refresh_function_sessions
+from latticewall.control_plane.functions import FunctionsPort
 from latticewall.control_plane.identity import StoredSessions, ensure_account, metadata_credentials, refresh_instance_sessions
 from latticewall.control_plane.inner import InnerRequests
 from latticewall.control_plane.object_files import ObjectFiles
@@ -70,11 +74,13 @@ class ControlPlane:
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
         authority = open_authority(state / AUTHORITY, clock.now())
-        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, state, Certificates(authority, self._certificate_of, clock).pair)
+        certificates = Certificates(authority, self._certificate_of, clock).pair
+        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, self._function_credentials_of, state, certificates)
         self.objects = ObjectFiles(state / "s3", random)
         with self.store.read() as snapshot:
             self.objects.sweep(snapshot.objects.files())
-        ports = service_ports(self.appliers, host_fd, authority, self.objects)
+        functions = FunctionsPort(state / "functions", self.appliers.functions / "door.sock", clock, random)
+        ports = service_ports(self.appliers, host_fd, authority, self.objects, functions)
         self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=ports)
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
@@ -83,13 +89,16 @@ class ControlPlane:
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
         self.stacks = StackRunner(self.app)
         self.shipper = Shipper(self.app, self.appliers, self.loop, self.objects)
+        self.function_logs = FunctionLogs(self.app, self.appliers.functions / "log.jsonl")
+        self.function_endpoint = FunctionEndpoint(self.appliers.functions / "api.sock")
         inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, open_mode=open_mode)
         inner.read_counters = self.appliers.read_counters
         inner.explainer = Explainer(self.app, region, self.appliers.access_log, self.appliers.target_health)
-        self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode)
+        self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode, functions.download)
 
     def run(self) -> None:
         works = {"reconcile": self.loop.run, "stacks": self.stacks.run, "logs": self.shipper.run, "instance endpoint": self._serve_instances}
+        works |= {"function logs": self.function_logs.run, "function endpoint": self._serve_functions}
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
         for thread in threads:
             thread.start()
@@ -102,6 +111,8 @@ class ControlPlane:
             self.loop.stop()
             self.shipper.stop()
             self.appliers.instance_endpoint.stop()
+            self.function_logs.stop()
+            self.function_endpoint.stop()
             for thread in threads:
                 thread.join(timeout=5)
             self.appliers.stop()
@@ -109,10 +120,16 @@ class ControlPlane:
     def _serve_instances(self) -> None:
         self.appliers.instance_endpoint.run(AsgiApp(self.endpoint))
 
+    def _serve_functions(self) -> None:
+        self.function_endpoint.run(AsgiApp(self.endpoint))
+
     def _compile(self) -> NodePlan:
         with self.store.read() as snapshot:
-            self._sessions.see(self.compiler.rows(snapshot).get("sts:Session", ()))
+            rows = self.compiler.rows(snapshot)
+            self._sessions.see(rows.get("sts:Session", ()))
+            functions = rows.get("lambda:Function", ())
         refresh_instance_sessions(self.app, self._sessions.to_look_at(iso(self.app.clock.now())))
+        refresh_function_sessions(self.app, functions, self._sessions.of_functions)
         with self.store.read() as snapshot:
             plan = self.compiler.compile(snapshot, iso(self.app.clock.now()))
             self._sessions.see(self.compiler.rows(snapshot).get("sts:Session", ()))
@@ -148,6 +165,9 @@ class ControlPlane:
 
     def _credentials_of(self, instance_id: str) -> dict[str, Any] | None:
         return metadata_credentials(self.app, instance_id, self._sessions.of_instances)
+
+    def _function_credentials_of(self, function: str) -> dict[str, str] | None:
+        return function_credentials(self._sessions.of_functions, function)
 
 
 def _in_progress(snapshot: Snapshot) -> bool:

@@ -21,6 +21,8 @@ from latticewall.dataplane.envoy.applier import EnvoyApplier
 from latticewall.dataplane.envoy.lua_bundle import bundle
 from latticewall.dataplane.envoy.secrets import Pairs
 from latticewall.dataplane.envoy.server import XdsServer
+from latticewall.dataplane.functions.applier import FunctionsApplier
+from latticewall.dataplane.functions.applier import command as functions_command
 from latticewall.dataplane.instances import InstanceApplier
 from latticewall.dataplane.kernel_applier import KernelApplier
 from latticewall.dataplane.linux import LinuxKernel
@@ -48,7 +50,7 @@ def envoy_program() -> str:
 
 class Appliers:
     """Makes all appliers and answers what only they know. secrets: access key id -> secret; credentials: instance id -> metadata document;
-    certificates: what HTTPS listeners show."""
+    function_credentials: function ARN -> variables; certificates: what HTTPS listeners show."""
 
     def __init__(
         self,
@@ -56,12 +58,13 @@ class Appliers:
         random: Random,
         secrets: Callable[[str], Secret | None],
         credentials: Callable[[str], Mapping[str, Any] | None],
+        function_credentials: Callable[[str], Mapping[str, str] | None],
         state: Path,
         certificates: Pairs,
         run: Path = RUN,
         tables: Path = TABLES,
     ) -> None:
-        for folder in ("netns", "envoy", "suricata", "rulesets"):
+        for folder in ("netns", "envoy", "suricata", "rulesets", "functions"):
             (run / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run = run
         self._processes = Processes(run / "holder.sock")
@@ -83,13 +86,27 @@ class Appliers:
                 random, run / "names.json",
             ),
             self.instance_endpoint,
+            self._functions_applier(function_credentials, state),
             EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates),
             self.firewalls,
             self._instances,
         )
 
+    def _functions_applier(self, credentials: Callable[[str], Mapping[str, str] | None], state: Path) -> FunctionsApplier:
+        argv = list(functions_command(self.functions, state / "functions"))
+
+        def ensure() -> object:
+            return self._processes.ensure({"name": "functions", "argv": argv, "stop_seconds": 5.0})
+
+        return FunctionsApplier(ensure, lambda: self._processes.remove("functions"), credentials, self.functions, state / "functions")
+
     def stop(self) -> None:
         self._xds.stop()
+
+    @property
+    def functions(self) -> Path:
+        """The functions process's folder: its sockets and its log."""
+        return self._run / "functions"
 
     @property
     def access_log(self) -> Path:

@@ -73,6 +73,7 @@ class StoredSessions:
         self._all: tuple[Row, ...] = ()
         self._next_end = ""
         self.of_instances: tuple[Row, ...] = ()
+        self.of_functions: tuple[Row, ...] = ()
 
     def see(self, rows: tuple[Row, ...]) -> None:
         """rows: the same object as the last time if nothing has changed."""
@@ -80,6 +81,7 @@ class StoredSessions:
             self._all = rows
             self._next_end = min((row.document["Expiration"] for row in rows), default="")
             self.of_instances = tuple(row for row in rows if row.document.get("_instance") or not _has_limits(row))
+            self.of_functions = tuple(row for row in rows if row.document.get("_function"))
 
     def to_look_at(self, now: str) -> tuple[Row, ...]:
         """Those of instances, and all when one has expired. now: ISO 8601."""

@@ -48,7 +48,7 @@ class InstanceEndpoint:
 
     def run(self, app: AsgiApp) -> None:
         """Serve until `stop`."""
-        config = uvicorn.Config(_WithoutInner(app), http="httptools", ws="none", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75)
+        config = uvicorn.Config(WithoutInner(app), http="httptools", ws="none", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75)
         config.load()
         self._server = uvicorn.Server(config)
         self._loop.call_soon(self._running.set)
@@ -94,7 +94,9 @@ class InstanceEndpoint:
         return BoundedHttp(self._server, self._connections)
 
 
-class _WithoutInner:
+class WithoutInner:
+    """The endpoint without what only the region's administrator may ask."""
+
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
 

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from latticewall.resources.registry import Registry
-from latticewall.services import acm, cloudformation, ec2, iam, logs, network_firewall, organizations, ram, rolesanywhere, route53, s3, ssm, sts, vpc_lattice
+from latticewall.services import (
+    acm,
+    cloudformation,
+    ec2,
+    iam,
+    lambda_,
+    logs,
+    network_firewall,
+    organizations,
+    ram,
+    rolesanywhere,
+    route53,
+    s3,
+    ssm,
+    sts,
+    vpc_lattice,
+)
 
 SERVICES = (
     ec2.SERVICE,
@@ -16,6 +32,7 @@ SERVICES = (
     route53.SERVICE,
     logs.SERVICE,
     ssm.SERVICE,
+    lambda_.SERVICE,
     rolesanywhere.SERVICE,
     acm.SERVICE,
     s3.SERVICE,

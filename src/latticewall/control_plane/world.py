@@ -9,6 +9,7 @@ from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
 from latticewall.compile.node import compile_node
 from latticewall.plan.authorization import AuthorizationPlan
+from latticewall.plan.functions import FunctionsPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import ProxyPlan
@@ -58,6 +59,10 @@ def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
             resolvers=tuple(item for plan in found for item in plan.names.resolvers), metadata=tuple(item for plan in found for item in plan.names.metadata)
         ),
         instances=tuple(item for plan in found for item in plan.instances),
+        functions=FunctionsPlan(
+            functions=tuple(item for plan in found for item in plan.functions.functions),
+            targets=tuple(item for plan in found for item in plan.functions.targets),
+        ),
         problems=tuple(item for plan in found for item in plan.problems),
     )
 

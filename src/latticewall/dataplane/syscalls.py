@@ -9,19 +9,24 @@ import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
 MS_NOEXEC = 8
+MS_REMOUNT = 32
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -47,6 +52,11 @@ def mount(source: str, target: str | os.PathLike[str], kind: str = "", flags: in
 def unmount(target: str | os.PathLike[str]) -> None:
     """Detach, with everything mounted below; what is still in use ends later by itself."""
     _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"unmount {os.fspath(target)}")
+
+
+def pivot_root(new: str, old: str) -> None:
+    """Make `new` the root of this mount namespace and put the former one at `old`."""
+    _check(_libc.pivot_root(os.fsencode(new), os.fsencode(old)), f"pivot to {new}")
 
 
 def prctl(option: int, value: int | bytes) -> None:

@@ -19,6 +19,9 @@ UPLOAD_LIMIT = 72 * 1024 * 1024
 """Bytes of an object or part that is uploaded at once, and of a function's zip in base64; larger objects come in parts."""
 UPLOADS = (b"/s3/aws4_request", b"/lambda/aws4_request", b"%2Fs3%2Faws4_request")
 """How requests that may be that large are signed."""
+FUNCTIONS, INVOCATIONS = "/2015-03-31/functions", "/invocations"
+INVOKING = 200
+"""Threads that wait for functions: as many as run at once, so that a function which calls the region never waits for one that waits for it."""
 
 
 class AsgiApp:
@@ -27,10 +30,12 @@ class AsgiApp:
     def __init__(self, endpoint: Endpoint, threads: int = 8) -> None:
         self._endpoint = endpoint
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="api")
+        self._invocations = ThreadPoolExecutor(INVOKING, thread_name_prefix="invoke")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        path = scope["raw_path"].decode("latin-1")
         try:
             body = await _body(receive, _limit(scope))
         except ConnectionError:
@@ -40,14 +45,15 @@ class AsgiApp:
             return
         request = HttpRequest(
             method=scope["method"],
-            raw_path=scope["raw_path"].decode("latin-1"),
+            raw_path=path,
             raw_query=scope["query_string"].decode("latin-1"),
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
             body=body,
         )
         source = scope["client"][0] if scope.get("client") else "127.0.0.1"
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._pool, self._endpoint.answer, request, source)
+        pool = self._invocations if path.startswith(FUNCTIONS) and path.endswith(INVOCATIONS) else self._pool
+        answer = await loop.run_in_executor(pool, self._endpoint.answer, request, source)
         if answer.stream is None or request.method == "HEAD":
             await _send(send, answer)
             return

@@ -32,6 +32,8 @@ from latticewall.wire.serialise import serialise, serialise_fault
 
 log = logging.getLogger(__name__)
 INNER = "/_latticewall/"
+DOWNLOADS = "/latticewall-downloads/"
+"""Where presigned URLs that the region itself gives out lead (the code of a function)."""
 FETCHES = 4
 """Attempts at one call: an identity provider is asked where its keys are, and for its keys; either answer may have to be fetched twice."""
 QUESTIONS = ("Describe", "Get", "List", "Search")
@@ -46,7 +48,8 @@ Inner = Callable[[str, Mapping[str, Any]], Any]
 class Endpoint:
     """One region's HTTP face. account, region: whom open mode speaks for when the request does not say. inner: latticewall's own requests.
 
-    catch_up: called before a question (Describe, Get, List) is answered, so that a waiter's first look sees what is already so.
+    catch_up: called before a question (Describe, Get, List) is answered, so that a waiter's first look sees what is already so. download: answers what
+    is below DOWNLOADS, whose URLs carry their own proof.
     """
 
     app: App
@@ -55,12 +58,15 @@ class Endpoint:
     inner: Inner
     catch_up: Callable[[], None]
     open_mode: bool = False
+    download: Callable[[str, Mapping[str, str]], HttpResponse] | None = None
 
     def answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
         """Handle one request; never raises."""
         request_id = self.app.new_request_id()
         if request.raw_path.startswith(INNER):
             return self._inner(request)
+        if request.raw_path.startswith(DOWNLOADS) and self.download is not None:
+            return self.download(request.raw_path, dict(request.query))
         service: Service | None = None
         try:
             service = self._service_hint(request)
@@ -69,7 +75,7 @@ class Endpoint:
                 request = plain(request)
             operation = identify(self.app.catalog, request, signing_name)
             service = operation.service
-            caller = replace(caller, source_ip=source_ip, user_agent=request.header("user-agent") or "")
+            caller = replace(caller, source_ip=source_ip, user_agent=request.header("user-agent") or "", host=request.header("host") or "")
             params = parse(operation, request)
             if operation.name.startswith(QUESTIONS):
                 self.catch_up()

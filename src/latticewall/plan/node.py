@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.firewall_endpoint import FirewallEndpoint
+from latticewall.plan.functions import FunctionsPlan
 from latticewall.plan.instances import InstancePlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.proxy import ProxyPlan
@@ -36,3 +37,4 @@ class NodePlan:
     names: NamesPlan
     instances: tuple[InstancePlan, ...]
     problems: tuple[Problem, ...] = ()
+    functions: FunctionsPlan = field(default_factory=FunctionsPlan)

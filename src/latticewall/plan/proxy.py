@@ -41,7 +41,8 @@ class Cluster:
 
     name: unique; the target group's or the resource association's id plus the VPC when one group is used from several. namespace:
     of the target's VPC, where upstream sockets are opened. bind: source address there. protocol: HTTP1, HTTP2, GRPC, TCP. tls: to the target
-    (never verified, as AWS documents). connect_timeout, idle_timeout in seconds.
+    (never verified, as AWS documents). connect_timeout, idle_timeout in seconds. socket: instead of endpoints and a namespace, a unix socket below the
+    region's folder for running things.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Cluster:
     connect_timeout: int = 5
     idle_timeout: int = 60
     arn: str = ""
+    socket: str = ""
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _service_record(entry: dict[str, Any]) -> AccessRecord:
         "sourceVpcId": value("sourceVpcId"),
         "destinationVpcId": namespace if namespace.startswith("vpc-") else NONE,
         "sourceIpPort": value("sourceIpPort"),
-        "targetIpPort": value("targetIpPort"),
+        "targetIpPort": NONE if str(value("targetIpPort")).startswith("/") else value("targetIpPort"),
         "resolvedUser": caller.get("resolvedUser") or NONE,
         "authDeniedReason": value("authDeniedReason"),
         "callerPrincipal": caller.get("callerPrincipal") or NONE,

@@ -89,7 +89,6 @@ def test_a_health_check_out_of_range_is_refused(region: Region, check: dict[str,
 @pytest.mark.parametrize(
     ("kind", "config", "words"),
     [
-        ("LAMBDA", {}, "LAMBDA is not supported yet"),
         ("ALB", {"port": 80, "protocol": "HTTP"}, "ALB is not supported yet"),
         ("INSTANCE", {"protocol": "TCP"}, "TCP target groups need a port"),
         ("IP", {"protocol": "TCP", "port": 80, "protocolVersion": "HTTP1"}, "HTTP and HTTPS target groups only"),

@@ -78,7 +78,8 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
     paths, memo = paths or EnvoyPaths(), memo or Memo()
     problems: list[Problem] = []
     clusters = _by_name("clusters", memo.map(_cluster, plan.clusters, [paths] * len(plan.clusters)), problems)
-    endpoints = dict(zip((item.name for item in plan.clusters), memo.map(envoy_clusters.endpoints, plan.clusters), strict=True))
+    targets = memo.map(envoy_clusters.endpoints, plan.clusters, [paths.run] * len(plan.clusters))
+    endpoints = dict(zip((item.name for item in plan.clusters), targets, strict=True))
     sockets = envoy_http.sockets(plan.http_listeners, memo)
     served = [
         *memo.map(envoy_http.listener, sockets, [paths] * len(sockets)),

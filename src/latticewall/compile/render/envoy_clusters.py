@@ -42,7 +42,7 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         # a target that drains gets no new request although it is healthy; what it has begun it may end
         "ignore_health_on_host_removal": True,
         **({"typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)}} if plan.protocol != "TCP" else {}),
-        **connection_options(plan.connect_timeout, plan.bind, namespace_path(plan.namespace)),
+        **(connection_options(plan.connect_timeout, plan.bind, namespace_path(plan.namespace)) if plan.namespace else _local_options(plan)),
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {**target, "target": " ".join(target.values())}}},
     }
     if plan.tls:
@@ -56,12 +56,20 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
 
 def connection_options(connect_timeout: int, bind: str, namespace: str) -> Document:
     """What HTTP and TCP clusters have in common: how and where connections are opened."""
-    limits = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), UNBOUNDED)
     return {
-        "connect_timeout": seconds(connect_timeout),
-        "circuit_breakers": {"thresholds": [limits]},
+        **_limits(connect_timeout),
         "upstream_bind_config": {"source_address": {"address": bind, "port_value": 0, "network_namespace_filepath": namespace}},
     }
+
+
+def _local_options(plan: Cluster) -> Document:
+    """For a unix socket, which is in no namespace and is bound to nothing."""
+    return _limits(plan.connect_timeout)
+
+
+def _limits(connect_timeout: int) -> Document:
+    limits = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), UNBOUNDED)
+    return {"connect_timeout": seconds(connect_timeout), "circuit_breakers": {"thresholds": [limits]}}
 
 
 def _protocol_options(plan: Cluster) -> Document:
@@ -110,8 +118,10 @@ def _health_check(check: HealthCheck) -> Document:
     }
 
 
-def endpoints(plan: Cluster) -> Document:
-    """The cluster's targets. A health check on another port than the traffic's is a property of each endpoint."""
+def endpoints(plan: Cluster, run: str) -> Document:
+    """The cluster's targets. A health check on another port than the traffic's is a property of each endpoint. run: where its socket is."""
+    if plan.socket:
+        return {"cluster_name": plan.name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": f"{run}/{plan.socket}"}}}}]}]}
     check_port = plan.health_check.port if plan.health_check else 0
     targets = []
     for endpoint in sorted(plan.endpoints):

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class EnvoyPaths:
     """Where Envoy finds the network namespaces and the Lua of its authorization filter, and where it writes its access log (absolute paths as Envoy sees
-    them)."""
+    them). run: the region's folder for running things."""
 
     namespaces: str = "/run/latticewall/netns"
     access_log: str = "/run/latticewall/envoy/access.jsonl"
     authorization: str = "/run/latticewall/envoy/authorization.lua"
+
+    run: str = "/run/latticewall"
 
     def namespace(self, name: str) -> str:
         return f"{self.namespaces}/{name}"

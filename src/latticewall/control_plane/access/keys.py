@@ -193,6 +193,7 @@ SOURCES: Mapping[str, Source] = {
     "cloudformation": lambda _, __, params, ___: given(params, CLOUDFORMATION_MEMBERS),
     "ec2": ec2_keys,
     "iam": _iam,
+    "lambda": lambda _, __, params, ___: given(params, {"lambda:Principal": "Principal"}),
     "organizations": _organizations,
     "ram": _ram,
     "route53": _route53,

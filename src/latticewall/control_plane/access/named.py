@@ -48,11 +48,15 @@ SPOKEN = {
 """ARNs that follow from the request alone, because what they name is not kept as a row."""
 NAME_MEMBERS = {
     "cloudformation:Stack": ("stackname",),
+    "lambda:Function": ("functionname",),
     "logs:LogGroup": ("loggroupname", "loggroupidentifier", "loggroupidentifiers"),
     "ssm:Parameter": ("name", "names", "path"),
 }
 """Members that hold names of a kind, in lower case, where they are not the kind's own name member alone."""
-STORED_NAME: Mapping[str, Callable[[str], str]] = {"ssm:Parameter": lambda name: "/" + re.sub(r":\d+\Z", "", name).lstrip("/")}
+STORED_NAME: Mapping[str, Callable[[str], str]] = {
+    "lambda:Function": lambda name: name.rpartition("function:")[2].partition(":")[0],
+    "ssm:Parameter": lambda name: "/" + re.sub(r":\d+\Z", "", name).lstrip("/"),
+}
 """How names are stored, where they may be given in several forms."""
 NOT_SUBJECTS = frozenset({"Tags", "tags", "TagSpecifications", "TagKeys", "tagKeys", "Filters", "IpPermissions", "UserData"})
 """Members whose texts name nothing that the call works on."""

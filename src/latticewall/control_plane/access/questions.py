@@ -18,7 +18,7 @@ from latticewall.control_plane.access.s3 import S3_ACTIONS, s3_questions
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 
-SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule", **S3_ACTIONS}
+SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule", "lambda:Invoke": "lambda:InvokeFunction", **S3_ACTIONS}
 """Operations whose action has another name."""
 TAGGING: Mapping[str, str] = {
     "acm:ImportCertificate": "acm:AddTagsToCertificate",
@@ -34,12 +34,14 @@ TAGGING: Mapping[str, str] = {
     "organizations:InviteAccountToOrganization": "organizations:TagResource",
 }
 """The action that tags at creation take too, by operation; all creations of a service in TAGGING_SERVICES."""
-TAGGING_SERVICES = {name: f"{name}:TagResource" for name in ("network-firewall", "ram", "rolesanywhere", "vpc-lattice")}
+TAGGING_SERVICES = {name: f"{name}:TagResource" for name in ("lambda", "network-firewall", "ram", "rolesanywhere", "vpc-lattice")}
 PASSING: Mapping[str, str] = {
     "ec2:RunInstances": "ec2.amazonaws.com",
     "ec2:AssociateIamInstanceProfile": "ec2.amazonaws.com",
     "ec2:ReplaceIamInstanceProfileAssociation": "ec2.amazonaws.com",
     "iam:AddRoleToInstanceProfile": "",
+    "lambda:CreateFunction": "lambda.amazonaws.com",
+    "lambda:UpdateFunctionConfiguration": "lambda.amazonaws.com",
     "rolesanywhere:CreateProfile": "rolesanywhere.amazonaws.com",
     "rolesanywhere:UpdateProfile": "rolesanywhere.amazonaws.com",
 }
@@ -72,6 +74,8 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         yield Question("iam:PassRole", role, {"iam:PassedToService": service} if service else {})
     if operation.qualified_name == "ec2:RunInstances" and str(params.get("ImageId") or "").startswith(PARAMETER):
         yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(PARAMETER))
+    if operation.qualified_name == "vpc-lattice:RegisterTargets":
+        yield from _function_targets(ctx, params)
 
 
 def tags_given(params: Mapping[str, Any], resource: Named) -> dict[str, str]:
@@ -114,7 +118,7 @@ def _tagging(ctx: Context, operation: Operation, params: Mapping[str, Any], reso
 
 def _passed_roles(ctx: Context, params: Mapping[str, Any]) -> Iterator[Named]:
     """The roles that a call hands on, itself or in an instance profile; none when there is none (the operation then says what is missing)."""
-    for given in (params.get("RoleName"), *(params.get("roleArns") or ())):
+    for given in (params.get("RoleName"), params.get("Role"), *(params.get("roleArns") or ())):
         if role := ctx.find("iam:Role", str(given or "")):
             yield Named(role.arn, "role", role.account, role.tags, role)
     profile_given = params.get("IamInstanceProfile") or {}
@@ -128,3 +132,14 @@ def _image_parameter(ctx: Context, name: str) -> Iterator[Question]:
     arn = f"arn:aws:ssm:{ctx.caller.region}:{ctx.caller.account}:parameter/{name.lstrip('/')}"
     row = ctx.tx.by_arn(arn)
     yield Question("ssm:GetParameters", Named(arn, "parameter", row.account if row else "", row.tags if row else {}, row))
+
+
+def _function_targets(ctx: Context, params: Mapping[str, Any]) -> Iterator[Question]:
+    """Registering a function reads it and lets VPC Lattice invoke it ("How Amazon VPC Lattice works with IAM")."""
+    for target in params.get("targets") or ():
+        arn = str(target.get("id") or "")
+        if arn.startswith("arn:aws:lambda:"):
+            row = ctx.tx.by_arn(":".join(arn.split(":")[:7]))
+            function = Named(row.arn, "function", row.account, row.tags, row) if row else Named(arn, "function")
+            yield Question("lambda:GetFunction", function)
+            yield Question("lambda:AddPermission", function, {"lambda:Principal": "vpc-lattice.amazonaws.com"})

@@ -47,7 +47,7 @@ class EnvoyApplier:
         self._program = program
         self._secrets = Secrets(certificates)
         self._own = folder / "envoy"
-        self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"), str(authorization))
+        self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"), str(authorization), str(folder))
         self._rendered: tuple[ProxyPlan, EnvoySnapshot] | None = None
         self._memo = Memo()
         self._sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))

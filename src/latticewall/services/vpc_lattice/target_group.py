@@ -8,22 +8,24 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import health_check, quotas, targets, text, view
+from latticewall.services.vpc_lattice import function_target, health_check, quotas, targets, text, view
 from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable, vpc_of
 from latticewall.services.vpc_lattice.nouns import SERVICE, TARGET_GROUP
 
-TYPES = ("INSTANCE", "IP")
+TYPES = ("INSTANCE", "IP", "LAMBDA")
 DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "TCP": None}
 """By protocol; the port of a TCP target group must be given."""
-FLATTENED = ("port", "protocol", "ipAddressType", "vpcIdentifier")
+FLATTENED = ("port", "protocol", "ipAddressType", "vpcIdentifier", "lambdaEventStructureVersion")
 
 
 def create_target_group(ctx: Context, params: Document) -> Document:
     """CreateTargetGroup."""
     if params["type"] not in TYPES:
-        raise text.unsupported("type", f"Target group type {params['type']} is not supported yet; INSTANCE and IP are")
+        raise text.unsupported("type", f"Target group type {params['type']} is not supported yet; INSTANCE, IP and LAMBDA are")
     given = params.get("config") or {}
+    if params["type"] == "LAMBDA":
+        return function_target.create_target_group(ctx, params, given)
     config = _config(params["type"], given)
     vpc = vpc_of(ctx, given.get("vpcIdentifier"))
     quotas.check(TARGET_GROUP, len(ctx.live(TARGET_GROUP)) + 1)
@@ -64,13 +66,15 @@ def _version(protocol: str, given: str | None) -> Document:
 def shown(ctx: Context, row: Row) -> Document:
     """The services that use the group, and what list summaries show of its configuration."""
     arns = [service.arn for service in (ctx.tx.get(SERVICE, identifier) for identifier in services_of(ctx, row)) if service]
-    config = row.document["config"]
+    config = row.document.get("config") or {}
     return {**view.times(ctx, row), "serviceArns": arns, **{member: config[member] for member in FLATTENED if member in config}}
 
 
 def update_target_group(ctx: Context, params: Document) -> Document:
     """UpdateTargetGroup: the health check; members that are not given stay."""
     row = usable(ctx, TARGET_GROUP, params["targetGroupIdentifier"])
+    if row.document["type"] == "LAMBDA":
+        raise text.invalid("healthCheck", "LAMBDA target groups have no health check")
     config = row.document["config"]
     changed = health_check.complete(params["healthCheck"], config["protocol"], config["healthCheck"])
     return ctx.view(ctx.change(row, {"config": {**config, "healthCheck": changed}}))

@@ -14,7 +14,7 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import quotas, text
+from latticewall.services.vpc_lattice import function_target, quotas, text
 from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import INSTANCE, SUBNET, TARGET_GROUP
@@ -45,6 +45,8 @@ def register_targets(ctx: Context, params: Document) -> Document:
     group = usable(ctx, TARGET_GROUP, params["targetGroupIdentifier"])
     if group.status == "creating":
         raise text.in_progress(TARGET_GROUP, group.id, group.status)
+    if group.document["type"] == "LAMBDA":
+        return function_target.register(ctx, group, params["targets"])
     targets = present(ctx, group)
     successful, unsuccessful = [], []
     for target in _with_ports(group, params["targets"]):
@@ -62,6 +64,8 @@ def register_targets(ctx: Context, params: Document) -> Document:
 def deregister_targets(ctx: Context, params: Document) -> Document:
     """DeregisterTargets; once more for a target that drains changes nothing."""
     group = usable(ctx, TARGET_GROUP, params["targetGroupIdentifier"])
+    if group.document["type"] == "LAMBDA":
+        return function_target.deregister(ctx, group, params["targets"])
     targets = present(ctx, group)
     until = (ctx.now_datetime + DRAINING_TIME).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     successful, unsuccessful = [], []
@@ -87,11 +91,11 @@ def list_targets(ctx: Context, params: Document) -> Document:
     wanted = params.get("targets") or ()
     listed = [target for target in present(ctx, group) if not wanted or any(_named(target, one) for one in wanted)]
     standing = _standings(ctx, group)
-    return {"items": [{"id": target["id"], "port": target["port"], **standing(target)} for target in listed]}
+    return {"items": [{**{member: target[member] for member in ("id", "port") if member in target}, **standing(target)} for target in listed]}
 
 
 def _named(target: Document, wanted: Mapping[str, Any]) -> bool:
-    return bool(target["id"] == wanted["id"] and wanted.get("port") in (None, target["port"]))
+    return bool(target["id"] == wanted["id"] and wanted.get("port") in (None, target.get("port")))
 
 
 def _with_ports(group: Row, targets: list[Document]) -> list[Document]:
@@ -120,7 +124,7 @@ def _refusal(ctx: Context, group: Row, target_id: str) -> str:
 def _standings(ctx: Context, group: Row) -> Callable[[Document], Document]:
     """What tells the status (and reason) of a target. Without word from the data plane a checked target is INITIAL."""
     used = bool(services_of(ctx, group))
-    checked = used and group.document["config"].get("healthCheck", {}).get("enabled", False)
+    checked = used and ((group.document.get("config") or {}).get("healthCheck") or {}).get("enabled", False)
     health: Health | None = ctx.ports.get("target_health") if checked else None
     known = health(group.id) if health else {}
 

@@ -18,6 +18,7 @@ from latticewall.world.from_rows.ec2 import (
 )
 from latticewall.world.from_rows.endpoints import build_vpc_endpoints
 from latticewall.world.from_rows.firewall import build_firewalls
+from latticewall.world.from_rows.functions import build_functions
 from latticewall.world.from_rows.identity import build_accounts, build_credentials, build_identities
 from latticewall.world.from_rows.lattice import (
     build_certificates,
@@ -72,4 +73,5 @@ def build_world(rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str
         accounts=build_accounts(found),
         identities=build_identities(found),
         credentials=build_credentials(found, now),
+        functions=build_functions(found),
     )

@@ -67,7 +67,7 @@ def build_target_groups(rows: Rows, instances: Iterable[Instance]) -> tuple[Targ
     for row in rows.of("vpc-lattice:TargetGroup"):
         config = row.document.get("config") or {}
         targets = [
-            Target(target["id"], int(target["port"]), _address(target["id"], addresses))
+            Target(target["id"], int(target.get("port") or 0), _address(target["id"], addresses))
             for target in row.document.get("_targets") or ()
             if "until" not in target
         ]
@@ -75,6 +75,7 @@ def build_target_groups(rows: Rows, instances: Iterable[Instance]) -> tuple[Targ
             TargetGroup(
                 id=row.id, arn=row.arn, type=row.document["type"], protocol=config.get("protocol", ""), protocol_version=config.get("protocolVersion", ""),
                 port=int(config.get("port", 0)), vpc_id=config.get("vpcIdentifier", ""), health_check=config.get("healthCheck") or {}, targets=tuple(targets),
+                event_structure=config.get("lambdaEventStructureVersion") or ("V1" if row.document["type"] == "LAMBDA" else ""),
             )
         )  # fmt: skip
     return tuple(found)

@@ -13,6 +13,7 @@ from latticewall.world.types.firewall import (
     FirewallEndpoint,
     RuleGroup,
 )
+from latticewall.world.types.functions import LambdaFunction, LambdaVersion
 from latticewall.world.types.identity import (
     Account,
     Credential,
@@ -62,6 +63,8 @@ __all__ = [
     "HostedZone",
     "Identity",
     "Instance",
+    "LambdaFunction",
+    "LambdaVersion",
     "LatticeRule",
     "Listener",
     "NetworkAcl",
@@ -125,3 +128,4 @@ class World:
     accounts: tuple[Account, ...] = ()
     identities: tuple[Identity, ...] = ()
     credentials: tuple[Credential, ...] = ()
+    functions: tuple[LambdaFunction, ...] = ()

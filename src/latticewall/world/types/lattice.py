@@ -66,7 +66,7 @@ class ServerCertificate:
 
 @dataclass(frozen=True)
 class Target:
-    """id: instance id or IP; address: resolved, None when it cannot be; draining targets are left out of the world."""
+    """id: instance id, IP or ARN of a function (port 0 then); address: resolved, None when it cannot be; draining targets are left out of the world."""
 
     id: str
     port: int
@@ -75,7 +75,7 @@ class Target:
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """health_check: the API's complete, defaulted healthCheck ({} when it has none)."""
+    """health_check: the API's complete, defaulted healthCheck ({} when it has none). event_structure: of a LAMBDA group, V1 or V2."""
 
     id: str
     arn: str
@@ -86,6 +86,7 @@ class TargetGroup:
     vpc_id: str
     health_check: dict[str, Any]
     targets: tuple[Target, ...]
+    event_structure: str = ""
 
 
 @dataclass(frozen=True)

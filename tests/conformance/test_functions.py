@@ -1,0 +1,352 @@
+"""Lambda functions: invoked through the API and through VPC Lattice, shut in, and alive while the control plane is not."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import threading
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from bench.region import until
+from botocore.exceptions import ClientError
+
+from .lab import Lab
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(240)]
+
+PYTHON = """
+import base64, json, logging, os, sys, time
+logging.getLogger().setLevel("INFO")
+COUNT = [0]
+
+def handler(event, context):
+    COUNT[0] += 1
+    if "requestContext" in event or "raw_path" in event:
+        return web(event)
+    return globals()["do_" + event.get("do", "echo")](event, context)
+
+def do_echo(event, context):
+    print("heard", event)
+    logging.info("said")
+    return {"event": event, "id": context.aws_request_id, "left": context.get_remaining_time_in_millis(), "arn": context.invoked_function_arn,
+            "stream": context.log_stream_name, "group": context.log_group_name, "memory": context.memory_limit_in_mb, "name": context.function_name,
+            "version": context.function_version, "count": COUNT[0], "stage": os.environ.get("STAGE")}
+
+def do_raise(event, context):
+    raise ValueError("that was wrong")
+
+def do_exit(event, context):
+    os._exit(event.get("code", 3))
+
+def do_memory(event, context):
+    held = [bytearray(b"x" * (8 << 20)) for _ in range(16)]
+    time.sleep(2)
+
+def do_sleep(event, context):
+    time.sleep(event["seconds"])
+    return os.getpid()
+
+def do_large(event, context):
+    return "x" * event["size"]
+
+def do_unwritable(event, context):
+    return {1, 2}
+
+def do_look(event, context):
+    return {"root": sorted(os.listdir("/")), "user": os.getuid(), "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
+            "status": open("/proc/self/status").read(), "interfaces": sorted(os.listdir("/sys/class/net")) if os.path.exists("/sys") else
+            [line.split(":")[0].strip() for line in open("/proc/net/dev").read().splitlines()[2:]],
+            "there": [path for path in event["paths"] if os.path.exists(path)]}
+
+def do_call(event, context):
+    import boto3
+    try:
+        return getattr(boto3.client(event["service"]), event["operation"])(**event.get("params", {})).get("Arn", "done")
+    except Exception as error:
+        return type(error).__name__ + ": " + str(error)
+
+def web(event):
+    path = event.get("path") or event.get("raw_path")
+    if "bytes" in path:
+        return {"statusCode": 200, "headers": {"content-type": "image/x"}, "body": base64.b64encode(bytes(range(256))).decode(), "isBase64Encoded": True}
+    if "teapot" in path:
+        return {"statusCode": 418, "headers": {"x-many": "one", "connection": "close", "content-length": 3}, "body": "short and stout"}
+    if "none" in path:
+        return {"statusCode": 204}
+    if "malformed" in path:
+        return "no response"
+    if "fail" in path:
+        raise RuntimeError("no")
+    if "exit" in path:
+        os._exit(1)
+    if "late" in path:
+        time.sleep(30)
+    if "large" in path:
+        return {"statusCode": 200, "body": "x" * 6291457}
+    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(event)}
+"""
+NODE = """
+exports.handler = async (event, context) => {
+  console.log("heard", event.do);
+  if (event.do === "throw") throw new TypeError("that was wrong");
+  if (event.do === "never") await new Promise((resolve) => setTimeout(resolve, 60000));
+  return { event, id: context.awsRequestId, left: context.getRemainingTimeInMillis(), version: context.functionVersion, stage: process.env.STAGE };
+};
+exports.callback = (event, context, done) => { setTimeout(() => done(null, { late: event.value }), 5); };
+"""
+LAMBDA = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+NO_JSON = "Object of type set is not JSON serializable"
+EC2 = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+
+
+def package(**files: str) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("_", "."), text)
+    return held.getvalue()
+
+
+def role(lab: Lab, name: str, trust: dict[str, Any], *actions: str) -> str:
+    iam = lab.client("iam")
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    if actions:
+        allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
+        iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=json.dumps(allowed))
+    return str(arn)
+
+
+@dataclass
+class Functions:
+    lab: Lab
+    role: str
+
+    @property
+    def client(self) -> Any:
+        return self.lab.client("lambda")
+
+    def make(self, name: str, runtime: str = "python3.11", **more: Any) -> str:
+        code = package(index_js=NODE) if runtime.startswith("node") else package(index_py=PYTHON)
+        given = {"Role": self.role, "Handler": "index.handler", "Timeout": 3, "Environment": {"Variables": {"STAGE": "test"}}, **more}
+        made = self.client.create_function(FunctionName=name, Runtime=runtime, Code={"ZipFile": code}, **given)
+        assert made["State"] == "Pending"
+        self.client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        return str(made["FunctionArn"])
+
+    def invoke(self, name: str, **event: Any) -> tuple[Any, str | None]:
+        """What the function answered, and FunctionError."""
+        answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event))
+        return json.loads(answer["Payload"].read()), answer.get("FunctionError")
+
+
+@pytest.fixture(scope="module")
+def functions(lab: Lab) -> Functions:
+    found = Functions(lab, role(lab, "functions", LAMBDA, "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "ec2:DescribeVpcs"))
+    found.make("py")
+    return found
+
+
+# -- through the API --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_handler_gets_its_event_and_its_context(functions: Functions) -> None:
+    answer, error = functions.invoke("py", value=[1, "zwei"])
+    assert error is None
+    assert answer["event"] == {"value": [1, "zwei"]}
+    assert (answer["name"], answer["version"], answer["memory"], answer["group"]) == ("py", "$LATEST", "128", "/aws/lambda/py")
+    assert answer["arn"].endswith(":function:py")
+    assert 0 < answer["left"] <= 3000
+    assert answer["stage"] == "test"
+    again, _ = functions.invoke("py")
+    assert (again["count"], again["stream"]) == (answer["count"] + 1, answer["stream"])  # the same environment, warm
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"do": "raise"}, {"errorType": "ValueError", "errorMessage": "that was wrong"}),
+        ({"do": "exit"}, {"errorType": "Runtime.ExitError", "errorMessage": "RequestId: {id} Error: Runtime exited with error: exit status 3"}),
+        ({"do": "memory"}, {"errorType": "Runtime.ExitError", "errorMessage": "RequestId: {id} Error: Runtime exited with error: signal: killed"}),
+        ({"do": "sleep", "seconds": 30}, {"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: {id} Error: Task timed out after 3.00 seconds"}),
+        ({"do": "large", "size": 6291556}, {"errorType": "Function.ResponseSizeTooLarge"}),
+        ({"do": "unwritable"}, {"errorType": "Runtime.MarshalError", "errorMessage": f"Unable to marshal response: {NO_JSON}"}),
+    ],
+    ids=lambda value: value.get("do", ""),
+)
+def test_a_failure_is_told_in_lambdas_words_and_the_next_event_is_handled(functions: Functions, event: dict[str, Any], expected: dict[str, str]) -> None:
+    answer = functions.client.invoke(FunctionName="py", Payload=json.dumps(event))
+    document = json.loads(answer["Payload"].read())
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    assert {name: document[name] for name in expected} == {name: text.format(id=request_id) for name, text in expected.items()}
+    if expected["errorType"] == "ValueError":
+        assert any("do_raise" in line for line in document["stackTrace"])
+    assert functions.invoke("py", do="echo")[1] is None
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind", "words"),
+    [
+        ("index.nothing", "Runtime.HandlerNotFound", "Handler 'nothing' missing on module 'index'"),
+        ("other.handler", "Runtime.ImportModuleError", "Unable to import module 'other': No module named 'other'"),
+        ("handler", "Runtime.MalformedHandlerName", "Bad handler 'handler'"),
+    ],
+)
+def test_a_handler_that_is_not_there(functions: Functions, handler: str, kind: str, words: str) -> None:
+    name = f"lost-{kind.rpartition('.')[2]}"
+    functions.make(name, Handler=handler)
+    document, error = functions.invoke(name)
+    assert (error, document["errorType"]) == ("Unhandled", kind)
+    assert words in document["errorMessage"]
+
+
+def test_node_runs_promises_and_callbacks(functions: Functions) -> None:
+    if shutil.which("node") is None and shutil.which("nodejs") is None:
+        with pytest.raises(ClientError, match=r"Node\.js, which is not installed"):
+            functions.make("js", "nodejs20.x")
+        return
+    functions.make("js", "nodejs20.x")
+    answer, error = functions.invoke("js", do="echo")
+    assert (error, answer["event"], answer["stage"], answer["version"]) == (None, {"do": "echo"}, "test", "$LATEST")
+    assert 0 < answer["left"] <= 3000
+    document, error = functions.invoke("js", do="throw")
+    assert (error, document["errorType"], document["errorMessage"]) == ("Unhandled", "TypeError", "that was wrong")
+    document, error = functions.invoke("js", do="never")
+    assert (error, document["errorType"]) == ("Unhandled", "Sandbox.Timedout")
+    functions.client.update_function_configuration(FunctionName="js", Handler="index.callback")
+    functions.client.get_waiter("function_updated_v2").wait(FunctionName="js", WaiterConfig={"Delay": 1})
+    assert functions.invoke("js", value=7) == ({"late": 7}, None)
+
+
+def test_output_becomes_log_events_between_start_and_report(functions: Functions) -> None:
+    answer = functions.client.invoke(FunctionName="py", Payload=b'{"value": "logged"}', LogType="Tail")
+    stream = json.loads(answer["Payload"].read())["stream"]
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    tail = base64.b64decode(answer["LogResult"]).decode()
+    logs = functions.lab.client("logs")
+
+    def delivered() -> list[str] | None:
+        found = logs.get_log_events(logGroupName="/aws/lambda/py", logStreamName=stream, startFromHead=True)["events"]
+        lines = [event["message"] for event in found]
+        return lines if any(line.startswith(f"REPORT RequestId: {request_id}") for line in lines) else None
+
+    lines = until(lambda: _found(delivered))
+    own = lines[lines.index(f"START RequestId: {request_id} Version: $LATEST") :]
+    assert own[1] == "heard {'value': 'logged'}"
+    assert own[2].startswith("[INFO]\t")
+    assert own[2].endswith(f"Z\t{request_id}\tsaid")
+    assert own[3] == f"END RequestId: {request_id}"
+    assert own[4].startswith(f"REPORT RequestId: {request_id}\tDuration: ")
+    assert "\tMemory Size: 128 MB\tMax Memory Used: " in own[4]
+    assert all(line in tail for line in own[:5])
+
+
+def _found(look: Any) -> Any:
+    try:
+        return look()
+    except ClientError:
+        return None
+
+
+def test_a_role_that_may_not_write_logs_has_none(functions: Functions) -> None:
+    functions.make("silent", Role=role(functions.lab, "silent", LAMBDA))
+    assert functions.invoke("silent")[1] is None
+    functions.invoke("py")
+    time.sleep(0.5)  # what is not to happen can only be waited for
+    groups = functions.lab.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/silent")["logGroups"]
+    assert groups == []
+
+
+def test_the_sdk_inside_finds_the_region_and_the_role(functions: Functions) -> None:
+    who, _ = functions.invoke("py", do="call", service="sts", operation="get_caller_identity")
+    assert who.endswith(":assumed-role/functions/py")
+    assert functions.invoke("py", do="call", service="ec2", operation="describe_vpcs") == ("done", None)
+    assert "UnauthorizedOperation" in functions.invoke("py", do="call", service="ec2", operation="create_vpc", params={"CidrBlock": "10.0.0.0/16"})[0]
+
+
+def test_a_function_is_shut_in(functions: Functions) -> None:
+    state = functions.lab.region.state
+    paths = [str(state), "/run", "/run/latticewall", "/work", "/root", "/home", "/etc/shadow", "/var/log", "/var/lib", "/sys", "/proc/2", "/var/task/index.py"]
+    seen, _ = functions.invoke("py", do="look", paths=paths)
+    assert seen["there"] == ["/var/task/index.py"]
+    assert set(seen["root"]) <= {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "tmp", "usr", "var"}
+    assert seen["processes"] == [1]
+    assert seen["user"] >= 62000
+    assert seen["interfaces"] == ["lo"]
+    status = dict(line.split(":\t", 1) for line in seen["status"].splitlines() if ":\t" in line)
+    assert {name: status[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == dict.fromkeys(("CapEff", "CapPrm", "CapBnd", "CapAmb"), "0" * 16)
+    assert status["NoNewPrivs"] == "1"
+
+
+def test_events_at_the_same_time_have_environments_of_their_own(functions: Functions) -> None:
+    found: list[Any] = []
+    threads = [threading.Thread(target=lambda: found.append(functions.invoke("py", do="sleep", seconds=1.0))) for _ in range(3)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [(1, None)] * 3
+    assert time.monotonic() - started < 2.9
+
+
+def test_reserved_concurrency_throttles(functions: Functions) -> None:
+    functions.client.put_function_concurrency(FunctionName="py", ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError) as refused:
+        until(lambda: functions.invoke("py")[1] == "never")
+    assert (refused.value.response["Error"]["Code"], refused.value.response["ResponseMetadata"]["HTTPStatusCode"]) == ("TooManyRequestsException", 429)
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    functions.client.delete_function_concurrency(FunctionName="py")
+    until(lambda: _found(lambda: functions.invoke("py")[1] is None))
+
+
+def test_versions_stay_and_aliases_share(functions: Functions) -> None:
+    client = functions.client
+    functions.make("app", Publish=True)
+    client.update_function_configuration(FunctionName="app", Environment={"Variables": {"STAGE": "second"}})
+    client.get_waiter("function_updated_v2").wait(FunctionName="app", WaiterConfig={"Delay": 1})
+    assert client.publish_version(FunctionName="app")["Version"] == "2"
+    assert client.publish_version(FunctionName="app")["Version"] == "2"
+    client.create_alias(FunctionName="app", Name="live", FunctionVersion="1")
+    assert [functions.invoke(f"app:{name}")[0]["stage"] for name in ("1", "2", "live", "$LATEST")] == ["test", "second", "test", "second"]
+    client.update_alias(FunctionName="app", Name="live", RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}})
+    until(lambda: {functions.invoke("app:live")[0]["stage"] for _ in range(10)} == {"test", "second"})
+    with pytest.raises(ClientError, match="it is used by alias: live"):
+        client.delete_function(FunctionName="app", Qualifier="2")
+    client.delete_function(FunctionName="app")
+    with pytest.raises(ClientError, match="Function not found"):
+        functions.invoke("app:live")
+
+
+def test_the_code_can_be_fetched_and_replaced(functions: Functions) -> None:
+    functions.make("code")
+    location = functions.client.get_function(FunctionName="code")["Code"]["Location"]
+    assert urllib.request.urlopen(location).read() == package(index_py=PYTHON)
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(location[:-1] + ("0" if location[-1] != "0" else "1"))
+    functions.client.update_function_code(FunctionName="code", ZipFile=package(index_py="def handler(event, context):\n    return 'new'\n"))
+    functions.client.get_waiter("function_updated_v2").wait(FunctionName="code", WaiterConfig={"Delay": 1})
+    assert functions.invoke("code") == ("new", None)
+
+
+def test_an_asynchronous_event_survives_the_process(functions: Functions) -> None:
+    """It is acknowledged, the process is killed in the middle, and it is handled all the same."""
+    answer = functions.client.invoke(FunctionName="py", InvocationType="Event", Payload=json.dumps({"do": "sleep", "seconds": 1, "mark": "kept"}))
+    assert answer["StatusCode"] == 202
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    functions.lab.region.kill("functions")
+
+    def handled() -> bool:
+        found = functions.lab.client("logs").filter_log_events(logGroupName="/aws/lambda/py", filterPattern=f'"{request_id}"')["events"]
+        return any(event["message"].startswith("REPORT") for event in found)
+
+    until(handled, 30)
+    assert functions.invoke("py")[1] is None
