@@ -61,7 +61,10 @@ def _link(name: str, endpoint: WorldEndpoint) -> Link:
 def _policy_input(index: Index, firewall: Firewall) -> PolicyInput:
     vpc = index.vpcs.get(firewall.vpc_id)
     region, account = index.world.region, firewall.account
-    prefix_lists = {f"arn:aws:ec2:{region}:{account}:prefix-list/{item.id}": tuple(str(cidr) for cidr in item.cidrs) for item in index.world.prefix_lists}
+    prefix_lists = {
+        f"arn:aws:ec2:{region}:{account}:prefix-list/{item.id}": tuple(str(cidr) for cidr in item.cidrs if cidr.version == 4)
+        for item in index.world.prefix_lists
+    }
     return PolicyInput(
         arn=firewall.policy_arn,
         policy=firewall.policy,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv6Address
 
 from latticewall.base.ids import device, namespace
 from latticewall.world.types import (
     FirewallEndpoint,
     Instance,
+    Network,
     NetworkInterface,
     ResourceGateway,
     SecurityGroup,
@@ -101,8 +102,13 @@ class Index:
         return {group.id: group for group in self.world.security_groups}
 
     @cached_property
-    def prefix_lists(self) -> dict[str, tuple[IPv4Network, ...]]:
+    def prefix_lists(self) -> dict[str, tuple[Network, ...]]:
         return {prefix_list.id: prefix_list.cidrs for prefix_list in self.world.prefix_lists}
+
+    def has_ipv6(self, vpc_id: str) -> bool:
+        """Whether the VPC has an IPv6 block."""
+        vpc = self.vpcs.get(vpc_id)
+        return vpc is not None and bool(vpc.ipv6_cidrs)
 
     @cached_property
     def subnets_of(self) -> dict[str, list[Subnet]]:
@@ -164,17 +170,16 @@ class Index:
         return found
 
     @cached_property
-    def members_of_group(self) -> dict[str, tuple[IPv4Address, ...]]:
-        """Security group id -> private addresses of what carries it (interfaces of running instances and endpoints, resource
-        gateways)."""
-        found: dict[str, set[IPv4Address]] = defaultdict(set)
+    def members_of_group(self) -> dict[str, tuple[IPv4Address | IPv6Address, ...]]:
+        """Security group id -> addresses of what carries it (interfaces of running instances and endpoints, resource gateways), IPv4 first."""
+        found: dict[str, set[IPv4Address | IPv6Address]] = defaultdict(set)
         for item in (item for vpc in self.world.vpcs for item in self.connected(vpc.id)):
             for group in item.interface.security_group_ids:
-                found[group].update(item.interface.addresses)
+                found[group].update(item.interface.addresses, item.interface.ipv6_addresses)
         for gateway in self.world.resource_gateways:
             for group in gateway.security_group_ids:
                 found[group].update(gateway.addresses)
-        return {group: tuple(sorted(addresses)) for group, addresses in found.items()}
+        return {group: tuple(sorted(addresses, key=lambda item: (item.version, int(item)))) for group, addresses in found.items()}
 
 
 def firewall_device(endpoint_id: str) -> str:

@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from latticewall.base.ids import device
 from latticewall.compile.index import Index, firewall_device
-from latticewall.compile.security_groups import protocol_matches
+from latticewall.compile.security_groups import peer_matches, protocol_matches
 from latticewall.plan.nft import Chain, Match, NftRule
 from latticewall.world.types import NetworkAcl, NetworkAclEntry, Vpc
 
@@ -24,33 +24,34 @@ def compile_acls(index: Index, vpc: Vpc) -> tuple[list[NftRule], list[Chain]]:
     for subnet in index.subnets_of.get(vpc.id, []):
         acl = acls.get(subnet.network_acl_id)
         names = devices.get(subnet.id, ())
-        if acl is None or not names or allows_everything(acl):
+        if acl is None or not names or allows_everything(acl, has_ipv6=bool(vpc.ipv6_cidrs)):
             continue
         for egress, key, jumps in ((True, "iifname", leaving), (False, "oifname", entering)):
             name = f"acl_{'out' if egress else 'in'}_{device('', subnet.id)}"
             within = NftRule((Match("oifname" if egress else "iifname", names),), "return", comment="inside the subnet")
-            chains.append(Chain(name, (within, *_entries(acl, egress=egress))))
+            chains.append(Chain(name, (within, *_entries(acl, egress=egress, has_ipv6=bool(vpc.ipv6_cidrs)))))
             jumps.append(NftRule((Match(key, names),), f"jump {name}", comment=f"{subnet.id} {acl.id}"))
     return leaving + entering, chains
 
 
-def allows_everything(acl: NetworkAcl) -> bool:
-    """Whether the first entry of each direction already lets every packet pass."""
-    first: dict[bool, NetworkAclEntry] = {}
+def allows_everything(acl: NetworkAcl, *, has_ipv6: bool = False) -> bool:
+    """Whether the first entry of each direction (and family) already lets every packet pass."""
+    first: dict[tuple[bool, int], NetworkAclEntry] = {}
     for entry in sorted(acl.entries, key=lambda entry: entry.number):
-        first.setdefault(entry.egress, entry)
-    return len(first) == 2 and all(entry.allow and entry.protocol == "-1" and entry.cidr.prefixlen == 0 for entry in first.values())
+        if has_ipv6 or entry.cidr.version == 4:
+            first.setdefault((entry.egress, entry.cidr.version), entry)
+    needed = 4 if has_ipv6 else 2
+    return len(first) == needed and all(entry.allow and entry.protocol == "-1" and entry.cidr.prefixlen == 0 for entry in first.values())
 
 
-def _entries(acl: NetworkAcl, *, egress: bool) -> list[NftRule]:
+def _entries(acl: NetworkAcl, *, egress: bool, has_ipv6: bool) -> list[NftRule]:
     entries = sorted((entry for entry in acl.entries if entry.egress == egress), key=lambda entry: entry.number)
-    rules = [_entry(acl, entry) for entry in entries]
+    rules = [_entry(acl, entry, has_ipv6=has_ipv6) for entry in entries if has_ipv6 or entry.cidr.version == 4]
     return [*rules, NftRule((), "drop", comment=f"{acl.id} *")]
 
 
-def _entry(acl: NetworkAcl, entry: NetworkAclEntry) -> NftRule:
-    peer = () if entry.cidr.prefixlen == 0 else (Match("ip daddr" if entry.egress else "ip saddr", (str(entry.cidr),)),)
-    matches = (*peer, *protocol_matches(entry.protocol, entry.from_port, entry.to_port))
+def _entry(acl: NetworkAcl, entry: NetworkAclEntry, *, has_ipv6: bool) -> NftRule:
+    matches = (*peer_matches(entry.cidr, egress=entry.egress, has_ipv6=has_ipv6), *protocol_matches(entry.protocol, entry.from_port, entry.to_port))
     return NftRule(matches, "return" if entry.allow else "drop", comment=f"{acl.id} #{entry.number}")
 
 

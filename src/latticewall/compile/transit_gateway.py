@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from latticewall.base.ids import namespace, table_number
-from latticewall.compile import addresses
+from latticewall.compile import addresses, ipv6
 from latticewall.compile.index import AttachmentSubnet, Index
+from latticewall.compile.route_tables import destination_text
 from latticewall.compile.vpc import ROUTER_SYSCTLS
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
 from latticewall.plan.topology import Address, End, Link, Namespace, PolicyRule, Route
@@ -43,24 +44,34 @@ def compile_transit_gateway(index: Index, gateway: TransitGateway) -> tuple[Name
     appliance = tuple(sorted({item.subnet.availability_zone for item in present if item.attachment.appliance_mode}))
     zones = Zones(tuple(sorted({item.subnet.availability_zone for item in present})), appliance)
     tables = {table.id: table for table in gateway.route_tables}
-    routes: set[Route] = {Route(254, "default", kind="blackhole", origin="attachment without association")}
+    dual = [item for item in present if item.attachment.ipv6_support]
+    nowhere = ("default", ipv6.DEFAULT) if dual else ("default",)
+    routes = {Route(254, destination, kind="blackhole", origin="attachment without association") for destination in nowhere}
     rules: set[PolicyRule] = set()
     for item in present:
         table = tables.get(item.attachment.route_table_id)
         if table is not None:
             for mark in _marks(table, present, zones):
                 number = table_number(table.id, item.subnet.availability_zone, str(mark))
-                routes.update(_table(table, present, zones, item.subnet.availability_zone, mark, number))
-                rules.add(PolicyRule(RULE_PRIORITY - bool(mark), number, item.gateway_device, mark, MARK_MASK if mark else 0))
+                routes.update(_table(table, present, zones, item.subnet.availability_zone, mark, number, nowhere))
+                for family in (4, 6) if item.attachment.ipv6_support else (4,):
+                    rules.add(PolicyRule(RULE_PRIORITY - bool(mark), number, item.gateway_device, mark, MARK_MASK if mark else 0, family=family))
     links = [
         Link(End(name, item.gateway_device), End(namespace("vpc", item.attachment.vpc_id), item.vpc_device), addresses.TRANSIT_GATEWAY_MTU, item.attachment.id)
         for item in present
     ]
     router = Namespace(
-        name=name, kind="transit-gateway", owner=gateway.id, addresses=(Address("lo", f"{addresses.TRANSIT_GATEWAY_SIDE}/32"),),
-        routes=tuple(sorted(routes)), rules=tuple(sorted(rules)), sysctls=ROUTER_SYSCTLS, ruleset=_ruleset(index, gateway, present, zones),
+        name=name, kind="transit-gateway", owner=gateway.id, addresses=tuple(sorted(_addresses(dual))), routes=tuple(sorted(routes)),
+        rules=tuple(sorted(rules)), sysctls=ipv6.dual_stack(ROUTER_SYSCTLS, routes=True) if dual else ROUTER_SYSCTLS,
+        ruleset=_ruleset(index, gateway, present, zones),
     )  # fmt: skip
     return router, links
+
+
+def _addresses(dual: Sequence[AttachmentSubnet]) -> list[Address]:
+    """dual: attachments with IPv6 support."""
+    here = Address("lo", f"{addresses.TRANSIT_GATEWAY_SIDE}/32")
+    return [here, *(Address(item.gateway_device, f"{ipv6.TRANSIT_GATEWAY_SIDE}/128") for item in dual)]
 
 
 def counter_name(attachment_id: str, direction: str) -> str:
@@ -75,22 +86,30 @@ def _marks(table: TransitGatewayRouteTable, present: Sequence[AttachmentSubnet],
     return (0, *(zones.mark(zone) for zone in zones.names)) if leads_there else (0,)
 
 
-def _table(table: TransitGatewayRouteTable, present: Sequence[AttachmentSubnet], zones: Zones, zone: str, mark: int, number: int) -> list[Route]:
-    """One Linux table: the route table as seen from one zone (and, behind a mark, with the appliance's zone chosen)."""
+def _table(
+    table: TransitGatewayRouteTable, present: Sequence[AttachmentSubnet], zones: Zones, zone: str, mark: int, number: int, nowhere: Sequence[str]
+) -> list[Route]:
+    """One Linux table: the route table as seen from one zone (and, behind a mark, with the appliance's zone chosen).
+
+    nowhere: the default routes of the families that there are.
+    """
     found = []
     for route in table.routes:
-        destination = "default" if route.destination.prefixlen == 0 else str(route.destination)
+        destination, is_ipv6 = destination_text(route.destination), route.destination.version == 6
+        if is_ipv6 and ipv6.DEFAULT not in nowhere:
+            continue
         origin = f"{table.id} {route.destination} -> {route.attachment_id or 'blackhole'}"
-        ends = sorted((item for item in present if item.attachment.id == route.attachment_id), key=lambda item: item.subnet.availability_zone)
+        able = (item for item in present if item.attachment.ipv6_support or not is_ipv6)
+        ends = sorted((item for item in able if item.attachment.id == route.attachment_id), key=lambda item: item.subnet.availability_zone)
         if not ends:
             found.append(Route(number, destination, kind="blackhole", origin=origin))
             continue
         wanted = zones.of_mark(mark) if mark and ends[0].attachment.appliance_mode else zone
         chosen = next((item for item in ends if item.subnet.availability_zone == wanted), ends[(mark or 1) % len(ends)])
-        found.append(Route(number, destination, chosen.gateway_device, str(addresses.TRANSIT_GATEWAY_VPC_SIDE), origin=origin))
-    if not any(route.destination == "default" for route in found):
-        found.append(Route(number, "default", kind="blackhole", origin="no route"))
-    return found
+        hop = ipv6.TRANSIT_GATEWAY_VPC_SIDE if is_ipv6 else addresses.TRANSIT_GATEWAY_VPC_SIDE
+        found.append(Route(number, destination, chosen.gateway_device, str(hop), origin=origin))
+    routed = {route.destination for route in found}
+    return [*found, *(Route(number, destination, kind="blackhole", origin="no route") for destination in nowhere if destination not in routed)]
 
 
 def _ruleset(index: Index, gateway: TransitGateway, present: Sequence[AttachmentSubnet], zones: Zones) -> Ruleset:
@@ -113,10 +132,11 @@ def _zone_rules(index: Index, attachments: Sequence[TransitGatewayAttachment], z
     attached = {attachment.vpc_id for attachment in attachments}
     shared = []
     for zone in zones.appliance:
-        ranges = sorted({str(subnet.cidr) for vpc in attached for subnet in index.subnets_of.get(vpc, []) if subnet.availability_zone == zone})
-        if ranges:
-            matches = (Match("ip saddr", tuple(ranges)), Match("ip daddr", tuple(ranges)))
-            shared.append(NftRule(matches, f"ct mark set {zones.mark(zone)} ; meta mark set ct mark ; accept", comment=f"both ends in {zone}"))
+        there = [subnet for vpc in attached for subnet in index.subnets_of.get(vpc, []) if subnet.availability_zone == zone]
+        for family, ranges in (("ip", {str(subnet.cidr) for subnet in there}), ("ip6", {str(subnet.ipv6_cidr) for subnet in there if subnet.ipv6_cidr})):
+            if ranges:
+                matches = (Match(f"{family} saddr", tuple(sorted(ranges))), Match(f"{family} daddr", tuple(sorted(ranges))))
+                shared.append(NftRule(matches, f"ct mark set {zones.mark(zone)} ; meta mark set ct mark ; accept", comment=f"both ends in {zone}"))
     chosen = []
     for position, zone in enumerate(zones.appliance):
         verdict = f"ct mark set {zones.mark(zone)} ; meta mark set ct mark ; accept"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.base.ids import namespace
-from latticewall.compile import addresses
+from latticewall.compile import addresses, ipv6
 from latticewall.compile.index import Attached, Connected, Index, firewall_device
 from latticewall.compile.network_acls import compile_acls
 from latticewall.compile.route_tables import compile_routes, compile_rules
@@ -33,9 +33,10 @@ def compile_vpc(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Nam
     """The router of a VPC, its instances' namespaces, and the links between them."""
     attached = index.attached_of.get(vpc.id, [])
     name = namespace("vpc", vpc.id)
+    sysctls = ipv6.dual_stack(ROUTER_SYSCTLS, routes=True) if vpc.ipv6_cidrs else ROUTER_SYSCTLS
     router = Namespace(
         name=name, kind="vpc", owner=vpc.id, addresses=_addresses(index, vpc, gates), routes=compile_routes(index, vpc),
-        rules=compile_rules(index, vpc), sysctls=ROUTER_SYSCTLS, ruleset=_ruleset(index, vpc, attached, gates),
+        rules=compile_rules(index, vpc), sysctls=sysctls, ruleset=_ruleset(index, vpc, attached, gates),
     )  # fmt: skip
     links = [
         Link(End(name, item.router_device), End(item.instance_namespace, item.instance_device, item.interface.mac), addresses.VPC_MTU, item.interface.id)
@@ -55,23 +56,29 @@ def _instance_namespace(items: list[Attached]) -> Namespace:
     items = sorted(items, key=lambda item: item.interface.device_index)
     primary = items[0]
     found = [Address(item.instance_device, f"{address}/32") for item in items for address in item.interface.addresses]
-    routes = [_implicit_route(primary, 254)]
+    found += [Address(item.instance_device, f"{address}/128") for item in items for address in item.interface.ipv6_addresses]
+    routes = _implicit_routes(primary, 254)
     rules = []
     for item in items[1:]:
         number = _INTERFACE_TABLE + item.interface.device_index
-        routes.append(_implicit_route(item, number))
+        routes += _implicit_routes(item, number)
         rules += [PolicyRule(number, number, source=str(address)) for address in item.interface.addresses]
-    sysctls = tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward")
-    if not primary.interface.source_dest_check:
-        sysctls = ROUTER_SYSCTLS
+        rules += [PolicyRule(number, number, source=str(address), family=6) for address in item.interface.ipv6_addresses]
+    forwards = not primary.interface.source_dest_check
+    sysctls = ROUTER_SYSCTLS if forwards else tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward")
+    if any(item.interface.ipv6_addresses for item in items):
+        sysctls = ipv6.dual_stack(sysctls, routes=forwards)
     return Namespace(
         name=primary.instance_namespace, kind="instance", owner=primary.instance.id, addresses=tuple(sorted(found)), routes=tuple(routes),
         rules=tuple(sorted(rules)), sysctls=sysctls,
     )  # fmt: skip
 
 
-def _implicit_route(item: Attached, table: int) -> Route:
-    return Route(table, "default", item.instance_device, str(addresses.router(item.subnet.cidr)), origin="implicit router")
+def _implicit_routes(item: Attached, table: int) -> list[Route]:
+    found = [Route(table, "default", item.instance_device, str(addresses.router(item.subnet.cidr)), origin="implicit router")]
+    if item.subnet.ipv6_cidr is not None and item.interface.ipv6_addresses:
+        found.append(Route(table, ipv6.DEFAULT, item.instance_device, str(ipv6.router(item.subnet.ipv6_cidr)), origin="implicit router"))
+    return found
 
 
 def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Address, ...]:
@@ -84,14 +91,21 @@ def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Addr
     if index.firewall_endpoints_of.get(vpc.id):
         local.add(addresses.FIREWALL_VPC_SIDE)
     local |= gates.local_addresses(vpc.id)
-    return tuple(sorted(Address("lo", f"{address}/32") for address in local))
+    found = [Address("lo", f"{address}/32") for address in local]
+    if vpc.ipv6_cidrs:
+        found += ipv6.router_addresses(index.attached_of.get(vpc.id, []))
+        to_gateways = [item for item in index.attachment_subnets_of.get(vpc.id, []) if item.attachment.ipv6_support]
+        found += [Address(item.vpc_device, f"{ipv6.TRANSIT_GATEWAY_VPC_SIDE}/128") for item in to_gateways]
+    return tuple(sorted(found))
 
 
 def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNetworkGates) -> Ruleset:
     acl_jumps, acl_chains = compile_acls(index, vpc)
     connected = index.connected(vpc.id)
     checked = [item for item in connected if item.interface.source_dest_check]
-    prerouting = Chain("prerouting", tuple(_sends_as_itself(item) for item in checked), hook="prerouting", priority=-300)
+    dual = checked if vpc.ipv6_cidrs else []
+    senders = (*(_sends_as_itself(item) for item in checked), *(ipv6.sends_as_itself(item) for item in dual))
+    prerouting = Chain("prerouting", senders, hook="prerouting", priority=-300)
     leave = [NftRule((Match("iifname", (item.router_device,)),), f"jump {gate_name('eg', item.interface.id)}") for item in connected]
     arrive = [NftRule((Match("oifname", (item.router_device,)),), f"jump {gate_name('in', item.interface.id)}") for item in connected]
     devices = tuple(sorted(item.router_device for item in connected))
@@ -99,10 +113,11 @@ def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNet
     routed += [firewall_device(endpoint.id) for endpoint in index.firewall_endpoints_of.get(vpc.id, [])]
     known = tuple(sorted({*devices, *routed}))
     passed = [NftRule((Match("iifname", known), Match("oifname", known)), "accept", comment="both gates passed")] if known else []
-    misdirected = [_receives_as_itself(item) for item in checked]
+    misdirected = [*(_receives_as_itself(item) for item in checked), *(ipv6.receives_as_itself(item) for item in dual)]
     forward = Chain("forward", (*misdirected, *acl_jumps, ESTABLISHED, *leave, *arrive, *passed), hook="forward", policy="drop")
     own = _own_services(vpc, tuple(sorted(item.router_device for item in attached)))
-    incoming = Chain("input", (*own, *gates.input_rules(vpc.id)), hook="input", policy="drop")
+    neighbours = ipv6.neighbours(known) if vpc.ipv6_cidrs else []
+    incoming = Chain("input", (*own, *neighbours, *gates.input_rules(vpc.id)), hook="input", policy="drop")
     outgoing = Chain("output", (ESTABLISHED, *gates.output_rules(vpc.id), *_only_through_gates(arrive)), hook="output")
     return Ruleset(
         chains=(

@@ -21,7 +21,10 @@ _DEVICE_SETTINGS = {
     f"{family}/{name}": value
     for family, values in (
         ("ipv4", {"rp_filter": "2", "send_redirects": "1", "accept_redirects": "1", "forwarding": "0", "arp_ignore": "0", "proxy_arp": "0"}),
-        ("ipv6", {"disable_ipv6": "0", "accept_ra": "1"}),
+        (
+            "ipv6",
+            {"disable_ipv6": "0", "accept_ra": "1", "accept_dad": "1", "dad_transmits": "1", "accept_redirects": "1", "forwarding": "0"},
+        ),
     )
     for name, value in values.items()
 }
@@ -223,7 +226,7 @@ class FakeKernel:
     def _rule(self, namespace: str, words: Mapping[str, str]) -> None:
         present = self._space(namespace).rules
         mark, mask = int(words["mark"] or "0", 0), int(words["mask"] or "0", 0)
-        rule = PolicyRule(int(words["pref"]), int(words["table"]), words["incoming"], mark, mask, words["source"])
+        rule = PolicyRule(int(words["pref"]), int(words["table"]), words["incoming"], mark, mask, words["source"], 6 if words["family"] else 4)
         if (rule in present) == (words["verb"] == "add"):
             raise _Refused("RTNETLINK answers: " + ("File exists" if rule in present else "No such file or directory"))
         present.symmetric_difference_update({rule})
@@ -242,12 +245,14 @@ def _print(space: _Namespace) -> list[str]:
         for device in sorted(space.devices.values())
     ]
     lines += [f"address {item.cidr} dev {item.device}" for item in sorted(space.addresses)]
-    lines += [
-        f"rule {rule.priority} from {rule.source or 'all'} iif {rule.incoming or '-'} mark {rule.mark:#x}/{rule.mask:#x} table {rule.table}"
-        for rule in sorted(space.rules)
-    ]
+    lines += [_print_rule(rule) for rule in sorted(space.rules)]
     lines += [f"route {item.table} {item.kind} {item.destination} via {item.via or '-'} dev {item.device or '-'}" for item in sorted(space.routes.values())]
     return [*lines, *space.queue, *space.table.splitlines()]
+
+
+def _print_rule(rule: PolicyRule) -> str:
+    family = "-6 " if rule.family == 6 else ""
+    return f"{family}rule {rule.priority} from {rule.source or 'all'} iif {rule.incoming or '-'} mark {rule.mark:#x}/{rule.mask:#x} table {rule.table}"
 
 
 _Act = Callable[[FakeKernel, str, Mapping[str, str]], None]
@@ -261,8 +266,8 @@ _LINES: tuple[tuple[re.Pattern[str], _Act], ...] = tuple(
         (f"link add name {_END.format('a')} mtu (?P<mtu>\\d+) type veth peer name {_END.format('b')} mtu \\d+", FakeKernel._add_link),
         (r"link delete dev (?P<device>\S+)", FakeKernel._delete_link),
         (rf"link set dev (?P<device>\S+){_LINK}", FakeKernel._set_link),
-        (r"address (?P<verb>add|delete) (?P<cidr>\S+) dev (?P<device>\S+)", FakeKernel._address),
+        (r"address (?P<verb>add|delete) (?P<cidr>\S+) dev (?P<device>\S+)(?: nodad)?", FakeKernel._address),
         (rf"route (?P<verb>replace|delete) {_TO} table (?P<table>\d+) proto 242", FakeKernel._route),
-        (rf"rule (?P<verb>add|delete) {_FROM} lookup (?P<table>\d+) protocol 242", FakeKernel._rule),
+        (rf"(?P<family>-6 )?rule (?P<verb>add|delete) {_FROM} lookup (?P<table>\d+) protocol 242", FakeKernel._rule),
     )
 )

@@ -14,14 +14,21 @@ SHOW = ("address show", "rule show", "route show table all proto 242")
 _TABLES = {"main": 254, "default": 253, "local": 255}
 
 
-def parse_state(text: str) -> NetworkState:
-    """The three documents that SHOW printed."""
+SHOW_IPV6 = ("rule show",)
+"""The same for `ip -6`: what is listed of one family only."""
+
+
+def parse_state(text: str, ipv6: str = "") -> NetworkState:
+    """The three documents that SHOW printed, and the one of SHOW_IPV6 where IPv6 is on."""
     devices, rules, routes = _documents(text)
+    rules_of_ipv6 = [rule for document in _documents(ipv6) for rule in document]
     return NetworkState(
         {device.name: device for device in map(_device, devices)},
         frozenset(address for device in devices for address in _addresses(device)),
         frozenset(map(_route, routes)),
-        frozenset(_rule(rule) for rule in rules if str(rule.get("protocol")) == "242"),
+        frozenset(
+            _rule(rule, family) for family, listed in ((4, rules), (6, rules_of_ipv6)) for rule in listed if str(rule.get("protocol")) == "242"
+        ),
     )
 
 
@@ -52,19 +59,21 @@ def _addresses(device: Mapping[str, Any]) -> Iterator[Address]:
 
 
 def _route(document: Mapping[str, Any]) -> Route:
-    destination = document["dst"]
+    destination, kind = document["dst"], document.get("type", "unicast")
+    if destination == "default" and "pref" in document:  # a preference is what only IPv6 routes have
+        destination = "::/0"
     if destination != "default" and "/" not in destination:
         destination += "/128" if ":" in destination else "/32"
-    return Route(_table(document), destination, document.get("dev", ""), document.get("gateway", ""), document.get("type", "unicast"))
+    return Route(_table(document), destination, document.get("dev", "") if kind == "unicast" else "", document.get("gateway", ""), kind)
 
 
-def _rule(document: Mapping[str, Any]) -> PolicyRule:
+def _rule(document: Mapping[str, Any], family: int) -> PolicyRule:
     mark = int(document.get("fwmark", "0"), 0)
     mask = int(document.get("fwmask", "0xffffffff" if mark else "0"), 0)
     source = document.get("src", "all")
     if "srclen" in document:
         source += f"/{document['srclen']}"
-    return PolicyRule(document["priority"], _table(document), document.get("iif", ""), mark, mask, "" if source == "all" else source)
+    return PolicyRule(document["priority"], _table(document), document.get("iif", ""), mark, mask, "" if source == "all" else source, family)
 
 
 def _table(document: Mapping[str, Any]) -> int:

@@ -10,13 +10,16 @@ from pathlib import Path
 
 from latticewall.compile.render.network import NetworkState
 from latticewall.compile.render.nft import TABLE
-from latticewall.dataplane.ip_json import SHOW, parse_state
+from latticewall.dataplane.ip_json import SHOW, SHOW_IPV6, parse_state
 from latticewall.dataplane.kernel import BASE, KernelError, LineError
 from latticewall.dataplane.namespaces import Namespaces
 
 _SECONDS = 30
 """How long a tool may take: all of them are done in milliseconds, unless the machine is stuck."""
 _SYSCTL_FOLDER = Path("/proc/sys/net")
+_FAMILY = "-6 "
+"""How a line begins that is for IPv6 though nothing else in it says so."""
+_NO_IPV6 = "ipv6/conf/all/disable_ipv6"
 _FAILED_LINE = re.compile(r"Command failed -:(\d+)")
 
 
@@ -37,10 +40,19 @@ class LinuxKernel:
         self._namespaces.delete(name)
 
     def network(self, namespace: str) -> NetworkState:
-        return parse_state(self._run(namespace, ["ip", "-d", "-j", "-batch", "-"], "\n".join((*SHOW, ""))))
+        both = self._run(namespace, ["ip", "-d", "-j", "-batch", "-"], "\n".join((*SHOW, "")))
+        if self.sysctls(namespace, (_NO_IPV6,)).get(_NO_IPV6) != "0":
+            return parse_state(both)
+        return parse_state(both, self._run(namespace, ["ip", "-6", "-d", "-j", "-batch", "-"], "\n".join((*SHOW_IPV6, ""))))
 
     def ip(self, namespace: str, lines: Sequence[str]) -> tuple[LineError, ...]:
-        done = self._finish(namespace, ["ip", "-force", "-batch", "-"], "\n".join((*lines, "")))
+        """The lines of IPv6's rules first, which need nothing that the others make: a batch is of one family."""
+        ipv6 = [line for line in lines if line.startswith(_FAMILY)]
+        failed = self._batch(namespace, [line.removeprefix(_FAMILY) for line in ipv6], "-6") if ipv6 else ()
+        return *failed, *self._batch(namespace, [line for line in lines if not line.startswith(_FAMILY)])
+
+    def _batch(self, namespace: str, lines: Sequence[str], *options: str) -> tuple[LineError, ...]:
+        done = self._finish(namespace, ["ip", *options, "-force", "-batch", "-"], "\n".join((*lines, "")))
         failed: list[LineError] = []
         words: list[str] = []
         for line in done.stderr.splitlines():

@@ -19,7 +19,7 @@ class Address:
 class Route:
     """One route of a Linux routing table.
 
-    table: number (254 is main). destination: CIDR or "default". device/via: next hop (via is on-link), or kind: "blackhole" /
+    table: number (254 is main). destination: CIDR, or "default" for IPv4's ("::/0" is IPv6's). device/via: next hop (via is on-link), or kind: "blackhole" /
     "unreachable" without them. origin: what in AWS it stands for ("rtb-1 0.0.0.0/0 -> tgw-1"), for people and `trace`.
     """
 
@@ -33,7 +33,8 @@ class Route:
 
 @dataclass(frozen=True, order=True)
 class PolicyRule:
-    """`ip rule`: packets that came in on `incoming` (carry `mark`, come from the address `source`) look in `table`; what is empty is not asked.
+    """`ip rule`: packets of the family (4 or 6) that came in on `incoming` (carry `mark`, come from the address `source`) look in `table`; what is empty is
+    not asked.
 
     Lower priority numbers are asked first.
     """
@@ -44,6 +45,7 @@ class PolicyRule:
     mark: int = 0
     mask: int = 0
     source: str = ""
+    family: int = 4
 
 
 @dataclass(frozen=True)

@@ -205,10 +205,13 @@ def test_the_lattice_list_is_in_every_region(region: Region, group: str) -> None
     with region.refused("OperationNotPermitted"):
         region.call("DeleteManagedPrefixList", PrefixListId=found["PrefixListId"])
     region.caller = region.caller.at("eu-west-1")
-    (elsewhere,) = region.call("DescribeManagedPrefixLists")["PrefixLists"]
-    assert elsewhere["PrefixListName"] == "com.amazonaws.eu-west-1.vpc-lattice"
+    elsewhere = region.call("DescribeManagedPrefixLists")["PrefixLists"]
+    assert {found["PrefixListName"]: found["AddressFamily"] for found in elsewhere} == {
+        "com.amazonaws.eu-west-1.vpc-lattice": "IPv4",
+        "com.amazonaws.eu-west-1.ipv6.vpc-lattice": "IPv6",
+    }
     region.vpc()
-    assert region.call("DescribeManagedPrefixLists")["PrefixLists"] == [elsewhere]
+    assert sorted(region.call("DescribeManagedPrefixLists")["PrefixLists"], key=str) == sorted(elsewhere, key=str)
 
 
 def test_prefix_lists_have_versions(region: Region, group: str) -> None:

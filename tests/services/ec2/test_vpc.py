@@ -42,9 +42,9 @@ def test_a_malformed_block_is_refused(region: Region, cidr: str) -> None:
         region.vpc(cidr)
 
 
-def test_ipv6_is_refused_openly(region: Region) -> None:
-    with region.refused("UnsupportedOperation", "AmazonProvidedIpv6CidrBlock"):
-        region.call("CreateVpc", CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)
+def test_ipv6_of_ones_own_is_refused_openly(region: Region) -> None:
+    with region.refused("UnsupportedOperation", "Ipv6"):
+        region.call("CreateVpc", CidrBlock="10.0.0.0/16", Ipv6Pool="ipv6pool-ec2-1", Ipv6CidrBlock="2001:db8::/56")
     assert region.call("CreateVpc", CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=False, InstanceTenancy="default")
 
 
@@ -152,7 +152,7 @@ def test_subnet_attributes(region: Region) -> None:
     (shown,) = region.call("DescribeSubnets")["Subnets"]
     assert shown["MapPublicIpOnLaunch"] is True
     assert shown["PrivateDnsNameOptionsOnLaunch"]["HostnameType"] == "resource-name"
-    with region.refused("UnsupportedOperation"):
+    with region.refused("InvalidParameterValue", "has no IPv6 CIDR block"):
         region.call("ModifySubnetAttribute", SubnetId=subnet, AssignIpv6AddressOnCreation={"Value": True})
 
 

@@ -105,17 +105,22 @@ def diff(observed: NetworkState, desired: NetworkState) -> list[str]:
     missing = sorted(desired.routes - observed.routes, key=lambda route: (route.table == _MAIN, route.kind == "unicast", route))
     ready = {route for route in missing if not route.device or _is_up(observed, route.device)}
     lines = [f"route replace {_route_text(route)}" for route in missing if route in ready]
-    lines += [f"rule add {_rule_text(rule)}" for rule in sorted(desired.rules - observed.rules)]
+    lines += [_rule_line("add", rule) for rule in sorted(desired.rules - observed.rules)]
     for name, device in desired.devices.items():
         if name in observed.devices:
             lines += _adjust(observed.devices[name], device)
-    lines += [f"address add {item.cidr} dev {item.device}" for item in sorted(desired.addresses - observed.addresses)]
+    lines += [f"address add {item.cidr} dev {item.device}{_at_once(item)}" for item in sorted(desired.addresses - observed.addresses)]
     lines += [f"route replace {_route_text(route)}" for route in missing if route not in ready]
-    lines += [f"rule delete {_rule_text(rule)}" for rule in sorted(observed.rules - desired.rules)]
+    lines += [_rule_line("delete", rule) for rule in sorted(observed.rules - desired.rules)]
     kept = {(route.table, route.destination) for route in desired.routes}
     stale = (route for route in observed.routes if (route.table, route.destination) not in kept)
     lines += [f"route delete {_route_text(route)}" for route in sorted(stale)]
     return [*lines, *(f"address delete {item.cidr} dev {item.device}" for item in sorted(observed.addresses - desired.addresses))]
+
+
+def _at_once(address: Address) -> str:
+    """An IPv6 address serves without first looking for somebody else who has it."""
+    return " nodad" if ":" in address.cidr else ""
 
 
 def _is_up(state: NetworkState, device: str) -> bool:
@@ -175,7 +180,7 @@ def _route(route: Route) -> Route:
 
 
 def _rule(rule: PolicyRule) -> PolicyRule:
-    if not 0 < rule.priority < 32766 or not 0 < rule.table < 2**32 or not 0 <= rule.mark < 2**32 or not 0 <= rule.mask < 2**32:
+    if not 0 < rule.priority < 32766 or not 0 < rule.table < 2**32 or not 0 <= rule.mark < 2**32 or not 0 <= rule.mask < 2**32 or rule.family not in (4, 6):
         raise Unrenderable(f"policy rule {rule}")
     return replace(rule, incoming=rule.incoming and _device(rule.incoming), source=rule.source and str(ip_address(rule.source)))
 
@@ -192,6 +197,11 @@ def _rule_text(rule: PolicyRule) -> str:
     incoming = f" iif {rule.incoming}" if rule.incoming else ""
     mark = f" fwmark {rule.mark:#x}/{rule.mask:#x}" if rule.mask else ""
     return f"pref {rule.priority}{source}{incoming}{mark} lookup {rule.table} protocol {PROTOCOL}"
+
+
+def _rule_line(verb: str, rule: PolicyRule) -> str:
+    """`ip` takes a rule for IPv4's unless it is told the family first."""
+    return f"{'-6 ' if rule.family == 6 else ''}rule {verb} {_rule_text(rule)}"
 
 
 def namespace_name(name: str) -> str:

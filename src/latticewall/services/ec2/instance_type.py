@@ -63,7 +63,7 @@ def _shown(name: str) -> Document:
         "BurstablePerformanceSupported": name.startswith("t"), "HibernationSupported": False, "DedicatedHostsSupported": False,
         "AutoRecoverySupported": False, "SupportedBootModes": ["legacy-bios", "uefi"],
         "NetworkInfo": {
-            "MaximumNetworkInterfaces": 15, "Ipv4AddressesPerInterface": 50, "Ipv6AddressesPerInterface": 0, "Ipv6Supported": False,
+            "MaximumNetworkInterfaces": 15, "Ipv4AddressesPerInterface": 50, "Ipv6AddressesPerInterface": 50, "Ipv6Supported": True,
             "EnaSupport": "supported", "MaximumNetworkCards": 1, "DefaultNetworkCardIndex": 0,
         },
     }  # fmt: skip

@@ -14,7 +14,7 @@ Where the parts of `world` are found (row of kind; D = its document):
 | Subnet.route_table_id        | ec2:RouteTable                               | D.Associations[] {SubnetId}; else the table with Associations[].Main       |
 | SecurityGroup                | ec2:SecurityGroup                            | D.VpcId, Row.name                                                          |
 | SecurityGroupRule            | ec2:SecurityGroupRule, parent = group        | D.IsEgress, D.IpProtocol, D.FromPort, D.ToPort (-1 = none), and one of     |
-|                              |                                              | D.CidrIpv4, D.CidrIpv6 (never matches: no IPv6 addresses), D.PrefixListId, |
+|                              |                                              | D.CidrIpv4, D.CidrIpv6, D.PrefixListId,                                |
 |                              |                                              | D.ReferencedGroupInfo.GroupId                                              |
 | NetworkAcl                   | ec2:NetworkAcl                               | D.VpcId, D.Entries[] {RuleNumber, Egress, RuleAction, Protocol (number or  |
 |                              |                                              | "-1"), CidrBlock or Ipv6CidrBlock, PortRange {From, To}, IcmpTypeCode}     |

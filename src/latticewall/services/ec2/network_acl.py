@@ -46,6 +46,20 @@ def create_default(ctx: Context, vpc: Row) -> None:
     _create(ctx, vpc.id, {}, default=True)
 
 
+def open_for_ipv6(ctx: Context, vpc_id: str) -> None:
+    """The default ACL of a VPC that gets an IPv6 block lets IPv6 through as it does IPv4, if nobody has changed it."""
+    default = next(row for row in of_vpc(ctx, vpc_id) if row.document["IsDefault"])
+    plain = [_entry(number, action, egress=egress) for egress in (True, False) for number, action in ((100, "allow"), (LAST, "deny"))]
+    if default.document["Entries"] != ordered(plain):
+        return
+    added = [_entry_v6(101, "allow", egress=egress) for egress in (True, False)] + [_entry_v6(LAST + 1, "deny", egress=egress) for egress in (True, False)]
+    ctx.change(default, {"Entries": ordered([*default.document["Entries"], *added])})
+
+
+def _entry_v6(number: int, action: str, *, egress: bool) -> Document:
+    return {"RuleNumber": number, "Protocol": "-1", "RuleAction": action, "Egress": egress, "Ipv6CidrBlock": "::/0"}
+
+
 def of_vpc(ctx: Context, vpc_id: str) -> list[Row]:
     return [row for row in ctx.live("ec2:NetworkAcl") if row.document["VpcId"] == vpc_id]
 

@@ -10,7 +10,7 @@ from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, security_group, subnet, text
+from latticewall.services.ec2 import cidrs, ipv6, security_group, subnet, text
 from latticewall.services.ec2.describe import describing, paths
 from latticewall.services.ec2.requests import boolean, only, tags_for
 
@@ -18,7 +18,8 @@ FILTERS = paths(
     "network-interface-id subnet-id vpc-id availability-zone availability-zone-id description interface-type mac-address owner-id private-ip-address "
     "private-dns-name requester-id requester-managed source-dest-check status",
     group_id="Groups.GroupId", group_name="Groups.GroupName", addresses__private_ip_address="PrivateIpAddresses.PrivateIpAddress",
-    addresses__primary="PrivateIpAddresses.Primary", attachment__attachment_id="Attachment.AttachmentId", attachment__status="Attachment.Status",
+    addresses__primary="PrivateIpAddresses.Primary", ipv6_addresses__ipv6_address="Ipv6Addresses.Ipv6Address",
+    attachment__attachment_id="Attachment.AttachmentId", attachment__status="Attachment.Status",
     attachment__instance_id="Attachment.InstanceId", attachment__instance_owner_id="Attachment.InstanceOwnerId",
     attachment__device_index="Attachment.DeviceIndex", attachment__delete_on_termination="Attachment.DeleteOnTermination",
     attachment__attach_time="Attachment.AttachTime",
@@ -77,15 +78,18 @@ def check_groups(ctx: Context, vpc_id: str, group_ids: Sequence[str]) -> list[st
 def make(
     ctx: Context, home: Row, *, addresses: Sequence[str] = (), more: int = 0, groups: Sequence[str] | None = (), description: str = "",
     tags: dict[str, str] | None = None, interface_type: str = "interface", requester_managed: bool = False,
+    of_ipv6: tuple[Sequence[str], int] = ((), 0),
 ) -> Row:  # fmt: skip
-    """A new interface in the subnet `home`. groups: none given = the default group; None = an interface that never has groups."""
+    """A new interface in the subnet `home`. groups: none given = the default group; None = an interface that never has groups. of_ipv6: addresses, and how
+    many to pick."""
     group_ids = [] if groups is None else check_groups(ctx, home.document["VpcId"], groups)
     chosen = choose_addresses(ctx, home, addresses, more)
     identifier = ctx.new_id("eni-")
     document = {
         "SubnetId": home.id, "VpcId": home.document["VpcId"], "AvailabilityZone": home.document["AvailabilityZone"], "OwnerId": ctx.caller.account,
         "AvailabilityZoneId": home.document["AvailabilityZoneId"], "Description": description, "InterfaceType": interface_type,
-        "MacAddress": mac_of(identifier), "SourceDestCheck": True, "RequesterManaged": requester_managed, "Ipv6Addresses": [],
+        "MacAddress": mac_of(identifier), "SourceDestCheck": True, "RequesterManaged": requester_managed,
+        "Ipv6Addresses": ipv6.listed(ipv6.choose_addresses(ctx, home, *of_ipv6)),
         **address_members(chosen), "Groups": security_group.groups_shown(ctx, group_ids),
     }  # fmt: skip
     refs = {"SubnetId": home.id}
@@ -128,12 +132,13 @@ def wanted_addresses(params: Document) -> list[str]:
 def create_network_interface(ctx: Context, params: Document) -> Document:
     """CreateNetworkInterface."""
     only(
-        params, "SubnetId Description PrivateIpAddress PrivateIpAddresses SecondaryPrivateIpAddressCount Groups", InterfaceType="interface"
+        params, "SubnetId Description PrivateIpAddress PrivateIpAddresses SecondaryPrivateIpAddressCount Groups Ipv6Addresses Ipv6AddressCount",
+        InterfaceType="interface", EnablePrimaryIpv6=False,
     )  # fmt: skip
     home = ctx.resolve("ec2:Subnet", params["SubnetId"])
     row = make(
         ctx, home, addresses=wanted_addresses(params), more=params.get("SecondaryPrivateIpAddressCount") or 0, groups=params.get("Groups") or (),
-        description=params.get("Description") or "", tags=tags_for(params, "network-interface"),
+        description=params.get("Description") or "", tags=tags_for(params, "network-interface"), of_ipv6=ipv6.wanted(params, home),
     )  # fmt: skip
     shown = {**ctx.view(row), "Status": "pending"}
     return {"NetworkInterface": shown, "ClientToken": params.get("ClientToken") or ""}

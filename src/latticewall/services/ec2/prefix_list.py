@@ -12,7 +12,7 @@ from latticewall.services.ec2.describe import paths, select, visible
 from latticewall.services.ec2.requests import only, tags_for
 
 FILTERS = paths("owner-id prefix-list-id prefix-list-name")
-AWS_MANAGED = {"vpc-lattice": ("169.254.171.0/24",)}
+AWS_MANAGED = {"vpc-lattice": ("169.254.171.0/24",), "ipv6.vpc-lattice": ("fd00:ec2:80::/64",)}
 """AWS's lists that mean something here: service -> entries. VPC Lattice answers and calls targets from link-local addresses."""
 
 
@@ -23,7 +23,7 @@ def _managed_id(ctx: Context, service: str) -> str:
 def _managed_document(service: str) -> Document:
     entries = [{"Cidr": cidr} for cidr in AWS_MANAGED[service]]
     return {
-        "AddressFamily": "IPv4", "State": "create-complete", "OwnerId": "AWS", "_Entries": entries, "_History": {},
+        "AddressFamily": "IPv6" if service.startswith("ipv6.") else "IPv4", "State": "create-complete", "OwnerId": "AWS", "_Entries": entries, "_History": {},
     }  # fmt: skip
 
 

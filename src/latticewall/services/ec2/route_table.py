@@ -25,6 +25,7 @@ FILTERS = paths(
 
 def _create(ctx: Context, vpc: Row, tags: dict[str, str]) -> Row:
     local = [routes.local(block["CidrBlock"]) for block in vpc.document["CidrBlockAssociationSet"]]
+    local += [routes.local(block["Ipv6CidrBlock"]) for block in vpc.document["Ipv6CidrBlockAssociationSet"]]
     document = {"VpcId": vpc.id, "OwnerId": ctx.caller.account, "Routes": local, "Associations": [], "PropagatingVgws": []}
     return ctx.create("ec2:RouteTable", document, tags=tags, refs={"VpcId": vpc.id})
 
@@ -50,7 +51,7 @@ def add_local(ctx: Context, vpc_id: str, cidr: str) -> None:
 
 def drop_local(ctx: Context, vpc_id: str, cidr: str) -> None:
     for table in of_vpc(ctx, vpc_id):
-        kept = [route for route in table.document["Routes"] if not (route.get("DestinationCidrBlock") == cidr and route["Origin"] == "CreateRouteTable")]
+        kept = [route for route in table.document["Routes"] if not (cidr in routes.block_of(route) and route["Origin"] == "CreateRouteTable")]
         ctx.change(table, {"Routes": kept})
 
 

@@ -5,7 +5,7 @@ A route stores its destination, one target member and its origin; whether it is 
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
@@ -16,12 +16,18 @@ from latticewall.services.ec2.requests import only
 
 TARGETS = ("GatewayId", "TransitGatewayId", "VpcEndpointId", "NetworkInterfaceId", "InstanceId", "LocalTarget")
 SHOWN = ("GatewayId", "TransitGatewayId", "NetworkInterfaceId")
-DESTINATIONS = "DestinationCidrBlock DestinationPrefixListId"
+DESTINATIONS = "DestinationCidrBlock DestinationIpv6CidrBlock DestinationPrefixListId"
 SUPPORTED = f"RouteTableId {DESTINATIONS} {' '.join(TARGETS)}"
 
 
 def local(cidr: str) -> Document:
-    return {"DestinationCidrBlock": cidr, "GatewayId": "local", "Origin": "CreateRouteTable"}
+    member = "DestinationIpv6CidrBlock" if ":" in cidr else "DestinationCidrBlock"
+    return {member: cidr, "GatewayId": "local", "Origin": "CreateRouteTable"}
+
+
+def block_of(route: Document) -> tuple[str, ...]:
+    """The block that a stored route leads to, of either family; () for a prefix list's."""
+    return tuple(route[member] for member in ("DestinationCidrBlock", "DestinationIpv6CidrBlock") if route.get(member))
 
 
 def target_of(route: Document) -> str:
@@ -113,8 +119,11 @@ def _interface(ctx: Context, table: Row, identifier: str) -> Document:
 
 def _destination(ctx: Context, params: Document) -> Document:
     """The one destination member to store, checked."""
-    if bool(params.get("DestinationCidrBlock")) == bool(params.get("DestinationPrefixListId")):
-        raise text.bad_combination("The request must contain exactly one of destinationCidrBlock, destinationPrefixListId")
+    if sum(bool(params.get(member)) for member in DESTINATIONS.split()) != 1:
+        message = "The request must contain exactly one of destinationCidrBlock, destinationIpv6CidrBlock, destinationPrefixListId"
+        raise text.bad_combination(message)
+    if params.get("DestinationIpv6CidrBlock"):
+        return {"DestinationIpv6CidrBlock": str(cidrs.parse_v6(params["DestinationIpv6CidrBlock"], "destinationIpv6CidrBlock"))}
     if params.get("DestinationPrefixListId"):
         return {"DestinationPrefixListId": ctx.resolve("ec2:ManagedPrefixList", params["DestinationPrefixListId"]).id}
     network = cidrs.parse(params["DestinationCidrBlock"], "destinationCidrBlock")
@@ -134,13 +143,23 @@ def leads_to(route: Document, destination: Document) -> bool:
 
 def _check_against_local(ctx: Context, table: Row, destination: Document, target: Document) -> None:
     """A route more specific than a local one: only for a whole subnet, and only to an endpoint or interface. A list's entries are not looked at."""
-    if "DestinationCidrBlock" not in destination:
-        return
-    network = IPv4Network(destination["DestinationCidrBlock"])
-    inside = [route for route in table.document["Routes"] if route["Origin"] == "CreateRouteTable" and network != IPv4Network(route["DestinationCidrBlock"])]
-    if not any(network.subnet_of(IPv4Network(route["DestinationCidrBlock"])) for route in inside):
-        return
-    subnets = {subnet.document["CidrBlock"] for subnet in ctx.live("ec2:Subnet") if subnet.document["VpcId"] == table.document["VpcId"]}
+    for block in block_of(destination):
+        network = ip_network(block)
+        local_ones = (ip_network(found) for route in table.document["Routes"] if route["Origin"] == "CreateRouteTable" for found in block_of(route))
+        if any(is_inside(network, found) for found in local_ones if network != found):
+            _check_more_specific(ctx, table, network, target)
+
+
+def is_inside(network: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    """Of one family, and a part of the other."""
+    if isinstance(network, IPv4Network):
+        return isinstance(other, IPv4Network) and network.subnet_of(other)
+    return isinstance(other, IPv6Network) and network.subnet_of(other)
+
+
+def _check_more_specific(ctx: Context, table: Row, network: IPv4Network | IPv6Network, target: Document) -> None:
+    homes = [subnet.document for subnet in ctx.live("ec2:Subnet") if subnet.document["VpcId"] == table.document["VpcId"]]
+    subnets = {home["CidrBlock"] for home in homes} | {block["Ipv6CidrBlock"] for home in homes for block in home["Ipv6CidrBlockAssociationSet"]}
     leads = target_of(target)
     if str(network) not in subnets or not leads.startswith(("vpce-", "eni-")):
         message = f"The destination CIDR block {network} is equal to or more specific than one of this VPC's CIDR blocks. "

@@ -11,13 +11,13 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import image, instance_profile, instance_type, network_interface, text
+from latticewall.services.ec2 import image, instance_profile, instance_type, ipv6, network_interface, text
 from latticewall.services.ec2.requests import only, tags_for
 
 SUPPORTED = (
     "ImageId InstanceType MinCount MaxCount KeyName SecurityGroupIds SubnetId PrivateIpAddress UserData NetworkInterfaces IamInstanceProfile "
     "MetadataOptions Placement DisableApiTermination DisableApiStop InstanceInitiatedShutdownBehavior Monitoring CreditSpecification "
-    "PrivateDnsNameOptions MaintenanceOptions BlockDeviceMappings EbsOptimized CapacityReservationSpecification"
+    "PrivateDnsNameOptions MaintenanceOptions BlockDeviceMappings EbsOptimized CapacityReservationSpecification Ipv6Addresses Ipv6AddressCount"
 )
 HARMLESS = {"HibernationOptions": {"Configured": False}, "EnclaveOptions": {"Enabled": False}}
 METADATA = {
@@ -39,6 +39,7 @@ class Interface:
     groups: Sequence[str] = ()
     description: str = ""
     delete_on_termination: bool = True
+    of_ipv6: tuple[Sequence[str], int] = ((), 0)
 
 
 def user_data(value: Any) -> str:
@@ -72,8 +73,8 @@ def read_interfaces(ctx: Context, params: Document) -> list[Interface]:
             raise text.invalid("MissingInput", "No subnets found for the default VPC '-1'. Please specify a subnet.")
         home = ctx.resolve("ec2:Subnet", params["SubnetId"])
         addresses = [params["PrivateIpAddress"]] if params.get("PrivateIpAddress") else []
-        return [Interface(0, home, addresses=addresses, groups=params.get("SecurityGroupIds") or ())]
-    if params.get("SubnetId") or params.get("SecurityGroupIds") or params.get("PrivateIpAddress"):
+        return [Interface(0, home, addresses=addresses, groups=params.get("SecurityGroupIds") or (), of_ipv6=ipv6.wanted(params, home))]
+    if any(params.get(member) for member in ("SubnetId", "SecurityGroupIds", "PrivateIpAddress", "Ipv6Addresses", "Ipv6AddressCount")):
         message = "Network interfaces and an instance-level subnet ID, security groups or private IP address may not be specified on the same request"
         raise text.bad_combination(message)
     found = sorted((_read_interface(ctx, item) for item in listed), key=lambda item: item.device_index)
@@ -88,8 +89,11 @@ def read_interfaces(ctx: Context, params: Document) -> list[Interface]:
 
 
 def _read_interface(ctx: Context, item: Document) -> Interface:
-    known = "NetworkInterfaceId DeviceIndex SubnetId Description PrivateIpAddress PrivateIpAddresses SecondaryPrivateIpAddressCount Groups DeleteOnTermination"
-    only(item, known, InterfaceType="interface", NetworkCardIndex=0)
+    known = (
+        "NetworkInterfaceId DeviceIndex SubnetId Description PrivateIpAddress PrivateIpAddresses SecondaryPrivateIpAddressCount Groups DeleteOnTermination "
+        "Ipv6Addresses Ipv6AddressCount"
+    )
+    only(item, known, InterfaceType="interface", NetworkCardIndex=0, PrimaryIpv6=False)
     index = item.get("DeviceIndex")
     if index is None:
         raise text.invalid("InvalidParameterValue", "Each network interface requires a device index.")
@@ -102,8 +106,9 @@ def _read_interface(ctx: Context, item: Document) -> Interface:
         return Interface(index, home, row=row, delete_on_termination=bool(item.get("DeleteOnTermination")))
     if not item.get("SubnetId"):
         raise text.invalid("MissingInput", "No subnets found for the default VPC '-1'. Please specify a subnet.")
+    home = ctx.resolve("ec2:Subnet", item["SubnetId"])
     return Interface(
-        index, ctx.resolve("ec2:Subnet", item["SubnetId"]), addresses=network_interface.wanted_addresses(item), groups=item.get("Groups") or (),
+        index, home, of_ipv6=ipv6.wanted(item, home), addresses=network_interface.wanted_addresses(item), groups=item.get("Groups") or (),
         more=item.get("SecondaryPrivateIpAddressCount") or 0, description=item.get("Description") or "",
         delete_on_termination=item.get("DeleteOnTermination") is not False,
     )  # fmt: skip
@@ -113,7 +118,7 @@ def _count(params: Document, interfaces: list[Interface]) -> int:
     low, high = params["MinCount"], params["MaxCount"]
     if low < 1 or high < low:
         raise text.bad_value(high, "maxCount", "It must be at least minCount, which must be at least 1.")
-    fixed = any(item.row or item.addresses for item in interfaces)
+    fixed = any(item.row or item.addresses or item.of_ipv6[0] for item in interfaces)
     if high > 1 and fixed:
         raise text.bad_combination("A private IP address or network interface may be given only when a single instance is launched.")
     return int(high)
@@ -189,8 +194,9 @@ def _launch(ctx: Context, params: Document, document: Document, interfaces: list
     instance = ctx.create("ec2:Instance", document, tags=tags_for(params, "instance", "network-interface", "volume"))
     for item in interfaces:
         row = item.row or network_interface.make(
-            ctx, item.home, addresses=item.addresses, more=item.more, groups=item.groups, description=item.description, tags=interface_tags
-        )
+            ctx, item.home, addresses=item.addresses, more=item.more, groups=item.groups, description=item.description, tags=interface_tags,
+            of_ipv6=item.of_ipv6,
+        )  # fmt: skip
         row = network_interface.attach(ctx, row, instance, item.device_index, delete_on_termination=item.delete_on_termination)
         if item.device_index == 0:
             address = row.document["PrivateIpAddress"]

@@ -25,13 +25,26 @@ FILTERS = paths(
     },
 )  # fmt: skip
 DEFAULT_TEXT = "default VPC security group"
+_EVERYWHERE_V6: Document = {"IsEgress": True, **security_group_rule.EVERYTHING, "CidrIpv6": "::/0"}
 
 
 def _create(ctx: Context, vpc_id: str, name: str, description: str, tags: dict[str, str]) -> Row:
     document = {"VpcId": vpc_id, "OwnerId": ctx.caller.account, "Description": description}
     group = ctx.create("ec2:SecurityGroup", document, name=name, tags=tags, refs={"VpcId": vpc_id})
     security_group_rule.add(ctx, group, {"IsEgress": True, **security_group_rule.EVERYTHING, "CidrIpv4": "0.0.0.0/0"})
+    if ctx.resolve("ec2:Vpc", vpc_id).document["Ipv6CidrBlockAssociationSet"]:
+        security_group_rule.add(ctx, group, _EVERYWHERE_V6)
     return group
+
+
+def open_for_ipv6(ctx: Context, vpc_id: str) -> None:
+    """The groups of a VPC that gets an IPv6 block: those that let everything out let it out to IPv6 too."""
+    for group in ctx.live("ec2:SecurityGroup"):
+        if group.document["VpcId"] != vpc_id:
+            continue
+        leaving = [rule.document for rule in ctx.live("ec2:SecurityGroupRule", parent=group.id) if rule.document["IsEgress"]]
+        if len(leaving) == 1 and leaving[0].get("CidrIpv4") == "0.0.0.0/0" and leaving[0]["IpProtocol"] == "-1":
+            security_group_rule.add(ctx, group, _EVERYWHERE_V6)
 
 
 def create_default(ctx: Context, vpc: Row) -> None:

@@ -8,7 +8,7 @@ from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, network_acl, route_table, text, zones
+from latticewall.services.ec2 import cidrs, ipv6, network_acl, route_table, text, zones
 from latticewall.services.ec2.describe import describing, paths
 from latticewall.services.ec2.requests import boolean, only, tags_for
 
@@ -16,9 +16,12 @@ FILTERS = paths(
     "subnet-id vpc-id state owner-id availability-zone availability-zone-id available-ip-address-count default-for-az subnet-arn "
     "map-public-ip-on-launch",
     cidr="CidrBlock", cidr_block="CidrBlock", cidrBlock="CidrBlock", availabilityZone="AvailabilityZone", defaultForAz="DefaultForAz",
+    ipv6_cidr_block_association__ipv6_cidr_block="Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+    ipv6_cidr_block_association__association_id="Ipv6CidrBlockAssociationSet.AssociationId",
+    ipv6_cidr_block_association__state="Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State", ipv6_native="Ipv6Native",
     private_dns_name_options_on_launch__hostname_type="PrivateDnsNameOptionsOnLaunch.HostnameType",
 )  # fmt: skip
-SWITCHES = ("MapPublicIpOnLaunch",)
+SWITCHES = ("MapPublicIpOnLaunch", "AssignIpv6AddressOnCreation")
 NAME_OPTIONS = {
     "PrivateDnsHostnameTypeOnLaunch": "HostnameType", "EnableResourceNameDnsARecordOnLaunch": "EnableResourceNameDnsARecord",
     "EnableResourceNameDnsAAAARecordOnLaunch": "EnableResourceNameDnsAAAARecord",
@@ -39,7 +42,7 @@ def taken(ctx: Context, subnet: Row) -> set[IPv4Address]:
 
 def create_subnet(ctx: Context, params: Document) -> Document:
     """CreateSubnet: inside a block of the VPC, apart from all its other subnets."""
-    only(params, "VpcId CidrBlock AvailabilityZone AvailabilityZoneId")
+    only(params, "VpcId CidrBlock AvailabilityZone AvailabilityZoneId Ipv6CidrBlock", Ipv6Native=False)
     vpc = ctx.resolve("ec2:Vpc", params["VpcId"])
     if not params.get("CidrBlock"):
         raise text.missing_parameter("cidrBlock")
@@ -51,10 +54,11 @@ def create_subnet(ctx: Context, params: Document) -> Document:
         if network.overlaps(network_of(other)):
             raise text.conflict("InvalidSubnet.Conflict", f"The CIDR '{network}' conflicts with another subnet")
     zone, zone_id = zones.pick(ctx.caller.region, params.get("AvailabilityZone") or "", params.get("AvailabilityZoneId") or "")
+    of_ipv6 = [ipv6.subnet_block(ctx, vpc, params["Ipv6CidrBlock"])] if params.get("Ipv6CidrBlock") else []
     document = {
         "VpcId": vpc.id, "OwnerId": ctx.caller.account, "CidrBlock": str(network), "AvailabilityZone": zone, "AvailabilityZoneId": zone_id,
         "DefaultForAz": False, "MapPublicIpOnLaunch": False, "MapCustomerOwnedIpOnLaunch": False, "AssignIpv6AddressOnCreation": False,
-        "EnableDns64": False, "Ipv6Native": False, "Ipv6CidrBlockAssociationSet": [],
+        "EnableDns64": False, "Ipv6Native": False, "Ipv6CidrBlockAssociationSet": of_ipv6,
         "PrivateDnsNameOptionsOnLaunch": {
             "HostnameType": "ip-name", "EnableResourceNameDnsARecord": False, "EnableResourceNameDnsAAAARecord": False,
         },
@@ -93,6 +97,8 @@ def modify_subnet_attribute(ctx: Context, params: Document) -> Document:
     only(params, " ".join(("SubnetId", *SWITCHES, *NAME_OPTIONS)))
     subnet = ctx.resolve("ec2:Subnet", params["SubnetId"])
     changes: Document = {member: boolean(params[member]) for member in SWITCHES if params.get(member) is not None}
+    if changes.get("AssignIpv6AddressOnCreation") and not ipv6.blocks(subnet):
+        raise text.invalid("InvalidParameterValue", f"Invalid value 'true' for assignIpv6AddressOnCreation. Subnet {subnet.id} has no IPv6 CIDR block")
     options = dict(subnet.document["PrivateDnsNameOptionsOnLaunch"])
     for member, option in NAME_OPTIONS.items():
         if params.get(member) is not None:

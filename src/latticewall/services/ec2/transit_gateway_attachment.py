@@ -22,8 +22,6 @@ DEFAULTS = {"DnsSupport": "enable", "SecurityGroupReferencingSupport": "enable",
 def _options(given: Document | None, present: Document) -> Document:
     chosen = {**present, **{key: value for key, value in (given or {}).items() if value not in (None, "")}}
     only(chosen, " ".join(DEFAULTS))
-    if chosen["Ipv6Support"] == "enable":
-        raise text.invalid("UnsupportedOperation", "IPv6 on transit gateway attachments is not supported yet")
     return chosen
 
 

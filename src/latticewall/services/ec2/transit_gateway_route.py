@@ -7,23 +7,25 @@ The longest prefix decides; of equal prefixes a static route wins over a propaga
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.filters import any_like, values_at
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, text, vpc
+from latticewall.services.ec2 import cidrs, ipv6, text, vpc
 from latticewall.services.ec2.requests import boolean, only
+from latticewall.services.ec2.routes import is_inside
 from latticewall.services.ec2.transit_gateway_routing import PROPAGATION
 
-Fits = Callable[[IPv4Network, IPv4Network], bool]
+Network = IPv4Network | IPv6Network
+Fits = Callable[[Network, Network], bool]
 SEARCHES: dict[str, Fits] = {
     "exact-match": lambda route, wanted: route == wanted,
-    "subnet-of-match": lambda route, wanted: route.subnet_of(wanted),
-    "supernet-of-match": lambda route, wanted: wanted.subnet_of(route),
-    "longest-prefix-match": lambda route, wanted: wanted.subnet_of(route),
+    "subnet-of-match": is_inside,
+    "supernet-of-match": lambda route, wanted: is_inside(wanted, route),
+    "longest-prefix-match": lambda route, wanted: is_inside(wanted, route),
 }
 MEMBERS = {
     "attachment.transit-gateway-attachment-id": ("TransitGatewayAttachments", "TransitGatewayAttachmentId"),
@@ -54,19 +56,30 @@ def effective(ctx: Context, table: Row) -> list[Document]:
         network = ctx.find("ec2:Vpc", attachment.document["ResourceId"]) if attachment and attachment.status not in ("deleting", "failed") else None
         if attachment is None or network is None:
             continue
-        for block in vpc.blocks(network):
+        of_ipv6 = ipv6.blocks(network) if attachment.document["Options"]["Ipv6Support"] == "enable" else []
+        for block in (*vpc.blocks(network), *of_ipv6):
             route = {
                 "DestinationCidrBlock": str(block), "Type": "propagated", "State": "active", "TransitGatewayAttachments": [_attachment_shown(attachment)],
             }  # fmt: skip
             routes.setdefault(str(block), route)
-    return sorted(routes.values(), key=lambda route: IPv4Network(route["DestinationCidrBlock"]))
+    return sorted(routes.values(), key=_place)
+
+
+def _place(route: Document) -> tuple[int, int, int]:
+    network = ip_network(route["DestinationCidrBlock"])
+    return network.version, int(network.network_address), network.prefixlen
+
+
+def _destination(written: str, parameter: str = "destinationCidrBlock") -> str:
+    """A block of either family in canonical form. Raises InvalidParameterValue."""
+    return str(cidrs.parse_v6(written, parameter) if ":" in written else cidrs.parse(written, parameter))
 
 
 def _read(ctx: Context, params: Document) -> tuple[Row, Document]:
     """The table and the route of a request. Raises EC2's refusals."""
     only(params, "DestinationCidrBlock TransitGatewayRouteTableId TransitGatewayAttachmentId Blackhole")
     table = ctx.resolve("ec2:TransitGatewayRouteTable", params["TransitGatewayRouteTableId"])
-    destination = str(cidrs.parse(params["DestinationCidrBlock"], "destinationCidrBlock"))
+    destination = _destination(params["DestinationCidrBlock"])
     attachment_id = params.get("TransitGatewayAttachmentId") or ""
     if bool(attachment_id) == boolean(params.get("Blackhole")):
         raise text.bad_combination("Exactly one of TransitGatewayAttachmentId and Blackhole must be specified.")
@@ -106,7 +119,7 @@ def replace_transit_gateway_route(ctx: Context, params: Document) -> Document:
 def delete_transit_gateway_route(ctx: Context, params: Document) -> Document:
     """DeleteTransitGatewayRoute: static ones only; a propagated route of the same prefix shows again."""
     table = ctx.resolve("ec2:TransitGatewayRouteTable", params["TransitGatewayRouteTableId"])
-    destination = str(cidrs.parse(params["DestinationCidrBlock"], "destinationCidrBlock"))
+    destination = _destination(params["DestinationCidrBlock"])
     route = next((one for one in table.document["_routes"] if one["DestinationCidrBlock"] == destination), None)
     kept = _without(table, destination)
     answer = shown(ctx, route or {"DestinationCidrBlock": destination})
@@ -123,10 +136,11 @@ def _search(routes: Sequence[Document], name: str, values: Sequence[str]) -> lis
         raise Invalid(f"The filter '{name}' is invalid", code="InvalidParameterValue", fields=(("Filters", name),))
     found: list[Document] = []
     for value in values:
-        wanted = cidrs.parse(value if "/" in value else f"{value}/32", name)
-        fitting = [route for route in routes if SEARCHES[search](IPv4Network(route["DestinationCidrBlock"]), wanted)]
+        whole = 128 if ":" in value else 32
+        wanted = ip_network(_destination(value if "/" in value else f"{value}/{whole}", name))
+        fitting = [route for route in routes if SEARCHES[search](ip_network(route["DestinationCidrBlock"]), wanted)]
         if search == "longest-prefix-match":
-            fitting = sorted(fitting, key=lambda route: IPv4Network(route["DestinationCidrBlock"]).prefixlen)[-1:]
+            fitting = sorted(fitting, key=lambda route: ip_network(route["DestinationCidrBlock"]).prefixlen)[-1:]
         found += [route for route in fitting if route not in found]
     return found
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, network_acl, prefix_list, route_table, security_group, text
+from latticewall.services.ec2 import cidrs, ipv6, network_acl, prefix_list, route_table, security_group, text
 from latticewall.services.ec2.describe import choose, paths, select
 from latticewall.services.ec2.requests import boolean, only, tags_for
 
@@ -18,6 +18,10 @@ FILTERS = paths(
     cidr_block_association__cidr_block="CidrBlockAssociationSet.CidrBlock",
     cidr_block_association__association_id="CidrBlockAssociationSet.AssociationId",
     cidr_block_association__state="CidrBlockAssociationSet.CidrBlockState.State",
+    ipv6_cidr_block_association__ipv6_cidr_block="Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+    ipv6_cidr_block_association__association_id="Ipv6CidrBlockAssociationSet.AssociationId",
+    ipv6_cidr_block_association__ipv6_pool="Ipv6CidrBlockAssociationSet.Ipv6Pool",
+    ipv6_cidr_block_association__state="Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State",
 )  # fmt: skip
 ATTRIBUTES = {
     "enableDnsSupport": "EnableDnsSupport", "enableDnsHostnames": "EnableDnsHostnames",
@@ -42,7 +46,7 @@ def _association(ctx: Context, network: IPv4Network) -> Document:
 
 def create_vpc(ctx: Context, params: Document) -> Document:
     """CreateVpc: with its main route table, default network ACL and default security group."""
-    only(params, "CidrBlock InstanceTenancy")
+    only(params, "CidrBlock InstanceTenancy AmazonProvidedIpv6CidrBlock")
     if not params.get("CidrBlock"):
         raise text.missing_parameter("cidrBlock")
     network = cidrs.parse_vpc(params["CidrBlock"])
@@ -57,6 +61,9 @@ def create_vpc(ctx: Context, params: Document) -> Document:
     route_table.create_main(ctx, vpc)
     network_acl.create_default(ctx, vpc)
     security_group.create_default(ctx, vpc)
+    if boolean(params.get("AmazonProvidedIpv6CidrBlock") or False):
+        ipv6.associate_with_vpc(ctx, vpc)
+        vpc = ctx.resolve("ec2:Vpc", vpc.id)
     return {"Vpc": ctx.view(vpc)}
 
 
@@ -123,9 +130,14 @@ def describe_vpc_attribute(ctx: Context, params: Document) -> Document:
 
 
 def associate_vpc_cidr_block(ctx: Context, params: Document) -> Document:
-    """AssociateVpcCidrBlock: a further IPv4 block; every route table of the VPC gets its local route."""
-    only(params, "VpcId CidrBlock")
+    """AssociateVpcCidrBlock: a further IPv4 block, or the one IPv6 block; every route table of the VPC gets its local route."""
+    only(params, "VpcId CidrBlock AmazonProvidedIpv6CidrBlock")
     vpc = ctx.resolve("ec2:Vpc", params["VpcId"])
+    if boolean(params.get("AmazonProvidedIpv6CidrBlock") or False):
+        if params.get("CidrBlock"):
+            raise text.bad_combination("Only one of cidrBlock and amazonProvidedIpv6CidrBlock may be specified.")
+        given = ipv6.associate_with_vpc(ctx, vpc)
+        return {"VpcId": vpc.id, "Ipv6CidrBlockAssociation": {**given, "Ipv6CidrBlockState": {"State": "associating"}}}
     if not params.get("CidrBlock"):
         raise text.missing_parameter("cidrBlock")
     network = cidrs.parse_vpc(params["CidrBlock"])
@@ -142,6 +154,9 @@ def associate_vpc_cidr_block(ctx: Context, params: Document) -> Document:
 def disassociate_vpc_cidr_block(ctx: Context, params: Document) -> Document:
     """DisassociateVpcCidrBlock: not the primary block, and none with subnets in it."""
     wanted = params["AssociationId"]
+    if released := ipv6.disassociate_from_vpc(ctx, wanted):
+        vpc, former = released
+        return {"VpcId": vpc.id, "Ipv6CidrBlockAssociation": {**former, "Ipv6CidrBlockState": {"State": "disassociating"}}}
     for vpc in ctx.live("ec2:Vpc"):
         kept = [block for block in vpc.document["CidrBlockAssociationSet"] if block["AssociationId"] != wanted]
         removed = next((block for block in vpc.document["CidrBlockAssociationSet"] if block["AssociationId"] == wanted), None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any
 
 from latticewall.base.rows import Row
-from latticewall.world.from_rows.rows import Rows, networks, text
+from latticewall.world.from_rows.rows import Rows, family_first, networks, text
 from latticewall.world.types import (
     Instance,
+    Network,
     NetworkAcl,
     NetworkAclEntry,
     NetworkInterface,
@@ -31,9 +32,14 @@ def build_vpcs(rows: Rows) -> tuple[Vpc, ...]:
             id=row.id, arn=row.arn, account=row.account,
             cidrs=tuple(IPv4Network(item["CidrBlock"]) for item in row.document["CidrBlockAssociationSet"]),
             dns_support=bool(row.document.get("_EnableDnsSupport", True)), dns_hostnames=bool(row.document.get("_EnableDnsHostnames", False)),
+            ipv6_cidrs=_ipv6_blocks(row),
         )
         for row in rows.of("ec2:Vpc")
     )  # fmt: skip
+
+
+def _ipv6_blocks(row: Row) -> tuple[IPv6Network, ...]:
+    return tuple(IPv6Network(item["Ipv6CidrBlock"]) for item in row.document.get("Ipv6CidrBlockAssociationSet") or ())
 
 
 def build_subnets(rows: Rows) -> tuple[Subnet, ...]:
@@ -44,7 +50,8 @@ def build_subnets(rows: Rows) -> tuple[Subnet, ...]:
         document = row.document
         table = tables.get(row.id) or main.get(document["VpcId"], "")
         cidr = IPv4Network(document["CidrBlock"])
-        found.append(Subnet(row.id, document["VpcId"], cidr, document["AvailabilityZone"], table, acls.get(row.id, "")))
+        ipv6 = next(iter(_ipv6_blocks(row)), None)
+        found.append(Subnet(row.id, document["VpcId"], cidr, document["AvailabilityZone"], table, acls.get(row.id, ""), ipv6))
     return tuple(found)
 
 
@@ -66,16 +73,16 @@ def build_route_tables(rows: Rows) -> tuple[RouteTable, ...]:
     return tuple(RouteTable(row.id, row.document["VpcId"], _routes(row, prefix_lists)) for row in rows.of("ec2:RouteTable"))
 
 
-def _routes(row: Row, prefix_lists: dict[str, tuple[IPv4Network, ...]]) -> tuple[Route, ...]:
+def _routes(row: Row, prefix_lists: dict[str, tuple[Network, ...]]) -> tuple[Route, ...]:
     """A written route hides a prefix list's route of the same destination."""
-    found: dict[IPv4Network, Route] = {}
+    found: dict[Network, Route] = {}
     for route in row.document.get("Routes") or ():
         target = next((text(route[member]) for member in TARGETS if route.get(member)), "")
-        if cidr := route.get("DestinationCidrBlock"):
-            found[IPv4Network(cidr)] = Route(IPv4Network(cidr), target, route.get("Origin", "CreateRoute"))
+        if written := route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock"):
+            found[ip_network(written)] = Route(ip_network(written), target, route.get("Origin", "CreateRoute"))
         for cidr in prefix_lists.get(route.get("DestinationPrefixListId", ""), ()):
             found.setdefault(cidr, Route(cidr, target, route.get("Origin", "CreateRoute")))
-    return tuple(found[cidr] for cidr in sorted(found))
+    return tuple(found[cidr] for cidr in sorted(found, key=family_first))
 
 
 def build_security_groups(rows: Rows) -> tuple[SecurityGroup, ...]:
@@ -87,9 +94,10 @@ def build_security_groups(rows: Rows) -> tuple[SecurityGroup, ...]:
 
 def _group_rule(row: Row) -> SecurityGroupRule:
     document = row.document
+    block = document.get("CidrIpv4") or document.get("CidrIpv6")
     return SecurityGroupRule(
         id=row.id, egress=bool(document["IsEgress"]), protocol=text(document["IpProtocol"]), from_port=_port(document.get("FromPort")),
-        to_port=_port(document.get("ToPort")), cidr=IPv4Network(document["CidrIpv4"]) if document.get("CidrIpv4") else None,
+        to_port=_port(document.get("ToPort")), cidr=ip_network(block) if block else None,
         group_id=text((document.get("ReferencedGroupInfo") or {}).get("GroupId")), prefix_list_id=text(document.get("PrefixListId")),
     )  # fmt: skip
 
@@ -100,7 +108,7 @@ def _port(value: Any) -> int:
 
 def build_network_acls(rows: Rows) -> tuple[NetworkAcl, ...]:
     return tuple(
-        NetworkAcl(row.id, row.document["VpcId"], tuple(_acl_entry(item) for item in row.document.get("Entries") or () if item.get("CidrBlock")))
+        NetworkAcl(row.id, row.document["VpcId"], tuple(_acl_entry(item) for item in row.document.get("Entries") or ()))
         for row in rows.of("ec2:NetworkAcl")
     )
 
@@ -108,10 +116,9 @@ def build_network_acls(rows: Rows) -> tuple[NetworkAcl, ...]:
 def _acl_entry(item: dict[str, Any]) -> NetworkAclEntry:
     protocol = text(item["Protocol"])
     ports, kind = item.get("PortRange") or {}, item.get("IcmpTypeCode") or {}
-    first, last = (kind.get("Type", -1), kind.get("Code", -1)) if protocol in ("1", "icmp") else (ports.get("From", 0), ports.get("To", 65535))
-    return NetworkAclEntry(
-        int(item["RuleNumber"]), bool(item["Egress"]), item["RuleAction"] == "allow", protocol, IPv4Network(item["CidrBlock"]), int(first), int(last)
-    )
+    first, last = (kind.get("Type", -1), kind.get("Code", -1)) if protocol in ("1", "icmp", "58", "icmpv6") else (ports.get("From", 0), ports.get("To", 65535))
+    block = ip_network(item.get("CidrBlock") or item["Ipv6CidrBlock"])
+    return NetworkAclEntry(int(item["RuleNumber"]), bool(item["Egress"]), item["RuleAction"] == "allow", protocol, block, int(first), int(last))
 
 
 def build_prefix_lists(rows: Rows) -> tuple[PrefixList, ...]:
@@ -133,6 +140,7 @@ def _interface(row: Row) -> NetworkInterface:
         security_group_ids=tuple(group["GroupId"] for group in document.get("Groups") or ()), source_dest_check=bool(document.get("SourceDestCheck", True)),
         instance_id=text(attachment.get("InstanceId")), device_index=int(attachment.get("DeviceIndex") or 0),
         interface_type=document.get("InterfaceType", "interface"),
+        ipv6_addresses=tuple(IPv6Address(item["Ipv6Address"]) for item in document.get("Ipv6Addresses") or ()),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from latticewall.base.memo import Memo
@@ -59,9 +59,14 @@ def _by_kind(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
     return {kind: tuple(rows_of_kind) for kind, rows_of_kind in found.items()}
 
 
-def networks(values: Iterable[str | None]) -> tuple[IPv4Network, ...]:
-    """IPv4 CIDRs, others left out."""
-    return tuple(sorted(IPv4Network(value, strict=False) for value in values if value and ":" not in value))
+def networks(values: Iterable[str | None]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """CIDRs of both families, IPv4 first."""
+    return tuple(sorted((ip_network(value, strict=False) for value in values if value), key=family_first))
+
+
+def family_first(network: IPv4Network | IPv6Network) -> tuple[int, int, int]:
+    """A sort key for networks of both families."""
+    return network.version, int(network.network_address), network.prefixlen
 
 
 def tag_pairs(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -42,6 +42,7 @@ from latticewall.world.types.transit_gateway import (
 from latticewall.world.types.vpc import (
     HostedZone,
     Instance,
+    Network,
     NetworkAcl,
     NetworkAclEntry,
     NetworkInterface,
@@ -67,6 +68,7 @@ __all__ = [
     "LambdaVersion",
     "LatticeRule",
     "Listener",
+    "Network",
     "NetworkAcl",
     "NetworkAclEntry",
     "NetworkInterface",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+
+from latticewall.world.types.vpc import Network
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,14 @@ class TransitGatewayAttachment:
     subnet_ids: tuple[str, ...]
     appliance_mode: bool
     route_table_id: str = ""
+    ipv6_support: bool = False
 
 
 @dataclass(frozen=True)
 class TransitGatewayRoute:
     """attachment_id "" = blackhole."""
 
-    destination: IPv4Network
+    destination: Network
     attachment_id: str
     type: str = "static"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,7 @@ class Vpc:
     cidrs: tuple[IPv4Network, ...]
     dns_support: bool
     dns_hostnames: bool
+    ipv6_cidrs: tuple[IPv6Network, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,14 @@ class Subnet:
     route_table_id: str
     """Its explicit association's table, else the VPC's main table."""
     network_acl_id: str
+    ipv6_cidr: IPv6Network | None = None
 
 
 @dataclass(frozen=True)
 class Route:
     """target: the id of what it leads to ("local", tgw-, vpce-, eni-, ...)."""
 
-    destination: IPv4Network
+    destination: Network
     target: str
     origin: str = "CreateRoute"
 
@@ -46,14 +50,16 @@ class RouteTable:
 
 @dataclass(frozen=True)
 class SecurityGroupRule:
-    """protocol: "-1", "tcp", "udp", "icmp" or a number. Ports -1..-1 when the protocol has none. Exactly one of cidr, group_id, prefix_list_id is set."""
+    """protocol: "-1", "tcp", "udp", "icmp", "icmpv6" or a number.
+
+    Ports -1..-1 when the protocol has none. Exactly one of cidr, group_id, prefix_list_id is set."""
 
     id: str
     egress: bool
     protocol: str
     from_port: int
     to_port: int
-    cidr: IPv4Network | None = None
+    cidr: Network | None = None
     group_id: str = ""
     prefix_list_id: str = ""
 
@@ -72,7 +78,7 @@ class NetworkAclEntry:
     egress: bool
     allow: bool
     protocol: str
-    cidr: IPv4Network
+    cidr: Network
     from_port: int = 0
     to_port: int = 65535
 
@@ -88,12 +94,12 @@ class NetworkAcl:
 class PrefixList:
     id: str
     name: str
-    cidrs: tuple[IPv4Network, ...]
+    cidrs: tuple[Network, ...]
 
 
 @dataclass(frozen=True)
 class NetworkInterface:
-    """An elastic network interface. instance_id: "" when not attached. addresses: primary first."""
+    """An elastic network interface. instance_id: "" when not attached. addresses: IPv4, primary first."""
 
     id: str
     vpc_id: str
@@ -105,6 +111,7 @@ class NetworkInterface:
     instance_id: str = ""
     device_index: int = 0
     interface_type: str = "interface"
+    ipv6_addresses: tuple[IPv6Address, ...] = ()
 
 
 @dataclass(frozen=True)

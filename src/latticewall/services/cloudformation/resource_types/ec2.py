@@ -40,7 +40,23 @@ def _acl_association(ctx: Context, subnet_id: str) -> tuple[str, str]:
 
 def _add_block(work: Work, properties: Properties) -> Made:
     answer = work.call("ec2:AssociateVpcCidrBlock", work.input("ec2:AssociateVpcCidrBlock", properties))
-    return Made(answer["CidrBlockAssociation"]["AssociationId"])
+    return Made((answer.get("CidrBlockAssociation") or answer["Ipv6CidrBlockAssociation"])["AssociationId"])
+
+
+def _ipv6_blocks(kind: str) -> Attribute:
+    def find(ctx: Context, made: Made) -> list[str]:
+        return [block["Ipv6CidrBlock"] for block in ctx.resolve(kind, made.row_id).document["Ipv6CidrBlockAssociationSet"]]
+
+    return find
+
+
+def _add_subnet_block(work: Work, properties: Properties) -> Made:
+    answer = work.call("ec2:AssociateSubnetCidrBlock", work.input("ec2:AssociateSubnetCidrBlock", properties))
+    return Made(answer["Ipv6CidrBlockAssociation"]["AssociationId"])
+
+
+def _remove_subnet_block(work: Work, made: Made) -> None:
+    work.call("ec2:DisassociateSubnetCidrBlock", {"AssociationId": made.physical_id})
 
 
 def _remove_block(work: Work, made: Made) -> None:
@@ -166,6 +182,11 @@ def _change_prefix_list(work: Work, made: Made, properties: Properties) -> None:
         work.call(operation, {**identity, "PrefixListName": new["PrefixListName"]})
 
 
+def _route_block(ctx: Context, made: Made) -> Any:  # noqa: ARG001 - the signature of an attribute
+    """The destination of a route, of either family."""
+    return made.properties.get("DestinationCidrBlock") or made.properties.get("DestinationIpv6CidrBlock")
+
+
 TYPES = (
     of_ec2(
         "VPC", "CidrBlock=! EnableDnsSupport EnableDnsHostnames InstanceTenancy=", noun="Vpc", tag_type="vpc",
@@ -176,6 +197,7 @@ TYPES = (
             "CidrBlockAssociations": lambda ctx, made: [
                 block["AssociationId"] for block in ctx.resolve("ec2:Vpc", made.row_id).document["CidrBlockAssociationSet"]
             ],
+            "Ipv6CidrBlocks": _ipv6_blocks("ec2:Vpc"),
             "DefaultSecurityGroup": _default_in_vpc("ec2:SecurityGroup", lambda row: row.name == "default"),
             "DefaultNetworkAcl": _default_in_vpc("ec2:NetworkAcl", lambda row: row.document["IsDefault"]),
         },
@@ -189,17 +211,22 @@ TYPES = (
         defaults={"MapPublicIpOnLaunch": False, "EnableDns64": False, "AssignIpv6AddressOnCreation": False},
         attributes={
             "SubnetId": "@id", "VpcId": "VpcId", "CidrBlock": "CidrBlock", "AvailabilityZone": "AvailabilityZone",
-            "AvailabilityZoneId": "AvailabilityZoneId", "NetworkAclAssociationId": lambda ctx, made: _acl_association(ctx, made.row_id)[0],
+            "AvailabilityZoneId": "AvailabilityZoneId", "Ipv6CidrBlocks": _ipv6_blocks("ec2:Subnet"),
+            "NetworkAclAssociationId": lambda ctx, made: _acl_association(ctx, made.row_id)[0],
         },
     ),
     ResourceType(
-        "AWS::EC2::VPCCidrBlock", "VpcId=! CidrBlock=!", create="ec2:AssociateVpcCidrBlock", making=_add_block, removing=_remove_block,
-        attributes={"Id": "@ref"},
+        "AWS::EC2::VPCCidrBlock", "VpcId=! CidrBlock= AmazonProvidedIpv6CidrBlock=", create="ec2:AssociateVpcCidrBlock", making=_add_block,
+        removing=_remove_block, attributes={"Id": "@ref"},
+    ),
+    ResourceType(
+        "AWS::EC2::SubnetCidrBlock", "SubnetId=! Ipv6CidrBlock=!", create="ec2:AssociateSubnetCidrBlock", making=_add_subnet_block,
+        removing=_remove_subnet_block, attributes={"Id": "@ref"},
     ),
     of_ec2("RouteTable", "VpcId=!", tag_type="route-table", attributes={"RouteTableId": "@id", "VpcId": "VpcId"}),
     ResourceType(
         "AWS::EC2::Route", f"RouteTableId=! DestinationCidrBlock= DestinationIpv6CidrBlock= DestinationPrefixListId= {ROUTE_TARGETS}",
-        create="ec2:CreateRoute", making=_make_route, changing=_change_route, removing=_delete_route, attributes={"CidrBlock": "#DestinationCidrBlock"},
+        create="ec2:CreateRoute", making=_make_route, changing=_change_route, removing=_delete_route, attributes={"CidrBlock": _route_block},
     ),
     ResourceType(
         "AWS::EC2::SubnetRouteTableAssociation", "SubnetId=! RouteTableId!", create="ec2:AssociateRouteTable", making=_associate_table,

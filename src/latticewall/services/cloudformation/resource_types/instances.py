@@ -156,7 +156,8 @@ TYPES = (
         "Instance",
         "ImageId= InstanceType= SubnetId= AvailabilityZone= KeyName= PrivateIpAddress= NetworkInterfaces= SecurityGroupIds IamInstanceProfile UserData= "
         "Monitoring= DisableApiTermination SourceDestCheck InstanceInitiatedShutdownBehavior BlockDeviceMappings= EbsOptimized= CreditSpecification= "
-        "Tenancy= MetadataOptions= PrivateDnsNameOptions= LaunchTemplate= SecurityGroups= HibernationOptions= EnclaveOptions= CpuOptions=",
+        "Tenancy= MetadataOptions= PrivateDnsNameOptions= LaunchTemplate= SecurityGroups= HibernationOptions= EnclaveOptions= CpuOptions= "
+        "Ipv6Addresses= Ipv6AddressCount=",
         create="ec2:RunInstances", delete="", made="Instances.0.InstanceId", tag_type="instance", before=_launch, settled=_switch_check,
         changing=_change_instance,
         removing=_terminate, renames={"GroupSet": "Groups"},
@@ -168,7 +169,8 @@ TYPES = (
     ),
     of_ec2(
         "NetworkInterface",
-        "SubnetId=! GroupSet Description PrivateIpAddress= PrivateIpAddresses= SecondaryPrivateIpAddressCount= SourceDestCheck InterfaceType=",
+        "SubnetId=! GroupSet Description PrivateIpAddress= PrivateIpAddresses= SecondaryPrivateIpAddressCount= SourceDestCheck InterfaceType= "
+        "Ipv6Addresses= Ipv6AddressCount=",
         tag_type="network-interface", renames={"GroupSet": "Groups"},
         settings={"SourceDestCheck": "ec2:ModifyNetworkInterfaceAttribute"},
         defaults={"SourceDestCheck": True, "Description": ""},

@@ -1,0 +1,183 @@
+"""IPv6 beside IPv4, with packets: neighbours in a VPC, security groups and network ACLs per family, a Transit Gateway between two VPCs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv6Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.region import Region, until
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
+
+SERVER = """
+import socket, socketserver
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(self.client_address[0].encode())
+class Server(socketserver.ThreadingTCPServer):
+    address_family, allow_reuse_address, daemon_threads = socket.AF_INET6, True, True
+Server(("::", 7000), Handler).serve_forever()
+"""
+CLIENT = """
+import socket, sys
+try:
+    with socket.create_connection((sys.argv[1], 7000), timeout=float(sys.argv[2])) as found:
+        print(found.recv(100).decode().removeprefix("::ffff:"))
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+@dataclass(frozen=True)
+class Host:
+    id: str
+    ipv4: str
+    ipv6: str
+    group: str
+    subnet: str
+    vpc: str
+
+
+@dataclass(frozen=True)
+class Hosts:
+    region: Region
+    ec2: Any
+    left: Host
+    neighbour: Host
+    right: Host
+
+    def ask(self, source: Host, address: str, seconds: float = 3.0) -> str:
+        """The client's address as the server saw it, or the error."""
+        return self.region.run(source.id, sys.executable, "-c", CLIENT, address, str(seconds)).stdout.strip()
+
+    def asks(self, source: Host, address: str, wanted: str) -> None:
+        until(lambda: self.ask(source, address, 1.0) == wanted or None, seconds=20)
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[Hosts]:
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    region = Region(folder / "state")
+    try:
+        region.up()
+        yield built(region)
+    finally:
+        region.down("--purge")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def built(region: Region) -> Hosts:
+    ec2 = region.client("ec2")
+    gateway = ec2.create_transit_gateway()["TransitGateway"]["TransitGatewayId"]
+    homes = [home(ec2, f"10.{number}.0.0/16", f"10.{number}.1.0/24") for number in (1, 2)]
+    region.settle()
+    for (vpc, subnet, _, _), (_, _, there_v4, there_v6) in zip(homes, reversed(homes), strict=True):
+        ec2.create_transit_gateway_vpc_attachment(TransitGatewayId=gateway, VpcId=vpc, SubnetIds=[subnet], Options={"Ipv6Support": "enable"})
+        (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock=there_v4, TransitGatewayId=gateway)
+        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationIpv6CidrBlock=there_v6, TransitGatewayId=gateway)
+    vpc, _, *blocks = homes[0]
+    second = list(IPv6Network(blocks[1]).subnets(new_prefix=64))[1]
+    other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.2.0/24")["Subnet"]["SubnetId"]
+    ec2.associate_subnet_cidr_block(SubnetId=other, Ipv6CidrBlock=str(second))
+    ec2.modify_subnet_attribute(SubnetId=other, AssignIpv6AddressOnCreation={"Value": True})
+    left, neighbour, right = launch(ec2, homes[0]), launch(ec2, (vpc, other, *blocks)), launch(ec2, homes[1])
+    region.settle()
+    return Hosts(region, ec2, left, neighbour, right)
+
+
+def home(ec2: Any, cidr: str, inner: str) -> tuple[str, str, str, str]:
+    vpc = ec2.create_vpc(CidrBlock=cidr, AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    (block,) = vpc["Ipv6CidrBlockAssociationSet"]
+    first = next(IPv6Network(block["Ipv6CidrBlock"]).subnets(new_prefix=64))
+    subnet = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock=inner, Ipv6CidrBlock=str(first), AvailabilityZone=f"{ec2.meta.region_name}a")["Subnet"]
+    ec2.modify_subnet_attribute(SubnetId=subnet["SubnetId"], AssignIpv6AddressOnCreation={"Value": True})
+    return vpc["VpcId"], subnet["SubnetId"], cidr, block["Ipv6CidrBlock"]
+
+
+def launch(ec2: Any, where: tuple[str, str, str, str]) -> Host:
+    vpc, subnet, _, _ = where
+    group = ec2.create_security_group(GroupName=f"g{len(ec2.describe_security_groups()['SecurityGroups'])}", Description="g", VpcId=vpc)["GroupId"]
+    everywhere = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everywhere])
+    image = ec2.describe_images()["Images"][0]
+    size = "t4g.micro" if image["Architecture"] == "arm64" else "t3.micro"
+    start = f"#!/bin/sh\nexec {sys.executable} -c '{SERVER}'\n"
+    (made,) = ec2.run_instances(
+        ImageId=image["ImageId"], InstanceType=size, MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], UserData=start
+    )["Instances"]
+    (address,) = made["NetworkInterfaces"][0]["Ipv6Addresses"]
+    return Host(made["InstanceId"], made["PrivateIpAddress"], address["Ipv6Address"], group, subnet, vpc)
+
+
+def test_neighbours_and_another_vpc_are_reached_over_both_families(hosts: Hosts) -> None:
+    for there in (hosts.neighbour, hosts.right):
+        hosts.asks(hosts.left, there.ipv4, hosts.left.ipv4)
+        hosts.asks(hosts.left, there.ipv6, hosts.left.ipv6)
+
+
+def test_an_address_that_nobody_has_is_not_there(hosts: Hosts) -> None:
+    assert hosts.ask(hosts.left, f"{hosts.left.ipv6.rpartition(':')[0]}:ffff", 1.0) in ("TimeoutError", "OSError")
+
+
+def test_security_groups_are_per_family(hosts: Hosts) -> None:
+    hosts.asks(hosts.left, hosts.right.ipv6, hosts.left.ipv6)
+    permission = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    hosts.ec2.revoke_security_group_ingress(GroupId=hosts.right.group, IpPermissions=[permission])
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.right.ipv6, 1.0) == "TimeoutError"
+    assert hosts.ask(hosts.left, hosts.right.ipv4) == hosts.left.ipv4
+    only_left = {**permission, "Ipv6Ranges": [{"CidrIpv6": f"{hosts.left.ipv6}/128"}]}
+    hosts.ec2.authorize_security_group_ingress(GroupId=hosts.right.group, IpPermissions=[only_left])
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.right.ipv6) == hosts.left.ipv6
+    assert hosts.ask(hosts.neighbour, hosts.right.ipv6, 1.0) == "TimeoutError"
+
+
+def test_a_group_stands_for_the_addresses_of_both_families(hosts: Hosts) -> None:
+    both = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    by_group = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "UserIdGroupPairs": [{"GroupId": hosts.left.group}]}
+    hosts.ec2.revoke_security_group_ingress(GroupId=hosts.neighbour.group, IpPermissions=[both])
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.neighbour.ipv6, 1.0) == "TimeoutError"
+    hosts.ec2.authorize_security_group_ingress(GroupId=hosts.neighbour.group, IpPermissions=[by_group])
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.neighbour.ipv6) == hosts.left.ipv6
+    assert hosts.ask(hosts.left, hosts.neighbour.ipv4) == hosts.left.ipv4
+    hosts.ec2.authorize_security_group_ingress(GroupId=hosts.neighbour.group, IpPermissions=[both])
+
+
+def test_a_forged_source_address_does_not_leave(hosts: Hosts) -> None:
+    forged = f"{hosts.left.ipv6.rpartition(':')[0]}:abcd"
+    assert hosts.region.run(hosts.left.id, "ip", "address", "add", f"{forged}/128", "dev", "eth0", "nodad").returncode == 0
+    program = CLIENT.replace("timeout=float(sys.argv[2])", f'timeout=1, source_address=("{forged}", 0)')
+    assert hosts.region.run(hosts.left.id, sys.executable, "-c", program, hosts.right.ipv6, "1").stdout.strip() == "TimeoutError"
+
+
+def test_an_acl_closes_one_family(hosts: Hosts) -> None:
+    acl = next(found for found in hosts.ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [hosts.left.vpc]}])["NetworkAcls"])
+    assert {entry["RuleNumber"] for entry in acl["Entries"] if "Ipv6CidrBlock" in entry} == {101, 32768}
+    hosts.asks(hosts.left, hosts.neighbour.ipv4, hosts.left.ipv4)
+    denied = {"NetworkAclId": acl["NetworkAclId"], "RuleNumber": 50, "Protocol": "-1", "Egress": False}
+    hosts.ec2.create_network_acl_entry(**denied, RuleAction="deny", Ipv6CidrBlock=f"{hosts.left.ipv6}/128")
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.neighbour.ipv6, 1.0) == "TimeoutError"
+    assert hosts.ask(hosts.left, hosts.neighbour.ipv4) == hosts.left.ipv4
+    hosts.ec2.delete_network_acl_entry(NetworkAclId=acl["NetworkAclId"], RuleNumber=50, Egress=False)
+
+
+def test_an_address_can_be_taken_away_and_given_back(hosts: Hosts) -> None:
+    (interface,) = hosts.ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [hosts.right.id]}])["NetworkInterfaces"]
+    hosts.ec2.unassign_ipv6_addresses(NetworkInterfaceId=interface["NetworkInterfaceId"], Ipv6Addresses=[hosts.right.ipv6])
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.right.ipv6, 1.0) in ("TimeoutError", "OSError")
+    hosts.ec2.assign_ipv6_addresses(NetworkInterfaceId=interface["NetworkInterfaceId"], Ipv6Addresses=[hosts.right.ipv6])
+    hosts.region.settle()
+    hosts.asks(hosts.left, hosts.right.ipv6, hosts.left.ipv6)
