@@ -49,10 +49,22 @@ def ec2_keys(ctx: Context, operation: Operation, params: Mapping[str, Any], reso
         found |= {"ec2:ImageID": resource.arn.rsplit("/", 1)[-1], "ec2:ImageType": "machine", "ec2:Owner": "amazon", "ec2:Public": "true"}
     if resource.type == "vpc":
         found["ec2:Tenancy"] = str(document.get("InstanceTenancy") or params.get("InstanceTenancy") or "default")
-    if resource.type == "vpcendpoint" and (service := params.get("ServiceName") or document.get("ServiceName")):
-        found["ec2:VpceServiceName"] = str(service)
+    if resource.type == "vpcendpoint":
+        found |= _endpoint(params, document)
     if operation.name.startswith("Modify") and operation.name.endswith("Attribute"):
         found |= _attributes(params)
+    return found
+
+
+def _endpoint(params: Mapping[str, Any], document: Mapping[str, Any]) -> Keys:
+    found: Keys = {}
+    if service := params.get("ServiceName") or document.get("ServiceName"):
+        found["ec2:VpceServiceName"] = str(service)
+    options = {**(document.get("DnsOptions") or {}), **(params.get("DnsOptions") or {})}
+    if preference := options.get("PrivateDnsPreference"):
+        found["ec2:VpcePrivateDnsPreference"] = str(preference)
+    if domains := options.get("PrivateDnsSpecifiedDomains"):
+        found["ec2:VpcePrivateDnsSpecifiedDomains"] = tuple(map(str, domains))
     return found
 
 

@@ -69,6 +69,7 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         keys = {**tag_keys(tags_given(params, resource)), **keys_of(ctx, operation, params, resource)}
         yield Question(action, resource, {**keys, **_keys_taken_away(params)})
     yield from _tagging(ctx, operation, params, resources)
+    yield from _endpoint(operation, params)
     service = PASSING.get(operation.qualified_name)
     for role in _passed_roles(ctx, params) if service is not None else ():
         yield Question("iam:PassRole", role, {"iam:PassedToService": service} if service else {})
@@ -114,6 +115,14 @@ def _tagging(ctx: Context, operation: Operation, params: Mapping[str, Any], reso
     if action and given:
         made = next((one for one in resources if one.row is None), ALL)
         yield Question(action, made, {**tag_keys(given), **create})
+
+
+def _endpoint(operation: Operation, params: Mapping[str, Any]) -> Iterator[Question]:
+    """An endpoint of a service network takes VPC Lattice's permission too, which is about no resource ("Actions, resources, and condition keys for Amazon
+    VPC Lattice"); what the owner of the network allows, the operation itself asks."""
+    if operation.qualified_name == "ec2:CreateVpcEndpoint" and params.get("ServiceNetworkArn"):
+        keys: Keys = {"vpc-lattice:ServiceNetworkArn": str(params["ServiceNetworkArn"]), "vpc-lattice:VpcId": str(params.get("VpcId"))}
+        yield Question("vpc-lattice:CreateServiceNetworkVpcEndpointAssociation", ALL, keys)
 
 
 def _passed_roles(ctx: Context, params: Mapping[str, Any]) -> Iterator[Named]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from latticewall.auth.resource_policies import allows
 from latticewall.base.faults import Unsupported
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
@@ -19,22 +20,25 @@ MOST_PER_NETWORK = 200
 
 
 class Leading(NamedTuple):
-    """What an endpoint of a type leads to. member: of the request, with its ARN. association: the kind that VPC Lattice keeps of it."""
+    """What an endpoint of a type leads to. member: of the request, with its ARN. association: the kind that VPC Lattice keeps of it, with its reference's
+    role and member. action: what the owner must allow another account."""
 
     member: str
     kind: str
     association: str
     role: str
     reference: str
+    action: str
 
 
 TYPES: Mapping[str, Leading] = {
     "ServiceNetwork": Leading(
-        "ServiceNetworkArn", "vpc-lattice:ServiceNetwork", "vpc-lattice:ServiceNetworkVpcEndpointAssociation", "serviceNetworkIdentifier", "serviceNetworkId"
+        "ServiceNetworkArn", "vpc-lattice:ServiceNetwork", "vpc-lattice:ServiceNetworkVpcEndpointAssociation", "serviceNetworkIdentifier",
+        "serviceNetworkId", "vpc-lattice:CreateServiceNetworkVpcEndpointAssociation",
     ),
     "Resource": Leading(
         "ResourceConfigurationArn", "vpc-lattice:ResourceConfiguration", "vpc-lattice:ResourceEndpointAssociation", "resourceConfigurationIdentifier",
-        "resourceConfigurationId",
+        "resourceConfigurationId", "vpc-lattice:AssociateViaAWSService",
     ),
 }  # fmt: skip
 
@@ -57,8 +61,11 @@ def create(ctx: Context, params: Document) -> Document:
     row = ctx.create(KIND, document, tags=tags_for(params, "vpc-endpoint"), refs={"VpcId": vpc.id})
     for home in homes:
         ctx.refer(row, "SubnetIds", home.id)
-    association = {"vpcEndpointId": row.id, "vpcId": vpc.id, leading.reference: target.id, "createdBy": row.account, "vpcEndpointOwner": row.account}
-    ctx.create(leading.association, association, refs={leading.role: target.id, "vpcEndpointId": row.id})
+    association = {
+        "vpcEndpointId": row.id, "vpcId": vpc.id, leading.reference: target.id, "createdBy": row.account, "vpcEndpointOwner": row.account,
+        "_accounts": sorted({row.account, target.account}),
+    }  # fmt: skip
+    ctx.create(leading.association, association, refs={leading.role: target, "vpcEndpointId": row})
     endpoint_private_dns.check(ctx, row, vpc)
     zones = [endpoint_zones.open_zone(ctx, row, home, groups, addresses.get(home.id, "")) for home in homes]
     row = endpoint_zones.follow(ctx, ctx.change(row, {"_zones": zones}))
@@ -99,13 +106,14 @@ def _other_targets(type_: str) -> list[str]:
 
 
 def _target(ctx: Context, type_: str, arn: str | None) -> Row:
-    """The service network or resource configuration that the endpoint is to lead to."""
+    """The service network or resource configuration that the endpoint is to lead to: the account's own, or one that its owner shares with it."""
     leading = TYPES[type_]
     name = leading.member[:1].lower() + leading.member[1:]
     if not arn:
         raise text.missing_parameter(name)
-    row = ctx.find(leading.kind, arn) if arn.startswith("arn:") else None
-    if row is None or row.status in ("deleting", "failed"):
+    row = ctx.tx.by_arn(arn)
+    reachable = row is not None and row.kind == leading.kind and row.region == ctx.caller.region and row.status not in ("deleting", "deleted", "failed")
+    if row is None or not reachable or (row.account != ctx.caller.account and not allows(ctx.tx, row, ctx.caller.account, leading.action)):
         raise text.bad_value(arn, name, f"There is no such {leading.kind.partition(':')[2]}.")
     if type_ == "ServiceNetwork" and len(ctx.referring(row, leading.association)) >= MOST_PER_NETWORK:
         raise text.conflict("VpcEndpointLimitExceeded", f"The service network {row.id} has reached its limit of {MOST_PER_NETWORK} endpoints.")

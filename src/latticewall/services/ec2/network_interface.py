@@ -147,6 +147,14 @@ def create_network_interface(ctx: Context, params: Document) -> Document:
 describe_network_interfaces = describing("ec2:NetworkInterface", "NetworkInterfaces", "NetworkInterfaceIds", FILTERS)
 
 
+def _users_own(ctx: Context, identifier: str) -> Row:
+    """An interface that its account may change: not one that a service made for itself."""
+    row = ctx.resolve("ec2:NetworkInterface", identifier)
+    if row.document["RequesterManaged"]:
+        raise text.invalid("OperationNotPermitted", f"The network interface '{row.id}' is managed by a service.")
+    return row
+
+
 def delete_network_interface(ctx: Context, params: Document) -> Document:
     """DeleteNetworkInterface: not while it is attached or belongs to a service."""
     row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
@@ -173,7 +181,7 @@ def set_groups(ctx: Context, row: Row, group_ids: Sequence[str]) -> Row:
 def modify_network_interface_attribute(ctx: Context, params: Document) -> Document:
     """ModifyNetworkInterfaceAttribute: Description, Groups, SourceDestCheck or the attachment's DeleteOnTermination; one per call."""
     only(params, "NetworkInterfaceId Description Groups SourceDestCheck Attachment")
-    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    row = _users_own(ctx, params["NetworkInterfaceId"])
     given = [member for member in ("Description", "Groups", "SourceDestCheck", "Attachment") if params.get(member) is not None]
     if len(given) != 1:
         raise text.bad_combination("Fields for multiple attribute types specified" if given else "No attributes specified.")
@@ -209,7 +217,7 @@ def describe_network_interface_attribute(ctx: Context, params: Document) -> Docu
 def assign_private_ip_addresses(ctx: Context, params: Document) -> Document:
     """AssignPrivateIpAddresses: further addresses, given ones or the lowest free ones."""
     only(params, "NetworkInterfaceId PrivateIpAddresses SecondaryPrivateIpAddressCount AllowReassignment")
-    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    row = _users_own(ctx, params["NetworkInterfaceId"])
     wanted, more = list(params.get("PrivateIpAddresses") or ()), params.get("SecondaryPrivateIpAddressCount") or 0
     if bool(wanted) == bool(more):
         raise text.bad_combination("Exactly one of privateIpAddresses and secondaryPrivateIpAddressCount must be specified.")
@@ -222,7 +230,7 @@ def assign_private_ip_addresses(ctx: Context, params: Document) -> Document:
 def unassign_private_ip_addresses(ctx: Context, params: Document) -> Document:
     """UnassignPrivateIpAddresses: not the primary one."""
     only(params, "NetworkInterfaceId PrivateIpAddresses")
-    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
+    row = _users_own(ctx, params["NetworkInterfaceId"])
     present = [item["PrivateIpAddress"] for item in row.document["PrivateIpAddresses"]]
     gone = params.get("PrivateIpAddresses") or ()
     for address in gone:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import text
-from latticewall.services.vpc_lattice.find import usable
+from latticewall.services.vpc_lattice import sharing, text
 from latticewall.services.vpc_lattice.nouns import (
     ENDPOINT_ASSOCIATION,
     RESOURCE_CONFIGURATION,
@@ -28,7 +27,8 @@ def view_of_network(ctx: Context, row: Row) -> Document:
 
 
 def view_of_resource(ctx: Context, row: Row) -> Document:
-    return {**times(ctx, row), **identity(ctx, RESOURCE_CONFIGURATION, "resourceConfiguration", row.document["resourceConfigurationId"])}
+    configuration = identity(ctx, RESOURCE_CONFIGURATION, "resourceConfiguration", row.document["resourceConfigurationId"])
+    return {**times(ctx, row), **configuration, "arn": sharing.local_arn(ctx, row)}
 
 
 def list_of_network(ctx: Context, params: Document) -> Document:
@@ -50,12 +50,9 @@ def list_of_resource(ctx: Context, params: Document) -> Document:
 
 def delete_of_resource(ctx: Context, params: Document) -> Document:
     """DeleteResourceEndpointAssociation, by the owner of the resource configuration: the endpoint stays and leads nowhere."""
-    wanted = params["resourceEndpointAssociationIdentifier"]
-    row = ctx.tx.by_arn(wanted) if wanted.startswith("arn:") else ctx.tx.get(RESOURCE_ENDPOINT_ASSOCIATION, wanted)
-    configuration = ctx.find(RESOURCE_CONFIGURATION, row.document["resourceConfigurationId"]) if row and row.kind == RESOURCE_ENDPOINT_ASSOCIATION else None
-    if row is None or configuration is None:
-        raise text.not_found(RESOURCE_ENDPOINT_ASSOCIATION, wanted)
-    usable(ctx, RESOURCE_CONFIGURATION, configuration.id)
+    row = sharing.association(ctx, RESOURCE_ENDPOINT_ASSOCIATION, params["resourceEndpointAssociationIdentifier"])
+    if ctx.find(RESOURCE_CONFIGURATION, row.document["resourceConfigurationId"]) is None:
+        raise text.denied(ctx.caller.arn, ctx.operation, sharing.local_arn(ctx, row))
     shown = ctx.view(row)
     ctx.remove(row)
     return shown

@@ -16,9 +16,9 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import GONE, Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import text
-from latticewall.services.vpc_lattice.nouns import RESOURCE_ASSOCIATION, SERVICE_ASSOCIATION, VPC_ASSOCIATION
+from latticewall.services.vpc_lattice.nouns import RESOURCE_ASSOCIATION, RESOURCE_ENDPOINT_ASSOCIATION, SERVICE_ASSOCIATION, VPC_ASSOCIATION
 
-ASSOCIATIONS = (SERVICE_ASSOCIATION, VPC_ASSOCIATION, RESOURCE_ASSOCIATION)
+ASSOCIATIONS = (SERVICE_ASSOCIATION, VPC_ASSOCIATION, RESOURCE_ASSOCIATION, RESOURCE_ENDPOINT_ASSOCIATION)
 SEEN_BY = "_accounts"
 """The private member of an association with the accounts of both sides."""
 
