@@ -72,6 +72,7 @@ def test_who_may_enable_sharing(region: Region) -> None:
     assert sharing.ram(ACCOUNT).enable_sharing_with_aws_organization()["returnValue"] is True
     trusted = sharing.organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"]
     assert [one["ServicePrincipal"] for one in trusted] == ["ram.amazonaws.com"]
+    assert region.iam.get_role(RoleName="AWSServiceRoleForResourceAccessManager")["Role"]["Path"] == "/aws-service-role/ram.amazonaws.com/"
     sharing.share(network, to=sharing.organization["Arn"])
 
 

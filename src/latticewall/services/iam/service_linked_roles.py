@@ -18,6 +18,7 @@ from latticewall.services.iam.policies import SERVICE_ROLES, find_policy, stored
 SERVICES = {
     "vpc-lattice.amazonaws.com": ("AWSServiceRoleForVpcLattice", "AWSVpcLatticeServiceRolePolicy"),
     "network-firewall.amazonaws.com": ("AWSServiceRoleForNetworkFirewall", "AWSNetworkFirewallServiceRolePolicy"),
+    "ram.amazonaws.com": ("AWSServiceRoleForResourceAccessManager", "AWSResourceAccessManagerServiceRolePolicy"),
     "transitgateway.amazonaws.com": ("AWSServiceRoleForVPCTransitGateway", "AWSVPCTransitGatewayServiceRolePolicy"),
 }
 """Service principal -> the role's name and its policy."""

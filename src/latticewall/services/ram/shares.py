@@ -12,6 +12,7 @@ from latticewall.services.ram import find, invitations, permissions, text
 from latticewall.services.ram.associating import associate
 from latticewall.services.ram.find import own_share
 
+ROLE = "AWSServiceRoleForResourceAccessManager"
 MOST_SHARES = 5000
 MOST_TAGS = 50
 
@@ -98,7 +99,7 @@ def _leaving(ctx: Context, params: Document) -> Row:
 
 
 def enable_sharing(ctx: Context, _: Document) -> Document:
-    """EnableSharingWithAwsOrganization, by the management account of an organization with all features."""
+    """EnableSharingWithAwsOrganization, by the management account of an organization with all features: RAM is trusted, and has its service-linked role."""
     member = ctx.tx.get("organizations:Account", ctx.caller.account)
     row = ctx.tx.get("organizations:Organization", member.parent) if member else None
     if row is None or row.account != ctx.caller.account:
@@ -106,6 +107,8 @@ def enable_sharing(ctx: Context, _: Document) -> Document:
     if row.document["FeatureSet"] != "ALL":
         raise text.not_permitted("Unable to enable sharing with AWS Organizations: all features must be enabled in the organization.")
     ctx.call("organizations:EnableAWSServiceAccess", {"ServicePrincipal": SERVICE_PRINCIPAL})
+    if ctx.tx.by_arn(f"arn:aws:iam::{ctx.caller.account}:role/aws-service-role/{SERVICE_PRINCIPAL}/{ROLE}") is None:
+        ctx.call("iam:CreateServiceLinkedRole", {"AWSServiceName": SERVICE_PRINCIPAL})
     return {"returnValue": True}
 
 
