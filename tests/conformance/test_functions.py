@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
+import os
 import shutil
+import signal
 import threading
 import time
 import urllib.error
@@ -350,3 +353,231 @@ def test_an_asynchronous_event_survives_the_process(functions: Functions) -> Non
 
     until(handled, 30)
     assert functions.invoke("py")[1] is None
+
+
+# -- through VPC Lattice ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Mesh:
+    """A VPC with a client, and a service whose paths /v1, /v2 and /live lead to functions."""
+
+    functions: Functions
+    network: str
+    service: dict[str, Any]
+    groups: dict[str, dict[str, Any]]
+    client: str
+
+    @property
+    def lattice(self) -> Any:
+        return self.functions.lab.client("vpc-lattice")
+
+    def ask(self, path: str, *options: str, seconds: float = 15.0) -> tuple[int, str]:
+        """Status and body of a request from the client."""
+        url = f"http://{self.service['dnsEntry']['domainName']}{path}"
+        done = self.functions.lab.run(self.client, "curl", "-s", "-m", "14", "-w", "\n%{http_code}", *options, url, seconds=seconds)
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status or 0), body
+
+    def event(self, path: str, *options: str) -> dict[str, Any]:
+        """The event that the function got, which it answers with."""
+        status, body = self.ask(path, *options)
+        assert status == 200, body
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+
+def group(lattice: Any, name: str, function: str, event: str = "") -> dict[str, Any]:
+    config = {"config": {"lambdaEventStructureVersion": event}} if event else {}
+    made: dict[str, Any] = lattice.create_target_group(name=name, type="LAMBDA", **config)
+    assert made.get("config", {}) == config.get("config", {})
+    until(lambda: lattice.get_target_group(targetGroupIdentifier=made["id"])["status"] == "ACTIVE")
+    answer = lattice.register_targets(targetGroupIdentifier=made["id"], targets=[{"id": function}])
+    assert (answer["successful"], answer["unsuccessful"]) == ([{"id": function}], [])
+    return made
+
+
+@pytest.fixture(scope="module")
+def mesh(functions: Functions) -> Mesh:
+    lab = functions.lab
+    lattice = lab.client("vpc-lattice")
+    functions.make("web", Publish=True)
+    arn = functions.client.get_function(FunctionName="web")["Configuration"]["FunctionArn"]
+    functions.client.create_alias(FunctionName="web", Name="live", FunctionVersion="1")
+    groups = {"v1": group(lattice, "fn-v1", arn), "v2": group(lattice, "fn-v2", arn, "V2"), "live": group(lattice, "fn-live", f"{arn}:live", "V2")}
+    network = lattice.create_service_network(name="functions", authType="NONE")["id"]
+    service = lattice.create_service(name="functions", authType="NONE")
+    listener = lattice.create_listener(
+        serviceIdentifier=service["id"], name="http", protocol="HTTP", port=80, defaultAction={"fixedResponse": {"statusCode": 404}}
+    )["id"]
+    for priority, (name, made) in enumerate(groups.items(), 1):
+        lattice.create_rule(
+            serviceIdentifier=service["id"], listenerIdentifier=listener, name=f"to-{name}", priority=priority,
+            match={"httpMatch": {"pathMatch": {"match": {"prefix": f"/{name}"}}}},
+            action={"forward": {"targetGroups": [{"targetGroupIdentifier": made["id"]}]}},
+        )  # fmt: skip
+    lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service["id"])
+    vpc = lab.vpc("10.77.0.0/16")
+    association = lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=vpc)["id"]
+    role(lab, "caller", EC2, "vpc-lattice-svcs:Invoke")
+    iam = lab.client("iam")
+    iam.create_instance_profile(InstanceProfileName="caller")
+    iam.add_role_to_instance_profile(InstanceProfileName="caller", RoleName="caller")
+    client = lab.instance("caller", lab.subnet(vpc, "10.77.1.0/24"), "10.77.1.10", IamInstanceProfile={"Name": "caller"})
+    lab.running(client)
+    until(lambda: lattice.get_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=association)["status"] == "ACTIVE")
+    found = Mesh(functions, network, lattice.get_service(serviceIdentifier=service["id"]), groups, client)
+    until(lambda: found.ask("/v1")[0] == 200)
+    return found
+
+
+def test_version_1_of_the_event(mesh: Mesh) -> None:
+    event = mesh.event("/v1/a%20b?x=1&x=2%20&y", "-H", "x-twice: one", "-H", "x-twice: two", "-H", "x-amzn-lattice-identity: Principal=forged")
+    assert (event["raw_path"], event["method"], event["body"], event["is_base64_encoded"]) == ("/v1/a%20b?x=1&x=2%20&y", "GET", "", False)
+    assert event["query_string_parameters"] == {"x": "2%20", "y": ""}
+    headers = event["headers"]
+    assert (headers["x-twice"], headers["x-forwarded-for"], headers["host"]) == ("one,two", "10.77.1.10", mesh.service["dnsEntry"]["domainName"])
+    assert f"TargetGroupArn={mesh.groups['v1']['arn']}" in headers["x-amzn-lattice-target"]
+    assert headers["x-amzn-lattice-network"].startswith("SourceVpcArn=arn:aws:ec2:")
+    assert "x-amzn-lattice-identity" not in headers
+    assert "requestContext" not in event
+
+
+def test_version_2_of_the_event(mesh: Mesh) -> None:
+    before = time.time()
+    event = mesh.event("/v2/x?a=1&a=2", "-H", "x-twice: one", "-H", "x-twice: two", "-H", "x-amzn-lattice-network: SourceVpcArn=forged", "-X", "PUT")
+    assert (event["version"], event["path"], event["method"], event["isBase64Encoded"]) == ("2.0", "/v2/x?a=1&a=2", "PUT", False)
+    assert event["queryStringParameters"] == {"a": ["1", "2"]}
+    assert event["headers"]["x-twice"] == ["one", "two"]
+    assert not [name for name in event["headers"] if name.startswith("x-amzn-lattice-")]
+    context = event["requestContext"]
+    assert (context["serviceArn"], context["targetGroupArn"]) == (mesh.service["arn"], mesh.groups["v2"]["arn"])
+    assert (context["serviceNetworkArn"].rpartition("/")[2], context["region"]) == (mesh.network, mesh.functions.lab.region.name)
+    assert context["identity"] == {"sourceVpcArn": context["identity"]["sourceVpcArn"]}
+    assert context["identity"]["sourceVpcArn"].rpartition("/")[2].startswith("vpc-")
+    assert before - 1 < int(context["timeEpoch"]) / 1e6 < time.time() + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding", "encoded"),
+    [
+        ("application/json", "", False), ("text/csv; charset=utf-8", "", False), ("application/xml", "", False), ("application/javascript", "", False),
+        ("application/json", "gzip", True), ("application/octet-stream", "", True), ("application/x-www-form-urlencoded", "", True),
+    ],
+)  # fmt: skip
+def test_bodies_are_text_or_base64_by_their_type(mesh: Mesh, kind: str, encoding: str, encoded: bool) -> None:
+    options = ["-H", f"content-type: {kind}", "--data-binary", '{"é": 1}', *(["-H", f"content-encoding: {encoding}"] if encoding else [])]
+    event = mesh.event("/v2", *options)
+    assert event["isBase64Encoded"] is encoded
+    assert (base64.b64decode(event["body"]).decode() if encoded else event["body"]) == '{"é": 1}'
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/v1/teapot", 418, "short and stout"), ("/v2/none", 204, ""), ("/v1/malformed", 502, "Bad Gateway"), ("/v2/fail", 502, "Bad Gateway"),
+        ("/v2/exit", 502, "Bad Gateway"), ("/v1/late", 502, "Bad Gateway"), ("/v2/large", 502, "Bad Gateway"),
+    ],
+)  # fmt: skip
+def test_what_a_function_answers_becomes_a_response(mesh: Mesh, path: str, status: int, body: str) -> None:
+    assert mesh.ask(path) == (status, body)
+
+
+def test_bytes_come_through_both_ways(mesh: Mesh) -> None:
+    program = "import hashlib, sys, urllib.request; print(hashlib.sha256(urllib.request.urlopen(sys.argv[1]).read()).hexdigest())"
+    url = f"http://{mesh.service['dnsEntry']['domainName']}/v1/bytes"
+    done = mesh.functions.lab.run(mesh.client, "python3", "-c", program, url)
+    assert done.stdout.strip() == hashlib.sha256(bytes(range(256))).hexdigest(), done.stderr
+
+
+def test_a_request_of_more_than_6_mb_is_refused(mesh: Mesh) -> None:
+    send = ("head -c {size} /dev/zero | curl -s -m 14 -o /dev/null -w '%{{http_code}}' -H 'content-type: application/octet-stream' --data-binary @- {url}")
+    url = f"http://{mesh.service['dnsEntry']['domainName']}/v2"
+    large = mesh.functions.lab.run(mesh.client, "sh", "-c", send.format(size=6 * 1024 * 1024 + 1, url=url))
+    assert large.stdout == "413"
+    assert mesh.functions.lab.run(mesh.client, "sh", "-c", send.format(size=1024 * 1024, url=url)).stdout == "200"
+
+
+def test_who_signed_is_in_the_event_once_policies_judge(mesh: Mesh) -> None:
+    mesh.lattice.update_service(serviceIdentifier=mesh.service["id"], authType="AWS_IAM")
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*",
+                                                     "Condition": {"StringNotEqualsIgnoreCase": {"aws:PrincipalType": "anonymous"}}}]}  # fmt: skip
+    mesh.lattice.put_auth_policy(resourceIdentifier=mesh.service["id"], policy=json.dumps(policy))
+    until(lambda: mesh.ask("/v2")[0] == 403)
+    lab = mesh.functions.lab
+    url = f"http://{mesh.service['dnsEntry']['domainName']}"
+    status, body = lab.signed(mesh.client, f"{url}/v2/signed")
+    assert status == 200, body
+    identity = json.loads(body)["requestContext"]["identity"]
+    account = lab.client("sts").get_caller_identity()["Account"]
+    assert (identity["type"], identity["sessionName"]) == ("AWS_IAM", mesh.client)
+    assert identity["principal"] == f"arn:aws:sts::{account}:assumed-role/caller/{mesh.client}"
+    _, body = lab.signed(mesh.client, f"{url}/v1/signed")
+    assert f"Principal={identity['principal']}" in json.loads(body)["headers"]["x-amzn-lattice-identity"]
+    mesh.lattice.update_service(serviceIdentifier=mesh.service["id"], authType="NONE")
+    until(lambda: mesh.ask("/v2")[0] == 200)
+
+
+def test_an_alias_is_a_target(mesh: Mesh) -> None:
+    assert mesh.event("/live")["requestContext"]["targetGroupArn"] == mesh.groups["live"]["arn"]
+    lattice = mesh.lattice
+    assert lattice.list_targets(targetGroupIdentifier=mesh.groups["live"]["id"])["items"] == [
+        {"id": f"{mesh.functions.client.get_function(FunctionName='web')['Configuration']['FunctionArn']}:live", "status": "UNAVAILABLE"}
+    ]
+
+
+def test_requests_are_answered_while_the_control_plane_is_away(mesh: Mesh) -> None:
+    region = mesh.functions.lab.region
+    os.kill(region.pid("control-plane"), signal.SIGSTOP)
+    try:
+        assert [mesh.ask(path)[0] for path in ("/v1", "/v2", "/live")] == [200] * 3
+    finally:
+        region.kill("control-plane")
+    assert [mesh.ask(path)[0] for path in ("/v1", "/v2", "/live")] == [200] * 3
+    until(lambda: _away(region.settle), 30)
+    assert mesh.ask("/v2")[0] == 200
+
+
+def _away(look: Any) -> bool:
+    try:
+        look()
+    except Exception:  # noqa: BLE001 - whatever says that nobody is there yet
+        return False
+    return True
+
+
+def test_without_permission_nothing_is_invoked(mesh: Mesh) -> None:
+    client = mesh.functions.client
+    policy = json.loads(client.get_policy(FunctionName="web")["Policy"])
+    (given,) = [one for one in policy["Statement"] if one["Condition"]["ArnLike"]["AWS:SourceArn"] == mesh.groups["v1"]["arn"]]
+    assert given["Principal"] == {"Service": "vpc-lattice.amazonaws.com"}
+    client.remove_permission(FunctionName="web", StatementId=given["Sid"])
+    until(lambda: mesh.ask("/v1")[0] == 503)
+    assert mesh.ask("/v2")[0] == 200
+    permission = {"Action": "lambda:InvokeFunction", "Principal": "vpc-lattice.amazonaws.com", "SourceArn": mesh.groups["v1"]["arn"]}
+    client.add_permission(FunctionName="web", StatementId="by-hand", **permission)
+    until(lambda: mesh.ask("/v1")[0] == 200)
+
+
+def test_a_record_of_a_functions_request_has_no_target_address(mesh: Mesh) -> None:
+    logs = mesh.functions.lab.client("logs")
+    logs.create_log_group(logGroupName="/functions/access")
+    arn = logs.describe_log_groups(logGroupNamePrefix="/functions/access")["logGroups"][0]["logGroupArn"]
+    mesh.lattice.create_access_log_subscription(resourceIdentifier=mesh.service["id"], destinationArn=arn)
+
+    def record() -> dict[str, Any] | None:
+        mesh.ask("/v2/logged")
+        found = logs.filter_log_events(logGroupName="/functions/access")["events"]
+        return json.loads(found[0]["message"]) if found else None
+
+    found = until(record)
+    assert (found["targetIpPort"], found["destinationVpcId"], found["responseCode"]) == ("-", "-", 200)
+    assert found["targetGroupArn"] == mesh.groups["v2"]["arn"]
+
+
+def test_a_deregistered_function_gets_nothing(mesh: Mesh) -> None:
+    target = mesh.lattice.list_targets(targetGroupIdentifier=mesh.groups["live"]["id"])["items"][0]["id"]
+    unknown = mesh.lattice.deregister_targets(targetGroupIdentifier=mesh.groups["live"]["id"], targets=[{"id": f"{target}x"}])
+    assert unknown["unsuccessful"][0]["failureCode"] == "TargetNotFound"
+    mesh.lattice.deregister_targets(targetGroupIdentifier=mesh.groups["live"]["id"], targets=[{"id": target}])
+    until(lambda: mesh.ask("/live")[0] == 503)

@@ -46,11 +46,12 @@ def read(ctx: Context, service_id: str, protocol: str, action: Document, member:
         group = _target_group(ctx, service_id, item["targetGroupIdentifier"])
         if group.id in groups:
             raise text.invalid(f"{member}.forward.targetGroups", f"Target group {group.id} is named more than once")
-        group_protocol = (group.document.get("config") or {}).get("protocol") or "HTTP"  # a function's group has none: it takes requests
+        config = group.document.get("config") or {}
+        group_protocol = config.get("protocol", "HTTP")  # a function's group has none: it takes requests
         if (group_protocol == "TCP") != (protocol == TLS_PASSTHROUGH):
             message = f"Target group {group.id} has protocol {group_protocol}, which a {protocol} listener cannot forward to"
             raise text.invalid(f"{member}.forward.targetGroups", message)
-        version = group.document["config"].get("protocolVersion", "HTTP1")
+        version = config.get("protocolVersion", "HTTP1")
         if protocol == "HTTP" and version != "HTTP1":
             message = f"Target group {group.id} has protocol version {version}, which only an HTTPS listener can forward to"
             raise text.invalid(f"{member}.forward.targetGroups", message)
