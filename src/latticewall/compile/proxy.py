@@ -79,12 +79,12 @@ def _http_listeners(
 def _virtual_host(network: ServiceNetwork, service: Service, listener: Listener, names: tuple[str, ...], groups: dict[str, TargetGroup]) -> VirtualHost:
     return VirtualHost(
         service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=names,
-        routes=tuple(_route(rule, groups) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),
+        routes=tuple(_route(rule, groups, listener.protocol) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),
         idle_timeout=service.idle_timeout,
     )  # fmt: skip
 
 
-def _route(rule: LatticeRule, groups: dict[str, TargetGroup]) -> HttpRoute:
+def _route(rule: LatticeRule, groups: dict[str, TargetGroup], protocol: str) -> HttpRoute:
     match = _route_match(rule.match.get("httpMatch") or {})
     if "fixedResponse" in rule.action:
         return HttpRoute(match, rule.id, fixed_status=rule.action["fixedResponse"]["statusCode"])
@@ -94,8 +94,9 @@ def _route(rule: LatticeRule, groups: dict[str, TargetGroup]) -> HttpRoute:
         if item["targetGroupIdentifier"] in groups
     ]
     return HttpRoute(
-        match, rule.id, clusters=tuple((group.id, weight) for group, weight in forwards), target_groups=tuple((group.id, group.arn) for group, _ in forwards)
-    )
+        match, rule.id, clusters=tuple((group.id, weight) for group, weight in forwards), target_groups=tuple((group.id, group.arn) for group, _ in forwards),
+        versions=tuple(group.protocol_version or "HTTP1" for group, _ in forwards) if protocol == "HTTPS" else (),
+    )  # fmt: skip
 
 
 def _route_match(match: dict[str, Any]) -> RouteMatch:

@@ -83,7 +83,8 @@ class RouteMatch:
 class HttpRoute:
     """One listener rule, in order of evaluation. Either weighted clusters [(cluster name, weight)] or a fixed status code.
 
-    target_groups: (cluster name, target group ARN) for the headers and logs.
+    target_groups: (cluster name, target group ARN) for the headers and logs. versions: the protocol version of each cluster, in their order, where requests
+    may be of more than one: what a target does not speak is refused. () = all requests are HTTP/1.1.
     """
 
     match: RouteMatch
@@ -91,6 +92,7 @@ class HttpRoute:
     clusters: tuple[tuple[str, int], ...] = ()
     fixed_status: int = 0
     target_groups: tuple[tuple[str, str], ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

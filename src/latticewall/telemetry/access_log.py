@@ -35,6 +35,8 @@ _FAILURE_REASONS = {
 _IGNORED_FLAGS = frozenset({NONE, "URX", "NR"})
 """Not a failure of their own: retries were used up (there are none), no route."""
 
+WRONG_VERSION = " version"
+"""How the name of a route ends that refuses requests of a protocol version that the target group does not take."""
 DECIDED = "lua_response"
 UNDECIDED = "rbac_access_denied"
 """How Envoy's response code details begin for a request that the authorization filter refused, and for one that nobody decided about."""
@@ -185,6 +187,8 @@ def _is_refused(entry: dict[str, Any]) -> bool:
 def _failure_reason(entry: dict[str, Any]) -> str:
     """A request whose shape nobody can judge (its answer is 400) is malformed, not denied."""
     details = str(entry.get("responseCodeDetails") or "")
+    if str(entry.get("ruleId") or "").endswith(WRONG_VERSION):
+        return "ClientProtocolError"
     if _is_refused(entry):
         return "ClientProtocolError" if entry.get("responseCode") == 400 else "ClientAccessDenied"
     if details.startswith(UNDECIDED):

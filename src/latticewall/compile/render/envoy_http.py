@@ -16,8 +16,10 @@ from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_https
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, http_access_log, literal
+from latticewall.compile.render.envoy_versions import REFUSED, STATUS, VERSION_HEADER, Variant, conditions, variants
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import HeaderMatch, HttpListener, HttpRoute, RouteMatch, VirtualHost
+from latticewall.plan.proxy import HeaderMatch, HttpListener, RouteMatch, VirtualHost
+from latticewall.policy.to_lua import literal as lua_literal
 
 if TYPE_CHECKING:
     from latticewall.compile.render.envoy_paths import EnvoyPaths
@@ -72,7 +74,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
         rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.route_configuration},
         http_filters=[_authorization_filter(paths), _refuse_undecided(), _router()],
         access_log=[http_access_log(plan, paths.access_log)],
-        early_header_mutation_extensions=[_early_header_mutation()],
+        early_header_mutation_extensions=[_early_header_mutation(plan)],
         common_http_protocol_options={
             "idle_timeout": seconds(idle_timeout),
             "max_connection_duration": seconds(MAX_CONNECTION_DURATION),
@@ -124,8 +126,25 @@ def socket_address(address: str, port: int, namespace: str) -> Document:
 
 
 def _authorization_filter(paths: EnvoyPaths) -> Document:
-    """Signature and policies, decided in LuaJIT from tables that the control plane keeps (dataplane/envoy/lua/filter.lua)."""
-    return {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"filename": paths.authorization})}
+    """Signature and policies, decided in LuaJIT from tables that the control plane keeps (dataplane/envoy/lua/filter.lua).
+
+    Every filter chain has a Lua state in every worker. It reads the filter with its first request: most chains never have one that must be decided.
+    """
+    source = _LOADER.format(path=lua_literal(paths.authorization))
+    return {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": source})}
+
+
+_LOADER = """local decide
+function envoy_on_request(handle)
+  if not decide then
+    assert(loadfile({path}))()
+    decide = envoy_on_request
+  end
+  return decide(handle)
+end
+jit.off(envoy_on_request)
+"""
+"""The file defines the function again. When it cannot be read, every request is left undecided, and refused."""
 
 
 def _refuse_undecided() -> Document:
@@ -139,7 +158,7 @@ def _router() -> Document:
     return {"name": "router", "typed_config": any_of(f"{_EXTENSIONS}.http.router.v3.Router", suppress_envoy_headers=True)}
 
 
-def _early_header_mutation() -> Document:
+def _early_header_mutation(plan: HttpListener) -> Document:
     """Before routing and authorization: drop the client's copies of what only the service network says, mark as undecided, settle the request id."""
     config = any_of(
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
@@ -148,6 +167,7 @@ def _early_header_mutation() -> Document:
             {"append": _header(IDENTITY_HEADER, PENDING)},
             {"append": _header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
             {"append": _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},
+            *([{"append": _header(VERSION_HEADER, "%PROTOCOL%")}] if plan.server_names else []),
         ],
     )
     return {"name": "identity-headers", "typed_config": config}
@@ -228,7 +248,7 @@ def _route_configuration(plan: HttpListener, hosts: tuple[Document, ...]) -> Doc
             _header("x-amzn-lattice-network", f"SourceVpcArn=%FILTER_STATE({SOURCE_VPC_ARN}:PLAIN)%"),
             _header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
         ],
-        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal"],
+        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal", *([VERSION_HEADER] if plan.server_names else [])],
         "response_headers_to_add": [_header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")],
     }
 
@@ -246,7 +266,7 @@ def _virtual_host(host: VirtualHost, domains: tuple[str, ...]) -> Document:
     document: Document = {
         "name": host.service_id,
         "domains": list(domains),
-        "routes": [_route(host, route) for route in host.routes],
+        "routes": [_route(host, variant) for route in host.routes for variant in variants(route)],
         "typed_per_filter_config": _authorization(host),
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"service": " ".join(words)}}},
     }
@@ -260,8 +280,11 @@ def _authorization(host: VirtualHost) -> Document:
     return {LUA: any_of(_PER_ROUTE_LUA, filter_context={"at": f"{host.service_arn} {host.service_network_arn}"})}
 
 
-def _route(host: VirtualHost, route: HttpRoute) -> Document:
-    document: Document = {"name": route.rule_id, "match": _match(route.match)}
+def _route(host: VirtualHost, variant: Variant) -> Document:
+    route = variant.route
+    document: Document = {"name": route.rule_id, "match": conditions(_match(route.match), variant)}
+    if variant.refuses:
+        return {**document, "name": f"{route.rule_id} {REFUSED}", "direct_response": {"status": STATUS}}
     weighted = [(name, weight) for name, weight in route.clusters if weight > 0]
     if route.fixed_status:
         return {**document, "direct_response": {"status": route.fixed_status}}

@@ -1,0 +1,73 @@
+"""Which request reaches which target group by its protocol version ("Target groups in VPC Lattice", protocol version).
+
+A group of HTTP1 takes all but gRPC, one of HTTP2 all but HTTP/1.1, one of GRPC gRPC and what is sent with POST over HTTP/2. What a rule would forward to a
+group that does not take it is refused; where a rule has groups of several versions, the share of those that do not take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from latticewall.plan.proxy import HttpRoute
+
+Document = dict[str, Any]
+
+VERSION_HEADER = "x-amzn-lattice-version"
+"""The protocol of a request, on its way from the connection to the route; no target gets it."""
+REFUSED = "version"
+"""The second word of the name of a route that refuses, after the rule's id."""
+STATUS = 400
+_MILLION = 1_000_000
+
+_OVER_HTTP_1 = {"name": VERSION_HEADER, "string_match": {"prefix": "HTTP/1"}}
+_OVER_HTTP_2 = {"name": VERSION_HEADER, "string_match": {"exact": "HTTP/2"}}
+_GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+_NOT_GRPC = {**_GRPC, "invert_match": True, "treat_missing_header_as_empty": True}
+_NOT_POST = {"name": ":method", "string_match": {"exact": "POST"}, "invert_match": True}
+
+
+class _Sort(NamedTuple):
+    """Requests of one sort: by which headers they are known, and the versions of the groups that take them."""
+
+    headers: tuple[Document, ...]
+    taken_by: frozenset[str]
+
+
+_SORTS = (
+    _Sort((_OVER_HTTP_1,), frozenset({"HTTP1"})),
+    _Sort((_OVER_HTTP_2, _GRPC), frozenset({"HTTP2", "GRPC"})),
+    _Sort((_OVER_HTTP_2, _NOT_GRPC, _NOT_POST), frozenset({"HTTP1", "HTTP2"})),
+)
+"""What is left (POST over HTTP/2) is taken by all."""
+
+
+class Variant(NamedTuple):
+    """A route with further conditions. refuses: it answers for the groups that do not take the request. fraction: of a million such requests."""
+
+    route: HttpRoute
+    headers: tuple[Document, ...] = ()
+    refuses: bool = False
+    fraction: int = _MILLION
+
+
+def variants(route: HttpRoute) -> Iterator[Variant]:
+    """The routes of a rule, the one for all other requests last."""
+    whole = sum(weight for _, weight in route.clusters)
+    for sort in _SORTS if route.versions and whole else ():
+        kept = tuple(cluster for cluster, version in zip(route.clusters, route.versions, strict=True) if version in sort.taken_by)
+        lost = whole - sum(weight for _, weight in kept)
+        if lost:
+            yield Variant(route, sort.headers, refuses=True, fraction=_MILLION * lost // whole)
+        if 0 < lost < whole:
+            yield Variant(replace(route, clusters=kept), sort.headers)
+    yield Variant(route)
+
+
+def conditions(match: Document, variant: Variant) -> Document:
+    """A route's match with the conditions of the variant."""
+    found = {**match, "headers": [*match.get("headers", ()), *variant.headers]} if variant.headers else match
+    if variant.fraction == _MILLION:
+        return found
+    return {**found, "runtime_fraction": {"default_value": {"numerator": variant.fraction, "denominator": "MILLION"}}}
