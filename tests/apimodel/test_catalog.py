@@ -16,6 +16,7 @@ CATALOG = Catalog()
 PROTOCOLS = {
     "ec2": "ec2",
     "vpc-lattice": "rest-json",
+    "elbv2": "query",
     "network-firewall": "json",
     "iam": "query",
     "sts": "query",

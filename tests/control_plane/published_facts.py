@@ -26,8 +26,8 @@ def published() -> dict[str, Any]:
 
 
 def spelled(resource_type: str) -> str:
-    """A type as kinds are compared with it: "route-table" and "RouteTable" are one."""
-    return resource_type.replace("-", "").lower()
+    """A type as kinds are compared with it: "route-table" and "RouteTable" are one, and "listener/app" is a listener."""
+    return resource_type.partition("/")[0].replace("-", "").lower()
 
 
 def resource_types() -> dict[str, dict[str, str]]:
@@ -42,7 +42,7 @@ def resource_types() -> dict[str, dict[str, str]]:
 
 
 def _joined(types: list[str]) -> str:
-    return "*" if len(types) > ANYTHING else " ".join(sorted(map(spelled, types)))
+    return "*" if len(types) > ANYTHING else " ".join(sorted(set(map(spelled, types))))
 
 
 if __name__ == "__main__":

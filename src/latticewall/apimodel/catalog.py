@@ -17,6 +17,7 @@ from latticewall.base.faults import Unsupported
 IN_SCOPE = (
     "ec2",
     "vpc-lattice",
+    "elbv2",
     "network-firewall",
     "iam",
     "sts",

@@ -7,6 +7,7 @@ from latticewall.services import (
     acm,
     cloudformation,
     ec2,
+    elbv2,
     iam,
     lambda_,
     logs,
@@ -36,6 +37,7 @@ SERVICES = (
     rolesanywhere.SERVICE,
     acm.SERVICE,
     s3.SERVICE,
+    elbv2.SERVICE,
     cloudformation.SERVICE,
 )
 

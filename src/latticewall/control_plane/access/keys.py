@@ -1,7 +1,8 @@
 """Condition keys that a service adds to a request: out of its parameters, and out of the resource asked about.
 
 Pages: "Condition keys for Amazon VPC Lattice", "... for AWS Identity and Access Management (IAM)", "... for AWS Organizations", "... for Amazon Route 53",
-"... for AWS CloudFormation", "... for AWS Systems Manager", "... for AWS Certificate Manager". EC2's are in `ec2_keys`.
+"... for AWS CloudFormation", "... for AWS Systems Manager", "... for AWS Certificate Manager", "... for AWS Elastic
+Load Balancing V2". EC2's are in `ec2_keys`.
 """
 
 from __future__ import annotations
@@ -188,10 +189,26 @@ def _acm(_: Context, operation: Operation, params: Mapping[str, Any], __: Named)
 
 
 SSM_MEMBERS = {"ssm:Overwrite": "Overwrite", "ssm:Recursive": "Recursive"}
+LOAD_BALANCING_MEMBERS = {
+    "elasticloadbalancing:ListenerProtocol": "Protocol",
+    "elasticloadbalancing:Scheme": "Scheme",
+    "elasticloadbalancing:SecurityGroup": "SecurityGroups",
+    "elasticloadbalancing:SecurityPolicy": "SslPolicy",
+    "elasticloadbalancing:Subnet": "Subnets",
+}
+
+
+def _load_balancing(_: Context, operation: Operation, params: Mapping[str, Any], resource: Named) -> Keys:
+    protocol = {"elasticloadbalancing:ListenerProtocol"} if "Listener" not in operation.name else set()
+    found = {key: value for key, value in given(params, LOAD_BALANCING_MEMBERS).items() if key not in protocol}
+    return {**found, **{f"elasticloadbalancing:ResourceTag/{key}": value for key, value in resource.tags.items()}}
+
+
 SOURCES: Mapping[str, Source] = {
     "acm": _acm,
     "cloudformation": lambda _, __, params, ___: given(params, CLOUDFORMATION_MEMBERS),
     "ec2": ec2_keys,
+    "elbv2": _load_balancing,
     "iam": _iam,
     "lambda": lambda _, __, params, ___: given(params, {"lambda:Principal": "Principal"}),
     "organizations": _organizations,

@@ -28,7 +28,7 @@ CREATED = {
     "vpc-lattice:StartDomainVerification": "vpc-lattice:DomainVerification",
 }
 """What is created, where the operation's name does not say it."""
-ABOUT_PARENT = frozenset({"organizations:CreateOrganizationalUnit"})
+ABOUT_PARENT = frozenset({"elbv2:CreateListener", "elbv2:CreateRule", "organizations:CreateOrganizationalUnit"})
 """Creations that are asked about by the container alone."""
 FUTURE = {
     "cloudformation:Stack": "arn:aws:cloudformation:{region}:{account}:stack/{name}/*",
@@ -38,6 +38,8 @@ FUTURE = {
 SOME_LISTENER = "arn:aws:vpc-lattice:{region}:{account}:service/*/listener/*"
 """The owner of a rule whose listener is not there."""
 SPOKEN = {
+    "elbv2:CreateLoadBalancer": ("arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/{Name}/*",),
+    "elbv2:CreateTargetGroup": ("arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{Name}/*",),
     "ec2:RunInstances": ("arn:aws:ec2:{region}::image/{ImageId}", "arn:aws:ec2:{region}:{account}:network-interface/*"),
     "iam:CreateServiceLinkedRole": ("arn:aws:iam::{account}:role/aws-service-role/{AWSServiceName}/{RoleName}",),
     "iam:CreateOpenIDConnectProvider": ("arn:aws:iam::{account}:oidc-provider/{Url}",),

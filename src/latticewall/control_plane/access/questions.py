@@ -23,6 +23,7 @@ SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule", "lam
 TAGGING: Mapping[str, str] = {
     "acm:ImportCertificate": "acm:AddTagsToCertificate",
     "acm:RequestCertificate": "acm:AddTagsToCertificate",
+    **dict.fromkeys(("elbv2:CreateListener", "elbv2:CreateLoadBalancer", "elbv2:CreateRule", "elbv2:CreateTargetGroup"), "elasticloadbalancing:AddTags"),
     "iam:CreateInstanceProfile": "iam:TagInstanceProfile",
     "iam:CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
     "iam:CreatePolicy": "iam:TagPolicy",
@@ -102,7 +103,7 @@ def _keys_taken_away(params: Mapping[str, Any]) -> Keys:
 
 def _tagging(ctx: Context, operation: Operation, params: Mapping[str, Any], resources: tuple[Named, ...]) -> Iterator[Question]:
     service = operation.service.name
-    create = {f"{service}:CreateAction": operation.name}
+    create = {f"{operation.service.signing_name}:CreateAction": operation.name}
     for specification in params.get("TagSpecifications") or () if service == "ec2" else ():
         type_, given = str(specification.get("ResourceType")), tags.read(specification.get("Tags"))
         arn = f"arn:aws:ec2:{ctx.caller.region}:{ctx.caller.account}:{type_}/*"

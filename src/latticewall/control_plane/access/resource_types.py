@@ -17,6 +17,7 @@ from latticewall.resources.kind import Kind
 ANYTHING = frozenset({"*"})
 ALIASES = {
     "ec2:ManagedPrefixList": "prefixlist",
+    "elbv2:Rule": "listenerrule",
     "iam:OpenIDConnectProvider": "oidcprovider",
     "network-firewall:RuleGroup": "{type}rulegroup",
     "ram:Permission": "customermanagedpermission",

@@ -1,0 +1,86 @@
+"""Listeners ("Listeners for your Application Load Balancers"): a port, and a default rule."""
+
+from __future__ import annotations
+
+from latticewall.base.rows import Row
+from latticewall.resources import tags
+from latticewall.resources.context import Context
+from latticewall.resources.kind import Document
+from latticewall.services.elbv2 import actions, find, rules, text
+from latticewall.services.elbv2.account import LIMITS
+from latticewall.services.elbv2.attributes import LISTENER_DEFAULTS
+from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER
+
+TLS_MEMBERS = ("SslPolicy", "Certificates", "AlpnPolicy")
+
+
+def create_listener(ctx: Context, params: Document) -> Document:
+    """CreateListener."""
+    balancer = find.by_arn(ctx, LOAD_BALANCER, params["LoadBalancerArn"])
+    protocol, port = params.get("Protocol"), params.get("Port")
+    if not protocol or not port:
+        raise text.invalid("Protocol" if not protocol else "Port", "A listener must have a protocol and a port")
+    _check_protocol(params)
+    present = ctx.live(LISTENER, parent=balancer.id)
+    if len(present) >= LIMITS["listeners-per-application-load-balancer"]:
+        raise text.too_many("TooManyListeners", f"The limit of {len(present)} listeners per load balancer has been reached")
+    _check_free(ctx, balancer, port)
+    done = actions.read(ctx, balancer, params["DefaultActions"])
+    document: Document = {"Protocol": protocol, "Port": port, "_attributes": dict(LISTENER_DEFAULTS)}
+    identifier = f"{balancer.id}/{ctx.new_id(digits=16)}"
+    row = ctx.create(LISTENER, document, id=identifier, parent=balancer.id, tags=tags.read(params.get("Tags")))
+    rules.put(ctx, row, done)
+    return {"Listeners": [ctx.view(row)]}
+
+
+def _check_protocol(params: Document) -> None:
+    protocol = params.get("Protocol") or "HTTP"
+    if protocol == "HTTPS":
+        raise text.refused("UnsupportedProtocol", "Listeners of protocol HTTPS are not supported yet; HTTP is")
+    if protocol != "HTTP":
+        raise text.refused("UnsupportedProtocol", f"Protocol {protocol} is not supported by Application Load Balancers")
+    for member in TLS_MEMBERS:
+        if params.get(member):
+            raise text.configuration(f"{member} is for HTTPS listeners only")
+    if (params.get("MutualAuthentication") or {}).get("Mode", "off") != "off":
+        raise text.configuration("MutualAuthentication is for HTTPS listeners only")
+
+
+def _check_free(ctx: Context, balancer: Row, port: int, own: str = "") -> None:
+    if any(row.document["Port"] == port and row.id != own for row in ctx.live(LISTENER, parent=balancer.id)):
+        raise text.refused("DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer.arn}'")
+
+
+def modify_listener(ctx: Context, params: Document) -> Document:
+    """ModifyListener: what is not given stays."""
+    row = find.by_arn(ctx, LISTENER, params["ListenerArn"])
+    balancer = find.owner_of(ctx, row)
+    _check_protocol(params)
+    if params.get("Port"):
+        _check_free(ctx, balancer, params["Port"], row.id)
+        row = ctx.change(row, {"Port": params["Port"]})
+    if params.get("DefaultActions"):
+        rules.act(ctx, rules.default_of(ctx, row), actions.read(ctx, balancer, params["DefaultActions"]))
+    return {"Listeners": [ctx.view(row)]}
+
+
+def delete_listener(ctx: Context, params: Document) -> Document:
+    """DeleteListener, with its rules."""
+    ctx.remove(find.by_arn(ctx, LISTENER, params["ListenerArn"]))
+    return {}
+
+
+def _chosen(ctx: Context, params: Document) -> list[Row]:
+    if bool(params.get("LoadBalancerArn")) == bool(params.get("ListenerArns")):
+        raise text.invalid("LoadBalancerArn", "You must specify either listener ARNs or a load balancer ARN")
+    if params.get("ListenerArns"):
+        return [find.by_arn(ctx, LISTENER, arn) for arn in params["ListenerArns"]]
+    return ctx.live(LISTENER, parent=find.by_arn(ctx, LOAD_BALANCER, params["LoadBalancerArn"]).id)
+
+
+OPERATIONS = {
+    "CreateListener": create_listener,
+    "DescribeListeners": find.described("Listeners", _chosen),
+    "ModifyListener": modify_listener,
+    "DeleteListener": delete_listener,
+}

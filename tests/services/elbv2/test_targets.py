@@ -1,0 +1,90 @@
+"""Target groups, their health checks and the state of their targets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.region import Region
+
+from .pieces import balancer, forward, group, listener, network
+
+
+def states(region: Region, arn: str, *targets: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    found = region.elbv2.describe_target_health(TargetGroupArn=arn, **({"Targets": list(targets)} if targets else {}))["TargetHealthDescriptions"]
+    return {f"{item['Target']['Id']}:{item['Target']['Port']}": (item["TargetHealth"]["State"], item["TargetHealth"].get("Reason", "")) for item in found}
+
+
+def test_a_target_group_shows_its_defaults_and_keeps_what_is_not_named(region: Region) -> None:
+    vpc = region.vpc()
+    arn = group(region, vpc, TargetType="instance")
+    (shown,) = region.elbv2.describe_target_groups(Names=["web"])["TargetGroups"]
+    check = {member: value for member, value in shown.items() if member.startswith(("Health", "Unhealthy", "Matcher"))}
+    assert check == {
+        "HealthCheckEnabled": True, "HealthCheckProtocol": "HTTP", "HealthCheckPort": "traffic-port", "HealthCheckIntervalSeconds": 30,
+        "HealthCheckTimeoutSeconds": 5, "HealthyThresholdCount": 5, "UnhealthyThresholdCount": 2, "HealthCheckPath": "/", "Matcher": {"HttpCode": "200"},
+    }  # fmt: skip
+    assert (shown["TargetGroupArn"], shown["ProtocolVersion"], shown["LoadBalancerArns"], shown["IpAddressType"]) == (arn, "HTTP1", [], "ipv4")
+    changed = region.elbv2.modify_target_group(TargetGroupArn=arn, HealthCheckPath="/ready", Matcher={"HttpCode": "200-299,404"})["TargetGroups"][0]
+    assert (changed["HealthCheckPath"], changed["HealthCheckIntervalSeconds"], changed["Matcher"]) == ("/ready", 30, {"HttpCode": "200-299,404"})
+    assert group(region, vpc, TargetType="instance") == arn
+    with region.refused("DuplicateTargetGroupName"):
+        group(region, vpc)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"TargetType": "lambda"}, "InvalidConfigurationRequest"),
+        ({"Protocol": "TCP"}, "InvalidConfigurationRequest"),
+        ({"IpAddressType": "ipv6"}, "InvalidConfigurationRequest"),
+        ({"VpcId": "vpc-0123456789abcdef0"}, "ValidationError"),
+        ({"HealthCheckIntervalSeconds": 5}, "ValidationError"),
+        ({"HealthCheckPath": "ready"}, "ValidationError"),
+        ({"HealthCheckPort": "0"}, "ValidationError"),
+        ({"HealthCheckEnabled": False}, "InvalidConfigurationRequest"),
+        ({"Matcher": {"HttpCode": "500"}}, "ValidationError"),
+        ({"Matcher": {"GrpcCode": "0"}}, "InvalidConfigurationRequest"),
+        ({"Name": "web_1"}, "ValidationError"),
+    ],
+)
+def test_what_a_target_group_cannot_be(region: Region, more: dict[str, Any], code: str) -> None:
+    vpc = region.vpc()
+    with region.refused(code):
+        group(region, vpc, **more)
+
+
+def test_targets_are_registered_checked_and_drained(region: Region) -> None:
+    vpc, one, two = network(region)
+    arn = group(region, vpc)
+    region.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": "10.0.1.9"}, {"Id": "10.0.1.9", "Port": 81}, {"Id": "10.0.2.9"}])
+    assert set(states(region, arn).values()) == {("unused", "Target.NotInUse")}
+    listener(region, balancer(region, one, two)["LoadBalancerArn"], forward(arn))
+    assert states(region, arn)["10.0.1.9:8080"] == ("initial", "Elb.RegistrationInProgress")
+    assert states(region, arn, {"Id": "10.0.1.77"}) == {"10.0.1.77:8080": ("unused", "Target.NotRegistered")}
+    with region.refused("InvalidTarget", "192.0.2.1"):
+        region.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": "192.0.2.1"}])
+    region.elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "20"}])
+    region.elbv2.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": "10.0.1.9"}])
+    assert states(region, arn)["10.0.1.9:81"] == ("draining", "Target.DeregistrationInProgress")
+    region.clock.moment += timedelta(seconds=21)
+    assert list(states(region, arn)) == ["10.0.2.9:8080"]
+
+
+def test_instances_that_stop_or_end(region: Region) -> None:
+    vpc, one, two = network(region)
+    arn = group(region, vpc, TargetType="instance")
+    image = region.ec2.describe_images()["Images"][0]
+    kind = "t4g.micro" if image["Architecture"] == "arm64" else "t3.micro"
+    made = region.ec2.run_instances(ImageId=image["ImageId"], InstanceType=kind, MinCount=1, MaxCount=1, SubnetId=one)["Instances"][0]["InstanceId"]
+    region.settle()
+    region.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": made}])
+    listener(region, balancer(region, one, two)["LoadBalancerArn"], forward(arn))
+    region.ec2.stop_instances(InstanceIds=[made])
+    region.settle()
+    assert states(region, arn) == {f"{made}:8080": ("unused", "Target.InvalidState")}
+    with region.refused("InvalidTarget", made):
+        region.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": made, "Port": 81}])
+    region.ec2.terminate_instances(InstanceIds=[made])
+    assert states(region, arn) == {}
