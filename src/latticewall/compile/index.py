@@ -11,6 +11,8 @@ from latticewall.base.ids import device, namespace
 from latticewall.world.types import (
     FirewallEndpoint,
     Instance,
+    LoadBalancer,
+    LoadBalancerNode,
     Network,
     NetworkInterface,
     ResourceGateway,
@@ -65,6 +67,22 @@ class EndpointInterface(Connected):
     @property
     def endpoint_namespace(self) -> str:
         return namespace("vpce", self.endpoint.id)
+
+
+@dataclass(frozen=True)
+class BalancerInterface(Connected):
+    """A load balancer's network interface in one subnet."""
+
+    balancer: LoadBalancer
+    node: LoadBalancerNode
+
+    @property
+    def balancer_device(self) -> str:
+        return device("b", self.interface.id)
+
+    @property
+    def balancer_namespace(self) -> str:
+        return namespace("alb", self.balancer.id.rpartition("/")[2])
 
 
 @dataclass(frozen=True)
@@ -139,9 +157,20 @@ class Index:
                     found[endpoint.vpc_id].append(EndpointInterface(interface, self.subnets[zone.subnet_id], endpoint))
         return found
 
+    @cached_property
+    def balancer_interfaces_of(self) -> dict[str, list[BalancerInterface]]:
+        """VPC id -> interfaces of its load balancers."""
+        interfaces = {interface.id: interface for interface in self.world.network_interfaces} if self.world.load_balancers else {}
+        found = defaultdict(list)
+        for balancer in self.world.load_balancers:
+            for node in balancer.nodes:
+                if node.interface_id in interfaces and node.subnet_id in self.subnets:
+                    found[balancer.vpc_id].append(BalancerInterface(interfaces[node.interface_id], self.subnets[node.subnet_id], balancer, node))
+        return found
+
     def connected(self, vpc_id: str) -> list[Connected]:
         """All interfaces that packets of a VPC can come from and go to."""
-        return [*self.attached_of.get(vpc_id, []), *self.endpoint_interfaces_of.get(vpc_id, [])]
+        return [*self.attached_of.get(vpc_id, []), *self.endpoint_interfaces_of.get(vpc_id, []), *self.balancer_interfaces_of.get(vpc_id, [])]
 
     @cached_property
     def attachment_subnets_of(self) -> dict[str, list[AttachmentSubnet]]:

@@ -63,6 +63,7 @@ def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, 
         aliases = _hosted_zones(index.world, vpc, records)
         _resource_zones(index, gates, vpc, records)
     _lattice_names(gates, vpc, records)
+    _load_balancer_names(index.world, records)
     if vpc.dns_hostnames:
         _own_names(index, vpc, records)
     aliases += _public_zones(index.world, records)
@@ -154,6 +155,14 @@ def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> N
         _add_below(records, resource.dns_name, 2, (str(resource.address),))
     for name, labels, values in gates.names_through_endpoints:
         _add_below(records, name, labels, values)
+
+
+def _load_balancer_names(world: World, records: _Records) -> None:
+    """The names of all load balancers, known everywhere, as the private addresses that their nodes have."""
+    for balancer in world.load_balancers:
+        name = absolute(balancer.dns_name)
+        addresses_of = tuple(sorted(str(node.address) for node in balancer.nodes))
+        records.setdefault(name.split(".", 1)[1], []).append(Record(name, "A", TTL, addresses_of))
 
 
 def _add_below(records: _Records, dns_name: str, labels: int, values: tuple[str, ...]) -> None:

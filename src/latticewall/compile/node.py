@@ -11,6 +11,7 @@ from latticewall.compile.firewall_endpoints import compile_firewalls
 from latticewall.compile.functions import compile_functions
 from latticewall.compile.index import RUNNING, Index
 from latticewall.compile.internal_names import internal_domain
+from latticewall.compile.load_balancers import compile_load_balancer
 from latticewall.compile.names import compile_names, names_problems
 from latticewall.compile.proxy import compile_proxy
 from latticewall.compile.service_network import ServiceNetworkGates
@@ -40,6 +41,10 @@ def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
     entrance_of = {entrance.endpoint_id: entrance for entrance in entrances(index, gates)}
     for endpoint in world.vpc_endpoints:
         if made := compile_vpc_endpoint(index, gates, endpoint, entrance_of.get(endpoint.id)):
+            namespaces.append(made[0])
+            links += made[1]
+    for balancer in world.load_balancers:
+        if made := compile_load_balancer(index, balancer):
             namespaces.append(made[0])
             links += made[1]
     firewalls, firewall_namespaces, firewall_links, problems = compile_firewalls(index)

@@ -9,8 +9,10 @@ from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.entrances import Entrance, entrances, host_names, listeners_at
 from latticewall.compile.functions import SOCKET
+from latticewall.compile.health_checks import status_ranges
 from latticewall.compile.https import Https
 from latticewall.compile.index import Index
+from latticewall.compile.load_balancers import compile_balancers
 from latticewall.compile.resource_doors import ResourceDoor, resource_doors
 from latticewall.compile.resources import Leaf, Resources
 from latticewall.compile.service_network import ServiceNetworkGates, capture_port
@@ -48,12 +50,14 @@ def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, 
     used = {cluster for listener in http for host in listener.virtual_hosts for route in host.routes for cluster, _ in route.clusters}
     used |= {cluster for listener in tls for service in listener.services for cluster, _ in service.clusters}
     clusters = [_cluster(group) for group in index.world.target_groups if group.id in used]
+    sockets, balanced = compile_balancers(index)
     plan = ProxyPlan(
         http_listeners=tuple(sorted(http, key=lambda listener: listener.name)),
         tcp_listeners=tuple(sorted(tcp, key=lambda listener: listener.name)),
-        clusters=tuple(sorted(clusters, key=lambda cluster: cluster.name)),
+        clusters=tuple(sorted([*clusters, *balanced], key=lambda cluster: cluster.name)),
         tls_listeners=tuple(sorted(tls, key=lambda listener: listener.name)),
         certificates=https.certificates(http),
+        balancer_sockets=tuple(sorted(sockets, key=lambda socket: socket.name)),
     )
     return plan, problems
 
@@ -130,15 +134,6 @@ def _health_check(group: TargetGroup) -> HealthCheck | None:
         codes=status_ranges((check.get("matcher") or {}).get("httpCode", "200")), protocol=check.get("protocol", "HTTP"),
         version=check.get("protocolVersion", "HTTP1"),
     )  # fmt: skip
-
-
-def status_ranges(text: str) -> tuple[tuple[int, int], ...]:
-    """A matcher's "200,202" or "200-299" as inclusive ranges."""
-    found = []
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        found.append((int(first), int(last or first)))
-    return tuple(found)
 
 
 def _tcp_listener(door: ResourceDoor, leaf: Leaf) -> TcpListener:

@@ -7,12 +7,12 @@ from wherever the VPC can be. Inside, only what is served is let in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.entrances import Entrance, listeners_at
-from latticewall.compile.index import EndpointInterface, Index
+from latticewall.compile.index import Connected, Index
 from latticewall.compile.resource_doors import ResourceDoor, endpoint_doors
 from latticewall.compile.security_groups import gate_name
 from latticewall.compile.service_network import ServiceNetworkGates, capture_port, capture_rule, captured, connect_chain, port_texts
@@ -32,7 +32,7 @@ def compile_vpc_endpoint(index: Index, gates: ServiceNetworkGates, endpoint: Vpc
         return None
     name, router = namespace("vpce", endpoint.id), namespace("vpc", endpoint.vpc_id)
     links = [Link(End(router, item.router_device), End(name, item.endpoint_device), addresses.VPC_MTU, item.interface.id) for item in interfaces]
-    routes, rules = _ways_out(interfaces)
+    routes, rules = ways_out((item, item.endpoint_device) for item in interfaces)
     found = Namespace(
         name=name, kind="vpc-endpoint", owner=endpoint.id, routes=tuple(routes), rules=tuple(sorted(rules)),
         addresses=tuple(sorted(Address(item.endpoint_device, f"{address}/32") for item in interfaces for address in item.interface.addresses)),
@@ -41,12 +41,12 @@ def compile_vpc_endpoint(index: Index, gates: ServiceNetworkGates, endpoint: Vpc
     return found, links
 
 
-def _ways_out(interfaces: list[EndpointInterface]) -> tuple[list[Route], list[PolicyRule]]:
-    """Answers leave by the interface whose address they have, to its subnet's router."""
+def ways_out(ends: Iterable[tuple[Connected, str]]) -> tuple[list[Route], list[PolicyRule]]:
+    """Packets leave by the interface whose address they have, to its subnet's router. ends: interfaces, and their devices in the namespace."""
     routes, rules = [], []
-    for position, item in enumerate(interfaces):
+    for position, (item, device) in enumerate(ends):
         table = _INTERFACE_TABLE + position
-        routes.append(Route(table, "default", item.endpoint_device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
+        routes.append(Route(table, "default", device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
         rules += [PolicyRule(table, table, source=str(address)) for address in item.interface.addresses]
     return routes, rules
 

@@ -53,6 +53,7 @@ def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
             clusters=tuple(item for plan in found for item in plan.proxy.clusters),
             tls_listeners=tuple(item for plan in found for item in plan.proxy.tls_listeners),
             certificates=tuple(item for plan in found for item in plan.proxy.certificates),
+            balancer_sockets=tuple(item for plan in found for item in plan.proxy.balancer_sockets),
         ),
         authorization=_merge_authorization([plan.authorization for plan in found]),
         names=NamesPlan(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from latticewall.plan.https import Certificate, ServerNames
+from latticewall.plan.load_balancers import BalancerSocket
 from latticewall.plan.tls_passthrough import TlsListener
 
 NOWHERE = "255.255.255.255"
@@ -33,6 +34,8 @@ class HealthCheck:
     protocol: str = "HTTP"
     version: str = "HTTP1"
     """HTTP1 or HTTP2."""
+    user_agent: str = ""
+    """"" = the proxy's own."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,12 @@ class Cluster:
     idle_timeout: int = 60
     arn: str = ""
     socket: str = ""
+    algorithm: str = "round_robin"
+    """Also least_outstanding_requests and weighted_random, for load balancers."""
+    slow_start: int = 0
+    """Seconds in which a new target gets its full share, 0 = at once."""
+    load_balancer_id: str = ""
+    """Whose node sends there, "" for the service network."""
 
 
 @dataclass(frozen=True)
@@ -176,3 +185,4 @@ class ProxyPlan:
     clusters: tuple[Cluster, ...] = ()
     tls_listeners: tuple[TlsListener, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    balancer_sockets: tuple[BalancerSocket, ...] = ()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
-from latticewall.compile.render import envoy_clusters, envoy_http, envoy_tcp, envoy_tls
+from latticewall.compile.render import envoy_clusters, envoy_http, envoy_load_balancers, envoy_tcp, envoy_tls
 from latticewall.compile.render.envoy_https import certificates_of
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.compile.render.envoy_sockets import by_socket
@@ -94,6 +94,8 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
         for document in rendered.clusters:
             clusters.setdefault(document["name"], document)
         destinations.setdefault(rendered.destination["name"], rendered.destination)
+    listeners.extend(memo.map(envoy_load_balancers.listener, plan.balancer_sockets, [paths] * len(plan.balancer_sockets)))
+    routes = [*routes, *memo.map(envoy_load_balancers.route_configuration, plan.balancer_sockets)]
     if plan.tls_listeners:
         clusters[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(

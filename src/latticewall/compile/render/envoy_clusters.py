@@ -14,6 +14,8 @@ from latticewall.plan.proxy import Cluster, HealthCheck
 Document = dict[str, Any]
 
 HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+POLICIES = {"round_robin": "ROUND_ROBIN", "least_outstanding_requests": "LEAST_REQUEST", "weighted_random": "RANDOM"}
+SLOW_START = {"ROUND_ROBIN": "round_robin_lb_config", "LEAST_REQUEST": "least_request_lb_config"}
 METADATA_NAMESPACE = "latticewall"
 UNBOUNDED = 1_000_000
 """VPC Lattice queues nothing and refuses nothing below its published 10,000 requests/s: Envoy's default limits of 1,024 must not bite."""
@@ -36,7 +38,7 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         "name": plan.name,
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}, "service_name": plan.name},
-        "lb_policy": "ROUND_ROBIN",
+        **_algorithm(plan),
         # fail open ("Health checks for your VPC Lattice target groups"): panic only when (almost) nobody is healthy, then use all
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
         # a target that drains gets no new request although it is healthy; what it has begun it may end
@@ -52,6 +54,13 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         if (plan.health_check.protocol == "HTTPS", plan.health_check.version) != (plan.tls, "HTTP1" if plan.protocol in ("HTTP1", "TCP") else "HTTP2"):
             document |= _health_check_transport(plan.health_check)
     return document
+
+
+def _algorithm(plan: Cluster) -> Document:
+    policy = POLICIES[plan.algorithm]
+    if not plan.slow_start or policy not in SLOW_START:
+        return {"lb_policy": policy}
+    return {"lb_policy": policy, SLOW_START[policy]: {"slow_start_config": {"slow_start_window": seconds(plan.slow_start)}}}
 
 
 def connection_options(connect_timeout: int, bind: str, namespace: str) -> Document:
@@ -112,10 +121,15 @@ def _health_check(check: HealthCheck) -> Document:
         "http_health_check": {
             "path": check.path,
             "codec_client_type": check.version,
+            **({"request_headers_to_add": [_agent(check.user_agent)], "request_headers_to_remove": ["user-agent"]} if check.user_agent else {}),
             "expected_statuses": [{"start": first, "end": last + 1} for first, last in check.codes],
         },
         "transport_socket_match_criteria": {"healthCheck": True},
     }
+
+
+def _agent(name: str) -> Document:
+    return {"header": {"key": "user-agent", "value": name}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def endpoints(plan: Cluster, run: str) -> Document:

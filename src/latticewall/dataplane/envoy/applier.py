@@ -122,4 +122,6 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
         owners[tcp.name] = [("vpc-lattice:ServiceNetworkResourceAssociation", tcp.association_id)]
         owners[tcp.resource_configuration_arn] = [("vpc-lattice:ResourceConfiguration", tcp.resource_configuration_arn)]
         owners |= {source_cluster(tcp, source): [("vpc-lattice:ResourceGateway", tcp.gateway_id)] for source in tcp.sources}
+    owners |= {cluster.name: [("elbv2:LoadBalancer", cluster.load_balancer_id)] for cluster in plan.clusters if cluster.load_balancer_id}
+    owners |= {socket.name: [("elbv2:LoadBalancer", socket.load_balancer_id)] for socket in plan.balancer_sockets}
     return owners

@@ -31,6 +31,7 @@ from latticewall.world.from_rows.lattice import (
     build_target_groups,
     build_vpc_associations,
 )
+from latticewall.world.from_rows.load_balancers import build_load_balancer_target_groups, build_load_balancers
 from latticewall.world.from_rows.rows import Rows
 from latticewall.world.from_rows.transit_gateway import build_transit_gateways
 from latticewall.world.from_rows.zones import build_hosted_zones
@@ -69,6 +70,8 @@ def build_world(rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str
         resource_configurations=build_resource_configurations(found),
         resource_associations=build_resource_associations(found),
         vpc_endpoints=build_vpc_endpoints(found),
+        load_balancers=build_load_balancers(found),
+        load_balancer_target_groups=build_load_balancer_target_groups(found, instances),
         hosted_zones=build_hosted_zones(found),
         accounts=build_accounts(found),
         identities=build_identities(found),

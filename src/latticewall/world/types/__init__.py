@@ -33,6 +33,13 @@ from latticewall.world.types.lattice import (
     TargetGroup,
     VpcAssociation,
 )
+from latticewall.world.types.load_balancers import (
+    LoadBalancer,
+    LoadBalancerListener,
+    LoadBalancerNode,
+    LoadBalancerRule,
+    LoadBalancerTargetGroup,
+)
 from latticewall.world.types.transit_gateway import (
     TransitGateway,
     TransitGatewayAttachment,
@@ -68,6 +75,11 @@ __all__ = [
     "LambdaVersion",
     "LatticeRule",
     "Listener",
+    "LoadBalancer",
+    "LoadBalancerListener",
+    "LoadBalancerNode",
+    "LoadBalancerRule",
+    "LoadBalancerTargetGroup",
     "Network",
     "NetworkAcl",
     "NetworkAclEntry",
@@ -126,6 +138,8 @@ class World:
     resource_configurations: tuple[ResourceConfiguration, ...] = ()
     resource_associations: tuple[ResourceAssociation, ...] = ()
     vpc_endpoints: tuple[VpcEndpoint, ...] = ()
+    load_balancers: tuple[LoadBalancer, ...] = ()
+    load_balancer_target_groups: tuple[LoadBalancerTargetGroup, ...] = ()
     hosted_zones: tuple[HostedZone, ...] = ()
     accounts: tuple[Account, ...] = ()
     identities: tuple[Identity, ...] = ()

@@ -1,0 +1,143 @@
+"""Application Load Balancers: a namespace each, with an interface per subnet on the VPC's routed paths ("How Application Load Balancers work").
+
+Like an instance a load balancer is behind its interfaces' security groups, its subnets' network ACLs and whatever their route tables say: for clients that
+come to it, and for what it opens to targets. Every node (one per subnet) receives at its own address, sends from it, and checks targets for itself, as on AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from latticewall.compile import addresses
+from latticewall.compile.health_checks import status_ranges
+from latticewall.compile.index import BalancerInterface, Index
+from latticewall.compile.vpc import ESTABLISHED, ROUTER_SYSCTLS
+from latticewall.compile.vpc_endpoints import ways_out
+from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Condition, FixedResponse, Redirect
+from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
+from latticewall.plan.proxy import Cluster, Endpoint, HealthCheck
+from latticewall.plan.topology import Address, End, Link, Namespace
+from latticewall.world.types import LoadBalancer, LoadBalancerListener, LoadBalancerNode, LoadBalancerRule, LoadBalancerTargetGroup
+
+CONNECT_SECONDS = 10
+"""How long a load balancer tries to connect to a target ("HTTP 504: Gateway timeout")."""
+CHECKER = "ELB-HealthChecker/2.0"
+SERVED = ("HTTP",)
+"""Protocols of the listeners that there are sockets for."""
+
+
+def compile_load_balancer(index: Index, balancer: LoadBalancer) -> tuple[Namespace, list[Link]] | None:
+    """The load balancer's namespace and its links to the VPC's router; None while it has no interface."""
+    interfaces = [item for item in index.balancer_interfaces_of.get(balancer.vpc_id, []) if item.balancer.id == balancer.id]
+    if not interfaces or balancer.vpc_id not in index.vpcs:
+        return None
+    name = interfaces[0].balancer_namespace
+    ends = [(item, item.balancer_device) for item in interfaces]
+    links = [Link(End(balancer.vpc_id, item.router_device), End(name, device), addresses.VPC_MTU, item.interface.id) for item, device in ends]
+    routes, rules = ways_out(ends)
+    found = Namespace(
+        name=name, kind="load-balancer", owner=balancer.arn, routes=tuple(routes), rules=tuple(sorted(rules)),
+        addresses=tuple(sorted(Address(device, f"{address}/32") for item, device in ends for address in item.interface.addresses)),
+        sysctls=tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward"), ruleset=_ruleset(balancer),
+    )  # fmt: skip
+    return found, links
+
+
+def _ruleset(balancer: LoadBalancer) -> Ruleset:
+    """In: what is listened to, and pings. Who may come as far is decided on the way, by security groups and network ACLs."""
+    rules = [ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept"), NftRule((Match("icmp type", ("8",)),), "accept")]
+    if ports := sorted({listener.port for listener in balancer.listeners if listener.protocol in SERVED}):
+        rules.append(NftRule((Match("tcp dport", tuple(str(port) for port in ports)),), "accept", comment="listeners"))
+    return Ruleset(chains=(Chain("input", tuple(rules), hook="input", policy="drop"),))
+
+
+def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster]]:
+    """What Envoy listens to, and sends to, for all load balancers of a world."""
+    groups = {group.arn: group for group in index.world.load_balancer_target_groups}
+    sockets: list[BalancerSocket] = []
+    clusters: list[Cluster] = []
+    for interface in (item for items in index.balancer_interfaces_of.values() for item in items):
+        balancer, node = interface.balancer, interface.node
+        used: set[str] = set()
+        for listener in balancer.listeners:
+            if listener.protocol in SERVED:
+                sockets.append(_socket(interface, listener, groups))
+                used.update(arn for rule in listener.rules for arn, _ in _targets(rule) if arn in groups)
+        clusters += [_cluster(interface.balancer_namespace, balancer, node, groups[arn]) for arn in sorted(used)]
+    return sockets, clusters
+
+
+def cluster_name(group: LoadBalancerTargetGroup, node: LoadBalancerNode) -> str:
+    """The name under which the health of a group's targets, as a node sees them, is asked for."""
+    return f"{group.id}@{node.subnet_id}"
+
+
+def _cluster(namespace: str, balancer: LoadBalancer, node: LoadBalancerNode, group: LoadBalancerTargetGroup) -> Cluster:
+    endpoints = sorted({Endpoint(str(target.address), target.port) for target in group.targets if target.address is not None})
+    idle = int(balancer.attributes["idle_timeout.timeout_seconds"])
+    return Cluster(
+        name=cluster_name(group, node), namespace=namespace, bind=str(node.address), endpoints=tuple(endpoints), protocol=group.protocol_version,
+        tls=group.protocol == "HTTPS", health_check=_health_check(group), connect_timeout=CONNECT_SECONDS, idle_timeout=idle, arn=group.arn,
+        algorithm=group.attributes["load_balancing.algorithm.type"], slow_start=int(group.attributes["slow_start.duration_seconds"]),
+        load_balancer_id=balancer.id,
+    )  # fmt: skip
+
+
+def _health_check(group: LoadBalancerTargetGroup) -> HealthCheck:
+    check = group.health_check
+    port = check["HealthCheckPort"]
+    return HealthCheck(
+        path=check["HealthCheckPath"], interval=check["HealthCheckIntervalSeconds"], timeout=check["HealthCheckTimeoutSeconds"],
+        healthy=check["HealthyThresholdCount"], unhealthy=check["UnhealthyThresholdCount"], port=0 if port == "traffic-port" else int(port),
+        codes=status_ranges(check["Matcher"].get("HttpCode") or "200"), protocol=check["HealthCheckProtocol"],
+        version="HTTP1" if group.protocol_version == "HTTP1" else "HTTP2", user_agent=CHECKER,
+    )  # fmt: skip
+
+
+def _socket(interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup]) -> BalancerSocket:
+    balancer, node = interface.balancer, interface.node
+    attributes = balancer.attributes
+    return BalancerSocket(
+        name=f"{listener.id}@{node.subnet_id}", namespace=interface.balancer_namespace, address=str(node.address), port=listener.port,
+        load_balancer_id=balancer.id, routes=tuple(_route(rule, node, groups) for rule in listener.rules),
+        idle_timeout=int(attributes["idle_timeout.timeout_seconds"]), keep_alive=int(attributes["client_keep_alive.seconds"]),
+        x_forwarded_for=attributes["routing.http.xff_header_processing.mode"],
+        drop_invalid_headers=attributes["routing.http.drop_invalid_header_fields.enabled"] == "true",
+        names_itself=listener.attributes["routing.http.response.server.enabled"] == "true",
+    )  # fmt: skip
+
+
+def _targets(rule: LoadBalancerRule) -> Iterator[tuple[str, int]]:
+    """Target group ARN and weight of a forward action."""
+    for item in (rule.action.get("ForwardConfig") or {}).get("TargetGroups") or ():
+        yield item["TargetGroupArn"], int(item["Weight"])
+
+
+INCOMPATIBLE = FixedResponse(464)
+"""A request in HTTP/1.1 for a target group of HTTP/2 or gRPC ("HTTP 464")."""
+
+
+def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, LoadBalancerTargetGroup]) -> BalancerRoute:
+    conditions = tuple(_condition(item) for item in rule.conditions)
+    kind = rule.action["Type"]
+    if kind == "fixed-response":
+        config = rule.action["FixedResponseConfig"]
+        fixed = FixedResponse(int(config["StatusCode"]), config.get("MessageBody") or "", config.get("ContentType") or "")
+        return BalancerRoute(rule.arn, conditions, fixed=fixed)
+    if kind == "redirect":
+        config = rule.action["RedirectConfig"]
+        parts = {part.lower(): config[part] for part in ("Protocol", "Host", "Port", "Path", "Query")}
+        return BalancerRoute(rule.arn, conditions, redirect=Redirect(int(config["StatusCode"].removeprefix("HTTP_")), **parts))
+    found = [(groups[arn], weight) for arn, weight in _targets(rule) if arn in groups]
+    if any(group.protocol_version != "HTTP1" for group, _ in found):
+        return BalancerRoute(rule.arn, conditions, fixed=INCOMPATIBLE)
+    return BalancerRoute(rule.arn, conditions, clusters=tuple((cluster_name(group, node), weight) for group, weight in found))
+
+
+def _condition(document: dict[str, Any]) -> Condition:
+    field = document["Field"]
+    config = next(value for member, value in document.items() if member.endswith("Config"))
+    if field == "query-string":
+        return Condition(field, pairs=tuple((value.get("Key", ""), value["Value"]) for value in config["Values"]))
+    return Condition(field, tuple(config["Values"]), name=config.get("HttpHeaderName", "").lower())

@@ -1,0 +1,147 @@
+"""Application Load Balancers' listeners and routes; their clusters are like everybody's.
+
+Pages followed: "Listeners for your Application Load Balancers", "HTTP headers and Application Load Balancers", "Request tracing for your Application Load
+Balancer", "Troubleshoot your Application Load Balancers" (which status code means what). Nothing here meets the service network's authorization.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latticewall.compile.render.balancer_conditions import SOURCE, route_match
+from latticewall.compile.render.balancer_lua import SCRIPT
+from latticewall.compile.render.envoy_clusters import any_of, seconds
+from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Redirect
+
+if TYPE_CHECKING:
+    from latticewall.compile.render.envoy_paths import EnvoyPaths
+
+Document = dict[str, Any]
+
+LUA = "envoy.filters.http.lua"
+MAX_HEADERS_KB = 64
+MAX_HEADERS = 1000
+SERVER = "awselb/2.0"
+_EXTENSIONS = "envoy.extensions.filters"
+_NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
+"""No client is trusted with Envoy's own control headers. An empty list would trust everybody."""
+
+
+def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
+    """The socket and the connection settings; the rules are in its route configuration."""
+    document = any_of(
+        f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="load_balancer",
+        rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.name},
+        http_filters=[
+            {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": SCRIPT})},
+            {"name": "router", "typed_config": any_of(f"{_EXTENSIONS}.http.router.v3.Router", suppress_envoy_headers=True)},
+        ],
+        early_header_mutation_extensions=[_source_header()],
+        common_http_protocol_options={
+            "idle_timeout": seconds(plan.idle_timeout), "max_connection_duration": seconds(plan.keep_alive), "max_headers_count": MAX_HEADERS,
+            "headers_with_underscores_action": "DROP_HEADER" if plan.drop_invalid_headers else "ALLOW",
+        },
+        http1_safe_max_connection_duration=True,
+        http_protocol_options={"accept_http_10": True, "default_host_for_http_10": plan.address},
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        max_request_headers_kb=MAX_HEADERS_KB,
+        request_headers_timeout=seconds(plan.idle_timeout),
+        server_header_transformation="PASS_THROUGH",
+        normalize_path=False,
+        merge_slashes=False,
+        path_with_escaped_slashes_action="KEEP_UNCHANGED",
+        use_remote_address=True,
+        skip_xff_append=plan.x_forwarded_for != "append",
+        internal_address_config=_NOBODY,
+        generate_request_id=False,
+        local_reply_config={"mappers": _local_replies(plan)},
+    )  # fmt: skip
+    socket = {"address": plan.address, "port_value": plan.port, "network_namespace_filepath": paths.namespace(plan.namespace)}
+    return {"name": plan.name, "address": {"socket_address": socket}, "filter_chains": [{"filters": [{"name": "http", "typed_config": document}]}]}
+
+
+def _source_header() -> Document:
+    """The client's address where conditions on it can see it."""
+    value = {"header": {"key": SOURCE, "value": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    config = any_of("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=[{"append": value}])
+    return {"name": "source", "typed_config": config}
+
+
+def _local_replies(plan: BalancerSocket) -> list[Document]:
+    """Codes of the load balancer's own answers. Envoy's texts name addresses of targets: they stay inside."""
+    server = [_header("server", SERVER)] if plan.names_itself else []
+    unreachable = {"and_filter": {"filters": [_flags("UF"), _details("connection_timeout")]}}
+    found = [
+        ({"status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": 431, "runtime_key": "latticewall.never-set"}}}}, 400, "Bad Request"),
+        (unreachable, 504, "Gateway Time-out"),
+        (_flags("UF", "UO", "UC", "UR", "UPE"), 502, "Bad Gateway"),
+        (_flags("UH", "NC"), 503, "Service Temporarily Unavailable"),
+        (_flags("UT", "SI"), 504, "Gateway Time-out"),
+    ]
+    mappers: list[Document] = [
+        {"filter": condition, "status_code": status, "body": {"inline_string": _page(status, words)}, "body_format_override": _HTML, "headers_to_add": server}
+        for condition, status, words in found
+    ]
+    return [*mappers, {"filter": {"not_health_check_filter": {}}, "headers_to_add": server}]
+
+
+_HTML = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "text/html"}
+
+
+def _page(status: int, words: str) -> str:
+    title = f"{status} {words}"
+    return f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+
+
+def _flags(*flags: str) -> Document:
+    return {"response_flag_filter": {"flags": list(flags)}}
+
+
+def _details(word: str) -> Document:
+    """An expression over what Envoy says of how it answered."""
+    expression = any_of("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=f"response.code_details.contains('{word}')")
+    return {"extension_filter": {"name": "details", "typed_config": expression}}
+
+
+def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Document:
+    return {"header": {"key": name, "value": value}, "append_action": action}
+
+
+def route_configuration(plan: BalancerSocket) -> Document:
+    """All rules of a listener, for any Host."""
+    removed = [SOURCE, "x-envoy-external-address", "x-envoy-internal", *(["x-forwarded-for"] if plan.x_forwarded_for == "remove" else [])]
+    return {
+        "name": plan.name,
+        "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": [_route(plan, route) for route in plan.routes]}],
+        "request_headers_to_add": [_header("x-forwarded-port", str(plan.port)), _header("x-forwarded-proto", "http")],
+        "request_headers_to_remove": removed,
+        **({} if plan.names_itself else {"response_headers_to_remove": ["server"]}),
+    }
+
+
+def _route(plan: BalancerSocket, route: BalancerRoute) -> Document:
+    document: Document = {"name": route.name, "match": route_match(route.conditions)}
+    if route.redirect is not None:
+        return {**document, **_redirect(plan, route.redirect)}
+    if route.fixed is not None:
+        body = {"body": {"inline_string": route.fixed.body}} if route.fixed.body else {}
+        kind = [_header("content-type", route.fixed.content_type or "text/plain; charset=utf-8")] if route.fixed.body else []
+        return {**document, "direct_response": {"status": route.fixed.status, **body}, "response_headers_to_add": kind}
+    weighted = [{"name": name, "weight": weight} for name, weight in route.clusters if weight > 0]
+    if not weighted:  # nobody has any weight
+        return {**document, "direct_response": {"status": 503}}
+    # no limit on the whole request, only on silence
+    return {**document, "route": {"weighted_clusters": {"clusters": weighted}, "timeout": "0s", "idle_timeout": seconds(plan.idle_timeout)}}
+
+
+def _redirect(plan: BalancerSocket, redirect: Redirect) -> Document:
+    """The script answers, with what is known here filled in; the route's own answer would only be seen if it did not run."""
+    known = {"#{protocol}": "http", "#{port}": str(plan.port)}
+    parts = {part: getattr(redirect, part) for part in ("protocol", "host", "port", "path", "query")}
+    for placeholder, value in known.items():
+        parts = {part: text.replace(placeholder, value) for part, text in parts.items()}
+    parts["protocol"] = parts["protocol"].lower()
+    words = {"status": str(redirect.status), **parts}
+    context = any_of(f"{_EXTENSIONS}.http.lua.v3.LuaPerRoute", filter_context=words)
+    return {"direct_response": {"status": 500}, "typed_per_filter_config": {LUA: context}}

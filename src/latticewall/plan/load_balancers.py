@@ -1,0 +1,65 @@
+"""Application Load Balancers as Envoy will carry them: sockets in namespaces of their own, each with its rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition of a rule. field: the API's. values: alternatives, patterns with * and ? where the field has them (query strings: (key, value) with
+    key "" for any). name: of the header, for http-header."""
+
+    field: str
+    values: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class FixedResponse:
+    status: int
+    body: str = ""
+    content_type: str = ""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """Each part with the API's placeholders #{protocol}, #{host}, #{port}, #{path} and #{query}."""
+
+    status: int
+    protocol: str
+    host: str
+    port: str
+    path: str
+    query: str
+
+
+@dataclass(frozen=True)
+class BalancerRoute:
+    """One rule, in order of evaluation: exactly one of clusters [(cluster, weight)], fixed and redirect."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+    clusters: tuple[tuple[str, int], ...] = ()
+    fixed: FixedResponse | None = None
+    redirect: Redirect | None = None
+
+
+@dataclass(frozen=True)
+class BalancerSocket:
+    """One listener at one address of a load balancer. x_forwarded_for: append, preserve or remove. idle_timeout, keep_alive: seconds; keep_alive is how
+    long a client may use one connection. drop_invalid_headers: those whose names have other characters than letters, digits and hyphens. names_itself: answers
+    carry a Server header."""
+
+    name: str
+    namespace: str
+    address: str
+    port: int
+    load_balancer_id: str
+    routes: tuple[BalancerRoute, ...]
+    idle_timeout: int = 60
+    keep_alive: int = 3600
+    x_forwarded_for: str = "append"
+    drop_invalid_headers: bool = False
+    names_itself: bool = True

@@ -1,0 +1,49 @@
+"""Elastic Load Balancing's rows as the world sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+
+from latticewall.base.rows import Row
+from latticewall.world.from_rows.rows import Rows
+from latticewall.world.types import Instance, LoadBalancer, LoadBalancerListener, LoadBalancerNode, LoadBalancerRule, LoadBalancerTargetGroup, Target
+
+
+def build_load_balancers(rows: Rows) -> tuple[LoadBalancer, ...]:
+    return tuple(
+        LoadBalancer(
+            id=row.id, arn=row.arn, dns_name=row.document["DNSName"].lower(), vpc_id=row.document["VpcId"],
+            nodes=tuple(LoadBalancerNode(node["SubnetId"], node["InterfaceId"], IPv4Address(node["Address"])) for node in row.document["_nodes"]),
+            listeners=tuple(_listener(rows, listener) for listener in rows.children("elbv2:Listener", row.id)), attributes=row.document["_attributes"],
+        )
+        for row in rows.of("elbv2:LoadBalancer")
+    )  # fmt: skip
+
+
+def _listener(rows: Rows, row: Row) -> LoadBalancerListener:
+    rules = [_rule(rule) for rule in rows.children("elbv2:Rule", row.id)]
+    rules.sort(key=lambda rule: (rule.priority == 0, rule.priority))
+    return LoadBalancerListener(row.id, row.arn, row.document["Protocol"], int(row.document["Port"]), tuple(rules), row.document["_attributes"])
+
+
+def _rule(row: Row) -> LoadBalancerRule:
+    return LoadBalancerRule(row.arn, int(row.document["_priority"]), tuple(row.document["Conditions"]), row.document["Actions"][-1])
+
+
+def build_load_balancer_target_groups(rows: Rows, instances: Iterable[Instance]) -> tuple[LoadBalancerTargetGroup, ...]:
+    addresses = {instance.id: instance.private_ip for instance in instances if instance.state in ("pending", "running")}
+    found = []
+    for row in rows.of("elbv2:TargetGroup"):
+        document = row.document
+        registered = [target for target in document["_targets"] if "until" not in target]
+        by_id = addresses if document["TargetType"] == "instance" else {target["Id"]: IPv4Address(target["Id"]) for target in registered}
+        targets = [Target(target["Id"], int(target["Port"]), by_id[target["Id"]]) for target in registered if target["Id"] in by_id]
+        found.append(
+            LoadBalancerTargetGroup(
+                id=row.id, arn=row.arn, protocol=document["Protocol"], protocol_version=document["ProtocolVersion"], vpc_id=document["VpcId"],
+                health_check={member: value for member, value in document.items() if member.startswith(("Health", "Unhealthy", "Matcher"))},
+                targets=tuple(targets), attributes=document["_attributes"],
+            )
+        )  # fmt: skip
+    return tuple(found)
