@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from latticewall.compile.names import compile_names, names_problems
+from latticewall.compile.names import compile_names, names_problems, public_zones
 from latticewall.plan.names import MetadataInstance, Resolver
 from latticewall.world.types import (
     HostedZone,
@@ -234,11 +234,54 @@ def test_private_zones_for_custom_domain_names_of_resources(changes: dict[str, A
     assert ("redis.example.com." in origins(with_private_dns(**changes))) is made
 
 
-@pytest.mark.parametrize(("target", "made"), [("redis.example.com", False), ("a.redis.example.com", False), ("redis.internal", True)])
-def test_no_private_zone_that_would_hide_the_target_in_its_own_vpc(target: str, *, made: bool) -> None:
+@pytest.mark.parametrize(
+    ("target", "resolution", "made"),
+    [
+        ("redis.example.com", "IN_VPC", False), ("a.redis.example.com", "IN_VPC", False), ("redis.internal", "IN_VPC", True),
+        ("redis.example.com", "PUBLIC", True),
+    ],
+)  # fmt: skip
+def test_no_private_zone_that_would_hide_the_target_in_its_own_vpc(target: str, resolution: str, *, made: bool) -> None:
     world = with_private_dns(verified=True, definition={"dnsResource": {"domainName": target}})
-    world = replace(world, resource_gateways=(replace(world.resource_gateways[0], vpc_id="vpc-a"),))
+    world = replace(world, resource_gateways=(replace(world.resource_gateways[0], vpc_id="vpc-a", resolution=resolution),))
     assert ("redis.example.com." in origins(world)) is made
+
+
+def test_a_domain_that_lost_its_verification_goes_on_for_what_was_there_before() -> None:
+    world = with_private_dns(verified=False)
+    lost = replace(world.resource_configurations[0], verification_lost_at="2026-01-02T03:00:00.000Z")
+    for created, made in (("2026-01-02T02:59:59.999Z", True), ("2026-01-02T03:00:00.001Z", False)):
+        resource = replace(world.resource_associations[0], created_at=created)
+        found = origins(replace(world, resource_configurations=(lost,), resource_associations=(resource,)))
+        assert ("redis.example.com." in found) is made
+
+
+@pytest.mark.parametrize(("specified", "domain", "zone"), [("*.kafka.example.com", "kafka.example.com", True), ("*.redis.example.com", "", False)])
+def test_children_share_the_zone_of_their_group_s_domain(specified: str, domain: str, *, zone: bool) -> None:
+    world = with_private_dns(options={"privateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "privateDnsSpecifiedDomains": [specified]})
+    child = replace(world.resource_configurations[0], type="CHILD", group_id="rcfg-0", group_domain=domain)
+    children = tuple(replace(child, id=f"rcfg-{n}", custom_domain_name=f"b{n}.kafka.example.com") for n in (1, 2))
+    resources = tuple(
+        replace(world.resource_associations[0], id=f"snra-{n}", resource_configuration_id=f"rcfg-{n}", address=IPv4Address(f"129.224.0.{n}")) for n in (1, 2)
+    )
+    found = {item.origin: item for item in resolver(replace(world, resource_configurations=children, resource_associations=resources), "vpc-a").zones}
+    assert ("kafka.example.com." in found) is zone
+    if zone:
+        assert [(record.name, record.values) for record in found["kafka.example.com."].records] == [
+            ("b1.kafka.example.com.", ("129.224.0.1",)), ("b2.kafka.example.com.", ("129.224.0.2",)),
+        ]  # fmt: skip
+
+
+def test_public_zones_answer_where_no_private_zone_is_above_them() -> None:
+    world = region()
+    public = [
+        HostedZone(f"Z{index}", name, (), (record(f"www.{name}", "A", "10.9.0.9"),))
+        for index, name in enumerate(("example.org.", "sub.example.com.", "example.com.", "example.org."))
+    ]
+    world = replace(world, hosted_zones=(*world.hosted_zones, *public))
+    assert "example.org." in origins(world)
+    assert "sub.example.com." not in origins(world)
+    assert {"example.org.", "sub.example.com.", "example.com."} == {zone.origin for zone in public_zones(world)}
 
 
 def test_user_data_comes_out_byte_for_byte() -> None:

@@ -7,21 +7,18 @@ origin the one named first here answers: hosted zones, then those that VPC Latti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from latticewall.base import private_dns
 from latticewall.base.ids import namespace
+from latticewall.base.private_dns import is_at_or_above
 from latticewall.compile import addresses
 from latticewall.compile.hosted_zones import Alias, absolute, record_sets, resolve_aliases
 from latticewall.compile.index import Index
 from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
-from latticewall.compile.resource_doors import reached_through
+from latticewall.compile.private_dns import private_zones
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.names import NamesPlan, Record, Resolver, Zone
 from latticewall.plan.node import Problem
-from latticewall.world.types import ResourceConfiguration, Vpc, World
+from latticewall.world.types import Vpc, World
 
 TTL = 60
 """Seconds, of the records that the region itself makes."""
@@ -61,7 +58,8 @@ def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, 
     aliases: list[Alias] = []
     if vpc.dns_hostnames:  # private zones need both attributes of the VPC
         aliases = _hosted_zones(index.world, vpc, records)
-        _resource_zones(index, gates, vpc, records)
+        for origin, found in private_zones(index, gates, vpc).items():
+            records.setdefault(origin, found)
     _lattice_names(gates, vpc, records)
     _load_balancer_names(index.world, records)
     if vpc.dns_hostnames:
@@ -85,7 +83,7 @@ def _public_zones(world: World, records: _Records) -> list[Alias]:
     aliases: list[Alias] = []
     for zone in world.hosted_zones:
         origin = absolute(zone.name)
-        if zone.vpc_ids or origin in records or any(private_dns.is_at_or_above(one, origin) for one in private):
+        if zone.vpc_ids or origin in records or any(is_at_or_above(one, origin) for one in private):
             continue
         found = record_sets(zone)
         records[origin] = list(found.records)
@@ -107,42 +105,6 @@ def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:
             records[origin] = list(found.records)
             aliases += found.aliases
     return aliases
-
-
-def _resource_zones(index: Index, gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
-    """A zone for the custom domain name of each resource configuration to which private DNS applies: through the VPC's association first, then through
-    its endpoints."""
-    association = gates.association_of.get(vpc.id)
-    for resource, configuration in gates.resources(vpc.id) if association and association.private_dns_enabled else ():
-        if association and resource.private_dns_enabled and _has_private_dns(gates, vpc, association.dns_options, configuration):
-            _add_zone(records, configuration, (str(resource.address),))
-    for endpoint in index.world.vpc_endpoints:
-        if endpoint.vpc_id == vpc.id and endpoint.private_dns_enabled:
-            for item in reached_through(index, gates, endpoint):
-                own = not item.association_id or gates.associations[item.association_id].private_dns_enabled
-                if own and _has_private_dns(gates, vpc, endpoint.dns_options, item.configuration):
-                    _add_zone(records, item.configuration, item.addresses)
-
-
-def _add_zone(records: _Records, configuration: ResourceConfiguration, values: tuple[str, ...]) -> None:
-    origin = absolute(configuration.custom_domain_name)
-    records.setdefault(origin, [Record(origin, "A", TTL, values)])
-
-
-def _has_private_dns(gates: ServiceNetworkGates, vpc: Vpc, options: Mapping[str, Any], configuration: ResourceConfiguration) -> bool:
-    """Whether VPC Lattice makes a private zone for the resource's custom domain name in this VPC.
-
-    Without private DNS on the resource association there is none anywhere; with it, the VPC association or endpoint says whether and (options) for which
-    domains.
-    """
-    domain = configuration.custom_domain_name
-    if not domain:
-        return False
-    gateway = gates.gateways.get(configuration.gateway_id)
-    target = configuration.definition.get("dnsResource", {}).get("domainName", "")
-    if target and gateway is not None and gateway.vpc_id == vpc.id and private_dns.is_at_or_above(domain, target):
-        return False  # it would hide the very name that the target is resolved by
-    return private_dns.covers(options, domain, verified=configuration.domain_verified)
 
 
 def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:

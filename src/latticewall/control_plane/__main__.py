@@ -84,6 +84,7 @@ class ControlPlane:
         self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=ports)
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
+        self._failures: dict[str, str] | None = None
         self.compiler = Compiler()
         self._sessions = StoredSessions()
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
@@ -136,10 +137,11 @@ class ControlPlane:
         return plan
 
     def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> None:
-        """One short transaction, only when something waits."""
+        """One short transaction, only when something waits, fails as it did not before, or is due."""
         with self.store.read() as snapshot:
-            waiting = _in_progress(snapshot)
-        if waiting:
+            due = _in_progress(snapshot) or self._failures != failures or self.app.registry.is_due(snapshot)
+        self._failures = dict(failures)
+        if due:
             with self.store.write("latticewall", "settled") as tx:
                 settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures, unsettled)
                 kept = {row.id for row in tx.rows("ec2:Instance") if row.status != "deleted"}

@@ -172,6 +172,8 @@ class TcpListener:
     idle_timeout: int = 350
     capture_port: int = 0
     """Not 0: one socket on this port serves all of `ports`; the namespace's ruleset hands it their packets as they are (tproxy)."""
+    group_arn: str = ""
+    """Of the group that the resource configuration is a child of: who subscribes to the group's log gets it, too."""
     vpc_endpoint_id: str = ""
     """The endpoint whose namespace it is in; without a service network, association_id and service_network_arn are ""."""
 

@@ -19,7 +19,8 @@ Settle = Callable[[int, Failures, Collection[str]], None]
 RESYNC_SECONDS = 10.0
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 PATIENCE_SECONDS = 30.0
-"""How long an applier's failure is tried again before the resource is said to have failed. What does not compile fails at once."""
+"""How long an applier's failure is tried again before the resource is said to have failed. What does not compile fails at once,
+unless it may pass by itself."""
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Loop:
         self._stop = threading.Event()
         self._applied = threading.Condition()
         self._failing_since: dict[str, float] = {}
+        self._passing_since: dict[str, float] = {}
         self.progress = Progress()
         self.plan: NodePlan | None = None
 
@@ -94,8 +96,9 @@ class Loop:
         if errors:
             return False
         lasting = self._lasting(failures)
+        young = self._young({problem.id for problem in plan.problems if problem.passing})
         try:
-            self._settle(plan.revision, {**lasting, **problems}, failures.keys() - lasting.keys())
+            self._settle(plan.revision, {**lasting, **problems}, (failures.keys() - lasting.keys()) | young)
         except Exception as error:
             log.exception("revision %d cannot be settled", plan.revision)
             self.progress.errors = {"settle": str(error)}
@@ -115,6 +118,12 @@ class Loop:
         for resource in lasting:
             self._failing_since.pop(resource)
         return lasting
+
+    def _young(self, passing: set[str]) -> set[str]:
+        """Those that have not been there for long: what is being created may still come to be all right."""
+        now = time.monotonic()
+        self._passing_since = {resource: self._passing_since.get(resource, now) for resource in passing}
+        return {resource for resource, since in self._passing_since.items() if now - since < PATIENCE_SECONDS}
 
     def wait_applied(self, revision: int, timeout: float) -> bool:
         """Block until a round has applied that revision, at most `timeout` seconds."""

@@ -155,7 +155,7 @@ class Context:
         """Merge members into the document (None removes one). settle: the data plane must follow ("updating" until it has)."""
         document = {**row.document, **(members or {})}
         document = {key: value for key, value in document.items() if value is not None}
-        moving = "updating" if settle and row.status == "ready" and self.registry.kind(row.kind).lifecycle.settles else row.status
+        moving = "updating" if settle and row.status in ("ready", "impaired") and self.registry.kind(row.kind).lifecycle.settles else row.status
         return self.tx.put(replace(row, document=document, status=status or moving))
 
     def tag(self, row: Row, added: Mapping[str, str] | None = None, removed: Iterable[str] = ()) -> Row:

@@ -10,6 +10,7 @@ from latticewall.base.rows import Row
 
 if TYPE_CHECKING:
     from latticewall.resources.context import Context
+    from latticewall.store import Snapshot
 
 Document = dict[str, Any]
 Handler = Callable[["Context", Document], Document]
@@ -22,12 +23,15 @@ class Lifecycle:
 
     member: the status member of the document ("State", "status"); "" when the API shows none. spelling: engine word -> API word (or value).
     settles: creating/updating/deleting last until the data plane has applied the revision; without, they are instant.
+    heals: what the data plane cannot do now it may do later, without a change of the resource: its failures come and go ("failing" before it was ever
+    ready, "impaired" afterwards), and it stays part of the desired state.
     tombstone: seconds that a deleted resource stays visible (as "deleted"); 0 = gone at once.
     """
 
     member: str = ""
     spelling: Mapping[str, Any] = field(default_factory=dict)
     settles: bool = False
+    heals: bool = False
     tombstone: int = 0
 
     def spell(self, status: str) -> Any:
@@ -39,6 +43,8 @@ NEXT_STATUS: Mapping[str, str] = {
     "creating": "ready", "updating": "ready", "starting": "ready", "stopping": "stopped", "deleting": "deleted",
 }  # fmt: skip
 """What becomes of a status when the data plane has settled; a deleted row goes away or becomes a tombstone."""
+
+AILING = ("failing", "impaired")
 
 
 @dataclass(frozen=True)
@@ -111,3 +117,5 @@ class Service:
     operations: Mapping[str, Handler]
     settled: Callable[[Context], None] | None = None
     """Called in the settling transaction after statuses moved: for what follows from another resource's readiness."""
+    is_due: Callable[[Snapshot], bool] | None = None
+    """Asked in every round: whether `settled` would change something though no status moves."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from latticewall.resources.kind import Handler, Kind, Service
+from latticewall.store import Snapshot
 
 
 class Registry:
@@ -19,6 +20,10 @@ class Registry:
                     raise ValueError(f"kind `{kind.name}` is declared twice")
                 self.kinds[kind.name] = kind
         self._prefixes = sorted(((kind.id_prefix, kind) for kind in self.kinds.values() if kind.id_prefix), key=lambda pair: -len(pair[0]))
+
+    def is_due(self, rows: Snapshot) -> bool:
+        """Whether a service has something to do that only time or another service's resource has brought about."""
+        return any(service.is_due(rows) for service in self.services.values() if service.is_due)
 
     def kind(self, name: str) -> Kind:
         return self.kinds[name]

@@ -1,4 +1,7 @@
-"""Statuses move only here: when the data plane has applied a revision, what waited for it becomes ready, stopped or gone."""
+"""Statuses move only here: when the data plane has applied a revision, what waited for it becomes ready, stopped or gone.
+
+What heals (`Lifecycle.heals`) is tried again for as long as it is there: it fails and gets well as the data plane says.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import replace
 
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
-from latticewall.resources.kind import NEXT_STATUS
+from latticewall.resources.kind import AILING, NEXT_STATUS
 
 
 def waiting(ctx: Context, revision: int) -> list[Row]:
@@ -23,13 +26,44 @@ def settle(ctx: Context, revision: int, failures: Mapping[str, str], unsettled: 
         if row.id in unsettled or row.arn in unsettled:
             continue
         reason = failures.get(row.id) or failures.get(row.arn) or ""
-        following = "failed" if reason and row.status == "creating" else NEXT_STATUS[row.status]
+        following = _failed(ctx, row) if reason and row.status in ("creating", "updating") else NEXT_STATUS[row.status]
         if following == "deleted":
             ctx.bury(row)
         else:
             ctx.tx.put(replace(row, status=following, reason=reason))
         moved += 1
+    moved += _heal(ctx, failures, unsettled)
     for service in ctx.registry.services.values():
         if service.settled:
             service.settled(ctx)
     return moved
+
+
+def _failed(ctx: Context, row: Row) -> str:
+    """What a creation or an update comes to that does not succeed."""
+    if ctx.registry.kind(row.kind).lifecycle.heals:
+        return "failing" if row.status == "creating" else "impaired"
+    return "failed" if row.status == "creating" else "ready"
+
+
+def _heal(ctx: Context, failures: Mapping[str, str], unsettled: Collection[str]) -> int:
+    """What heals and was ready is impaired as soon as it fails; what fails no more is ready."""
+    moved = 0
+    for row in [row for status in AILING for row in ctx.tx.rows(status=status)]:
+        reason = failures.get(row.id) or failures.get(row.arn) or ""
+        if not reason and row.id not in unsettled and row.arn not in unsettled:
+            ctx.tx.put(replace(row, status="ready", reason=""))
+            moved += 1
+    for identifier, reason in failures.items():
+        failing = ctx.tx.by_arn(identifier) if identifier.startswith("arn:") else _by_id(ctx, identifier)
+        if failing is None or failing.reason == reason or not ctx.registry.kind(failing.kind).lifecycle.heals:
+            continue
+        if failing.status in ("ready", *AILING):
+            ctx.tx.put(replace(failing, status="impaired" if failing.status == "ready" else failing.status, reason=reason))
+            moved += 1
+    return moved
+
+
+def _by_id(ctx: Context, identifier: str) -> Row | None:
+    kind = ctx.registry.kind_of_id(identifier)
+    return ctx.tx.get(kind.name, identifier) if kind else None

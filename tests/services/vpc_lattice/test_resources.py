@@ -161,10 +161,11 @@ def test_a_configuration_lives_and_ends(region: Region) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"type": "GROUP", "resourceConfigurationDefinition": None}, "GROUP is not supported yet"),
-        ({"type": "CHILD"}, "CHILD is not supported yet"),
-        ({"type": "ARN", "resourceConfigurationDefinition": {"arnResource": {"arn": f"arn:aws:rds:{NAME}:{ACCOUNT}:db:one"}}}, "ARN is not supported yet"),
-        ({"type": "CIDR", "resourceConfigurationDefinition": {"cidrResource": {"cidrRanges": ["10.0.0.0/8"]}}}, "CIDR is not supported yet"),
+        ({"type": "GROUP"}, "resourceConfigurationDefinition is not for"),
+        ({"type": "GROUP", "resourceConfigurationDefinition": None, "customDomainName": "db.example.net"}, "customDomainName is not for"),
+        ({"type": "CHILD"}, "needs the group"),
+        ({"type": "ARN", "resourceConfigurationDefinition": {"arnResource": {"arn": f"arn:aws:rds:{NAME}:{ACCOUNT}:db:one"}}}, "no Amazon RDS here"),
+        ({"type": "CIDR", "resourceConfigurationDefinition": {"cidrResource": {"cidrRanges": ["10.0.0.0/8"]}}}, "tunnel VPC endpoints"),
         ({"protocol": "TCP_UDP"}, "CIDR resource configurations only"),
         ({"groupDomain": "example.net"}, "groupDomain"),
         ({"portRanges": ["0"]}, "Port range 0"),

@@ -191,7 +191,7 @@ def standing(snapshot: Snapshot, resource_type: ResourceType, row_id: str) -> tu
         return "gone", ""
     if row.status in WAITING:
         return "waiting", ""
-    return ("failed", row.reason or "The resource failed to stabilize") if row.status == "failed" else ("ready", row.reason)
+    return ("failed", row.reason or "The resource failed to stabilize") if row.status in ("failed", "failing") else ("ready", row.reason)
 
 
 def attribute(ctx: Context, resource_type: ResourceType, made: Made, name: str) -> Any:

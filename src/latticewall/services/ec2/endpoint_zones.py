@@ -68,9 +68,17 @@ def leads_to(ctx: Context, endpoint: Row) -> Iterator[tuple[Row | None, Row, Row
     for joined in ctx.referring(endpoint, "vpc-lattice:ServiceNetworkVpcEndpointAssociation"):
         for network in ctx.referred(joined, "serviceNetworkIdentifier"):
             for association in ctx.referring(network, "vpc-lattice:ServiceNetworkResourceAssociation"):
-                for configuration in ctx.referred(association, "resourceConfigurationIdentifier") if association.status != "deleting" else ():
-                    for leaf in _leaves(ctx, configuration):
-                        yield association, configuration, leaf
+                yield from _joined(ctx, association) if association.status != "deleting" else ()
+
+
+def _joined(ctx: Context, association: Row) -> Iterator[tuple[Row, Row, Row]]:
+    """The resource of an association; a group has none of its own, its children are each associated themselves."""
+    for configuration in ctx.referred(association, "resourceConfigurationIdentifier"):
+        if configuration.document["type"] != "GROUP":
+            yield association, configuration, configuration
+    for child in ctx.referred(association, "child"):
+        for group in ctx.referred(child, "resourceConfigurationGroupIdentifier"):
+            yield association, group, child
 
 
 def _leaves(ctx: Context, configuration: Row) -> list[Row]:

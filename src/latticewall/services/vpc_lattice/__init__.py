@@ -2,7 +2,7 @@
 
 Lives here: what these resources mean and what is refused. May import resources, policy, base. Never enters: packets, Envoy, other services;
 other services' resources are met by reference ("ec2:Vpc") and through `ctx.call`. Not there: TLS listeners, Lambda and ALB targets, IPv6,
-VPC endpoints, resource configurations other than SINGLE; each is refused by name.
+VPC endpoints, ARN and CIDR resource configurations; each is refused by name.
 """
 
 from latticewall.resources.kind import Service
@@ -10,6 +10,6 @@ from latticewall.services.vpc_lattice import domain_verification
 from latticewall.services.vpc_lattice.kinds import KINDS
 from latticewall.services.vpc_lattice.operations import OPERATIONS
 
-SERVICE = Service("vpc-lattice", KINDS, OPERATIONS, settled=domain_verification.verify_pending)
+SERVICE = Service("vpc-lattice", KINDS, OPERATIONS, settled=domain_verification.verify_all, is_due=domain_verification.is_due)
 
 __all__ = ["SERVICE"]

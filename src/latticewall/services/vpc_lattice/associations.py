@@ -34,8 +34,8 @@ def refuse_in_progress(ctx: Context, row: Row) -> None:  # noqa: ARG001 - the si
 
 
 def _refuse_pair(ctx: Context, network: Row, kind: str, member: str, other: Row) -> list[Row]:
-    """The network's associations of this kind; refused when `other` is among them already, in whatever status."""
-    existing = ctx.referring(network, kind)
+    """The network's associations of this kind; refused when `other` is among them already, in whatever status. Children of groups do not count."""
+    existing = [row for row in ctx.referring(network, kind) if not is_of_child(row)]
     for row in existing:
         if row.document[member] == other.id:
             status = text.STATUS[row.status]
@@ -118,28 +118,82 @@ def _dns_members(params: Document) -> dict[str, Any]:
 
 
 def create_resource_association(ctx: Context, params: Document) -> Document:
-    """CreateServiceNetworkResourceAssociation: the resource gets an address that is its own within the service network."""
+    """CreateServiceNetworkResourceAssociation: the resource gets an address that is its own within the service network. A GROUP brings its children,
+    each with an association of its own, which comes and goes with the group's or the child."""
     network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"], sharing.shared)
     configuration = usable(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"], sharing.shared)
-    existing = _refuse_pair(ctx, network, RESOURCE_ASSOCIATION, "resourceConfigurationId", configuration)
+    _refuse_pair(ctx, network, RESOURCE_ASSOCIATION, "resourceConfigurationId", configuration)
+    if configuration.document["type"] == "CHILD":
+        group = configuration.document["resourceConfigurationGroupId"]
+        message = f"Resource configuration {configuration.id} is of type CHILD: it is associated with its group, {group}"
+        raise text.invalid("resourceConfigurationIdentifier", message)
     if is_shareable(ctx, network) and not configuration.document["allowAssociationToShareableServiceNetwork"]:
         message = f"Resource configuration {configuration.id} does not allow association with {network.id}, which is enabled for sharing"
         raise text.invalid("serviceNetworkIdentifier", message)
-    identifier = ctx.new_id("snra-")
-    document: Document = {
-        "serviceNetworkId": network.id, "resourceConfigurationId": configuration.id, "createdBy": ctx.caller.account,
-        "privateDnsEnabled": bool(params.get("privateDnsEnabled")), "dnsEntry": dns.resource_entry(ctx.caller.region, identifier, configuration.id),
-        "isManagedAssociation": False, "_address": _free_address(existing), **sharing.sides(ctx, network, configuration),
-    }  # fmt: skip
-    custom = configuration.document.get("customDomainName")
-    if custom and document["privateDnsEnabled"]:
-        document["privateDnsEntry"] = {"domainName": custom}
+    members = {"privateDnsEnabled": bool(params.get("privateDnsEnabled")), "createdBy": ctx.caller.account, **sharing.sides(ctx, network, configuration)}
     refs = {"serviceNetworkIdentifier": network, "resourceConfigurationIdentifier": configuration}
-    return ctx.view(ctx.create(RESOURCE_ASSOCIATION, document, id=identifier, tags=tags.read(params.get("tags")), refs=refs))
+    row = _join(ctx, network, configuration, members, refs, tags.read(params.get("tags")))
+    if configuration.document["type"] == "GROUP":
+        for child in ctx.referring(configuration, RESOURCE_CONFIGURATION, "resourceConfigurationGroupIdentifier"):
+            _join_child(ctx, row, network, child)
+    return ctx.view(row)
+
+
+def join_group(ctx: Context, group: Row, child: Row) -> None:
+    """A new child of a GROUP is in all service networks that the group is in."""
+    for association in ctx.referring(group, RESOURCE_ASSOCIATION, "resourceConfigurationIdentifier"):
+        network = ctx.tx.get(SERVICE_NETWORK, association.document["serviceNetworkId"])
+        if network is not None and association.status != "deleting":
+            _join_child(ctx, association, network, child)
+
+
+def is_of_child(row: Row) -> bool:
+    """Whether an association is one that a group's association has brought."""
+    return "_group" in row.document
+
+
+def _join_child(ctx: Context, group: Row, network: Row, child: Row) -> None:
+    members = {member: group.document[member] for member in ("privateDnsEnabled", "createdBy", sharing.SEEN_BY)}
+    _join(ctx, network, child, {**members, "_group": group.id}, {"serviceNetworkIdentifier": network, "child": child, "group": group})
+
+
+def _join(ctx: Context, network: Row, configuration: Row, members: Document, refs: dict[str, Row], tagged: dict[str, str] | None = None) -> Row:
+    """An association; one that can be connected to (not a GROUP's) has an address and a name."""
+    identifier = ctx.new_id("snra-")
+    document: Document = {"serviceNetworkId": network.id, "resourceConfigurationId": configuration.id, "isManagedAssociation": False, **members}
+    if configuration.document["type"] != "GROUP":
+        document["dnsEntry"] = dns.resource_entry(ctx.caller.region, identifier, configuration.id)
+        document["_address"] = _free_address(ctx.referring(network, RESOURCE_ASSOCIATION))
+    domain = configuration.document.get("customDomainName") or configuration.document.get("groupDomain")
+    if domain and document["privateDnsEnabled"]:
+        document["privateDnsEntry"] = {"domainName": domain}
+    return ctx.create(RESOURCE_ASSOCIATION, document, id=identifier, tags=tagged, refs=refs)
 
 
 def _free_address(existing: list[Row]) -> str:
-    """The lowest address that no resource of the network has; there are far more than the quota of associations."""
-    taken = {row.document["_address"] for row in existing}
+    """The lowest address that no resource of the network has; there are far more than there can be resources."""
+    taken = {row.document.get("_address") for row in existing}
     candidates = (str(RESOURCE_ADDRESSES[offset]) for offset in range(FIRST_ADDRESS, RESOURCE_ADDRESSES.num_addresses))
     return next(address for address in candidates if address not in taken)
+
+
+def delete_resource_association(ctx: Context, params: Document) -> Document:
+    """DeleteServiceNetworkResourceAssociation: a child's ends with its group's."""
+    row = sharing.association(ctx, RESOURCE_ASSOCIATION, params["serviceNetworkResourceAssociationIdentifier"])
+    if is_of_child(row):
+        group = row.document["_group"]
+        raise text.conflict(RESOURCE_ASSOCIATION, row.id, f"Association {row.id} is of a child resource configuration: it ends with its group's, {group}")
+    return ctx.view(ctx.remove(row) or row)
+
+
+def list_resource_associations(ctx: Context, params: Document) -> Document:
+    """ListServiceNetworkResourceAssociations; includeChildren: those of the children of the groups that are listed too."""
+    rows = sharing.joined(ctx, RESOURCE_ASSOCIATION)
+    if network := params.get("serviceNetworkIdentifier"):
+        rows = [row for row in rows if row.document["serviceNetworkId"] == network.rpartition("/")[2]]
+    own = [row for row in rows if not is_of_child(row)]
+    if configuration := params.get("resourceConfigurationIdentifier"):
+        own = [row for row in own if row.document["resourceConfigurationId"] == configuration.rpartition("/")[2]]
+    listed = {row.id for row in own}
+    shown = [row for row in rows if row.id in listed or (params.get("includeChildren") and row.document.get("_group") in listed)]
+    return {"items": [ctx.view(row) for row in shown]}

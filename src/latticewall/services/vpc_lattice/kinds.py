@@ -11,6 +11,8 @@ ARN = "arn:aws:vpc-lattice:{region}:{account}:"
 SETTLES = Lifecycle(member="status", spelling=text.STATUS, settles=True)
 FOLLOWS = Lifecycle(member="status", spelling={**text.STATUS, "updating": "ACTIVE"}, settles=True)
 """For kinds whose API has no status for an update."""
+HEALS = Lifecycle(member="status", spelling=text.STATUS, settles=True, heals=True)
+PARTIAL = Lifecycle(member="status", spelling={**text.STATUS, "updating": "ACTIVE", "impaired": "PARTIAL"}, settles=True, heals=True)
 
 
 def _kind(name: str, prefix: str, tail: str, cloudformation: str, **more: Any) -> Kind:
@@ -50,8 +52,12 @@ KINDS = (
         refs={**_NETWORK, "vpcIdentifier": Ref(nouns.VPC), "securityGroupIds": Ref(nouns.SECURITY_GROUP)},
     ),
     _kind(
-        nouns.RESOURCE_ASSOCIATION, "snra-", "servicenetworkresourceassociation", "ServiceNetworkResourceAssociation", lifecycle=FOLLOWS,
-        view=view.association, refs={**_NETWORK, "resourceConfigurationIdentifier": Ref(nouns.RESOURCE_CONFIGURATION)},
+        nouns.RESOURCE_ASSOCIATION, "snra-", "servicenetworkresourceassociation", "ServiceNetworkResourceAssociation", lifecycle=PARTIAL,
+        view=view.resource_association,
+        refs={
+            **_NETWORK, "resourceConfigurationIdentifier": Ref(nouns.RESOURCE_CONFIGURATION),
+            "child": Ref(nouns.RESOURCE_CONFIGURATION, "cascade"), "group": Ref(nouns.RESOURCE_ASSOCIATION, "cascade"),
+        },
     ),
     _named(
         nouns.RESOURCE_GATEWAY, "rgw-", "resourcegateway", "ResourceGateway", lifecycle=SETTLES, view=view.resource_gateway,
@@ -62,9 +68,12 @@ KINDS = (
         },
     ),
     _named(
-        nouns.RESOURCE_CONFIGURATION, "rcfg-", "resourceconfiguration", "ResourceConfiguration", lifecycle=SETTLES, view=view.resource_configuration,
+        nouns.RESOURCE_CONFIGURATION, "rcfg-", "resourceconfiguration", "ResourceConfiguration", lifecycle=HEALS, view=view.resource_configuration,
         owns=(nouns.ACCESS_LOG_SUBSCRIPTION,),
-        refs={"resourceGatewayIdentifier": Ref(nouns.RESOURCE_GATEWAY), "domainVerificationIdentifier": Ref(nouns.DOMAIN_VERIFICATION, "clear")},
+        refs={
+            "resourceGatewayIdentifier": Ref(nouns.RESOURCE_GATEWAY), "resourceConfigurationGroupIdentifier": Ref(nouns.RESOURCE_CONFIGURATION),
+            "domainVerificationIdentifier": Ref(nouns.DOMAIN_VERIFICATION, "clear"),
+        },
     ),
     Kind(
         nouns.ENDPOINT_ASSOCIATION, id_member="id", id_prefix="snvea-", view=endpoint_associations.view_of_network,

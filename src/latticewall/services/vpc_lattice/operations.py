@@ -127,8 +127,7 @@ NOUNS = {
         where={**NETWORK, "vpcIdentifier": "vpcId"}, needs_filter=True, reach=BOTH_SIDES,
     ),
     "ServiceNetworkResourceAssociation": _Noun(
-        RESOURCE_ASSOCIATION, "serviceNetworkResourceAssociationIdentifier", associations.create_resource_association,
-        where={**NETWORK, "resourceConfigurationIdentifier": "resourceConfigurationId"}, reach=BOTH_SIDES,
+        RESOURCE_ASSOCIATION, "serviceNetworkResourceAssociationIdentifier", associations.create_resource_association, reach=BOTH_SIDES,
     ),
     "ResourceGateway": _Noun(
         RESOURCE_GATEWAY, "resourceGatewayIdentifier", resource_gateway.create_resource_gateway, resource_gateway.update_resource_gateway
@@ -161,6 +160,8 @@ OTHERS: dict[str, Handler] = {
     "RegisterTargets": targets.register_targets,
     "DeregisterTargets": targets.deregister_targets,
     "ListTargets": targets.list_targets,
+    "DeleteServiceNetworkResourceAssociation": associations.delete_resource_association,
+    "ListServiceNetworkResourceAssociations": associations.list_resource_associations,
     "ListAccessLogSubscriptions": access_log.list_access_log_subscriptions,
     "PutAuthPolicy": auth_policy.put_auth_policy,
     "GetAuthPolicy": auth_policy.get_auth_policy,

@@ -29,6 +29,7 @@ QUOTAS = {
     RESOURCE_GATEWAY: (500, "L-0DCA4434", "resource gateways per VPC"),
     RESOURCE_CONFIGURATION: (2000, "L-5FF8F9B9", "resource configurations per Region"),
     DOMAIN_VERIFICATION: (5, "L-73D0F278", "domain verifications"),
+    "vpc-lattice:ChildResourceConfiguration": (60, "L-9BC96FEF", "child resource configurations per group"),
     "vpc-lattice:Target": (1000, "L-D71303F3", "targets per target group"),
     "vpc-lattice:ServiceTargetGroup": (10, "L-3DEC3B9F", "target groups per service"),
 }

@@ -1,6 +1,7 @@
 """Resource configurations: what clients reach through a resource gateway ("Resource configurations for VPC resources").
 
-Only SINGLE is there: one address or one name. GROUP and CHILD, ARN and CIDR are refused.
+A SINGLE is one address or one name. A GROUP is a container for CHILD configurations, which are as a SINGLE but for what they have from their group: the
+gateway, the protocol, whether they can be shared, and the verification of the domain. ARN and CIDR are refused.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
+from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import dns, quotas, text
+from latticewall.services.vpc_lattice import associations, dns, quotas, text
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import DOMAIN_VERIFICATION, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY
 
@@ -21,49 +23,121 @@ PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "100.64.0.0/10", 
 ALL_PORTS = "1-65535"
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
+_MEMBERS_OF = {
+    "resourceConfigurationGroupIdentifier": ("CHILD",), "groupDomain": ("GROUP",), "resourceConfigurationDefinition": ("SINGLE", "CHILD"),
+    "customDomainName": ("SINGLE", "CHILD"), "domainVerificationIdentifier": ("SINGLE", "GROUP"),
+    "allowAssociationToShareableServiceNetwork": ("SINGLE", "GROUP"),
+}  # fmt: skip
+"""The types for which a member is; one that a CHILD has from its group cannot be given."""
+_INHERITED = ("protocol", "allowAssociationToShareableServiceNetwork", "domainVerificationId", "domainVerificationArn")
+_REFUSED = {
+    "ARN": "ARN resource configurations are for Amazon RDS databases, and there is no Amazon RDS here: use SINGLE with the database's name or address",
+    "CIDR": "CIDR resource configurations are reached through tunnel VPC endpoints, which are not supported yet; SINGLE, GROUP and CHILD are",
+}
+
 
 def create_resource_configuration(ctx: Context, params: Document) -> Document:
     """CreateResourceConfiguration."""
-    _refuse_unsupported(params)
-    if not params.get("resourceGatewayIdentifier"):
-        raise text.invalid("resourceGatewayIdentifier", "A resource gateway is required")
-    gateway = usable(ctx, RESOURCE_GATEWAY, params["resourceGatewayIdentifier"])
+    type_ = params["type"]
+    _check_members(params, type_)
+    group = _group(ctx, params) if type_ == "CHILD" else None
+    gateway = _gateway(ctx, params, group)
     quotas.check(RESOURCE_CONFIGURATION, len(ctx.live(RESOURCE_CONFIGURATION)) + 1)
     document: Document = {
-        "type": params["type"], "resourceGatewayId": gateway.id, "protocol": params.get("protocol") or "TCP",
-        "portRanges": port_ranges(params.get("portRanges") or ()), "resourceConfigurationDefinition": _definition(params),
+        "type": type_, "resourceGatewayId": gateway.id, "protocol": params.get("protocol") or "TCP",
+        "portRanges": port_ranges(params.get("portRanges") or (group.document["portRanges"] if group else ())),
         "allowAssociationToShareableServiceNetwork": bool(params.get("allowAssociationToShareableServiceNetwork")),
     }  # fmt: skip
-    if params.get("customDomainName"):
-        document["customDomainName"] = dns.check_name("customDomainName", params["customDomainName"])
+    if type_ != "GROUP":
+        document["resourceConfigurationDefinition"] = _definition(params)
     refs = {"resourceGatewayIdentifier": gateway.id}
+    for member in ("customDomainName", "groupDomain"):
+        if params.get(member):
+            document[member] = dns.check_name(member, params[member])
     if params.get("domainVerificationIdentifier"):
         document |= _verification(ctx, params)
+    if group:
+        document |= _from_group(group, document)
+        refs["resourceConfigurationGroupIdentifier"] = group.id
+    if document.get("domainVerificationId"):
         refs["domainVerificationIdentifier"] = document["domainVerificationId"]
-    return ctx.view(ctx.create(RESOURCE_CONFIGURATION, document, name=params["name"], tags=tags.read(params.get("tags")), refs=refs))
+    row = ctx.create(RESOURCE_CONFIGURATION, document, name=params["name"], tags=tags.read(params.get("tags")), refs=refs)
+    if group:
+        associations.join_group(ctx, group, row)
+    return ctx.view(row)
 
 
 def update_resource_configuration(ctx: Context, params: Document) -> Document:
-    """UpdateResourceConfiguration."""
+    """UpdateResourceConfiguration. What children have from their group changes with it."""
     row = usable(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"])
+    _check_members(params, row.document["type"])
     changes: Document = {}
     if params.get("resourceConfigurationDefinition"):
         changes["resourceConfigurationDefinition"] = _definition(params)
     if params.get("portRanges") is not None:
         changes["portRanges"] = port_ranges(params["portRanges"])
     if params.get("allowAssociationToShareableServiceNetwork") is not None:
-        changes["allowAssociationToShareableServiceNetwork"] = params["allowAssociationToShareableServiceNetwork"]
+        shareable = changes["allowAssociationToShareableServiceNetwork"] = params["allowAssociationToShareableServiceNetwork"]
+        for child in children(ctx, row):
+            ctx.change(child, {"allowAssociationToShareableServiceNetwork": shareable})
     return ctx.view(ctx.change(row, changes, settle=True))
 
 
-def _refuse_unsupported(params: Mapping[str, Any]) -> None:
-    if params["type"] != "SINGLE":
-        raise text.unsupported("type", f"Resource configuration type {params['type']} is not supported yet; SINGLE is")
+def children(ctx: Context, group: Row) -> list[Row]:
+    """The CHILD configurations of a GROUP."""
+    return ctx.referring(group, RESOURCE_CONFIGURATION, "resourceConfigurationGroupIdentifier")
+
+
+def _check_members(params: Mapping[str, Any], type_: str) -> None:
+    """Refuse what this type cannot have. Raises Invalid and Unsupported."""
+    if type_ in _REFUSED:
+        raise text.unsupported("type", _REFUSED[type_])
     if params.get("protocol") == "TCP_UDP":
         raise text.invalid("protocol", "Protocol TCP_UDP is for CIDR resource configurations only")
-    for member in ("resourceConfigurationGroupIdentifier", "groupDomain"):
-        if params.get(member):
-            raise text.invalid(member, f"{member} is not for resource configurations of type SINGLE")
+    for member, types in _MEMBERS_OF.items():
+        if params.get(member) and type_ not in types:
+            raise text.invalid(member, f"{member} is not for resource configurations of type {type_}")
+
+
+# -- groups ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _group(ctx: Context, params: Mapping[str, Any]) -> Row:
+    """The GROUP that a CHILD is to belong to, with room for it."""
+    member = "resourceConfigurationGroupIdentifier"
+    if not params.get(member):
+        raise text.invalid(member, "A resource configuration of type CHILD needs the group that it belongs to")
+    group = usable(ctx, RESOURCE_CONFIGURATION, params[member])
+    if group.document["type"] != "GROUP":
+        raise text.invalid(member, f"Resource configuration {group.id} is of type {group.document['type']}; only a GROUP has children")
+    quotas.check("vpc-lattice:ChildResourceConfiguration", len(children(ctx, group)) + 1, group.id)
+    return group
+
+
+def _gateway(ctx: Context, params: Mapping[str, Any], group: Row | None) -> Row:
+    member = "resourceGatewayIdentifier"
+    if group is None and not params.get(member):
+        raise text.invalid(member, "A resource gateway is required")
+    gateway = usable(ctx, RESOURCE_GATEWAY, params.get(member) or group.document["resourceGatewayId"])  # type: ignore[union-attr]  # one is there
+    if group is not None and gateway.id != group.document["resourceGatewayId"]:
+        raise text.invalid(member, f"A resource configuration of type CHILD has the gateway of its group, {group.document['resourceGatewayId']}")
+    return gateway
+
+
+def _from_group(group: Row, child: Mapping[str, Any]) -> Document:
+    """What a child has from its group. A custom domain name must be under the group's domain, where the group has one."""
+    domain, custom = group.document.get("groupDomain"), child.get("customDomainName")
+    if domain and custom and not is_under(custom, domain):
+        raise text.invalid("customDomainName", f"{custom} is not under the group's domain {domain}")
+    return {"resourceConfigurationGroupId": group.id, **{member: group.document[member] for member in _INHERITED if member in group.document}}
+
+
+def is_under(name: str, domain: str) -> bool:
+    """Whether a name is below a domain, not the domain itself."""
+    return name.lower().rstrip(".").endswith("." + domain.lower().rstrip("."))
+
+
+# -- where a resource is -----------------------------------------------------------------------------------------------------------------------
 
 
 def port_ranges(given: Sequence[str]) -> list[str]:
@@ -86,7 +160,7 @@ def _definition(params: Mapping[str, Any]) -> Document:
             raise text.unsupported("resourceConfigurationDefinition.dnsResource.ipAddressType", "Only IPV4 is supported yet")
         name = dns.check_name("resourceConfigurationDefinition.dnsResource.domainName", resource["domainName"])
         return {"dnsResource": {"domainName": name, **({"ipAddressType": "IPV4"} if resource.get("ipAddressType") else {})}}
-    raise text.invalid("resourceConfigurationDefinition", "A resource configuration of type SINGLE needs an ipResource or a dnsResource")
+    raise text.invalid("resourceConfigurationDefinition", "A resource configuration of type SINGLE or CHILD needs an ipResource or a dnsResource")
 
 
 def _address(address: str) -> str:
@@ -103,9 +177,9 @@ def _address(address: str) -> str:
 
 
 def _verification(ctx: Context, params: Mapping[str, Any]) -> Document:
-    """The domain verification that covers the custom domain name."""
+    """The domain verification that covers the custom domain name or the group's domain."""
     row = usable(ctx, DOMAIN_VERIFICATION, params["domainVerificationIdentifier"])
-    custom, verified = str(params.get("customDomainName") or "").lower().rstrip("."), row.document["domainName"].lower()
-    if custom != verified and not custom.endswith("." + verified):
-        raise text.invalid("domainVerificationIdentifier", f"Domain verification {row.id} is for {verified}, which does not cover {custom or 'no name'}")
+    name, verified = str(params.get("customDomainName") or params.get("groupDomain") or ""), row.document["domainName"]
+    if name.lower().rstrip(".") != verified and not is_under(name, verified):
+        raise text.invalid("domainVerificationIdentifier", f"Domain verification {row.id} is for {verified}, which does not cover {name or 'no name'}")
     return {"domainVerificationId": row.id, "domainVerificationArn": row.arn}

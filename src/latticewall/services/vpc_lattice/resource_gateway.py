@@ -7,6 +7,8 @@ come from all addresses of all of them; none can be added or taken away later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
+from itertools import islice
 from typing import Any
 
 from latticewall.base.faults import Fault
@@ -19,6 +21,8 @@ from latticewall.services.vpc_lattice.find import elsewhere, relink, security_gr
 from latticewall.services.vpc_lattice.nouns import RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, SUBNET
 
 DEFAULT_RESOLUTION = "PUBLIC"
+FIRST_ADDRESS = 4
+"""Offset of a subnet's first address that is not reserved; the last one is reserved too."""
 DEFAULT_ADDRESSES = 16
 """IPv4 addresses of each network interface."""
 
@@ -69,17 +73,32 @@ def _addresses(interfaces: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence[str], count: int) -> dict[str, Any]:
-    """A network interface for the gateway; EC2 picks the addresses and, where no group is given, the VPC's default group."""
-    params: Document = {
-        "SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}", "SecondaryPrivateIpAddressCount": count - 1,
-    }  # fmt: skip
+    """A network interface for the gateway; EC2 picks the first address and, where no group is given, the VPC's default group. Further addresses are from
+    the end of the subnet, where nobody's fixed addresses are."""
+    params: Document = {"SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}"}
     if groups:
         params["Groups"] = list(groups)
     try:
         interface: dict[str, Any] = ctx.call("ec2:CreateNetworkInterface", params)["NetworkInterface"]
+        further = _last_free(ctx, subnet, count - 1)
+        if further:
+            ctx.call("ec2:AssignPrivateIpAddresses", {"NetworkInterfaceId": interface["NetworkInterfaceId"], "PrivateIpAddresses": further})
     except Fault as fault:  # EC2's codes mean nothing to Lattice's clients
         raise text.invalid("subnetIds", fault.message) from fault
-    return interface
+    addresses = [{"PrivateIpAddress": address} for address in further]
+    return {**interface, "PrivateIpAddresses": [*interface["PrivateIpAddresses"], *addresses]}
+
+
+def _last_free(ctx: Context, subnet: Row, count: int) -> list[str]:
+    """The last so many addresses of the subnet that nobody has. Raises Invalid when there are not enough."""
+    found = ctx.call("ec2:DescribeNetworkInterfaces", {"Filters": [{"Name": "subnet-id", "Values": [subnet.id]}]})["NetworkInterfaces"]
+    taken = {item["PrivateIpAddress"] for interface in found for item in interface["PrivateIpAddresses"]}
+    network = IPv4Network(subnet.document["CidrBlock"])
+    ours = range(network.num_addresses - 2, FIRST_ADDRESS - 1, -1)
+    free = list(islice((address for offset in ours if (address := str(network[offset])) not in taken), count))
+    if len(free) < count:
+        raise text.invalid("subnetIds", f"There are not enough free addresses in subnet {subnet.id} for {count + 1} of the resource gateway")
+    return free
 
 
 def update_resource_gateway(ctx: Context, params: Document) -> Document:

@@ -6,6 +6,7 @@ from latticewall.base.faults import Conflict, Denied, Invalid, NotFound, Unsuppo
 
 STATUS = {
     "creating": "CREATE_IN_PROGRESS", "ready": "ACTIVE", "updating": "UPDATE_IN_PROGRESS", "deleting": "DELETE_IN_PROGRESS", "failed": "CREATE_FAILED",
+    "failing": "CREATE_FAILED", "impaired": "UPDATE_FAILED",
 }  # fmt: skip
 """The engine's status words as Lattice spells them."""
 

@@ -30,7 +30,7 @@ def service_network(ctx: Context, row: Row) -> Document:
         **times(ctx, row),
         "numberOfAssociatedVPCs": len(ctx.referring(row, VPC_ASSOCIATION)),
         "numberOfAssociatedServices": len(ctx.referring(row, SERVICE_ASSOCIATION)),
-        "numberOfAssociatedResourceConfigurations": len(ctx.referring(row, RESOURCE_ASSOCIATION)),
+        "numberOfAssociatedResourceConfigurations": sum("_group" not in found.document for found in ctx.referring(row, RESOURCE_ASSOCIATION)),
     }
 
 
@@ -45,9 +45,17 @@ def association(ctx: Context, row: Row) -> Document:
     shown = {**times(ctx, row), "arn": local_arn(ctx, row), **identity(ctx, SERVICE_NETWORK, "serviceNetwork", row.document["serviceNetworkId"])}
     if row.kind == SERVICE_ASSOCIATION:
         shown |= identity(ctx, SERVICE, "service", row.document["serviceId"])
-    if row.kind == RESOURCE_ASSOCIATION:
-        shown |= identity(ctx, RESOURCE_CONFIGURATION, "resourceConfiguration", row.document["resourceConfigurationId"])
-        shown |= verification_status(ctx, ctx.tx.get(RESOURCE_CONFIGURATION, row.document["resourceConfigurationId"]))
+    return shown
+
+
+def resource_association(ctx: Context, row: Row) -> Document:
+    """With its resource configuration. A group's association is PARTIAL while one of its children's is not what it should be."""
+    shown = {**association(ctx, row), **identity(ctx, RESOURCE_CONFIGURATION, "resourceConfiguration", row.document["resourceConfigurationId"])}
+    shown |= verification_status(ctx, ctx.tx.get(RESOURCE_CONFIGURATION, row.document["resourceConfigurationId"]))
+    broken = [child for child in ctx.referring(row, RESOURCE_ASSOCIATION, "group") if child.reason and child.status != "deleting"]
+    if row.status == "ready" and broken:
+        reason = f"{broken[0].id} ({broken[0].document['resourceConfigurationId']}): {broken[0].reason}"
+        shown |= {"status": "PARTIAL", "failureCode": "InternalFailure", "failureReason": reason}
     return shown
 
 

@@ -25,6 +25,7 @@ def _endpoint(row: Row, association: dict[str, Any]) -> VpcEndpoint:
         resource_configuration_id=text(association.get("resourceConfigurationId")),
         zones=tuple(sorted((_zone(item) for item in document["_zones"]), key=lambda zone: zone.subnet_id)),
         private_dns_enabled=bool(document.get("PrivateDnsEnabled")), dns_options=document.get("DnsOptions") or {},
+        created_at=row.created_at,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address
 
@@ -121,22 +120,22 @@ def build_resource_gateways(rows: Rows) -> tuple[ResourceGateway, ...]:
 
 
 def build_resource_configurations(rows: Rows) -> tuple[ResourceConfiguration, ...]:
-    verified: dict[str, set[str]] = defaultdict(set)
-    for row in rows.of("vpc-lattice:DomainVerification"):
-        if row.document.get("status") == "VERIFIED":
-            verified[row.account].add(row.document.get("domainName", ""))
-    return tuple(_resource_configuration(row, verified[row.account]) for row in rows.of("vpc-lattice:ResourceConfiguration"))
+    return tuple(_resource_configuration(rows, row) for row in rows.of("vpc-lattice:ResourceConfiguration"))
 
 
-def _resource_configuration(row: Row, verified: set[str]) -> ResourceConfiguration:
-    """verified: the domains that its account has shown to be its own."""
+def _resource_configuration(rows: Rows, row: Row) -> ResourceConfiguration:
     document = row.document
-    custom = text(document.get("customDomainName"))
+    group = rows.get("vpc-lattice:ResourceConfiguration", text(document.get("resourceConfigurationGroupId")))
+    deciding = row if group is None or "_policy" in document else group
+    verification = rows.get("vpc-lattice:DomainVerification", text(document.get("domainVerificationId")))
+    verified = verification.document if verification else {}
     return ResourceConfiguration(
         id=row.id, arn=row.arn, account=row.account, type=document["type"], gateway_id=text(document.get("resourceGatewayId")),
         protocol=document.get("protocol", "TCP"), port_ranges=tuple(_port_range(item) for item in document.get("portRanges") or ()),
-        definition=document.get("resourceConfigurationDefinition") or {}, custom_domain_name=custom, policy=text(document.get("_policy")),
-        has_policy="_policy" in document, domain_verified=any(custom == name or custom.endswith("." + name) for name in verified),
+        definition=document.get("resourceConfigurationDefinition") or {}, custom_domain_name=text(document.get("customDomainName")),
+        policy=text(deciding.document.get("_policy")), has_policy="_policy" in deciding.document, domain_verified=verified.get("status") == "VERIFIED",
+        verification_lost_at=text(verified.get("_lostAt")), group_id=group.id if group else "", group_arn=group.arn if group else "",
+        group_domain=text((group or row).document.get("groupDomain")),
     )  # fmt: skip
 
 
@@ -146,11 +145,13 @@ def _port_range(text: str) -> tuple[int, int]:
 
 
 def build_resource_associations(rows: Rows) -> tuple[ResourceAssociation, ...]:
+    """Of what can be connected to; those of groups only stand for their children's."""
     return tuple(
         ResourceAssociation(
             id=row.id, arn=row.arn, service_network_id=row.document["serviceNetworkId"], resource_configuration_id=row.document["resourceConfigurationId"],
             address=IPv4Address(row.document["_address"]), private_dns_enabled=bool(row.document.get("privateDnsEnabled")),
-            dns_name=(row.document.get("dnsEntry") or {}).get("domainName", ""),
+            dns_name=(row.document.get("dnsEntry") or {}).get("domainName", ""), created_at=row.created_at,
         )
         for row in rows.of("vpc-lattice:ServiceNetworkResourceAssociation")
+        if "_address" in row.document
     )  # fmt: skip

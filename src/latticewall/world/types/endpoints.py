@@ -36,3 +36,4 @@ class VpcEndpoint:
     zones: tuple[EndpointZone, ...]
     private_dns_enabled: bool = False
     dns_options: dict[str, Any] = field(default_factory=dict)
+    created_at: str = ""

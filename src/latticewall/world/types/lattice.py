@@ -123,9 +123,9 @@ class ResourceGateway:
 
 @dataclass(frozen=True)
 class ResourceConfiguration:
-    """type: SINGLE, GROUP or CHILD. port_ranges: inclusive; none of a GROUP. definition: the API's resourceConfigurationDefinition. policy: its own auth
-    policy, "" = none. group_id: of a CHILD; its gateway is the group's. group_domain: of a GROUP and of its children. domain_verified: its own custom
-    domain name, or its group's domain, has been verified."""
+    """type: SINGLE, GROUP or CHILD. port_ranges: inclusive. definition: the API's resourceConfigurationDefinition, {} of a GROUP. policy: its own auth
+    policy, else its group's, "" = none. domain_verified: the domain verification that it names has succeeded; verification_lost_at: when it ceased to be
+    so (ISO 8601), "" = never. group_id, group_arn: of a CHILD. group_domain: of a GROUP and of its children."""
 
     id: str
     arn: str
@@ -140,7 +140,9 @@ class ResourceConfiguration:
     has_policy: bool
     """An auth policy has been put (even if it says nothing): Connect is then decided by it."""
     domain_verified: bool = False
+    verification_lost_at: str = ""
     group_id: str = ""
+    group_arn: str = ""
     group_domain: str = ""
 
 
@@ -155,3 +157,4 @@ class ResourceAssociation:
     address: IPv4Address
     private_dns_enabled: bool
     dns_name: str
+    created_at: str = ""
