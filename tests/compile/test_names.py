@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from latticewall.base.memo import Memo
 from latticewall.compile.names import compile_names, names_problems, public_zones
+from latticewall.compile.units import Units
 from latticewall.plan.names import MetadataInstance, Resolver
 from latticewall.world.types import (
     HostedZone,
@@ -107,7 +109,7 @@ def region() -> World:
 
 
 def resolver(world: World, vpc_id: str) -> Resolver:
-    return next(item for item in compile_names(world).resolvers if item.vpc_id == vpc_id)
+    return next(item for item in compile_names(Units(world, Memo())).resolvers if item.vpc_id == vpc_id)
 
 
 def names(world: World, vpc_id: str = "vpc-a") -> dict[tuple[str, str], tuple[str, ...]]:
@@ -119,7 +121,7 @@ def origins(world: World, vpc_id: str = "vpc-a") -> set[str]:
 
 
 def metadata(world: World) -> MetadataInstance:
-    (found,) = compile_names(world).metadata
+    (found,) = compile_names(Units(world, Memo())).metadata
     return found
 
 
@@ -137,13 +139,13 @@ def with_private_dns(**changes: Any) -> World:
 
 
 def test_the_whole_plan_is_the_golden_one() -> None:
-    assert json.loads(json.dumps(asdict(compile_names(region())))) == json.loads(GOLDEN.read_text())
+    assert json.loads(json.dumps(asdict(compile_names(Units(region(), Memo()))))) == json.loads(GOLDEN.read_text())
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
     world = region()
     shuffled = replace(world, network_interfaces=world.network_interfaces[::-1], services=world.services[::-1], instances=world.instances[::-1])
-    assert compile_names(shuffled) == compile_names(world)
+    assert compile_names(Units(shuffled, Memo())) == compile_names(Units(world, Memo()))
 
 
 def test_without_dns_support_nothing_listens() -> None:
@@ -193,10 +195,10 @@ def test_routing_policies_are_reported_not_served() -> None:
     weighted = {**record("w.example.com.", "A", "10.1.0.1"), "SetIdentifier": "blue", "Weight": 10}
     world = replace(world, hosted_zones=(replace(world.hosted_zones[0], records=(weighted,)),))
     assert ("w.example.com.", "A") not in names(world)
-    (problem,) = names_problems(world)
+    (problem,) = Units(world, Memo()).follow(names_problems)
     assert (problem.kind, problem.id) == ("route53:HostedZone", "Z0EXAMPLE")
     assert "w.example.com. A (blue)" in problem.message
-    assert names_problems(region()) == []
+    assert Units(region(), Memo()).follow(names_problems) == ()
 
 
 def test_a_hosted_zone_wins_over_the_vpcs_own_zone_of_the_same_name() -> None:

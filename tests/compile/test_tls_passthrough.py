@@ -82,7 +82,7 @@ def world(*services: Service, network_auth: str = "NONE", network_policy: str = 
 def decisions(found: World) -> tuple[TlsDecision, ...]:
     """Of the one service there is."""
     ((listener,), problems) = compile_tls(Index(found), ServiceNetworkGates(Index(found)))
-    assert problems == []
+    assert problems == ()
     return listener.services[0].decisions
 
 

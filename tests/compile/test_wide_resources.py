@@ -7,11 +7,13 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
+from latticewall.base.memo import Memo
 from latticewall.compile.index import Index
 from latticewall.compile.proxy import compile_proxy
 from latticewall.compile.render.envoy import inconsistencies, render
 from latticewall.compile.render.nft import render_nft
 from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.compile.units import Units
 from latticewall.plan.nft import Ruleset
 from latticewall.world.types import (
     ResourceAssociation,
@@ -49,9 +51,8 @@ def world(*ports: tuple[int, int]) -> World:
 
 def compiled(*ports: tuple[int, int]) -> tuple[list[str], str]:
     """Names of Envoy's listeners, and the nft text of what captures packets."""
-    index = Index(world(*ports))
-    gates = ServiceNetworkGates(index)
-    plan, problems = compile_proxy(index, gates)
+    gates = ServiceNetworkGates(Index(world(*ports)))
+    plan, problems = compile_proxy(Units(world(*ports), Memo()))
     assert problems == []
     snapshot = render(plan)
     assert (snapshot.problems, inconsistencies(snapshot)) == ((), ())

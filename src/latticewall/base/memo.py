@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import is_
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -17,6 +17,8 @@ class Memo:
     def __init__(self) -> None:
         self._rounds: dict[Callable[..., Any], tuple[tuple[tuple[Any, ...], ...], tuple[Any, ...]]] = {}
         self._values: dict[Hashable, Any] = {}
+        self._followed: dict[Callable[..., Any], _Followed] = {}
+        self._named: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
 
     def map(self, function: Callable[..., T], *columns: Iterable[Any]) -> tuple[T, ...]:
         """`tuple(map(function, *columns))`, columns equally long."""
@@ -33,9 +35,36 @@ class Memo:
         self._rounds[function] = given, found
         return found
 
+    def follow(self, function: Callable[..., T], read: Callable[[str], Any], *arguments: Any) -> T:
+        """`function(read, *arguments)`, where read(name) gives one of many things. What the function reads is noted: as long as all of that is the same
+        object, and every argument is, the answer stays, whatever else has changed. So nobody has to say what an answer depends on, or can forget to."""
+        kept = self._followed.get(function)
+        if kept is not None and _same(kept.arguments, arguments) and all(read(name) is value for name, value in kept.reads.items()):
+            answer: T = kept.answer
+            return answer
+        reads: dict[str, Any] = {}
+
+        def noting(name: str) -> Any:
+            if name not in reads:
+                reads[name] = read(name)
+            return reads[name]
+
+        answer = function(noting, *arguments)
+        self._followed[function] = _Followed(reads, arguments, answer)
+        return answer
+
     def once(self, function: Callable[..., T], *arguments: Any) -> T:
         """`function(*arguments)`."""
         return self.map(function, *([argument] for argument in arguments))[0]
+
+    def named(self, name: Hashable, function: Callable[..., T], *arguments: Any) -> T:
+        """As `once`, for a function that is asked several things in a round: one answer is kept for each name."""
+        given, answer = self._named.get(name, ((), None))
+        if not (given and _same(given, arguments)):
+            answer = function(*arguments)
+            self._named[name] = arguments, answer
+        found: T = answer
+        return found
 
     def steady(self, name: Hashable, values: Mapping[K, T]) -> Mapping[K, T]:
         """Values by key, each the same object as in the last round as long as it is equal to the one of that key; the same mapping when all are."""
@@ -53,6 +82,14 @@ class Memo:
             return kept
         self._values[name] = value
         return value
+
+
+class _Followed(NamedTuple):
+    """The last answer of a function, and what it was made of."""
+
+    reads: dict[str, Any]
+    arguments: tuple[Any, ...]
+    answer: Any
 
 
 def _equal(before: T | None, value: T) -> T:

@@ -26,15 +26,16 @@ def compile_authorization(world: World, memo: Memo | None = None) -> Authorizati
     keys = memo.once(_keys, memo, world.credentials, places)
     signing = memo.once(_identities_of, keys)
     return AuthorizationPlan(
-        networks=tuple(_layer(network, accounts) for network in world.service_networks),
-        services=tuple(_layer(service, accounts) for service in world.services),
-        identities=tuple(
-            AuthIdentity(item.id, item.policies, item.boundary, _service_control(item, accounts))
-            for item in world.identities
-            if item.id in signing
-        ),
+        networks=memo.map(_network, world.service_networks, [accounts.get(network.account) for network in world.service_networks]),
+        services=memo.map(_service, world.services, [accounts.get(service.account) for service in world.services]),
+        identities=memo.once(_identities, world.identities, world.accounts, signing),
         keys=keys,
-    )  # fmt: skip
+    )
+
+
+def _identities(identities: tuple[Identity, ...], accounts: tuple[Account, ...], signing: frozenset[str]) -> tuple[AuthIdentity, ...]:
+    known = {account.id: account for account in accounts}
+    return tuple(AuthIdentity(item.id, item.policies, item.boundary, _service_control(item, known)) for item in identities if item.id in signing)
 
 
 def _keys(memo: Memo, credentials: tuple[Credential, ...], places: Mapping[str, Place]) -> tuple[AuthKey, ...]:
@@ -61,7 +62,14 @@ def _service_control(identity: Identity, accounts: dict[str, Account]) -> tuple[
     return () if SERVICE_LINKED in identity.arn or identity.account not in accounts else accounts[identity.account].service_control
 
 
-def _layer(resource: ServiceNetwork | Service, accounts: dict[str, Account]) -> AuthLayer:
-    owner = accounts.get(resource.account) or Account(resource.account)
-    audit = isinstance(resource, ServiceNetwork) and dict(resource.tags).get(AUTH_MODE_TAG) == "audit"
+def _network(network: ServiceNetwork, owner: Account | None) -> AuthLayer:
+    return _layer(network, owner, audit=dict(network.tags).get(AUTH_MODE_TAG) == "audit")
+
+
+def _service(service: Service, owner: Account | None) -> AuthLayer:
+    return _layer(service, owner, audit=False)
+
+
+def _layer(resource: ServiceNetwork | Service, account: Account | None, *, audit: bool) -> AuthLayer:
+    owner = account or Account(resource.account)
     return AuthLayer(resource.id, resource.arn, resource.auth_type, resource.policy, resource.tags, owner.org_id, owner.org_paths, audit)

@@ -44,17 +44,15 @@ def entrances(index: Index, gates: ServiceNetworkGates) -> Iterator[Entrance]:
 
 def listeners_at(gates: ServiceNetworkGates, entrance: Entrance, *protocols: str) -> list[tuple[ServiceAssociation, Service, Listener]]:
     """The listeners of these protocols (of all, when none is named) that clients reach there."""
-    return [
-        (association, service, listener)
-        for association, service in gates.joined_of.get(entrance.network.id, [])
-        for listener in service.listeners
-        if not protocols or listener.protocol in protocols
-    ]
+    by_protocol = gates.listeners_of.get(entrance.network.id, {})
+    return [item for protocol in protocols or by_protocol for item in by_protocol.get(protocol, ())]
 
 
-def host_names(index: Index, entrance: Entrance, association: ServiceAssociation, service: Service) -> tuple[str, ...]:
-    """What a service is called there, lower case: its generated and custom names, and the name that leads to it through the endpoint."""
-    own = [name.lower() for name in (service.dns_name, service.custom_domain_name) if name]
-    if entrance.endpoint_id:
-        own.append(endpoint_service_name(index.world.region, entrance.endpoint_id, association.id))
-    return tuple(own)
+def host_names(service: Service) -> tuple[str, ...]:
+    """What a service is called everywhere, lower case: its generated and custom names."""
+    return tuple(name.lower() for name in (service.dns_name, service.custom_domain_name) if name)
+
+
+def endpoint_name(region: str, entrance: Entrance, association: ServiceAssociation) -> str:
+    """The name that leads to a service through an endpoint."""
+    return endpoint_service_name(region, entrance.endpoint_id, association.id)

@@ -6,6 +6,7 @@ Amazon Route 53 guide: "Supported DNS record types", "DNS domain name format", "
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,20 +63,21 @@ def record_sets(zone: HostedZone) -> RecordSets:
     return RecordSets(tuple(plain.values()), tuple(aliases), tuple(refused))
 
 
-def resolve_aliases(records: dict[str, list[Record]], aliases: list[Alias]) -> None:
-    """Add what each alias answers within these zones (records by origin). An alias whose target has no such record answers nothing."""
-    held = {(record.name, record.type): record for origin, found in records.items() for record in found if _enclosing(records, record.name) == origin}
+def resolve_aliases(records: Mapping[str, Sequence[Record]], aliases: Sequence[Alias]) -> dict[str, list[Record]]:
+    """By origin, what each alias answers within these zones (records by origin). An alias whose target has no such record answers nothing."""
     pending = {(alias.name, alias.type): alias for alias in aliases}
+    answers: dict[str, list[Record]] = {}
     for alias in aliases:
         target, depth = alias.target, 0
         while (target, alias.type) in pending and depth < ALIAS_DEPTH:
             target, depth = pending[target, alias.type].target, depth + 1
-        found = held.get((target, alias.type))
-        if found is not None:
-            records[alias.origin].append(Record(alias.name, alias.type, found.ttl, found.values))
+        for found in records.get(_enclosing(records, target), ()):
+            if (found.name, found.type) == (target, alias.type):
+                answers.setdefault(alias.origin, []).append(Record(alias.name, alias.type, found.ttl, found.values))
+    return answers
 
 
-def _enclosing(records: dict[str, list[Record]], name: str) -> str:
+def _enclosing(records: Mapping[str, Sequence[Record]], name: str) -> str:
     """The origin of the most specific zone that holds the name, "" for none."""
     while name and name not in records:
         name = name.partition(".")[2]

@@ -6,59 +6,83 @@ certificate is known to the proxy by the service it is for, so that another one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from latticewall.base.lattice_names import service_name
-from latticewall.compile.entrances import Entrance, listeners_at
+from latticewall.compile.entrances import entrances
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.https import Certificate, ServerNames
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import HttpListener
 from latticewall.plan.tls_passthrough import TlsListener
 from latticewall.world.types import Service
 
 
-class Https:
-    """Server names of all HTTPS listeners of a region. passthrough: the TLS listeners; where both are on one socket, a name they have is theirs."""
+@dataclass(frozen=True)
+class HttpsPlan:
+    """server_names: of the listeners, by entrance (its key) and port. certificates: those that the listeners show."""
 
-    def __init__(self, index: Index, gates: ServiceNetworkGates, passthrough: Iterable[TlsListener]) -> None:
-        self._gates = gates
-        domain = service_name(index.world.region, "*")
-        self._own = Certificate(f"lattice-{index.world.region}", domain=domain)
-        self._versions = {certificate.arn: certificate.fingerprint for certificate in index.world.certificates}
-        self._taken = {(item.namespace, item.address, item.port): {service.server_name for service in item.services} for item in passthrough}
-        self.problems: list[Problem] = []
+    server_names: Mapping[tuple[str, int], tuple[ServerNames, ...]]
+    certificates: tuple[Certificate, ...]
+    problems: tuple[Problem, ...]
 
-    def server_names(self, entrance: Entrance, port: int) -> tuple[ServerNames, ...]:
-        """Of the listeners on one port. Of two services with one custom name the first keeps it; the other is a problem."""
-        here = [service for _, service, listener in listeners_at(self._gates, entrance, "HTTPS") if listener.port == port]
-        here.sort(key=lambda service: service.id)
-        idle = max(service.idle_timeout for service in here)
-        found = [ServerNames((self._own.domain,), self._own.name, idle)]
-        taken = set(self._taken.get((entrance.namespace, entrance.address, port), ()))
-        for service in here:
-            name = service.custom_domain_name.lower()
-            if not name or service.certificate_arn not in self._versions:
-                continue
-            if name in taken:
-                message = f"{name} already names another service on port {port} of {entrance.key}"
-                self.problems.append(Problem("vpc-lattice:Service", service.id, message))
-            else:
-                found.append(ServerNames((name,), _name(service), service.idle_timeout))
-            taken.add(name)
-        return tuple(found)
 
-    def certificates(self, listeners: Iterable[HttpListener]) -> tuple[Certificate, ...]:
-        """Those that the listeners show."""
-        shown = {names.certificate for listener in listeners for names in listener.server_names}
-        found = [self._own] if self._own.name in shown else []
-        found += [
-            Certificate(_name(service), arn=service.certificate_arn, version=self._versions[service.certificate_arn])
-            for service in self._gates.services.values()
-            if _name(service) in shown
-        ]
-        return tuple(sorted(found))
+def compile_https(index: Index, gates: ServiceNetworkGates, passthrough: tuple[TlsListener, ...]) -> HttpsPlan:
+    """passthrough: the TLS listeners; where both are on one socket, a name they have is theirs."""
+    own = Certificate(f"lattice-{index.world.region}", domain=service_name(index.world.region, "*"))
+    versions = {certificate.arn: certificate.fingerprint for certificate in index.world.certificates}
+    taken = {(item.namespace, item.address, item.port): frozenset(service.server_name for service in item.services) for item in passthrough}
+    services: dict[str, dict[int, list[Service]]] = {}
+    for network, by_protocol in gates.listeners_of.items():
+        for _, service, listener in by_protocol.get("HTTPS", ()):
+            services.setdefault(network, {}).setdefault(listener.port, []).append(service)
+    names: dict[tuple[str, int], tuple[ServerNames, ...]] = {}
+    problems: list[Problem] = []
+    same: dict[tuple[str, int, frozenset[str]], tuple[tuple[ServerNames, ...], tuple[tuple[Service, str], ...]]] = {}
+    for entrance in entrances(index, gates) if services else ():
+        for port, here in services.get(entrance.network.id, {}).items():
+            place = entrance.network.id, port, taken.get((entrance.namespace, entrance.address, port), frozenset())
+            if place not in same:
+                same[place] = _server_names(own, versions, here, place[2])
+            names[entrance.key, port], refused = same[place]
+            problems += [
+                Problem("vpc-lattice:Service", service.id, f"{name} already names another service on port {port} of {entrance.key}")
+                for service, name in refused
+            ]
+    return HttpsPlan(names, _certificates(own, versions, gates, names), tuple(problems))
+
+
+def _server_names(
+    own: Certificate, versions: Mapping[str, str], services: list[Service], taken: frozenset[str]
+) -> tuple[tuple[ServerNames, ...], tuple[tuple[Service, str], ...]]:
+    """Of the listeners on one port. Of two services with one custom name the first keeps it; the other is refused."""
+    used = set(taken)
+    refused: list[tuple[Service, str]] = []
+    found = [ServerNames((own.domain,), own.name, max(service.idle_timeout for service in services))]
+    for service in sorted(services, key=lambda service: service.id):
+        name = service.custom_domain_name.lower()
+        if not name or service.certificate_arn not in versions:
+            continue
+        if name in used:
+            refused.append((service, name))
+        else:
+            found.append(ServerNames((name,), _name(service), service.idle_timeout))
+        used.add(name)
+    return tuple(found), tuple(refused)
+
+
+def _certificates(
+    own: Certificate, versions: Mapping[str, str], gates: ServiceNetworkGates, names: Mapping[tuple[str, int], tuple[ServerNames, ...]]
+) -> tuple[Certificate, ...]:
+    shown = {item.certificate for found in names.values() for item in found}
+    found = [own] if own.name in shown else []
+    found += [
+        Certificate(_name(service), arn=service.certificate_arn, version=versions[service.certificate_arn])
+        for service in (gates.services.values() if shown else ())
+        if _name(service) in shown
+    ]
+    return tuple(sorted(found))
 
 
 def _name(service: Service) -> str:

@@ -7,6 +7,9 @@ origin the one named first here answers: hosted zones, then those that VPC Latti
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
 from latticewall.base.ids import namespace
 from latticewall.base.private_dns import is_at_or_above
 from latticewall.compile import addresses
@@ -16,7 +19,8 @@ from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
 from latticewall.compile.private_dns import private_zones
 from latticewall.compile.service_network import ServiceNetworkGates
-from latticewall.plan.names import NamesPlan, Record, Resolver, Zone
+from latticewall.compile.units import Units
+from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
 from latticewall.plan.node import Problem
 from latticewall.world.types import Vpc, World
 
@@ -25,74 +29,119 @@ TTL = 60
 
 _Records = dict[str, list[Record]]
 """Records by origin of their zone."""
+_PublicZone = tuple[Zone, tuple[Alias, ...]]
+"""With its alias records, still to be resolved."""
 
 
-def compile_names(world: World) -> NamesPlan:
-    """World -> all resolvers and all metadata services."""
-    index = Index(world)
-    gates = ServiceNetworkGates(index)
+def compile_names(units: Units) -> NamesPlan:
+    """All resolvers and all metadata services."""
+    own = units.follow(_own)
+    shared = units.memo.steady(_network_zones, units.follow(_network_zones))
     return NamesPlan(
-        resolvers=tuple(_resolver(index, gates, vpc) for vpc in world.vpcs),
-        metadata=compile_metadata(index),
+        resolvers=units.memo.map(_resolver, own, [shared.get(item.network_id, shared[""]) for item in own]),
+        metadata=units.follow(_metadata),
     )
 
 
-def names_problems(world: World) -> list[Problem]:
+def names_problems(index: Index, _: ServiceNetworkGates) -> tuple[Problem, ...]:
     """Record sets of hosted zones that no resolver serves, with the reason."""
-    return [Problem("route53:HostedZone", zone.id, reason) for zone in world.hosted_zones for reason in record_sets(zone).refused]
+    return tuple(Problem("route53:HostedZone", zone.id, reason) for zone in index.world.hosted_zones for reason in record_sets(zone).refused)
 
 
-def _resolver(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Resolver:
-    name = namespace("vpc", vpc.id)
+def _metadata(index: Index, _: ServiceNetworkGates) -> tuple[MetadataInstance, ...]:
+    return compile_metadata(index)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What a VPC's resolver answers by itself, beside the names of its service network. before: zones that win over the network's, after: that do not.
+    public: the region's."""
+
+    vpc: Vpc
+    network_id: str
+    before: Mapping[str, Zone]
+    after: Mapping[str, Zone]
+    aliases: tuple[Alias, ...]
+    public: tuple[_PublicZone, ...]
+
+
+def _own(index: Index, gates: ServiceNetworkGates) -> tuple[_Own, ...]:
+    public = _public(index.world)
+    return tuple(_own_of(index, gates, vpc, public) for vpc in index.world.vpcs)
+
+
+def _own_of(index: Index, gates: ServiceNetworkGates, vpc: Vpc, public: tuple[_PublicZone, ...]) -> _Own:
+    before: _Records = {}
+    after: _Records = {}
+    aliases: list[Alias] = []
+    if vpc.dns_hostnames:  # private zones need both attributes of the VPC
+        aliases = _hosted_zones(index.world, vpc, before)
+        for origin, found in private_zones(index, gates, vpc).items():
+            before.setdefault(origin, found)
+        _own_names(index, vpc, after)
+    association = gates.association_of.get(vpc.id)
+    return _Own(vpc, association.service_network_id if association else "", _zones(before), _zones(after), tuple(aliases), public)
+
+
+def _resolver(own: _Own, shared: tuple[Zone, ...]) -> Resolver:
+    vpc, name = own.vpc, namespace("vpc", own.vpc.id)
     if not vpc.dns_support:
         return Resolver(vpc.id, name, (), (), enabled=False)
     listens = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
-    return Resolver(vpc.id, name, listens, zones_in(index, gates, vpc))
+    return Resolver(vpc.id, name, listens, _assembled(own, shared))
 
 
 def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, ...]:
     """All zones that the VPC's resolver answers from; none when it has no resolver."""
-    if not vpc.dns_support:
-        return ()
-    records: _Records = {}
-    aliases: list[Alias] = []
-    if vpc.dns_hostnames:  # private zones need both attributes of the VPC
-        aliases = _hosted_zones(index.world, vpc, records)
-        for origin, found in private_zones(index, gates, vpc).items():
-            records.setdefault(origin, found)
-    _lattice_names(gates, vpc, records)
-    _load_balancer_names(index.world, records)
-    if vpc.dns_hostnames:
-        _own_names(index, vpc, records)
-    aliases += _public_zones(index.world, records)
-    resolve_aliases(records, aliases)
-    return _zones(records)
+    own, shared = _own_of(index, gates, vpc, _public(index.world)), _network_zones(index, gates)
+    return _assembled(own, shared.get(own.network_id, shared[""])) if vpc.dns_support else ()
 
 
 def public_zones(world: World) -> tuple[Zone, ...]:
     """The region's public hosted zones: all that public DNS is here."""
-    records: _Records = {}
-    resolve_aliases(records, _public_zones(world, records))
-    return _zones(records)
+    zones: dict[str, Zone] = {}
+    return _in_order(zones, _add_public(zones, _public(world)))
 
 
-def _public_zones(world: World, records: _Records) -> list[Alias]:
+def _assembled(own: _Own, shared: tuple[Zone, ...]) -> tuple[Zone, ...]:
+    """The zones of a VPC together: those of its service network are what they are for all others, unless they meet the VPC's."""
+    zones = dict(own.before)
+    for zone in shared:
+        zones[zone.origin] = _joined(zones[zone.origin], zone) if zone.origin in zones else zone
+    for origin, zone in own.after.items():
+        zones.setdefault(origin, zone)
+    return _in_order(zones, [*own.aliases, *_add_public(zones, own.public)])
+
+
+def _joined(one: Zone, other: Zone) -> Zone:
+    return Zone(one.origin, tuple(sorted(one.records + other.records)))
+
+
+def _add_public(zones: dict[str, Zone], public: Iterable[_PublicZone]) -> list[Alias]:
     """Public hosted zones, but those under a private zone: that one answers for everything beneath it. Of two with one name the first is taken as the
     one that is delegated to. Returns their alias records, still to be resolved."""
-    private = tuple(records)
+    private = tuple(zones)
     aliases: list[Alias] = []
-    for zone in world.hosted_zones:
-        origin = absolute(zone.name)
-        if zone.vpc_ids or origin in records or any(is_at_or_above(one, origin) for one in private):
-            continue
-        found = record_sets(zone)
-        records[origin] = list(found.records)
-        aliases += found.aliases
+    for zone, own_aliases in public:
+        if zone.origin not in zones and not any(is_at_or_above(one, zone.origin) for one in private):
+            zones[zone.origin] = zone
+            aliases += own_aliases
     return aliases
 
 
-def _zones(records: _Records) -> tuple[Zone, ...]:
-    return tuple(Zone(origin, tuple(sorted(found))) for origin, found in sorted(records.items()))
+def _in_order(zones: dict[str, Zone], aliases: list[Alias]) -> tuple[Zone, ...]:
+    for origin, found in resolve_aliases({origin: zone.records for origin, zone in zones.items()}, aliases).items():
+        zones[origin] = Zone(origin, tuple(sorted((*zones[origin].records, *found))))
+    return tuple(zones[origin] for origin in sorted(zones))
+
+
+def _zones(records: Mapping[str, Iterable[Record]]) -> dict[str, Zone]:
+    return {origin: Zone(origin, tuple(sorted(found))) for origin, found in records.items()}
+
+
+def _public(world: World) -> tuple[_PublicZone, ...]:
+    found = [(absolute(zone.name), record_sets(zone)) for zone in world.hosted_zones if not zone.vpc_ids]
+    return tuple((Zone(origin, tuple(sorted(sets.records))), sets.aliases) for origin, sets in found)
 
 
 def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:
@@ -107,16 +156,21 @@ def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:
     return aliases
 
 
-def _lattice_names(gates: ServiceNetworkGates, vpc: Vpc, records: _Records) -> None:
-    """The generated names of the services and resources of the VPC's service network, which lead nowhere else (on AWS they resolve everywhere all the
-    same), and those of all endpoints, which lead there from wherever packets can."""
-    association = gates.association_of.get(vpc.id)
-    for service in gates.services_of.get(association.service_network_id, []) if association else ():
-        _add_below(records, service.dns_name, 1, (str(addresses.LATTICE_SERVICES),))
-    for resource, _ in gates.resources(vpc.id):
-        _add_below(records, resource.dns_name, 2, (str(resource.address),))
-    for name, labels, values in gates.names_through_endpoints:
-        _add_below(records, name, labels, values)
+def _network_zones(index: Index, gates: ServiceNetworkGates) -> dict[str, tuple[Zone, ...]]:
+    """The generated names of the services and resources of each service network, which lead nowhere else (on AWS they resolve everywhere all the same), and
+    those of all endpoints and load balancers, which lead there from wherever packets can; "" for VPCs without a service network."""
+    found: dict[str, _Records] = {"": {}}
+    for network, services in gates.services_of.items():
+        for service in services:
+            _add_below(found.setdefault(network, {}), service.dns_name, 1, (str(addresses.LATTICE_SERVICES),))
+    for network, resources in gates.resources_of.items():
+        for resource, _configuration in resources:
+            _add_below(found.setdefault(network, {}), resource.dns_name, 2, (str(resource.address),))
+    for records in found.values():
+        for name, labels, values in gates.names_through_endpoints:
+            _add_below(records, name, labels, values)
+        _load_balancer_names(index.world, records)
+    return {network: tuple(_zones(records).values()) for network, records in found.items()}
 
 
 def _load_balancer_names(world: World, records: _Records) -> None:

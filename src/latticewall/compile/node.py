@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from latticewall.base.ids import namespace
 from latticewall.base.memo import Memo
 from latticewall.compile import addresses
@@ -16,54 +18,89 @@ from latticewall.compile.names import compile_names, names_problems
 from latticewall.compile.proxy import compile_proxy
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.transit_gateway import compile_transit_gateway
+from latticewall.compile.units import Units
 from latticewall.compile.vpc import compile_vpc
 from latticewall.compile.vpc_endpoints import compile_vpc_endpoint
+from latticewall.plan.firewall_endpoint import FirewallEndpoint
+from latticewall.plan.functions import FunctionsPlan
 from latticewall.plan.instances import InstancePlan
-from latticewall.plan.node import NodePlan
+from latticewall.plan.node import NodePlan, Problem
 from latticewall.plan.topology import Link, Namespace
 from latticewall.world.types import Instance, Vpc, World
 
 
 def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
-    """World -> plan. memo: of this region's rounds."""
-    index = Index(world)
-    gates = ServiceNetworkGates(index)
-    namespaces: list[Namespace] = []
-    links: list[Link] = []
-    for vpc in world.vpcs:
-        router, instances, found = compile_vpc(index, vpc, gates)
-        namespaces += [router, *instances]
-        links += found
-    for gateway in world.transit_gateways:
-        router, found = compile_transit_gateway(index, gateway)
-        namespaces.append(router)
-        links += found
-    entrance_of = {entrance.endpoint_id: entrance for entrance in entrances(index, gates)}
-    for endpoint in world.vpc_endpoints:
-        if made := compile_vpc_endpoint(index, gates, endpoint, entrance_of.get(endpoint.id)):
-            namespaces.append(made[0])
-            links += made[1]
-    for balancer in world.load_balancers:
-        if made := compile_load_balancer(index, balancer):
-            namespaces.append(made[0])
-            links += made[1]
-    firewalls, firewall_namespaces, firewall_links, problems = compile_firewalls(index)
-    proxy, proxy_problems = compile_proxy(index, gates)
+    """World -> plan. memo: of this region's rounds; with it, a part of the plan to which nothing has happened is the same object again."""
+    memo = memo or Memo()
+    units = Units(world, memo)
+    routed = [units.follow(unit) for unit in (_routers, _transit_gateways, _vpc_endpoints, _load_balancers)]
+    firewalls, firewall_namespaces, firewall_links, problems = units.follow(_firewalls)
+    proxy, proxy_problems = compile_proxy(units)
     return NodePlan(
         revision=world.revision,
-        namespaces=tuple(sorted([*namespaces, *firewall_namespaces], key=lambda item: item.name)),
-        links=tuple(sorted([*links, *firewall_links])),
+        namespaces=memo.once(_namespaces, *(item.namespaces for item in routed), firewall_namespaces),
+        links=memo.once(_links, *(item.links for item in routed), firewall_links),
         firewalls=firewalls,
         proxy=proxy,
         authorization=compile_authorization(world, memo),
-        names=compile_names(world),
-        instances=_instances(index),
-        problems=tuple(sorted([*problems, *proxy_problems, *names_problems(world)])),
-        functions=compile_functions(world),
+        names=compile_names(units),
+        instances=units.follow(_instances),
+        problems=tuple(sorted([*problems, *proxy_problems, *units.follow(names_problems)])),
+        functions=units.follow(_functions),
     )
 
 
-def _instances(index: Index) -> tuple[InstancePlan, ...]:
+@dataclass(frozen=True)
+class _Routed:
+    """Namespaces, and links between them."""
+
+    namespaces: tuple[Namespace, ...]
+    links: tuple[Link, ...]
+
+
+def _routers(index: Index, gates: ServiceNetworkGates) -> _Routed:
+    """VPCs and the instances in them."""
+    found = [compile_vpc(index, vpc, gates) for vpc in index.world.vpcs]
+    return _Routed(
+        tuple(item for router, instances, _ in found for item in (router, *instances)), tuple(link for _, _, links in found for link in links)
+    )  # fmt: skip
+
+
+def _transit_gateways(index: Index, _: ServiceNetworkGates) -> _Routed:
+    found = [compile_transit_gateway(index, gateway) for gateway in index.world.transit_gateways]
+    return _Routed(tuple(router for router, _ in found), tuple(link for _, links in found for link in links))
+
+
+def _vpc_endpoints(index: Index, gates: ServiceNetworkGates) -> _Routed:
+    entrance_of = {entrance.endpoint_id: entrance for entrance in entrances(index, gates)}
+    made = (compile_vpc_endpoint(index, gates, endpoint, entrance_of.get(endpoint.id)) for endpoint in index.world.vpc_endpoints)
+    found = [item for item in made if item]
+    return _Routed(tuple(space for space, _ in found), tuple(link for _, links in found for link in links))
+
+
+def _load_balancers(index: Index, _: ServiceNetworkGates) -> _Routed:
+    found = [made for balancer in index.world.load_balancers if (made := compile_load_balancer(index, balancer))]
+    return _Routed(tuple(space for space, _ in found), tuple(link for _, links in found for link in links))
+
+
+def _firewalls(index: Index, _: ServiceNetworkGates) -> tuple[tuple[FirewallEndpoint, ...], tuple[Namespace, ...], tuple[Link, ...], tuple[Problem, ...]]:
+    firewalls, namespaces, links, problems = compile_firewalls(index)
+    return firewalls, tuple(namespaces), tuple(links), tuple(problems)
+
+
+def _namespaces(*found: tuple[Namespace, ...]) -> tuple[Namespace, ...]:
+    return tuple(sorted((item for items in found for item in items), key=lambda item: item.name))
+
+
+def _links(*found: tuple[Link, ...]) -> tuple[Link, ...]:
+    return tuple(sorted(item for items in found for item in items))
+
+
+def _functions(index: Index, _: ServiceNetworkGates) -> FunctionsPlan:
+    return compile_functions(index.world)
+
+
+def _instances(index: Index, _: ServiceNetworkGates) -> tuple[InstancePlan, ...]:
     return tuple(_instance(instance, index.vpcs[instance.vpc_id], index.world.region) for instance in index.world.instances if instance.state in RUNNING)
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import Any
 
 from latticewall.base.ids import namespace
+from latticewall.base.memo import Memo
 from latticewall.compile import addresses
-from latticewall.compile.entrances import Entrance, entrances, host_names, listeners_at
+from latticewall.compile.entrances import Entrance, endpoint_name, entrances, host_names
 from latticewall.compile.functions import SOCKET
 from latticewall.compile.health_checks import status_ranges
-from latticewall.compile.https import Https
+from latticewall.compile.https import HttpsPlan, compile_https
 from latticewall.compile.index import Index
 from latticewall.compile.load_balancers import compile_balancers
 from latticewall.compile.resource_doors import ResourceDoor, resource_doors
 from latticewall.compile.resources import Leaf, Resources
 from latticewall.compile.service_network import ServiceNetworkGates, capture_port
 from latticewall.compile.tls_passthrough import compile_tls
+from latticewall.compile.units import Units
+from latticewall.plan.load_balancers import BalancerSocket
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import (
     Cluster,
@@ -30,60 +34,124 @@ from latticewall.plan.proxy import (
     TcpListener,
     VirtualHost,
 )
-from latticewall.world.types import LatticeRule, Listener, Service, ServiceNetwork, TargetGroup
+from latticewall.plan.tls_passthrough import TlsListener
+from latticewall.world.types import LatticeRule, Listener, Service, ServiceAssociation, ServiceNetwork, TargetGroup
 
 
-def compile_proxy(index: Index, gates: ServiceNetworkGates) -> tuple[ProxyPlan, list[Problem]]:
+def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
     """Listening sockets in client VPCs, clusters in target VPCs."""
-    tls, problems = compile_tls(index, gates)
-    groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
-    https = Https(index, gates, tls)
-    http = [listener for entrance in entrances(index, gates) for listener in _http_listeners(index, gates, entrance, groups, https)]
-    problems += https.problems
-    tcp: list[TcpListener] = []
-    resources = Resources(index, gates)
-    problems += resources.problems()
-    for door in resource_doors(index, gates):
-        leaf = resources.leaf(door.configuration.id)
-        if leaf is not None:
-            tcp.append(_tcp_listener(door, leaf))
-    used = {cluster for listener in http for host in listener.virtual_hosts for route in host.routes for cluster, _ in route.clusters}
-    used |= {cluster for listener in tls for service in listener.services for cluster, _ in service.clusters}
-    clusters = [_cluster(group) for group in index.world.target_groups if group.id in used]
-    sockets, balanced = compile_balancers(index)
+    memo, groups = units.memo, units.follow(_target_groups)
+    tls, tls_problems = memo.kept(compile_tls, units.follow(compile_tls))
+    tcp, tcp_problems = units.follow(_tcp_listeners)
+    https = memo.kept(HttpsPlan, units.follow(compile_https, tls))
+    http = memo.once(_http_listeners, memo, units.follow(_region), units.follow(_entrances), units.follow(_joined), groups, https)
+    used = memo.once(_used, http, tls)
+    sockets, balanced = units.follow(_balancers)
+    clusters = [cluster for group, cluster in zip(groups, memo.map(_cluster, groups), strict=True) if group.id in used]
     plan = ProxyPlan(
-        http_listeners=tuple(sorted(http, key=lambda listener: listener.name)),
-        tcp_listeners=tuple(sorted(tcp, key=lambda listener: listener.name)),
-        clusters=tuple(sorted([*clusters, *balanced], key=lambda cluster: cluster.name)),
-        tls_listeners=tuple(sorted(tls, key=lambda listener: listener.name)),
-        certificates=https.certificates(http),
-        balancer_sockets=tuple(sorted(sockets, key=lambda socket: socket.name)),
+        http_listeners=http,
+        tcp_listeners=tcp,
+        clusters=memo.steady(_cluster, {0: tuple(sorted([*clusters, *balanced], key=lambda cluster: cluster.name))})[0],
+        tls_listeners=tls,
+        certificates=https.certificates,
+        balancer_sockets=sockets,
     )
-    return plan, problems
+    return plan, [*tls_problems, *https.problems, *tcp_problems]
+
+
+def _region(index: Index, _: ServiceNetworkGates) -> str:
+    return index.world.region
+
+
+def _target_groups(index: Index, _: ServiceNetworkGates) -> tuple[TargetGroup, ...]:
+    return index.world.target_groups
+
+
+def _balancers(index: Index, _: ServiceNetworkGates) -> tuple[tuple[BalancerSocket, ...], tuple[Cluster, ...]]:
+    sockets, clusters = compile_balancers(index)
+    return tuple(sorted(sockets, key=lambda socket: socket.name)), tuple(clusters)
+
+
+def _entrances(index: Index, gates: ServiceNetworkGates) -> tuple[Entrance, ...]:
+    return tuple(entrances(index, gates))
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """A listener of a service in a service network."""
+
+    network: ServiceNetwork
+    association: ServiceAssociation
+    service: Service
+    listener: Listener
+
+
+def _joined(_: Index, gates: ServiceNetworkGates) -> tuple[_Joined, ...]:
+    """The HTTP and HTTPS listeners of all service networks."""
+    return tuple(
+        _Joined(gates.networks[network], *item) for network, by_protocol in gates.listeners_of.items() if network in gates.networks
+        for protocol in ("HTTP", "HTTPS") for item in by_protocol.get(protocol, ())
+    )  # fmt: skip
+
+
+def _used(http: tuple[HttpListener, ...], tls: tuple[TlsListener, ...]) -> frozenset[str]:
+    """Names of the clusters that somebody sends to."""
+    hosts = {id(listener.virtual_hosts): listener.virtual_hosts for listener in http}
+    found = {cluster for own in hosts.values() for host in own for route in host.routes for cluster, _ in route.clusters}
+    return frozenset(found | {cluster for listener in tls for service in listener.services for cluster, _ in service.clusters})
 
 
 def _http_listeners(
-    index: Index, gates: ServiceNetworkGates, entrance: Entrance, groups: dict[str, TargetGroup], https: Https
-) -> list[HttpListener]:
-    by_socket: dict[tuple[str, int], list[VirtualHost]] = defaultdict(list)
-    for association, service, listener in listeners_at(gates, entrance, "HTTP", "HTTPS"):
-        names = host_names(index, entrance, association, service)
-        by_socket[listener.protocol.lower(), listener.port].append(_virtual_host(entrance.network, service, listener, names, groups))
-    return [
-        HttpListener(
-            name=f"{protocol}-{entrance.key}-{port}", namespace=entrance.namespace, address=entrance.address, port=port, vpc_id=entrance.vpc.id,
-            vpc_arn=entrance.vpc.arn, vpc_owner=entrance.vpc.account, virtual_hosts=tuple(found), vpc_endpoint_id=entrance.endpoint_id,
-            routes="" if entrance.endpoint_id else f"{protocol}-{entrance.network.id}-{port}",
-            server_names=https.server_names(entrance, port) if protocol == "https" else (),
-        )
-        for (protocol, port), found in sorted(by_socket.items())
-    ]  # fmt: skip
+    memo: Memo, region: str, ways: tuple[Entrance, ...], joined: tuple[_Joined, ...], groups: tuple[TargetGroup, ...], https: HttpsPlan
+) -> tuple[HttpListener, ...]:
+    """One for each entrance and port. What is there is the same at all associations of a service network, and made once; endpoints add names."""
+    hosts = _virtual_hosts(memo, joined, groups)
+    by_place: dict[tuple[str, str, int], list[tuple[_Joined, VirtualHost]]] = defaultdict(list)
+    for item, host in zip(joined, hosts, strict=True):
+        by_place[item.network.id, item.listener.protocol.lower(), item.listener.port].append((item, host))
+    shared = memo.steady(_http_listeners, {place: tuple(host for _, host in found) for place, found in by_place.items()})
+    sockets: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for network, protocol, port in sorted(shared):
+        sockets[network].append((protocol, port))
+    found = {}
+    for way in ways:
+        for protocol, port in sockets.get(way.network.id, ()):
+            place = way.network.id, protocol, port
+            found[way.key, protocol, port] = HttpListener(
+                name=f"{protocol}-{way.key}-{port}", namespace=way.namespace, address=way.address, port=port, vpc_id=way.vpc.id, vpc_arn=way.vpc.arn,
+                vpc_owner=way.vpc.account, vpc_endpoint_id=way.endpoint_id,
+                virtual_hosts=_named_there(region, way, by_place[place]) if way.endpoint_id else shared[place],
+                routes="" if way.endpoint_id else f"{protocol}-{way.network.id}-{port}",
+                server_names=https.server_names[way.key, port] if protocol == "https" else (),
+            )  # fmt: skip
+    return tuple(sorted(memo.steady(HttpListener, found).values(), key=lambda listener: listener.name))
 
 
-def _virtual_host(network: ServiceNetwork, service: Service, listener: Listener, names: tuple[str, ...], groups: dict[str, TargetGroup]) -> VirtualHost:
+def _named_there(region: str, way: Entrance, found: list[tuple[_Joined, VirtualHost]]) -> tuple[VirtualHost, ...]:
+    return tuple(replace(host, domains=(*host.domains, endpoint_name(region, way, item.association))) for item, host in found)
+
+
+def _virtual_hosts(memo: Memo, joined: tuple[_Joined, ...], groups: tuple[TargetGroup, ...]) -> tuple[VirtualHost, ...]:
+    known = {key: group for group in groups for key in (group.id, group.arn)}
+    named = memo.map(_named_groups, [item.listener for item in joined])
+    keys = [(item.network.id, item.listener.id) for item in joined]
+    meant = memo.steady(_named_groups, {key: tuple(known[name] for name in names if name in known) for key, names in zip(keys, named, strict=True)})
+    networks, services, listeners = [item.network for item in joined], [item.service for item in joined], [item.listener for item in joined]
+    hosts = memo.map(_virtual_host, networks, services, listeners, [meant[key] for key in keys])
+    return tuple(memo.steady(_virtual_host, dict(zip(keys, hosts, strict=True))).values())
+
+
+def _named_groups(listener: Listener) -> tuple[str, ...]:
+    """The target groups that its rules forward to, as they name them."""
+    forwards = (rule.action.get("forward") or {} for rule in listener.rules)
+    return tuple(dict.fromkeys(item["targetGroupIdentifier"] for forward in forwards for item in forward.get("targetGroups") or ()))
+
+
+def _virtual_host(network: ServiceNetwork, service: Service, listener: Listener, groups: tuple[TargetGroup, ...]) -> VirtualHost:
+    by_name = {key: group for group in groups for key in (group.id, group.arn)}
     return VirtualHost(
-        service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=names,
-        routes=tuple(_route(rule, groups, listener.protocol) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),
+        service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=host_names(service),
+        routes=tuple(_route(rule, by_name, listener.protocol) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),
         idle_timeout=service.idle_timeout,
     )  # fmt: skip
 
@@ -134,6 +202,13 @@ def _health_check(group: TargetGroup) -> HealthCheck | None:
         codes=status_ranges((check.get("matcher") or {}).get("httpCode", "200")), protocol=check.get("protocol", "HTTP"),
         version=check.get("protocolVersion", "HTTP1"),
     )  # fmt: skip
+
+
+def _tcp_listeners(index: Index, gates: ServiceNetworkGates) -> tuple[tuple[TcpListener, ...], tuple[Problem, ...]]:
+    resources = Resources(index, gates)
+    doors = ((door, resources.leaf(door.configuration.id)) for door in resource_doors(index, gates))
+    listeners = sorted((_tcp_listener(door, leaf) for door, leaf in doors if leaf is not None), key=lambda listener: listener.name)
+    return tuple(listeners), tuple(resources.problems())
 
 
 def _tcp_listener(door: ResourceDoor, leaf: Leaf) -> TcpListener:

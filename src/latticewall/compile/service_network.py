@@ -7,6 +7,8 @@ network". Auth policies on resource configurations are latticewall's own (docs/f
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address
 
@@ -22,6 +24,7 @@ from latticewall.world.types import (
     Listener,
     ResourceAssociation,
     ResourceConfiguration,
+    ResourceGateway,
     Service,
     ServiceAssociation,
     ServiceNetwork,
@@ -33,17 +36,51 @@ CAPTURE_PORT = 15001
 """Where one socket takes the connections to all ports of a resource that has too many for a socket each."""
 
 
+@dataclass(frozen=True)
+class ServiceSockets:
+    """What routers have to know of services and target groups, of which there are many and which change often. ports: of a service network's listeners, by
+    its id; target_vpcs: where requests come out."""
+
+    ports: Mapping[str, tuple[int, ...]]
+    target_vpcs: frozenset[str]
+
+
+def service_sockets(index: Index, gates: ServiceNetworkGates) -> ServiceSockets:
+    listeners = {network: {listener.port for service in services for listener in service.listeners} for network, services in gates.services_of.items()}
+    ports = {network: tuple(sorted(found)) for network, found in listeners.items()}
+    return ServiceSockets(ports, frozenset(group.vpc_id for group in index.world.target_groups))
+
+
 class ServiceNetworkGates:
     """What the service network adds to the router of each VPC."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, sockets: ServiceSockets | None = None) -> None:
         self.index = index
-        world = index.world
-        self.networks: dict[str, ServiceNetwork] = {network.id: network for network in world.service_networks}
-        self.configurations: dict[str, ResourceConfiguration] = {found.id: found for found in world.resource_configurations}
-        self.associations: dict[str, ResourceAssociation] = {found.id: found for found in world.resource_associations}
-        self.gateways = {gateway.id: gateway for gateway in world.resource_gateways}
-        self.services: dict[str, Service] = {service.id: service for service in world.services}
+        self._given = sockets
+
+    @cached_property
+    def sockets(self) -> ServiceSockets:
+        return service_sockets(self.index, self) if self._given is None else self._given
+
+    @cached_property
+    def networks(self) -> dict[str, ServiceNetwork]:
+        return {network.id: network for network in self.index.world.service_networks}
+
+    @cached_property
+    def configurations(self) -> dict[str, ResourceConfiguration]:
+        return {found.id: found for found in self.index.world.resource_configurations}
+
+    @cached_property
+    def associations(self) -> dict[str, ResourceAssociation]:
+        return {found.id: found for found in self.index.world.resource_associations}
+
+    @cached_property
+    def gateways(self) -> dict[str, ResourceGateway]:
+        return {gateway.id: gateway for gateway in self.index.world.resource_gateways}
+
+    @cached_property
+    def services(self) -> dict[str, Service]:
+        return {service.id: service for service in self.index.world.services}
 
     @cached_property
     def association_of(self) -> dict[str, VpcAssociation]:
@@ -63,6 +100,16 @@ class ServiceNetworkGates:
     def services_of(self) -> dict[str, list[Service]]:
         """Service network id -> its services."""
         return {network: [service for _, service in joined] for network, joined in self.joined_of.items()}
+
+    @cached_property
+    def listeners_of(self) -> dict[str, dict[str, list[tuple[ServiceAssociation, Service, Listener]]]]:
+        """Service network id -> protocol -> the listeners of its services."""
+        found: dict[str, dict[str, list[tuple[ServiceAssociation, Service, Listener]]]] = {}
+        for network, joined in self.joined_of.items():
+            for association, service in joined:
+                for listener in service.listeners:
+                    found.setdefault(network, {}).setdefault(listener.protocol, []).append((association, service, listener))
+        return found
 
     @cached_property
     def resources_of(self) -> dict[str, list[tuple[ResourceAssociation, ResourceConfiguration]]]:
@@ -86,12 +133,6 @@ class ServiceNetworkGates:
                 found.append((endpoint_resource_name(region, endpoint.id, item.association_id, item.configuration.id), 2, item.addresses))
         return found
 
-    def listeners(self, vpc_id: str, *protocols: str) -> list[tuple[Service, Listener]]:
-        """The listeners of these protocols (HTTP when none is named) that clients in the VPC can reach."""
-        association = self.association_of.get(vpc_id)
-        services = self.services_of.get(association.service_network_id, []) if association else []
-        return [(service, listener) for service in services for listener in service.listeners if listener.protocol in (protocols or ("HTTP",))]
-
     def resources(self, vpc_id: str) -> list[tuple[ResourceAssociation, ResourceConfiguration]]:
         """The TCP resources that clients in the VPC can reach."""
         association = self.association_of.get(vpc_id)
@@ -102,7 +143,7 @@ class ServiceNetworkGates:
         found: set[IPv4Address] = set()
         if vpc_id in self.association_of:
             found.add(addresses.LATTICE_SERVICES)
-        if any(group.vpc_id == vpc_id for group in self.index.world.target_groups):
+        if vpc_id in self.sockets.target_vpcs:
             found.add(addresses.LATTICE_UPSTREAM)
         found |= {association.address for association, _ in self.resources(vpc_id)}
         return found | {address for gateway in self.index.gateways_of.get(vpc_id, []) for address in gateway.addresses}
@@ -116,7 +157,7 @@ class ServiceNetworkGates:
             return []
         here = Match("iifname", devices)
         found = []
-        if ports := sorted({listener.port for _, listener in self.listeners(vpc_id, "HTTP", "HTTPS", TLS_PASSTHROUGH)}):
+        if ports := self.sockets.ports.get(self.association_of[vpc_id].service_network_id, ()):
             service = (here, Match("ip daddr", (str(addresses.LATTICE_SERVICES),)), Match("tcp dport", tuple(str(port) for port in ports)))
             found.append(NftRule(service, "jump lattice", comment="services"))
         for association, configuration in self.resources(vpc_id):

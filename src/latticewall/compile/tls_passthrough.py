@@ -36,7 +36,7 @@ TIME_KEYS = "time"
 """aws:CurrentTime and aws:EpochTime."""
 
 
-def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[list[TlsListener], list[Problem]]:
+def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[tuple[TlsListener, ...], tuple[Problem, ...]]:
     """One listener per entrance and port. Of two services with one custom domain name on one port the first keeps it; the other is a problem."""
     groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
     found: list[TlsListener] = []
@@ -51,7 +51,7 @@ def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[list[TlsListe
                 by_port[listener.port][name] = service, listener
         for port, services in sorted(by_port.items()):
             found.append(_listener(entrance, port, [_service(index, entrance, *pair, groups) for pair in services.values()]))
-    return found, problems
+    return tuple(sorted(found, key=lambda item: item.name)), tuple(problems)
 
 
 def _listener(entrance: Entrance, port: int, services: list[TlsService]) -> TlsListener:

@@ -30,7 +30,8 @@ def build_worlds(snapshot: Snapshot, now: str) -> list[World]:
 def _worlds(rows: Mapping[str, tuple[Row, ...]], revision: int, now: str, memos: Mapping[str, Memo]) -> list[World]:
     """rows: by kind. Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
     regions = sorted(frozenset[str]().union(*memos[""].map(_regions_of, rows.values())))
-    return [build_world(rows, region, revision, now[:MINUTE] + ":00.000Z", memos[region]) for region in regions]
+    minute = memos[""].kept("now", now[:MINUTE] + ":00.000Z")
+    return [build_world(rows, region, revision, minute, memos[region]) for region in regions]
 
 
 def _regions_of(rows: tuple[Row, ...]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 
 from latticewall.base.memo import Memo
@@ -43,38 +44,39 @@ __all__ = ["build_world"]
 def build_world(rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str, revision: int, now: str, memo: Memo | None = None) -> World:
     """The world of one region. rows: of every kind, or by kind and then by id; those of other regions are left out, global ones stay. now: ISO 8601.
     memo: of this region's rounds."""
-    found = Rows(rows, region, memo)
-    subnets = build_subnets(found)
-    instances = build_instances(found)
+    found = Rows(rows, sys.intern(region), memo)
+    follow = found.follow
+    subnets = follow(build_subnets)
+    instances = follow(build_instances)
     return World(
-        region=region,
+        region=found.region,
         revision=revision,
         now=now,
-        vpcs=build_vpcs(found),
+        vpcs=follow(build_vpcs),
         subnets=subnets,
-        route_tables=build_route_tables(found),
-        security_groups=build_security_groups(found),
-        network_acls=build_network_acls(found),
-        prefix_lists=build_prefix_lists(found),
-        network_interfaces=build_network_interfaces(found),
+        route_tables=follow(build_route_tables),
+        security_groups=follow(build_security_groups),
+        network_acls=follow(build_network_acls),
+        prefix_lists=follow(build_prefix_lists),
+        network_interfaces=follow(build_network_interfaces),
         instances=instances,
-        transit_gateways=build_transit_gateways(found),
-        firewalls=build_firewalls(found),
-        service_networks=build_service_networks(found),
-        services=build_services(found),
-        certificates=build_certificates(found),
-        target_groups=build_target_groups(found, instances),
-        vpc_associations=build_vpc_associations(found),
-        service_associations=build_service_associations(found),
-        resource_gateways=build_resource_gateways(found),
-        resource_configurations=build_resource_configurations(found),
-        resource_associations=build_resource_associations(found),
-        vpc_endpoints=build_vpc_endpoints(found),
-        load_balancers=build_load_balancers(found),
-        load_balancer_target_groups=build_load_balancer_target_groups(found, instances),
-        hosted_zones=build_hosted_zones(found),
-        accounts=build_accounts(found),
-        identities=build_identities(found),
+        transit_gateways=follow(build_transit_gateways),
+        firewalls=follow(build_firewalls),
+        service_networks=follow(build_service_networks),
+        services=follow(build_services),
+        certificates=follow(build_certificates),
+        target_groups=follow(build_target_groups, instances),
+        vpc_associations=follow(build_vpc_associations),
+        service_associations=follow(build_service_associations),
+        resource_gateways=follow(build_resource_gateways),
+        resource_configurations=follow(build_resource_configurations),
+        resource_associations=follow(build_resource_associations),
+        vpc_endpoints=follow(build_vpc_endpoints),
+        load_balancers=follow(build_load_balancers),
+        load_balancer_target_groups=follow(build_load_balancer_target_groups, instances),
+        hosted_zones=follow(build_hosted_zones),
+        accounts=follow(build_accounts),
+        identities=follow(build_identities),
         credentials=build_credentials(found, now),
-        functions=build_functions(found),
+        functions=follow(build_functions),
     )

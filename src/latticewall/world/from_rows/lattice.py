@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address
 
 from latticewall.base.rows import Row
@@ -32,15 +31,26 @@ def build_service_networks(rows: Rows) -> tuple[ServiceNetwork, ...]:
 
 
 def build_services(rows: Rows) -> tuple[Service, ...]:
-    return tuple(
-        Service(
-            id=row.id, arn=row.arn, account=row.account, name=row.name, auth_type=row.document.get("authType", "NONE"),
-            policy=text(row.document.get("_policy")), dns_name=row.document["dnsEntry"]["domainName"],
-            custom_domain_name=text(row.document.get("customDomainName")), idle_timeout=int(row.document.get("idleTimeoutSeconds", 60)),
-            listeners=tuple(_listener(rows, listener) for listener in rows.children("vpc-lattice:Listener", row.id)), tags=tag_pairs(row.tags),
-            certificate_arn=text(row.document.get("certificateArn")),
-        )
-        for row in rows.of("vpc-lattice:Service")
+    found = rows.of("vpc-lattice:Service")
+    listeners = rows.memo.steady(build_services, {row.id: _listener_rows(rows, row) for row in found})
+    return rows.memo.map(_service, found, [listeners[row.id] for row in found])
+
+
+_ListenerRows = tuple[tuple[Row, tuple[Row, ...]], ...]
+"""Listeners, each with its rules."""
+
+
+def _listener_rows(rows: Rows, service: Row) -> _ListenerRows:
+    return tuple((row, rows.children("vpc-lattice:Rule", row.id)) for row in rows.children("vpc-lattice:Listener", service.id))
+
+
+def _service(row: Row, listeners: _ListenerRows) -> Service:
+    return Service(
+        id=row.id, arn=row.arn, account=row.account, name=row.name, auth_type=row.document.get("authType", "NONE"),
+        policy=text(row.document.get("_policy")), dns_name=row.document["dnsEntry"]["domainName"],
+        custom_domain_name=text(row.document.get("customDomainName")), idle_timeout=int(row.document.get("idleTimeoutSeconds", 60)),
+        listeners=tuple(_listener(*listener) for listener in listeners), tags=tag_pairs(row.tags),
+        certificate_arn=text(row.document.get("certificateArn")),
     )  # fmt: skip
 
 
@@ -49,8 +59,8 @@ def build_certificates(rows: Rows) -> tuple[ServerCertificate, ...]:
     return tuple(ServerCertificate(row.arn, row.document["_fingerprint"]) for row in rows.of("acm:Certificate") if "_fingerprint" in row.document)
 
 
-def _listener(rows: Rows, row: Row) -> Listener:
-    rules = [_rule(rule) for rule in rows.children("vpc-lattice:Rule", row.id)]
+def _listener(row: Row, rule_rows: tuple[Row, ...]) -> Listener:
+    rules = [_rule(rule) for rule in rule_rows]
     rules.sort(key=lambda rule: (rule.is_default, rule.priority))
     return Listener(row.id, row.arn, row.parent, row.document["protocol"], int(row.document["port"]), tuple(rules))
 
@@ -60,24 +70,24 @@ def _rule(row: Row) -> LatticeRule:
     return LatticeRule(row.id, int(document.get("priority", 0)), bool(document.get("isDefault")), document.get("match") or {}, document["action"])
 
 
-def build_target_groups(rows: Rows, instances: Iterable[Instance]) -> tuple[TargetGroup, ...]:
+def build_target_groups(rows: Rows, instances: tuple[Instance, ...]) -> tuple[TargetGroup, ...]:
     addresses = {instance.id: instance.private_ip for instance in instances if instance.state not in ("shutting-down", "terminated")}
-    found = []
-    for row in rows.of("vpc-lattice:TargetGroup"):
-        config = row.document.get("config") or {}
-        targets = [
-            Target(target["id"], int(target.get("port") or 0), _address(target["id"], addresses))
-            for target in row.document.get("_targets") or ()
-            if "until" not in target
-        ]
-        found.append(
-            TargetGroup(
-                id=row.id, arn=row.arn, type=row.document["type"], protocol=config.get("protocol", ""), protocol_version=config.get("protocolVersion", ""),
-                port=int(config.get("port", 0)), vpc_id=config.get("vpcIdentifier", ""), health_check=config.get("healthCheck") or {}, targets=tuple(targets),
-                event_structure=config.get("lambdaEventStructureVersion") or ("V1" if row.document["type"] == "LAMBDA" else ""),
-            )
-        )  # fmt: skip
-    return tuple(found)
+    found = rows.of("vpc-lattice:TargetGroup")
+    return rows.memo.map(_target_group, found, [rows.memo.kept(build_target_groups, addresses)] * len(found))
+
+
+def _target_group(row: Row, addresses: dict[str, IPv4Address]) -> TargetGroup:
+    config = row.document.get("config") or {}
+    targets = [
+        Target(target["id"], int(target.get("port") or 0), _address(target["id"], addresses))
+        for target in row.document.get("_targets") or ()
+        if "until" not in target
+    ]
+    return TargetGroup(
+        id=row.id, arn=row.arn, type=row.document["type"], protocol=config.get("protocol", ""), protocol_version=config.get("protocolVersion", ""),
+        port=int(config.get("port", 0)), vpc_id=config.get("vpcIdentifier", ""), health_check=config.get("healthCheck") or {}, targets=tuple(targets),
+        event_structure=config.get("lambdaEventStructureVersion") or ("V1" if row.document["type"] == "LAMBDA" else ""),
+    )  # fmt: skip
 
 
 def _address(target_id: str, addresses: dict[str, IPv4Address]) -> IPv4Address | None:

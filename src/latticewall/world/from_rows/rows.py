@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
 
+T = TypeVar("T")
 GONE = ("deleting", "deleted", "failed")
 
 
@@ -19,37 +21,77 @@ class Rows:
     def __init__(self, rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str, memo: Memo | None = None) -> None:
         self.region = region
         self.memo = memo or Memo()
-        self._rows = rows if isinstance(rows, Mapping) else _by_kind(rows)
-        self._live: dict[str, dict[str, Row]] = {}
-        self._by_arn: dict[str, dict[str, Row]] = {}
-        self._by_parent: dict[str, dict[str, list[Row]]] = {}
+        self._read = _reader(rows if isinstance(rows, Mapping) else _by_kind(rows))
 
-    def of(self, kind: str) -> list[Row]:
-        return list(self._of(kind).values())
+    def follow(self, build: Callable[..., T], *arguments: Any) -> T:
+        """`build(rows, *arguments)`: the answer of the last round as long as the kinds of rows that were looked at for it, and the arguments, are as they were.
+        The items of the answer stay the same objects as long as they are equal."""
+        answer = self.memo.follow(_of_rows(build), self._read, self.region, self.memo, *arguments)
+        items = cast("tuple[Any, ...]", answer)
+        by_id = self.memo.named((build, "by id"), _by_id, items)
+        return cast("T", self.memo.named((build, "items"), _values, self.memo.steady((build, "by id"), by_id))) if len(by_id) == len(items) else answer
+
+    def of(self, kind: str) -> tuple[Row, ...]:
+        return self._live(kind).rows
 
     def get(self, kind: str, id: str) -> Row | None:  # noqa: A002
-        return self._of(kind).get(id)
-
-    def _of(self, kind: str) -> dict[str, Row]:
-        if kind not in self._live:
-            self._live[kind] = {row.id: row for row in self._rows.get(kind, ()) if row.region in ("", self.region) and row.status not in GONE}
-        return self._live[kind]
+        return self._live(kind).by_id.get(id)
 
     def all(self, kind: str) -> tuple[Row, ...]:
         """Those of other regions, and those that do not count, too: the same object until one of them changes."""
-        return self._rows.get(kind, ())
+        found: tuple[Row, ...] = self._read(kind)
+        return found
 
     def by_arn(self, kind: str, arn: str) -> Row | None:
-        if kind not in self._by_arn:
-            self._by_arn[kind] = {row.arn: row for row in self.of(kind)}
-        return self._by_arn[kind].get(arn)
+        return self._live(kind).by_arn.get(arn)
 
-    def children(self, kind: str, parent: str) -> list[Row]:
-        if kind not in self._by_parent:
-            found = self._by_parent[kind] = defaultdict(list)
-            for row in self.of(kind):
-                found[row.parent].append(row)
-        return self._by_parent[kind].get(parent, [])
+    def children(self, kind: str, parent: str) -> tuple[Row, ...]:
+        return self._live(kind).by_parent.get(parent, ())
+
+    def _live(self, kind: str) -> _Live:
+        return self.memo.named(kind, _Live, self.all(kind), self.region)
+
+
+class _Live:
+    """A kind's rows that count."""
+
+    def __init__(self, rows: tuple[Row, ...], region: str) -> None:
+        self.by_id = {row.id: row for row in rows if row.region in ("", region) and row.status not in GONE}
+        self.rows = tuple(self.by_id.values())
+
+    @cached_property
+    def by_arn(self) -> dict[str, Row]:
+        return {row.arn: row for row in self.rows}
+
+    @cached_property
+    def by_parent(self) -> dict[str, tuple[Row, ...]]:
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            found[row.parent].append(row)
+        return {parent: tuple(children) for parent, children in found.items()}
+
+
+def _by_id(items: tuple[Any, ...]) -> dict[str, Any]:
+    """Firewalls have an ARN only."""
+    return {getattr(item, "id", None) or item.arn: item for item in items}
+
+
+def _values(items: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(items.values())
+
+
+def _reader(rows: Mapping[str, tuple[Row, ...]]) -> Callable[[str], tuple[Row, ...]]:
+    return lambda kind: rows.get(kind, ())
+
+
+@cache
+def _of_rows(build: Callable[..., T]) -> Callable[..., T]:
+    def of_rows(read: Callable[[str], tuple[Row, ...]], region: str, memo: Memo, *arguments: Any) -> T:
+        rows = Rows({}, region, memo)
+        rows._read = read
+        return build(rows, *arguments)
+
+    return of_rows
 
 
 def _by_kind(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
