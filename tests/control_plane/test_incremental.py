@@ -1,0 +1,154 @@
+"""What is made of a change together with what was made before is what would be made of everything anew, whatever changed in whatever order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.region import Region
+
+from latticewall.base.memo import Memo
+from latticewall.compile.render.envoy import inconsistencies, render
+from latticewall.compile.render.envoy_paths import EnvoyPaths
+from latticewall.control_plane.world import Compiler
+from latticewall.dataplane.envoy.server import publishable
+from latticewall.dataplane.names.config import encode
+
+STEPS = 60
+ALLOW = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+
+
+class Walk:
+    """Random changes of one region. Some of them are refused, as they may be."""
+
+    def __init__(self, region: Region, seed: int) -> None:
+        self.region, self.lattice, self.ec2 = region, region.lattice, region.ec2
+        self.random = random.Random(seed)
+        self.count = 0
+        self.vpcs: list[str] = []
+        self.networks: list[str] = []
+        self.services: list[str] = []
+        self.groups: list[str] = []
+        self.listeners: list[tuple[str, str]] = []
+        self.zones: list[str] = []
+        self.steps: list[Callable[[], Any]] = [
+            self.vpc, self.network, self.service, self.service, self.group, self.group, self.listener, self.listener, self.rule, self.targets,
+            self.join_vpc, self.join_service, self.join_service, self.policy, self.auth_type, self.end_service, self.end_association, self.zone,
+            self.alias, self.gateway, self.region.settle, self.region.settle,
+        ]  # fmt: skip
+
+    def step(self) -> None:
+        self.count += 1
+        with suppress(ClientError, IndexError):
+            self.random.choice(self.steps)()
+
+    def name(self) -> str:
+        return f"made-{self.count}"
+
+    def vpc(self) -> None:
+        vpc = self.region.vpc()
+        self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+        subnet = self.region.subnet(vpc)
+        self.vpcs.append(vpc)
+        image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet)
+
+    def network(self) -> None:
+        self.networks.append(self.lattice.create_service_network(name=self.name(), authType=self.random.choice(["NONE", "AWS_IAM"]))["id"])
+
+    def service(self) -> None:
+        custom = {"customDomainName": f"{self.random.randrange(3)}.example.com"} if self.random.random() < 0.3 else {}
+        self.services.append(self.lattice.create_service(name=self.name(), **custom)["id"])
+
+    def group(self) -> None:
+        config = {"port": 80, "protocol": "HTTP", "vpcIdentifier": self.random.choice(self.vpcs)}
+        self.groups.append(self.lattice.create_target_group(name=self.name(), type="IP", config=config)["id"])
+
+    def targets(self) -> None:
+        target = [{"id": f"10.0.1.{self.random.randrange(10, 200)}"}]
+        self.random.choice([self.lattice.register_targets, self.lattice.deregister_targets])(
+            targetGroupIdentifier=self.random.choice(self.groups), targets=target
+        )
+
+    def action(self) -> dict[str, Any]:
+        if self.random.random() < 0.3:
+            return {"fixedResponse": {"statusCode": 404}}
+        return {"forward": {"targetGroups": [{"targetGroupIdentifier": self.random.choice(self.groups)}]}}
+
+    def listener(self) -> None:
+        service, port = self.random.choice(self.services), self.random.choice([80, 81])
+        made = self.lattice.create_listener(serviceIdentifier=service, name=self.name(), protocol="HTTP", port=port, defaultAction=self.action())
+        self.listeners.append((service, made["id"]))
+
+    def rule(self) -> None:
+        service, listener = self.random.choice(self.listeners)
+        match = {"httpMatch": {"pathMatch": {"match": {"prefix": f"/{self.count}"}}}}
+        self.lattice.create_rule(
+            serviceIdentifier=service, listenerIdentifier=listener, name=self.name(), priority=self.random.randrange(1, 100), match=match, action=self.action()
+        )
+
+    def join_vpc(self) -> None:
+        network, vpc = self.random.choice(self.networks), self.random.choice(self.vpcs)
+        self.lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=vpc)
+
+    def join_service(self) -> None:
+        network, service = self.random.choice(self.networks), self.random.choice(self.services)
+        self.lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service)
+
+    def policy(self) -> None:
+        self.lattice.put_auth_policy(resourceIdentifier=self.random.choice(self.services), policy=ALLOW)
+
+    def auth_type(self) -> None:
+        self.lattice.update_service(serviceIdentifier=self.random.choice(self.services), authType=self.random.choice(["NONE", "AWS_IAM"]))
+
+    def end_service(self) -> None:
+        self.lattice.delete_service(serviceIdentifier=self.random.choice(self.services))
+
+    def end_association(self) -> None:
+        found = self.lattice.list_service_network_service_associations(serviceNetworkIdentifier=self.random.choice(self.networks))["items"]
+        self.lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=self.random.choice(found)["id"])
+
+    def zone(self) -> None:
+        vpc = {"VPCRegion": self.ec2.meta.region_name, "VPCId": self.random.choice(self.vpcs)}
+        made = self.region.route53.create_hosted_zone(Name=f"z{self.count}.internal", CallerReference=self.name(), VPC=vpc)
+        self.zones.append(made["HostedZone"]["Id"])
+
+    def alias(self) -> None:
+        service = self.lattice.get_service(serviceIdentifier=self.random.choice(self.services))
+        target = {"DNSName": service["dnsEntry"]["domainName"], "HostedZoneId": "Z0", "EvaluateTargetHealth": False}
+        zone = self.random.choice(self.zones)
+        name = self.region.route53.get_hosted_zone(Id=zone)["HostedZone"]["Name"]
+        change = {"Action": "UPSERT", "ResourceRecordSet": {"Name": f"api.{name}", "Type": "A", "AliasTarget": target}}
+        self.region.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+
+    def gateway(self) -> None:
+        self.ec2.create_transit_gateway()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_change_gives_what_everything_anew_would_give(tmp_path: Path, seed: int) -> None:
+    region = Region(tmp_path)
+    walk = Walk(region, seed)
+    for first in (walk.vpc, walk.vpc, walk.network, walk.service, walk.group, region.settle, walk.listener, walk.join_vpc, walk.join_service):
+        walk.count += 1
+        first()
+    compiler, rendering, packing, paths = Compiler(), Memo(), Memo(), EnvoyPaths()
+    hosts = 0
+    for _ in range(STEPS):
+        walk.step()
+        with region.store.read() as snapshot:
+            now = "2026-01-02T03:04:05.678Z"
+            plan, anew = compiler.compile(snapshot, now), Compiler().compile(snapshot, now)
+        assert plan == anew
+        rendered = render(plan.proxy, paths, rendering)
+        assert rendered == render(anew.proxy, paths)
+        assert inconsistencies(rendered, rendering) == inconsistencies(rendered)
+        assert publishable(rendered, packing) == publishable(rendered)
+        assert encode(plan.names, b"k" * 32, {}) == encode(anew.names, b"k" * 32, {})
+        hosts = max(hosts, sum(len(listener.virtual_hosts) for listener in plan.proxy.http_listeners))
+    assert hosts > 1, "the walk has come to little"
