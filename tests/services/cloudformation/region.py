@@ -25,6 +25,7 @@ from latticewall.apimodel.catalog import Catalog
 from latticewall.app import App, iso
 from latticewall.auth.callers import root
 from latticewall.control_plane.firewall_rules import FirewallRules
+from latticewall.control_plane.functions import FunctionsPort
 from latticewall.control_plane.services import registry
 from latticewall.faces.http import Endpoint
 from latticewall.resources.settle import settle
@@ -102,7 +103,9 @@ class Region:
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
-        ports = {"firewall_rules": FirewallRules(), "target_health": lambda _: {}}
+        (folder / "functions" / "packages").mkdir(parents=True)
+        self.functions = FunctionsPort(folder / "functions", folder / "door.sock", self.clock, Sequence())
+        ports = {"firewall_rules": FirewallRules(), "target_health": lambda _: {}, "functions": self.functions}
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=lambda *_: None, ports=ports)
         self.caller = root(ACCOUNT, NAME)
         self.runner = StackRunner(self.app)

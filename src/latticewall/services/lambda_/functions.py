@@ -73,11 +73,17 @@ def get_configuration(ctx: Context, params: Document) -> Document:
 def _changeable(ctx: Context, params: Document) -> Row:
     """The function to update: not in the middle of another change, and at the revision that the caller has seen."""
     row = find_function(ctx, params["FunctionName"])
-    if row.status in BUSY:
-        raise text.conflict(f"The operation cannot be performed at this time. An update is in progress for resource: {row.arn}")
+    _refuse_busy(ctx, row)
     if params.get("RevisionId") and params["RevisionId"] != row.document["_revision"]:
         raise text.stale()
     return row
+
+
+def _refuse_busy(ctx: Context, row: Row) -> None:
+    """Not for what is changed by several calls of one transaction (a stack's update of code and configuration)."""
+    own = ctx.tx.changed and row.revision == ctx.tx.new_revision
+    if row.status in BUSY and not own:
+        raise text.conflict(f"The operation cannot be performed at this time. An update is in progress for resource: {row.arn}")
 
 
 def _change(ctx: Context, row: Row, members: Document) -> Row:
@@ -154,9 +160,7 @@ def _versions(ctx: Context, function: Row) -> list[Row]:
 
 def publish_version(ctx: Context, params: Document) -> Document:
     """PublishVersion: nothing new when neither code nor configuration has changed since the last one."""
-    row = find_function(ctx, params["FunctionName"])
-    if params.get("RevisionId") and params["RevisionId"] != row.document["_revision"]:
-        raise text.stale()
+    row = _changeable(ctx, params)
     if params.get("CodeSha256") and params["CodeSha256"] != row.document["_sha256"]:
         raise text.invalid(f"CodeSHA256 ({params['CodeSha256']}) is different from current CodeSHA256 in $LATEST ({row.document['_sha256']}).", "CodeSha256")
     return configuration.shown(ctx, _publish(ctx, row, params.get("Description") or ""))

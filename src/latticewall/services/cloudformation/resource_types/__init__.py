@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from latticewall.services.cloudformation.resource_types import (
     ec2,
     firewall,
+    functions,
     identity,
     instances,
     lattice,
@@ -25,7 +26,7 @@ from latticewall.services.cloudformation.resource_types.row import Made, Propert
 
 TABLE: Mapping[str, ResourceType] = {
     row.type: row
-    for module in (ec2, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, others)
+    for module in (ec2, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, functions, others)
     for row in module.TYPES
 }
 

@@ -66,7 +66,7 @@ def _change_group(work: Work, made: Made, properties: Properties) -> None:
 def _empty_group(work: Work, made: Made) -> None:
     registered = work.call("vpc-lattice:ListTargets", {"targetGroupIdentifier": made.row_id})["items"]
     if registered:
-        targets = [{"id": target["id"], "port": target["port"]} for target in registered]
+        targets = [{member: target[member] for member in ("id", "port") if member in target} for target in registered]
         work.call("vpc-lattice:DeregisterTargets", {"targetGroupIdentifier": made.row_id, "targets": targets})
 
 

@@ -72,6 +72,10 @@ STYLES: Mapping[str, Style] = {
         _list, "network-firewall:TagResource", "network-firewall:UntagResource", lambda row, tags: {"ResourceArn": row.arn, "Tags": as_list(tags)},
         lambda row, keys: {"ResourceArn": row.arn, "TagKeys": keys},
     ),
+    "lambda": Style(
+        lambda _, tags: {"Tags": dict(tags)}, "lambda:TagResource", "lambda:UntagResource", lambda row, tags: {"Resource": row.arn, "Tags": dict(tags)},
+        lambda row, keys: {"Resource": row.arn, "TagKeys": keys},
+    ),
     "logs": Style(
         _map, "logs:TagResource", "logs:UntagResource", lambda row, tags: {"resourceArn": row.id, "tags": dict(tags)},
         lambda row, keys: {"resourceArn": row.id, "tagKeys": keys},
