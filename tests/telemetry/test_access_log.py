@@ -191,6 +191,13 @@ def test_a_connection_to_a_resource_has_exactly_the_documented_fields() -> None:
     assert found.subscribed == (Subscribed(NETWORK, "RESOURCE"), Subscribed("arn:rcfg", "RESOURCE"))
 
 
+def test_a_group_s_subscribers_get_what_its_children_are_asked() -> None:
+    found = read(json.dumps({**TCP, "resourceConfigurationGroupArn": "arn:group"}))
+    assert found is not None
+    assert "resourceConfigurationGroupArn" not in found.record
+    assert [item.arn for item in found.subscribed] == [NETWORK, "arn:rcfg", "arn:group"]
+
+
 def test_a_connection_that_failed_has_no_gateway_address() -> None:
     assert record(TCP, gatewayIpPort=None, responseFlags="UF")["gatewayIpPort"] == "-"
     assert record(TCP, gatewayIpPort=None, resourceIpPort=f"{NOWHERE}:6379", responseFlags="UF")["resourceIpPort"] == "-"

@@ -214,10 +214,10 @@ _RESOURCE_MEMBERS = (
 
 
 def _resource_record(entry: dict[str, Any]) -> AccessRecord:
-    """A connection to a TCP resource."""
+    """A connection to a TCP resource; who subscribes to a group gets those to its children."""
     known = {**entry, "protocol": "tcp"}
     if str(entry.get("resourceIpPort")).startswith(f"{NOWHERE}:"):
         known["resourceIpPort"] = NONE
     record = {name: known.get(name) or NONE for name in _RESOURCE_MEMBERS}
-    arns = (str(entry[name]) for name in ("serviceNetworkArn", "resourceConfigurationArn") if entry.get(name))
+    arns = (str(entry[name]) for name in ("serviceNetworkArn", "resourceConfigurationArn", "resourceConfigurationGroupArn") if entry.get(name))
     return AccessRecord(tuple(Subscribed(arn, "RESOURCE") for arn in arns), record)

@@ -69,6 +69,7 @@ def tcp_access_log(listener: TcpListener, path: str) -> Document:
         **({"vpcEndpointId": literal(listener.vpc_endpoint_id)} if listener.vpc_endpoint_id else {}),
         "sourceVpcArn": literal(listener.vpc_arn),
         "resourceConfigurationArn": literal(listener.resource_configuration_arn),
+        **({"resourceConfigurationGroupArn": literal(listener.group_arn)} if listener.group_arn else {}),
         "sourceIpPort": "%DOWNSTREAM_REMOTE_ADDRESS%",
         "destinationIpPort": "%DOWNSTREAM_LOCAL_ADDRESS%",
         "gatewayIpPort": "%UPSTREAM_LOCAL_ADDRESS%",
