@@ -104,7 +104,8 @@ def _request(world: World, place: Circumstances, caller: Caller) -> Request:
     asked = place.asked
     keys = global_context(
         caller.principal, now=place.now, region=world.region, source_ip=place.source_ip, user_agent=asked.header("user-agent"),
-        referer=asked.header("referer"), owner=ResourceOwner(owner.id, owner.org_id, owner.org_paths, dict(place.service.tags)),
+        referer=asked.header("referer"), secure=asked.scheme in ("https", "tls"),
+        owner=ResourceOwner(owner.id, owner.org_id, owner.org_paths, dict(place.service.tags)),
     )  # fmt: skip
     route = Route(place.network.arn, place.service.arn, asked.port, place.vpc_id, place.vpc_owner)
     if asked.scheme == "tls":

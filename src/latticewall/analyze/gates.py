@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,9 @@ def explain_question(region: Region, asked: Asked, *, who: str, source: str, now
     """The whole way of a request. who: a role or user by name or ARN, an access key id, `anonymous`, or "" for the role of the instance it comes
     from (without one: anonymous). source: an instance or VPC, "" when only the decision is asked for. Raises Unclear."""
     start = find_source(region, source) if source else None
-    if asked.scheme != "http":
+    if asked.scheme == "https" and not places(region, asked, start.vpc.id if start else ""):
+        asked = replace(asked, scheme="tls")
+    if asked.scheme not in ("http", "https"):
         return _connection(region, asked, who, start, now, health)
     caller = find_caller(region, who, start)
     if start is None:
@@ -69,6 +72,7 @@ def decision_at(region: Region, place: Place, asked: Asked, caller: Caller, sour
     service = find_service(region, place.host.service_arn)
     if network is None or service is None:
         raise Unclear("the service or its service network is gone")
+    asked = replace(asked, scheme=place.listener.scheme)
     known = Circumstances(
         asked, network, service, now, place.listener.vpc_id if source else "", source.vpc.account if source else "", source.address if source else ""
     )

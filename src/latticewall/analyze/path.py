@@ -100,11 +100,11 @@ def _source(region: Region, item: Attached) -> Source:
 
 
 def places(region: Region, asked: Asked, vpc_id: str = "") -> list[Place]:
-    """The listeners (in one VPC, or in any) that have a service of that name on that port."""
+    """The HTTP or HTTPS listeners (in one VPC, or in any) that have a service of that name on that port."""
     return [
         Place(listener, host)
         for listener in region.plan.proxy.http_listeners
-        if listener.port == asked.port and vpc_id in ("", listener.vpc_id)
+        if listener.port == asked.port and vpc_id in ("", listener.vpc_id) and listener.scheme == asked.scheme
         for host in listener.virtual_hosts
         if asked.host in host.domains
     ]
@@ -165,7 +165,7 @@ def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: A
     return Gate("name", Outcome.FAIL, f"{trail} in {source.vpc.id}", zone, change=_name_change(region, network, asked.host)), None
 
 
-_LEADS_TO = {"http": "services", "tls": "services", "tcp": "TCP resources (ask for a service with http:// or https://)"}
+_LEADS_TO = {"http": "services", "https": "services", "tls": "services", "tcp": "TCP resources (ask for a service with http:// or https://)"}
 
 
 def _addresses(region: Region, vpc_id: str, scheme: str) -> set[str]:
@@ -233,6 +233,7 @@ def _listener_gate(region: Region, source: Source, network: ServiceNetwork, aske
     if not services:
         detail = f"no service of service network {network.id} is called {asked.host}: the answer is 404"
         return Gate("listener", Outcome.FAIL, detail, change=("ask for a service by its own name or its custom domain name",)), None
+    wanted = f"{asked.scheme.upper()} {asked.port}"
     ports = sorted({f"{item.protocol} {item.port}" for item in services[0].listeners})
-    detail = f"service {services[0].id} has no HTTP listener on port {asked.port}, it has {', '.join(ports) or 'none'}: the connection is not answered"
-    return Gate("listener", Outcome.FAIL, detail, services[0].id, change=(f"add a listener for HTTP {asked.port}, or use a port it has",)), None
+    detail = f"service {services[0].id} has no listener for {wanted}, it has {', '.join(ports) or 'none'}: the connection is not answered"
+    return Gate("listener", Outcome.FAIL, detail, services[0].id, change=(f"add a listener for {wanted}, or use a port it has",)), None

@@ -23,7 +23,7 @@ class Asked:
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     scheme: str = "http"
-    """http: a request to a service. tls: a connection to a TLS listener, which sees no request. tcp: a connection to a TCP resource."""
+    """http, https: a request to a service. tls: a connection to a TLS listener, which sees no request. tcp: a connection to a TCP resource."""
 
     @property
     def path(self) -> str:
@@ -45,13 +45,12 @@ def asked(method: str, url: str, headers: list[str] | tuple[str, ...] = ()) -> A
         raise Unclear(f"`{url}` is not a URL: {error}") from None
     if parts.scheme not in _DEFAULT_PORTS or not host:
         raise Unclear(f"`{url}` is not a URL of the form http://service/path, https://service/ or tcp://resource:port")
-    scheme = "tls" if parts.scheme == "https" else parts.scheme
-    if scheme == "tcp" and not port:
+    if parts.scheme == "tcp" and not port:
         raise Unclear(f"`{url}` names no port")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not _TARGET.match(target):
         raise Unclear("the path and query of the URL must be percent-encoded ASCII, as they are on the wire")
-    return Asked(method, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme], target, tuple(map(_header, headers)), scheme)
+    return Asked(method, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme], target, tuple(map(_header, headers)), parts.scheme)
 
 
 def _header(line: str) -> tuple[str, str]:

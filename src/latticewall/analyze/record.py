@@ -73,13 +73,14 @@ def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded
     details = str(entry.get("responseCodeDetails") or "")
     headers = [("user-agent", str(entry["userAgent"]))] if entry.get("userAgent") else []
     asked = Asked(
-        method=str(entry.get("requestMethod") or "GET"), host=host.lower(), port=int(port) if port.isdigit() else 80,
+        method=str(entry.get("requestMethod") or "GET"), host=host.lower(), port=int(port) if port.isdigit() else 443 if entry.get("tlsVersion") else 80,
         target=head.target if head else str(entry.get("requestPath") or "/"), headers=_plain(head) if head else tuple(headers),
+        scheme="https" if entry.get("tlsVersion") else "http",
     )  # fmt: skip
     return Recorded(
         request_id=str(entry.get("requestId") or ""), started=str(entry.get("startTime") or ""), asked=asked, vpc_id=str(entry.get("sourceVpcId") or ""),
         address=str(entry.get("sourceIpPort") or "").rpartition(":")[0].strip("[]"), service_arn=_text(entry, "serviceArn"),
-        network_arn=_text(entry, "serviceNetworkArn"), listener_id=_text(entry, "listenerId"), rule_id=_text(entry, "ruleId"),
+        network_arn=_text(entry, "serviceNetworkArn"), listener_id=_text(entry, "listenerId"), rule_id=_text(entry, "ruleId").partition(" ")[0],
         status=int(entry.get("responseCode") or 0), caller=_text(record, "callerPrincipal"), access_key_id=_text(entry, "accessKeyId"),
         failure=_text(record, "failureReason"), target=_text(record, "targetIpPort"), authorized=entry.get("authorized") == "yes",
         denial=_denial(noted), refused=str(noted.get("refused") or ""), head=head, enforced=details.startswith(REFUSED),

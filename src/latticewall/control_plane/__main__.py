@@ -74,7 +74,7 @@ class ControlPlane:
         self.listener = socket.socket(fileno=listen_fd)
         host, port = self.listener.getsockname()[:2]
         authority = open_authority(state / AUTHORITY, clock.now())
-        certificates = Certificates(authority, self._certificate_of, clock).pair
+        certificates = Certificates(authority, self._certificate_of, clock)
         self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, self._function_credentials_of, state, certificates)
         self.objects = ObjectFiles(state / "s3", random)
         with self.store.read() as snapshot:

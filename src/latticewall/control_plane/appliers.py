@@ -12,6 +12,7 @@ from typing import Any
 from latticewall.base.faults import Fault
 from latticewall.base.ports import Clock, Random
 from latticewall.base.secret import Secret
+from latticewall.control_plane.authority import Certificates
 from latticewall.control_plane.instance_endpoint import InstanceEndpoint
 from latticewall.dataplane.authorization.applier import AuthorizationApplier, write_filter
 from latticewall.dataplane.authorization.crypto import libcrypto
@@ -19,7 +20,6 @@ from latticewall.dataplane.authorization.tables import Tables, digest
 from latticewall.dataplane.envoy.admin import target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
 from latticewall.dataplane.envoy.lua_bundle import bundle
-from latticewall.dataplane.envoy.secrets import Pairs
 from latticewall.dataplane.envoy.server import XdsServer
 from latticewall.dataplane.functions.applier import FunctionsApplier
 from latticewall.dataplane.functions.applier import command as functions_command
@@ -60,7 +60,7 @@ class Appliers:
         credentials: Callable[[str], Mapping[str, Any] | None],
         function_credentials: Callable[[str], Mapping[str, str] | None],
         state: Path,
-        certificates: Pairs,
+        certificates: Certificates,
         run: Path = RUN,
         tables: Path = TABLES,
     ) -> None:
@@ -71,7 +71,7 @@ class Appliers:
         self._kernel = KernelApplier(LinuxKernel(run / "netns"), run / "rulesets")
         self.firewalls = FirewallApplier(self._processes, run / "suricata", state / "logs")
         self._instance_folder = state / "instances"
-        self._instances = InstanceApplier(self._processes, self._instance_folder)
+        self._instances = InstanceApplier(self._processes, self._instance_folder, certificates.root)
         source = bundle({"folder": str(tables), "crypto": libcrypto(), "skew": SKEW_SECONDS, "strict_generic": False})
         xds_socket = run / "xds.sock"
         xds_socket.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ class Appliers:
             ),
             self.instance_endpoint,
             self._functions_applier(function_credentials, state),
-            EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates),
+            EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates.pair),
             self.firewalls,
             self._instances,
         )

@@ -52,6 +52,11 @@ class Certificates:
         self._clock = clock
         self._generated: dict[str, tuple[datetime, Pair]] = {}
 
+    @property
+    def root(self) -> str:
+        """The certificate (PEM) that clients must trust."""
+        return self._authority.root
+
     def pair(self, wanted: Certificate) -> Pair | None:
         """The certificate (with its chain) and key to be served; None for one that has gone."""
         return self._stored(wanted.arn) if wanted.arn else self._own(wanted.domain)

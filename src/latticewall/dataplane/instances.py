@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Set
 from pathlib import Path
 
+from latticewall.dataplane.holder.instance import AUTHORITIES, SYSTEM_AUTHORITIES
 from latticewall.dataplane.processes import HolderError, Processes
 from latticewall.plan.instances import InstancePlan
 from latticewall.plan.node import NodePlan
@@ -13,13 +14,15 @@ from latticewall.reconcile.applier import Failure, Report
 
 
 class InstanceApplier:
-    """Runs what the plan says is running and stops every other instance. folder: S/instances, which keeps consoles and homes across stops."""
+    """Runs what the plan says is running and stops every other instance. folder: S/instances, which keeps consoles and homes across stops. trusted: the
+    certificate (PEM) of the region's own authority, which instances trust like those that this system trusts; "" for none."""
 
     name = "instances"
 
-    def __init__(self, processes: Processes, folder: Path) -> None:
+    def __init__(self, processes: Processes, folder: Path, trusted: str = "") -> None:
         self._processes = processes
         self._folder = folder
+        self._authorities = _trusted_by_the_system() + trusted if trusted else ""
 
     def apply(self, plan: NodePlan) -> Report:
         try:
@@ -72,7 +75,22 @@ class InstanceApplier:
                 file.write_text(text)
                 file.chmod(0o644)
                 changed = 1
-        return changed
+        return changed + self._write_authorities(folder / AUTHORITIES)
+
+    def _write_authorities(self, file: Path) -> int:
+        """Compared by length: it is long, and only ever grows or shrinks by whole certificates."""
+        if not self._authorities or (file.exists() and file.stat().st_size == len(self._authorities)):
+            return 0
+        file.write_text(self._authorities)
+        file.chmod(0o644)
+        return 1
+
+
+def _trusted_by_the_system() -> str:
+    try:
+        return SYSTEM_AUTHORITIES.read_text(encoding="ascii").rstrip() + "\n"
+    except (OSError, ValueError):
+        return ""
 
 
 def _failure(instance_id: str, message: str) -> Failure:

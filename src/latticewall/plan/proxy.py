@@ -143,6 +143,10 @@ class HttpListener:
     """HTTPS: what answers to which server name; nothing answers to others. () for HTTP."""
 
     @property
+    def scheme(self) -> str:
+        return "https" if self.server_names else "http"
+
+    @property
     def route_configuration(self) -> str:
         return self.routes or self.name
 

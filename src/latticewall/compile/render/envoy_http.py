@@ -244,7 +244,7 @@ def _route_configuration(plan: HttpListener, hosts: tuple[Document, ...]) -> Doc
         "request_headers_to_add": [
             _header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
             _header("x-forwarded-port", str(plan.port)),
-            _header("x-forwarded-proto", "https" if plan.server_names else "http"),
+            _header("x-forwarded-proto", plan.scheme),
             _header("x-amzn-lattice-network", f"SourceVpcArn=%FILTER_STATE({SOURCE_VPC_ARN}:PLAIN)%"),
             _header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
         ],

@@ -30,6 +30,11 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "USER": "root",
 }
+AUTHORITIES = "ca-certificates.crt"
+SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""The certificate authorities that an instance trusts, the region's own among them: in its own folder and, where the system has such a file, in its place."""
+_TRUSTING = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+"""What tells OpenSSL, curl, Python's requests, Node and gRPC where they are."""
 _STOP_SECONDS = 2.0
 _FILES = ("resolv.conf", "hosts", "hostname")
 
@@ -41,7 +46,9 @@ def environment() -> dict[str, str]:
     except FileNotFoundError:
         lines = []
     given = (line.partition("=") for line in lines)
-    return {**_ENVIRONMENT, **{name: value for name, _, value in given if name}}
+    authorities = INSIDE / "etc" / AUTHORITIES
+    trusting = dict.fromkeys(_TRUSTING, str(authorities)) if authorities.exists() else {}
+    return {**_ENVIRONMENT, **trusting, **{name: value for name, _, value in given if name}}
 
 
 def spawn_instance(spec: InstanceSpec, where: Surroundings) -> Spawned:
@@ -113,6 +120,8 @@ def _own_view(spec: InstanceSpec, state: Path, folder: Path) -> None:
         syscalls.mount("tmpfs", state, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=700,size=4k")
     for name in _FILES:
         _replace_file(INSIDE / "etc" / name, Path("/etc") / name)
+    if SYSTEM_AUTHORITIES.exists():
+        _replace_file(INSIDE / "etc" / AUTHORITIES, SYSTEM_AUTHORITIES)
     os.umask(0o022)
     os.chdir(INSIDE / "home")
 

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from latticewall.faces.cli.command import Command
-from latticewall.faces.cli.commands import credentials, deploy, doctor, down, env, execute, explain, logs, plan, policy, status, up, wait, walkthrough
+from latticewall.faces.cli.commands import (
+    certificate_authority,
+    credentials,
+    deploy,
+    doctor,
+    down,
+    env,
+    execute,
+    explain,
+    logs,
+    plan,
+    policy,
+    status,
+    up,
+    wait,
+    walkthrough,
+)
 
 COMMANDS: tuple[Command, ...] = (
     up.COMMAND,
@@ -11,6 +27,7 @@ COMMANDS: tuple[Command, ...] = (
     status.COMMAND,
     env.COMMAND,
     credentials.COMMAND,
+    certificate_authority.COMMAND,
     deploy.COMMAND,
     execute.COMMAND,
     explain.COMMAND,
