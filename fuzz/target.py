@@ -44,7 +44,7 @@ class Target(asyncio.Protocol):
             self._broken("a request to upgrade")
             self._transport.close()
         except httptools.HttpParserError as error:
-            self._broken(f"{type(error).__name__}: {error}")
+            self._broken(f"{type(error).__name__}: {error}: {data[:500]!r}")
             self._transport.close()
 
     # -- what the parser calls ---------------------------------------------------------------------------------------------------------------
