@@ -181,3 +181,94 @@ def test_an_address_can_be_taken_away_and_given_back(hosts: Hosts) -> None:
     hosts.ec2.assign_ipv6_addresses(NetworkInterfaceId=interface["NetworkInterfaceId"], Ipv6Addresses=[hosts.right.ipv6])
     hosts.region.settle()
     hosts.asks(hosts.left, hosts.right.ipv6, hosts.left.ipv6)
+
+
+# -- the service network -----------------------------------------------------------------------------------------------------------------------
+
+WEB = """
+import http.server, socket
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = self.client_address[0] + " " + str(self.headers.get("x-forwarded-for"))
+        self.send_response(200)
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+    def log_message(self, *words):
+        pass
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    def server_bind(self):
+        self.socket.bind(self.server_address)
+        self.server_name, self.server_port = "web", 7001
+Server(("::", 7001), Handler).serve_forever()
+"""
+CURL = ("curl", "-s", "-o", "/dev/stdout", "-w", " %{http_code}", "--max-time", "3")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A service network that `left` is in; a service whose targets are IPv6 addresses of `right`; a resource."""
+
+    id: str
+    name: str
+    resource: str
+    configuration: str
+
+
+@pytest.fixture(scope="module")
+def network(hosts: Hosts) -> Network:
+    lattice = hosts.region.client("vpc-lattice")
+    run = f"nohup {sys.executable} -c '{WEB}' >/dev/null 2>&1 &"
+    assert hosts.region.run(hosts.right.id, "sh", "-c", run).returncode == 0
+    lists = hosts.ec2.describe_managed_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{hosts.region.name}.ipv6.vpc-lattice"]}])
+    peers = [{"PrefixListId": lists["PrefixLists"][0]["PrefixListId"]}]
+    hosts.ec2.authorize_security_group_ingress(
+        GroupId=hosts.right.group, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 7001, "ToPort": 7001, "PrefixListIds": peers}]
+    )
+    network = lattice.create_service_network(name="both")["id"]
+    config = {"port": 7001, "protocol": "HTTP", "ipAddressType": "IPV6", "vpcIdentifier": hosts.right.vpc, "healthCheck": {"enabled": False}}
+    group = lattice.create_target_group(name="six", type="IP", config=config)["id"]
+    service = lattice.create_service(name="six")
+    hosts.region.settle()
+    answer = lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": hosts.right.ipv6}, {"id": hosts.right.ipv4}, {"id": "2001:db8:0:1::9"}])
+    assert [found["id"] for found in answer["successful"]] == [hosts.right.ipv6]
+    action = {"forward": {"targetGroups": [{"targetGroupIdentifier": group}]}}
+    lattice.create_listener(serviceIdentifier=service["id"], name="http", protocol="HTTP", port=80, defaultAction=action)
+    lattice.create_service_network_service_association(serviceIdentifier=service["id"], serviceNetworkIdentifier=network)
+    lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=hosts.left.vpc)
+    where = {"vpcIdentifier": hosts.right.vpc, "subnetIds": [hosts.right.subnet], "securityGroupIds": [hosts.right.group]}
+    gateway = lattice.create_resource_gateway(name="six", **where)["id"]
+    hosts.region.settle()
+    configuration = lattice.create_resource_configuration(
+        name="six", type="SINGLE", resourceGatewayIdentifier=gateway, portRanges=["7000"],
+        resourceConfigurationDefinition={"ipResource": {"ipAddress": hosts.right.ipv4}},
+    )["id"]  # fmt: skip
+    hosts.region.settle()
+    made = lattice.create_service_network_resource_association(resourceConfigurationIdentifier=configuration, serviceNetworkIdentifier=network)["id"]
+    hosts.region.settle()
+    entry = lattice.get_service_network_resource_association(serviceNetworkResourceAssociationIdentifier=made)["dnsEntry"]["domainName"]
+    return Network(network, service["dnsEntry"]["domainName"], entry, configuration)
+
+
+def test_a_service_has_addresses_of_both_families_and_calls_its_targets_over_ipv6(hosts: Hosts, network: Network) -> None:
+    look = "import socket, sys; print(*sorted({found[4][0] for found in socket.getaddrinfo(sys.argv[1], 80)}))"
+    found = hosts.region.run(hosts.left.id, sys.executable, "-c", look, network.name).stdout.split()
+    assert found == ["169.254.171.32", "fd00:ec2:80::a9fe:ab20"]
+    for option, client in (("-6", hosts.left.ipv6), ("-4", hosts.left.ipv4)):
+        wanted = f"fd00:ec2:80::a9fe:ab02 {client} 200"
+        until(lambda option=option, wanted=wanted: hosts.region.run(hosts.left.id, *CURL, option, f"http://{network.name}/").stdout == wanted or None)
+
+
+def test_a_vpc_that_is_not_in_the_network_does_not_reach_it(hosts: Hosts, network: Network) -> None:
+    done = hosts.region.run(hosts.right.id, *CURL, "-g", "http://[fd00:ec2:80::a9fe:ab20]/", "-H", f"host: {network.name}")
+    assert done.stdout == " 000"
+
+
+def test_a_resource_is_reached_over_ipv6_too(hosts: Hosts, network: Network) -> None:
+    look = "import socket, sys; print(*sorted(found[4][0] for found in socket.getaddrinfo(sys.argv[1], 7000, type=socket.SOCK_STREAM)))"
+    both = hosts.region.run(hosts.left.id, sys.executable, "-c", look, network.resource).stdout.split()
+    assert len(both) == 2
+    assert both[1].startswith("fd00:ec2:80::")
+    for address in both:
+        until(lambda address=address: hosts.ask(hosts.left, address, 1.0).startswith("10.2.1.") or None)

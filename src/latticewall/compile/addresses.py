@@ -6,10 +6,13 @@ firewall endpoints, which AWS does not show.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from latticewall.world.types import Vpc
 
 LATTICE_SERVICES = IPv4Address("169.254.171.32")
 LATTICE_UPSTREAM = IPv4Address("169.254.171.2")
+LATTICE_IPV6 = IPv6Network("fd00:ec2:80::/64")
 
 METADATA = IPv4Address("169.254.169.254")
 API_PORT = 4566
@@ -24,6 +27,16 @@ FIREWALL_VPC_SIDE = IPv4Address("169.254.65.2")
 VPC_MTU = 9001
 TRANSIT_GATEWAY_MTU = 8500
 """Bytes, as AWS documents them; also used for firewall endpoints."""
+
+
+def embedded(address: IPv4Address) -> IPv6Address:
+    """The IPv6 address beside one of VPC Lattice's IPv4 addresses, which stands in its low 32 bits."""
+    return LATTICE_IPV6[int(address)]
+
+
+def both_families(vpc: Vpc, address: IPv4Address) -> tuple[str, ...]:
+    """One of VPC Lattice's addresses, and the IPv6 one beside it where the VPC has IPv6."""
+    return (str(address), str(embedded(address))) if vpc.ipv6_cidrs else (str(address),)
 
 
 def base_plus_two(cidr: IPv4Network) -> IPv4Address:

@@ -52,7 +52,7 @@ def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork | None,
         str(address)
         for item in index.attached_of.get(vpc_id, [])
         if item.instance.role_arn in roles and _may_connect(index, item, roles[item.instance.role_arn], policy, network, configuration, port)
-        for address in item.interface.addresses
+        for address in (*item.interface.addresses, *item.interface.ipv6_addresses)
     ]
     return tuple(sorted(found))
 

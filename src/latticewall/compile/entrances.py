@@ -19,7 +19,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a namespace that has the endpoint's ad
 
 @dataclass(frozen=True)
 class Entrance:
-    """One way in. key: the VPC's or the endpoint's id, in the names of its listeners. vpc: whose requests they are. endpoint_id: "" of an association."""
+    """One way in. key: the VPC's or the endpoint's id (and the family, but for IPv4), in the names of its
+    listeners. vpc: whose requests they are. endpoint_id: "" of an association."""
 
     key: str
     namespace: str
@@ -36,6 +37,8 @@ def entrances(index: Index, gates: ServiceNetworkGates) -> Iterator[Entrance]:
         if association is not None and association.service_network_id in gates.networks:
             network = gates.networks[association.service_network_id]
             yield Entrance(vpc.id, namespace("vpc", vpc.id), str(addresses.LATTICE_SERVICES), vpc, network)
+            if vpc.ipv6_cidrs:
+                yield Entrance(f"{vpc.id}-ipv6", namespace("vpc", vpc.id), str(addresses.embedded(addresses.LATTICE_SERVICES)), vpc, network)
     for endpoint in index.world.vpc_endpoints:
         if endpoint.vpc_id in index.vpcs and endpoint.service_network_id in gates.networks:
             vpc, network = index.vpcs[endpoint.vpc_id], gates.networks[endpoint.service_network_id]

@@ -6,7 +6,7 @@ Amazon Route 53 guide: "Supported DNS record types", "DNS domain name format", "
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,13 @@ def record_sets(zone: HostedZone) -> RecordSets:
             values = (before.values if before else ()) + _values(document)
             plain[name, type_] = Record(name, type_, int(document["TTL"]), tuple(dict.fromkeys(values)))
     return RecordSets(tuple(plain.values()), tuple(aliases), tuple(refused))
+
+
+def address_records(name: str, ttl: int, values: Iterable[str]) -> list[Record]:
+    """One record for each family that the addresses are of."""
+    found = tuple(values)
+    families = (("A", tuple(value for value in found if ":" not in value)), ("AAAA", tuple(value for value in found if ":" in value)))
+    return [Record(name, type_, ttl, of_family) for type_, of_family in families if of_family]
 
 
 def resolve_aliases(records: Mapping[str, Sequence[Record]], aliases: Sequence[Alias]) -> dict[str, list[Record]]:

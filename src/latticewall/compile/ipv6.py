@@ -7,7 +7,7 @@ the subnet; duplicate address detection is off, because an address is only ever 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from latticewall.compile.index import Attached, Connected
 from latticewall.plan.nft import Match, NftRule
@@ -34,6 +34,13 @@ def dual_stack(sysctls: Iterable[tuple[str, str]], *, routes: bool) -> tuple[tup
     """The settings of a namespace, for IPv6 too. routes: it hands packets on."""
     own = (*SYSCTLS, *(FORWARDING if routes else ()))
     return tuple(sorted({**dict(sysctls), **dict(own)}.items()))
+
+
+def addressed(key: str, found: Iterable[IPv4Address | IPv6Address | str]) -> list[Match]:
+    """Conditions on addresses, one for each family that there is. key: saddr or daddr."""
+    written = sorted(map(str, found))
+    families = (("ip", [text for text in written if ":" not in text]), ("ip6", [text for text in written if ":" in text]))
+    return [Match(f"{family} {key}", tuple(values)) for family, values in families if values]
 
 
 def router(cidr: IPv6Network) -> IPv6Address:

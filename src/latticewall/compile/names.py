@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from latticewall.base.ids import namespace
 from latticewall.base.private_dns import is_at_or_above
 from latticewall.compile import addresses
-from latticewall.compile.hosted_zones import Alias, absolute, record_sets, resolve_aliases
+from latticewall.compile.hosted_zones import Alias, absolute, address_records, record_sets, resolve_aliases
 from latticewall.compile.index import Index
 from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
@@ -38,7 +38,7 @@ def compile_names(units: Units) -> NamesPlan:
     own = units.follow(_own)
     shared = units.memo.steady(_network_zones, units.follow(_network_zones))
     return NamesPlan(
-        resolvers=units.memo.map(_resolver, own, [shared.get(item.network_id, shared[""]) for item in own]),
+        resolvers=units.memo.map(_resolver, own, [shared.get(item.shared, shared[""]) for item in own]),
         metadata=units.follow(_metadata),
     )
 
@@ -54,11 +54,11 @@ def _metadata(index: Index, _: ServiceNetworkGates) -> tuple[MetadataInstance, .
 
 @dataclass(frozen=True)
 class _Own:
-    """What a VPC's resolver answers by itself, beside the names of its service network. before: zones that win over the network's, after: that do not.
-    public: the region's."""
+    """What a VPC's resolver answers by itself, beside the names of its service network. shared: which names those are, a key of `_network_zones`. before: zones
+    that win over the network's, after: that do not. public: the region's."""
 
     vpc: Vpc
-    network_id: str
+    shared: str
     before: Mapping[str, Zone]
     after: Mapping[str, Zone]
     aliases: tuple[Alias, ...]
@@ -80,7 +80,7 @@ def _own_of(index: Index, gates: ServiceNetworkGates, vpc: Vpc, public: tuple[_P
             before.setdefault(origin, found)
         _own_names(index, vpc, after)
     association = gates.association_of.get(vpc.id)
-    return _Own(vpc, association.service_network_id if association else "", _zones(before), _zones(after), tuple(aliases), public)
+    return _Own(vpc, _shared_by(vpc, association.service_network_id) if association else "", _zones(before), _zones(after), tuple(aliases), public)
 
 
 def _resolver(own: _Own, shared: tuple[Zone, ...]) -> Resolver:
@@ -94,7 +94,7 @@ def _resolver(own: _Own, shared: tuple[Zone, ...]) -> Resolver:
 def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, ...]:
     """All zones that the VPC's resolver answers from; none when it has no resolver."""
     own, shared = _own_of(index, gates, vpc, _public(index.world)), _network_zones(index, gates)
-    return _assembled(own, shared.get(own.network_id, shared[""])) if vpc.dns_support else ()
+    return _assembled(own, shared.get(own.shared, shared[""])) if vpc.dns_support else ()
 
 
 def public_zones(world: World) -> tuple[Zone, ...]:
@@ -158,14 +158,18 @@ def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:
 
 def _network_zones(index: Index, gates: ServiceNetworkGates) -> dict[str, tuple[Zone, ...]]:
     """The generated names of the services and resources of each service network, which lead nowhere else (on AWS they resolve everywhere all the same), and
-    those of all endpoints and load balancers, which lead there from wherever packets can; "" for VPCs without a service network."""
+    those of all endpoints and load balancers, which lead there from wherever packets can; "" for VPCs without a service network. By network, and once more
+    for VPCs with IPv6 where there are such."""
     found: dict[str, _Records] = {"": {}}
-    for network, services in gates.services_of.items():
-        for service in services:
-            _add_below(found.setdefault(network, {}), service.dns_name, 1, (str(addresses.LATTICE_SERVICES),))
-    for network, resources in gates.resources_of.items():
-        for resource, _configuration in resources:
-            _add_below(found.setdefault(network, {}), resource.dns_name, 2, (str(resource.address),))
+    for vpc_id, association in gates.association_of.items():
+        vpc, network = index.vpcs[vpc_id], association.service_network_id
+        if _shared_by(vpc, network) in found:
+            continue
+        records = found.setdefault(_shared_by(vpc, network), {})
+        for service in gates.services_of.get(network, ()):
+            _add_below(records, service.dns_name, 1, addresses.both_families(vpc, addresses.LATTICE_SERVICES))
+        for resource, _configuration in gates.resources_of.get(network, ()):
+            _add_below(records, resource.dns_name, 2, addresses.both_families(vpc, resource.address))
     for records in found.values():
         for name, labels, values in gates.names_through_endpoints:
             _add_below(records, name, labels, values)
@@ -182,9 +186,14 @@ def _load_balancer_names(world: World, records: _Records) -> None:
 
 
 def _add_below(records: _Records, dns_name: str, labels: int, values: tuple[str, ...]) -> None:
-    """An A record in the zone that begins after so many labels of the name."""
+    """A record of each family in the zone that begins after so many labels of the name."""
     name = absolute(dns_name)
-    records.setdefault(name.split(".", labels)[labels], []).append(Record(name, "A", TTL, values))
+    records.setdefault(name.split(".", labels)[labels], []).extend(address_records(name, TTL, values))
+
+
+def _shared_by(vpc: Vpc, network_id: str) -> str:
+    """Which names of service networks the VPC shares with others."""
+    return f"{network_id} IPv6" if vpc.ipv6_cidrs else network_id
 
 
 def _own_names(index: Index, vpc: Vpc, records: _Records) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from latticewall.base.private_dns import covers, is_at_or_above
-from latticewall.compile.hosted_zones import absolute
+from latticewall.compile import addresses
+from latticewall.compile.hosted_zones import absolute, address_records
 from latticewall.compile.index import Index
 from latticewall.compile.resource_doors import reached_through
 from latticewall.compile.service_network import ServiceNetworkGates
@@ -23,10 +24,10 @@ IN_VPC = "IN_VPC"
 def private_zones(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> dict[str, list[Record]]:
     """Records by zone. Of two resources of one name the first has it: those of the VPC's association before those of its endpoints."""
     found: dict[str, list[Record]] = {}
-    for configuration, addresses in (*_associated(gates, vpc), *_through_endpoints(index, gates, vpc)):
+    for configuration, found_addresses in (*_associated(gates, vpc), *_through_endpoints(index, gates, vpc)):
         name, records = absolute(configuration.custom_domain_name), found.setdefault(zone_of(configuration), [])
         if all(record.name != name for record in records):
-            records.append(Record(name, "A", TTL, addresses))
+            records += address_records(name, TTL, found_addresses)
     return found
 
 
@@ -35,7 +36,7 @@ def _associated(gates: ServiceNetworkGates, vpc: Vpc) -> Iterator[tuple[Resource
     association = gates.association_of.get(vpc.id)
     for resource, configuration in gates.resources(vpc.id) if association and association.private_dns_enabled else ():
         if association and resource.private_dns_enabled and is_wanted(gates, vpc, association.dns_options, resource.created_at, configuration):
-            yield configuration, (str(resource.address),)
+            yield configuration, addresses.both_families(vpc, resource.address)
 
 
 def _through_endpoints(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Iterator[tuple[ResourceConfiguration, tuple[str, ...]]]:

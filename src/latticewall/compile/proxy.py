@@ -185,8 +185,9 @@ def _cluster(group: TargetGroup) -> Cluster:
     if group.type == "LAMBDA":
         return Cluster(name=group.id, namespace="", bind="", endpoints=(), arn=group.arn, socket=SOCKET if group.targets else "")
     endpoints = sorted(Endpoint(str(target.address), target.port) for target in group.targets if target.address is not None)
+    source = addresses.embedded(addresses.LATTICE_UPSTREAM) if group.is_ipv6 else addresses.LATTICE_UPSTREAM
     return Cluster(
-        name=group.id, namespace=namespace("vpc", group.vpc_id), bind=str(addresses.LATTICE_UPSTREAM), endpoints=tuple(endpoints),
+        name=group.id, namespace=namespace("vpc", group.vpc_id), bind=str(source), endpoints=tuple(endpoints),
         protocol="TCP" if group.protocol == "TCP" else group.protocol_version or "HTTP1", tls=group.protocol == "HTTPS",
         health_check=_health_check(group), arn=group.arn,
     )  # fmt: skip

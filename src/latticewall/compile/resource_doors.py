@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from latticewall.base.ids import namespace
+from latticewall.compile import addresses
 from latticewall.compile.index import Index
 from latticewall.world.types import ResourceConfiguration, ServiceNetwork, Vpc, VpcEndpoint
 
@@ -22,7 +23,7 @@ class ResourceDoor:
 
     key: str
     namespace: str
-    address: IPv4Address
+    address: IPv4Address | IPv6Address
     vpc: Vpc
     configuration: ResourceConfiguration
     association_id: str = ""
@@ -34,10 +35,11 @@ def resource_doors(index: Index, gates: ServiceNetworkGates) -> Iterator[Resourc
     """All doors to all resources."""
     for vpc in index.world.vpcs:
         for association, configuration in gates.resources(vpc.id):
-            network = gates.networks[association.service_network_id]
-            yield ResourceDoor(
-                f"{vpc.id}-{association.id}", namespace("vpc", vpc.id), association.address, vpc, configuration, association.id, network
-            )
+            network, key = gates.networks[association.service_network_id], f"{vpc.id}-{association.id}"
+            yield ResourceDoor(key, namespace("vpc", vpc.id), association.address, vpc, configuration, association.id, network)
+            if vpc.ipv6_cidrs:
+                address = addresses.embedded(association.address)
+                yield ResourceDoor(f"{key}-ipv6", namespace("vpc", vpc.id), address, vpc, configuration, association.id, network)
     for endpoint in index.world.vpc_endpoints:
         yield from endpoint_doors(index, gates, endpoint)
 

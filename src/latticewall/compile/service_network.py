@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name
-from latticewall.compile import addresses
+from latticewall.compile import addresses, ipv6
 from latticewall.compile.connect import allowed
 from latticewall.compile.index import Index
 from latticewall.compile.render.envoy_tcp import MAX_PORTS
@@ -148,6 +148,19 @@ class ServiceNetworkGates:
         found |= {association.address for association, _ in self.resources(vpc_id)}
         return found | {address for gateway in self.index.gateways_of.get(vpc_id, []) for address in gateway.addresses}
 
+    def local_ipv6_addresses(self, vpc_id: str) -> set[IPv6Address]:
+        """The same for IPv6, where the VPC has it."""
+        if not self.index.has_ipv6(vpc_id):
+            return set()
+        found = [addresses.LATTICE_SERVICES] if vpc_id in self.association_of else []
+        if any(group.vpc_id == vpc_id and group.is_ipv6 for group in self.index.world.target_groups):
+            found.append(addresses.LATTICE_UPSTREAM)
+        return {addresses.embedded(address) for address in (*found, *(association.address for association, _ in self.resources(vpc_id)))}
+
+    def _both(self, vpc_id: str, address: IPv4Address) -> list[IPv4Address | IPv6Address]:
+        """One of VPC Lattice's addresses in the VPC, and the IPv6 one beside it where the VPC has IPv6."""
+        return [address, addresses.embedded(address)] if self.index.has_ipv6(vpc_id) else [address]
+
     # -- filters ------------------------------------------------------------------------------------------------------------------------
 
     def input_rules(self, vpc_id: str) -> list[NftRule]:
@@ -158,17 +171,20 @@ class ServiceNetworkGates:
         here = Match("iifname", devices)
         found = []
         if ports := self.sockets.ports.get(self.association_of[vpc_id].service_network_id, ()):
-            service = (here, Match("ip daddr", (str(addresses.LATTICE_SERVICES),)), Match("tcp dport", tuple(str(port) for port in ports)))
-            found.append(NftRule(service, "jump lattice", comment="services"))
+            asked = Match("tcp dport", tuple(str(port) for port in ports))
+            meant = ipv6.addressed("daddr", self._both(vpc_id, addresses.LATTICE_SERVICES))
+            found += [NftRule((here, there, asked), "jump lattice", comment="services") for there in meant]
         for association, configuration in self.resources(vpc_id):
-            matches = (here, Match("ip daddr", (str(association.address),)), Match("tcp dport", port_texts(configuration)))
-            found.append(NftRule(matches, "jump lattice", comment=association.id))
+            asked = Match("tcp dport", port_texts(configuration))
+            meant = ipv6.addressed("daddr", self._both(vpc_id, association.address))
+            found += [NftRule((here, there, asked), "jump lattice", comment=association.id) for there in meant]
         return found
 
     def capture_chain(self, vpc_id: str) -> list[Chain]:
         """What hands packets to the one socket of a resource with many ports."""
         found = [item for item in self.resources(vpc_id) if capture_port(item[1])]
-        return captured([capture_rule(association.address, configuration, association.id) for association, configuration in found])
+        doors = [(address, association, configuration) for association, configuration in found for address in self._both(vpc_id, association.address)]
+        return captured([capture_rule(address, configuration, association.id) for address, association, configuration in doors])
 
     def output_rules(self, vpc_id: str) -> list[NftRule]:
         """A resource gateway opens only what its own security groups let out."""
@@ -197,23 +213,26 @@ class ServiceNetworkGates:
             if configuration.has_policy:
                 name = gate_name("au", resource.id)
                 found.append(connect_chain(self.index, name, vpc_id, self.networks[association.service_network_id], configuration))
-                rules.append(NftRule((Match("ip daddr", (str(resource.address),)),), f"jump {name}", comment=f"{configuration.id} auth policy"))
+                meant = ipv6.addressed("daddr", self._both(vpc_id, resource.address))
+                rules += [NftRule((there,), f"jump {name}", comment=f"{configuration.id} auth policy") for there in meant]
         return [*found, Chain("lattice", (*rules, NftRule((), "accept", comment=association.id)))]
 
 
 def connect_chain(index: Index, name: str, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration) -> Chain:
     """Only the instances whose role the resource configuration's auth policy allows get an answer at all."""
     rules = [
-        NftRule((Match("ip saddr", found), Match("tcp dport", (port_text(ports),))), "return", comment=f"{configuration.id} allowed")
+        NftRule((source, Match("tcp dport", (port_text(ports),))), "return", comment=f"{configuration.id} allowed")
         for found, ports in allowed(index, vpc_id, network, configuration)
+        for source in ipv6.addressed("saddr", found)
     ]
     return Chain(name, (*rules, NftRule((), "drop", comment=f"{configuration.id} auth policy: no role or no allow")))
 
 
-def capture_rule(address: IPv4Address, configuration: ResourceConfiguration, comment: str) -> NftRule:
+def capture_rule(address: IPv4Address | IPv6Address, configuration: ResourceConfiguration, comment: str) -> NftRule:
     """Packets to a resource with many ports go to one socket, as they are: the gates still see the port that was meant."""
-    matches = (Match("ip daddr", (str(address),)), Match("tcp dport", port_texts(configuration)))
-    return NftRule(matches, f"tproxy ip to {address}:{CAPTURE_PORT} ; accept", comment=comment)
+    socket = f"ip to {address}" if address.version == 4 else f"ip6 to [{address}]"
+    matches = (*ipv6.addressed("daddr", [address]), Match("tcp dport", port_texts(configuration)))
+    return NftRule(matches, f"tproxy {socket}:{CAPTURE_PORT} ; accept", comment=comment)
 
 
 def captured(rules: list[NftRule]) -> list[Chain]:

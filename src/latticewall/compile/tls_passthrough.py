@@ -92,8 +92,9 @@ class _Decider:
         if not any(asks_for(text, ADDRESS_KEY) for text in self._texts):
             return (self._decide(""),)
         by_decision: dict[TlsDecision, list[str]] = defaultdict(list)
-        for address in sorted(address for item in self.index.attached_of.get(self.vpc.id, []) for address in item.interface.addresses):
-            by_decision[self._decide(str(address))].append(str(address))
+        interfaces = [item.interface for item in self.index.attached_of.get(self.vpc.id, [])]
+        for address in sorted(str(address) for found in interfaces for address in (*found.addresses, *found.ipv6_addresses)):
+            by_decision[self._decide(address)].append(address)
         known = [replace(decision, addresses=tuple(found)) for decision, found in by_decision.items()]
         unknown = TlsDecision((), allowed=self._audits, layer=str(Layer.NETWORK if _layer(self.network).in_force else Layer.SERVICE))
         return (*known, unknown)

@@ -95,6 +95,7 @@ def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Addr
     if vpc.ipv6_cidrs:
         found += ipv6.router_addresses(index.attached_of.get(vpc.id, []))
         to_gateways = [item for item in index.attachment_subnets_of.get(vpc.id, []) if item.attachment.ipv6_support]
+        found += [Address("lo", f"{address}/128") for address in gates.local_ipv6_addresses(vpc.id)]
         found += [Address(item.vpc_device, f"{ipv6.TRANSIT_GATEWAY_VPC_SIDE}/128") for item in to_gateways]
     return tuple(sorted(found))
 

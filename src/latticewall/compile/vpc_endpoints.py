@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from latticewall.base.ids import namespace
-from latticewall.compile import addresses
+from latticewall.compile import addresses, ipv6
 from latticewall.compile.entrances import Entrance, listeners_at
 from latticewall.compile.index import Connected, Index
 from latticewall.compile.resource_doors import ResourceDoor, endpoint_doors
@@ -76,7 +76,7 @@ def _services(gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entra
 
 def _resource(door: ResourceDoor) -> Iterator[NftRule]:
     configuration = door.configuration
-    meant = (Match("ip daddr", (str(door.address),)), Match("tcp dport", port_texts(configuration)))
+    meant = (*ipv6.addressed("daddr", [door.address]), Match("tcp dport", port_texts(configuration)))
     if configuration.has_policy:
         yield NftRule(meant, f"jump {_policy_chain(door)}", comment=f"{configuration.id} auth policy")
     yield NftRule(meant, "accept", comment=configuration.id)

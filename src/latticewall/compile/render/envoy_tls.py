@@ -43,7 +43,7 @@ def listener(plan: TlsListener, paths: EnvoyPaths) -> Document:
 def _chain(plan: TlsListener, service: TlsService, decision: TlsDecision, paths: EnvoyPaths) -> Document:
     match: Document = {"transport_protocol": "tls", "server_names": [service.server_name]}
     if decision.addresses:
-        match["source_prefix_ranges"] = [{"address_prefix": address, "prefix_len": 32} for address in decision.addresses]
+        match["source_prefix_ranges"] = [{"address_prefix": address, "prefix_len": 128 if ":" in address else 32} for address in decision.addresses]
     proxy = any_of(
         "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         stat_prefix="tls_passthrough",

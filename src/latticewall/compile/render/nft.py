@@ -192,6 +192,7 @@ _STATEMENTS = tuple(
         "reject( with (tcp reset|icmp(x|v6)? (type )?[a-z-]{1,32}))?",
         rf"(meta|ct) mark set ({_INTEGER}|(meta|ct) mark( ?(or|and|xor|[|&^]) ?{_INTEGER})*)",
         r"tproxy ip to (\d{1,3}\.){3}\d{1,3}:\d{1,5}",
+        r"tproxy ip6 to \[[0-9a-f:]{2,39}\]:\d{1,5}",
         r"tcp option maxseg size set (rt mtu|\d{1,5})",
         r'counter( name "?[A-Za-z_][A-Za-z0-9_]{0,63}"?)?',
     )

@@ -35,7 +35,7 @@ def create_target_group(ctx: Context, params: Document) -> Document:
 
 
 def _config(group_type: str, given: dict[str, Any]) -> Document:
-    """The configuration with its defaults. IPv6 is refused: it is not there yet."""
+    """The configuration with its defaults."""
     if given.get("lambdaEventStructureVersion"):
         raise text.invalid("config.lambdaEventStructureVersion", "lambdaEventStructureVersion is for LAMBDA target groups only")
     protocol = given.get("protocol") or "HTTP"
@@ -44,14 +44,12 @@ def _config(group_type: str, given: dict[str, Any]) -> Document:
         raise text.invalid("config.port", f"{protocol} target groups need a port")
     if given.get("ipAddressType") and group_type != "IP":
         raise text.invalid("config.ipAddressType", "ipAddressType is for IP target groups only")
-    if given.get("ipAddressType") == "IPV6":
-        raise text.unsupported("config.ipAddressType", "IPv6 targets are not supported yet")
     version = _version(protocol, given.get("protocolVersion"))
     checked = {"enabled": version.get("protocolVersion") == "HTTP1"}
     found = {
         "port": port, "protocol": protocol, **version, "healthCheck": health_check.complete({**checked, **(given.get("healthCheck") or {})}, protocol),
     }  # fmt: skip
-    return found | ({"ipAddressType": "IPV4"} if group_type == "IP" else {})
+    return found | ({"ipAddressType": given.get("ipAddressType") or "IPV4"} if group_type == "IP" else {})
 
 
 def _version(protocol: str, given: str | None) -> Document:

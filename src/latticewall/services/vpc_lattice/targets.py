@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from latticewall.base.rows import Row
@@ -113,12 +113,16 @@ def _refusal(ctx: Context, group: Row, target_id: str) -> str:
         if instance.document.get("VpcId") != vpc_id:
             return "Instance targets must be in the same VPC as their target group"
         return "" if instance.status in RUNNABLE else f"Instance {target_id} is not running"
+    family = group.document["config"].get("ipAddressType") or "IPV4"
     try:
-        address = IPv4Address(target_id)
-    except AddressValueError:
-        return f"{target_id} is not an IPv4 address"
-    subnets = [IPv4Network(subnet.document["CidrBlock"]) for subnet in ctx.live(SUBNET) if subnet.document["VpcId"] == vpc_id]
-    return "" if any(address in subnet for subnet in subnets) else "IP targets must be in a subnet of the VPC of their target group"
+        address = ip_address(target_id)
+    except ValueError:
+        address = None
+    if address is None or f"IPV{address.version}" != family:
+        return f"{target_id} is not an {family.replace('IPV', 'IPv')} address"
+    homes = [subnet.document for subnet in ctx.live(SUBNET) if subnet.document["VpcId"] == vpc_id]
+    blocks = [home["CidrBlock"] for home in homes] + [block["Ipv6CidrBlock"] for home in homes for block in home["Ipv6CidrBlockAssociationSet"]]
+    return "" if any(address in ip_network(block) for block in blocks) else "IP targets must be in a subnet of the VPC of their target group"
 
 
 def _standings(ctx: Context, group: Row) -> Callable[[Document], Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from latticewall.base.rows import Row
 from latticewall.world.from_rows.rows import Rows, tag_pairs, text
@@ -86,16 +86,17 @@ def _target_group(row: Row, addresses: dict[str, IPv4Address]) -> TargetGroup:
     return TargetGroup(
         id=row.id, arn=row.arn, type=row.document["type"], protocol=config.get("protocol", ""), protocol_version=config.get("protocolVersion", ""),
         port=int(config.get("port", 0)), vpc_id=config.get("vpcIdentifier", ""), health_check=config.get("healthCheck") or {}, targets=tuple(targets),
+        is_ipv6=config.get("ipAddressType") == "IPV6",
         event_structure=config.get("lambdaEventStructureVersion") or ("V1" if row.document["type"] == "LAMBDA" else ""),
     )  # fmt: skip
 
 
-def _address(target_id: str, addresses: dict[str, IPv4Address]) -> IPv4Address | None:
+def _address(target_id: str, addresses: dict[str, IPv4Address]) -> IPv4Address | IPv6Address | None:
     if target_id.startswith("i-"):
         return addresses.get(target_id)
     try:
-        return IPv4Address(target_id)
-    except AddressValueError:
+        return ip_address(target_id)
+    except ValueError:
         return None
 
 

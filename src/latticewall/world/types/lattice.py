@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 
@@ -70,7 +70,7 @@ class Target:
 
     id: str
     port: int
-    address: IPv4Address | None
+    address: IPv4Address | IPv6Address | None
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class TargetGroup:
     health_check: dict[str, Any]
     targets: tuple[Target, ...]
     event_structure: str = ""
+    is_ipv6: bool = False
+    """Its targets have IPv6 addresses."""
 
 
 @dataclass(frozen=True)
