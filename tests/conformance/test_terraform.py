@@ -78,15 +78,18 @@ def test_the_whole_architecture_comes_works_and_goes(lab: Lab, terraform: Terraf
     until(lambda: lab.talk(client, "172.29.1.10", 7777))
     assert lab.talk(client, "172.29.1.10", 7778, seconds=0.8) == ""
     assert lab.talk(client, "172.29.1.10", 9999, seconds=0.8) == ""
-    assert lab.talk(client, "lines.corp.test", 7778).startswith("tf 172.29.1.")
+    assert {lab.talk(client, name, 7778)[:11] for name in ("lines.corp.test", found["door"])} == {"tf 172.29.1"}
     assert lab.curl(client, f"http://{found['service']}:8443/x")[0] == 403
     signed = lab.signed(client, f"http://{found['service']}:8443/first")
     assert signed[0] == 200, signed
     assert lab.signed(client, f"http://{found['service']}:8443/first", "DELETE")[0] == 404
     terraform.run("apply", "-auto-approve", "-var", "greeting=second")
+    terraform.run("plan", "-detailed-exitcode", "-var", "greeting=second")
     lab.settled()
+    assert lab.talk(client, found["door"], 7778).startswith("tf 172.29.1.")
     assert lab.signed(client, f"http://{found['service']}:8443/first", "DELETE")[0] == 200
     terraform.run("destroy", "-auto-approve")
     assert lab.client("vpc-lattice").list_services()["items"] == []
+    assert {one["VpcEndpointType"] for one in lab.ec2.describe_vpc_endpoints()["VpcEndpoints"]} <= {"GatewayLoadBalancer"}
     assert lab.client("network-firewall").list_firewalls()["Firewalls"] == []
     assert "172.28.0.0/16" not in {vpc["CidrBlock"] for vpc in lab.ec2.describe_vpcs()["Vpcs"]}

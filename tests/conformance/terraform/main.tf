@@ -422,6 +422,27 @@ resource "aws_route53_record" "corp" {
   records = [each.value]
 }
 
+# -- endpoints
+
+resource "aws_vpc_endpoint" "network" {
+  vpc_id              = aws_vpc.v["client"].id
+  vpc_endpoint_type   = "ServiceNetwork"
+  service_network_arn = aws_vpclattice_service_network.n.arn
+  subnet_ids          = [aws_subnet.s["client-way"].id]
+  security_group_ids  = var.greeting == "first" ? [aws_security_group.open["client"].id] : null
+  tags                = { Greeting = var.greeting }
+}
+resource "aws_vpc_endpoint" "lines" {
+  vpc_id                     = aws_vpc.v["client"].id
+  vpc_endpoint_type          = "Resource"
+  resource_configuration_arn = aws_vpclattice_resource_configuration.lines.arn
+  subnet_ids                 = [aws_subnet.s["client-${var.greeting == "first" ? "way" : "home"}"].id]
+  security_group_ids         = [aws_security_group.open["client"].id]
+  private_dns_enabled        = true
+}
+data "aws_vpc_endpoint_associations" "lines" { vpc_endpoint_id = aws_vpc_endpoint.lines.id }
+
+output "door" { value = data.aws_vpc_endpoint_associations.lines.associations[0].dns_entry[0].dns_name }
 output "client" { value = aws_instance.client.id }
 output "service" { value = aws_vpclattice_service_network_service_association.s.dns_entry[0].domain_name }
 output "lines" { value = aws_vpclattice_service_network_resource_association.lines.dns_entry[0].domain_name }

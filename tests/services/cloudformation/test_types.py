@@ -251,6 +251,48 @@ def test_service_networks(region: Region) -> None:
     leave(region, before)
 
 
+def doors(*, second: bool, team: str, network: str = "One") -> dict[str, Any]:
+    zones = {name: of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=cidr, AvailabilityZone={"Fn::Select": [number, {"Fn::GetAZs": ""}]})
+             for name, cidr, number in (("A", "10.0.1.0/24", 0), ("B", "10.0.2.0/24", 1))}  # fmt: skip
+    return template(
+        {"Names": {"Value": {"Fn::Join": [" ", att("Vault", "DnsEntries")]}}, "Made": {"Value": att("Mesh", "CreationTimestamp")},
+         "Interfaces": {"Value": {"Fn::Join": [" ", att("Mesh", "NetworkInterfaceIds")]}}, "Id": {"Value": att("Mesh", "Id")}},
+        Vpc=vpc(EnableDnsHostnames=True), **zones, Own=group(80),
+        One=of("VpcLattice::ServiceNetwork"), Two=of("VpcLattice::ServiceNetwork"),
+        Gate=of("VpcLattice::ResourceGateway", Name="gate", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("A")]),
+        Cache=of(
+            "VpcLattice::ResourceConfiguration", Name="cache", ResourceConfigurationType="SINGLE", ResourceGatewayId=att("Gate", "Id"), PortRanges=["6379"],
+            ResourceConfigurationDefinition={"IpResource": "10.0.1.9"}, CustomDomainName="cache.example.com",
+        ),
+        Mesh=of(
+            "EC2::VPCEndpoint", VpcEndpointType="ServiceNetwork", VpcId=ref("Vpc"), ServiceNetworkArn=att(network, "Arn"),
+            SubnetIds=[ref("A"), *([ref("B")] if second else [])], Tags=[{"Key": "team", "Value": team}],
+            **({"SecurityGroupIds": [ref("Own")]} if second else {}),
+        ),
+        Vault=of(
+            "EC2::VPCEndpoint", VpcEndpointType="Resource", VpcId=ref("Vpc"), ResourceConfigurationArn=att("Cache", "Arn"), SubnetIds=[ref("A")],
+            **({"PrivateDnsEnabled": True, "DnsOptions": {"PrivateDnsPreference": "ALL_DOMAINS"}} if second else {}),
+        ),
+    )  # fmt: skip
+
+
+def test_endpoints(region: Region) -> None:
+    before, after = doors(second=False, team="blue"), doors(second=True, team="red")
+    come_and_go(region, before, after)
+    found = region.outputs()
+    mesh, vault = region.physical("Mesh"), region.physical("Vault")
+    (shown,) = region.ec2.describe_vpc_endpoints(VpcEndpointIds=[mesh])["VpcEndpoints"]
+    assert (shown["State"], len(shown["SubnetIds"]), [one["GroupId"] for one in shown["Groups"]]) == ("available", 2, [region.physical("Own")])
+    assert {"Key": "team", "Value": "red"} in shown["Tags"]
+    assert (found["Id"], found["Interfaces"].split()) == (mesh, shown["NetworkInterfaceIds"])
+    (entry,) = region.ec2.describe_vpc_endpoint_associations(VpcEndpointIds=[vault])["VpcEndpointAssociations"]
+    assert found["Names"] == f"{entry['DnsEntry']['HostedZoneId']}:{entry['DnsEntry']['DnsName']}"
+    assert entry["PrivateDnsEntry"] == {"DnsName": "cache.example.com"}
+    assert region.deploy(doors(second=True, team="red", network="Two")) == "UPDATE_COMPLETE", region.reasons()
+    assert region.physical("Mesh") != mesh
+    leave(region, before)
+
+
 def firewall(port: int, *, both: bool) -> dict[str, Any]:
     rules = f'pass tcp any any -> any {port} (msg:"one port"; flow:to_server; sid:{port}; rev:1;)'
     alert = {"LogType": "ALERT", "LogDestinationType": "CloudWatchLogs", "LogDestination": {"logGroup": ref("Alerts")}}

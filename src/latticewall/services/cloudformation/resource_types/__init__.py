@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from latticewall.services.cloudformation.resource_types import (
     ec2,
+    endpoints,
     firewall,
     functions,
     identity,
@@ -24,10 +25,7 @@ from latticewall.services.cloudformation.resource_types import (
 )
 from latticewall.services.cloudformation.resource_types.row import Made, Properties, ResourceType, Work, at
 
-TABLE: Mapping[str, ResourceType] = {
-    row.type: row
-    for module in (ec2, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, functions, others)
-    for row in module.TYPES
-}
+_MODULES = (ec2, endpoints, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, functions, others)
+TABLE: Mapping[str, ResourceType] = {row.type: row for module in _MODULES for row in module.TYPES}
 
 __all__ = ["TABLE", "Made", "Properties", "ResourceType", "Work", "at"]
