@@ -46,7 +46,9 @@ class Lab:
         (self.endpoint,) = self.plan().firewalls
         self.file = folder / "engines" / self.endpoint.endpoint_id / "eve.json"
         self.file.parent.mkdir(parents=True)
-        places = SimpleNamespace(access_log=folder / "access.log", engine_logs=folder / "engines")
+        places = SimpleNamespace(
+            access_log=folder / "access.log", engine_logs=folder / "engines", reopen_access_log=lambda: None, reopen_engine_log=lambda _: None,
+        )  # fmt: skip
         self.places = cast("Appliers", places)
         self.shipper = self.another()
 

@@ -12,12 +12,13 @@ from typing import Any
 from latticewall.base.faults import Fault
 from latticewall.base.ports import Clock, Random
 from latticewall.base.secret import Secret
+from latticewall.compile.render.suricata import SOCKET
 from latticewall.control_plane.authority import Certificates
 from latticewall.control_plane.instance_endpoint import InstanceEndpoint
 from latticewall.dataplane.authorization.applier import AuthorizationApplier, write_filter
 from latticewall.dataplane.authorization.crypto import libcrypto
 from latticewall.dataplane.authorization.tables import Tables, digest
-from latticewall.dataplane.envoy.admin import target_health
+from latticewall.dataplane.envoy.admin import reopen_logs, target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
 from latticewall.dataplane.envoy.lua_bundle import bundle
 from latticewall.dataplane.envoy.server import XdsServer
@@ -31,12 +32,14 @@ from latticewall.dataplane.names.applier import command as names_command
 from latticewall.dataplane.names.identity import IdentitySigner
 from latticewall.dataplane.processes import HolderError, Processes
 from latticewall.dataplane.suricata import FirewallApplier
+from latticewall.dataplane.suricata_socket import CommandSocket, NoAnswer
 from latticewall.reconcile.applier import Applier
 
 RUN = Path("/run/latticewall")
 TABLES = Path("/run/authorization")
 """In memory, and out of sight of instances and of everything outside the region."""
 SKEW_SECONDS = 300
+REOPEN_SECONDS = 2.0
 
 
 def envoy_program() -> str:
@@ -67,6 +70,7 @@ class Appliers:
         for folder in ("netns", "envoy", "suricata", "rulesets", "functions"):
             (run / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run = run
+        self.access_log = state / "logs" / "access.jsonl"
         self._processes = Processes(run / "holder.sock")
         self._kernel = KernelApplier(LinuxKernel(run / "netns"), run / "rulesets")
         self.firewalls = FirewallApplier(self._processes, run / "suricata", state / "logs")
@@ -87,7 +91,9 @@ class Appliers:
             ),
             self.instance_endpoint,
             self._functions_applier(function_credentials, state),
-            EnvoyApplier(self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates.pair),
+            EnvoyApplier(
+                self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates.pair, self.access_log,
+            ),
             self.firewalls,
             self._instances,
         )
@@ -108,9 +114,17 @@ class Appliers:
         """The functions process's folder: its sockets and its log."""
         return self._run / "functions"
 
-    @property
-    def access_log(self) -> Path:
-        return self._run / "envoy" / "access.jsonl"
+    def reopen_access_log(self) -> None:
+        """Raises OSError when Envoy cannot be told."""
+        reopen_logs(str(self._run / "envoy" / "admin.sock"))
+
+    def reopen_engine_log(self, endpoint_id: str) -> None:
+        """Raises OSError when the engine of that firewall endpoint cannot be told."""
+        try:
+            with CommandSocket(self.engine_logs / endpoint_id / SOCKET, REOPEN_SECONDS) as engine:
+                engine.ask("reopen-log-files")
+        except NoAnswer as error:
+            raise OSError(str(error)) from error
 
     @property
     def engine_logs(self) -> Path:

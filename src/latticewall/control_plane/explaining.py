@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from latticewall.compile.node import compile_node
 from latticewall.control_plane.world import build_worlds
 from latticewall.store import Snapshot
 from latticewall.telemetry import access_log
+from latticewall.telemetry.followed_file import rotated
 from latticewall.telemetry.recent import MOST_BYTES, lines_with
 from latticewall.world.types import Identity, World
 
@@ -82,7 +84,7 @@ class Explainer:
         deadline = time.monotonic() + FLUSH_SECONDS
         most = MOST_BYTES
         while True:
-            for line in lines_with(self._access_log, request_id, most):
+            for line in chain(lines_with(self._access_log, request_id, most), lines_with(rotated(self._access_log), request_id, most)):
                 entry = access_log.parse(line)
                 if entry.get("requestId") == request_id and entry.get("kind") == "http":
                     return dict(entry)

@@ -8,6 +8,7 @@ from latticewall.services import (
     cloudformation,
     ec2,
     elbv2,
+    firehose,
     iam,
     lambda_,
     logs,
@@ -38,6 +39,7 @@ SERVICES = (
     acm.SERVICE,
     s3.SERVICE,
     elbv2.SERVICE,
+    firehose.SERVICE,
     cloudformation.SERVICE,
 )
 

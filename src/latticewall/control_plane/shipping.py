@@ -1,10 +1,12 @@
-"""Delivers access logs and firewall logs to the log groups that subscribe: each line once, also across restarts.
+"""Takes access logs and firewall logs to whom they are for: each line once, also across restarts.
 
-The position in each file, and what a reader holds back, are stored in the same transaction as the events: nothing is lost and nothing delivered twice.
+The position in each file, and what a reader holds back, are stored in the same transaction as the events of log groups and as the records that wait for
+buckets and streams (`delivery`): nothing is lost and nothing accepted twice.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import threading
@@ -20,12 +22,14 @@ from latticewall.app import App
 from latticewall.auth.callers import root
 from latticewall.base.rows import Row
 from latticewall.control_plane.appliers import Appliers
+from latticewall.control_plane.delivery import Batches, subscription_destination
 from latticewall.control_plane.object_files import ObjectFiles, remove_discarded
 from latticewall.reconcile.loop import Loop
+from latticewall.services.firehose.streams import destination_of
 from latticewall.store import Snapshot, Transaction
 from latticewall.telemetry import access_log
 from latticewall.telemetry.eve import EveReader, Source, index_signatures
-from latticewall.telemetry.followed_file import Position, read_lines
+from latticewall.telemetry.followed_file import Line, Position, read_lines, rotate
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
@@ -33,12 +37,14 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Delivery:
-    """One record for one log stream. at: epoch milliseconds."""
+    """One record for one log stream, or without one for the bucket or Firehose stream with this destination. at: epoch milliseconds."""
 
-    group_arn: str
+    arn: str
     stream: str
     at: int
     line: str
+    about: Mapping[str, Any] | None = None
+    """Of a destination that takes batches: what delivering to it takes."""
 
 
 class Shipper:
@@ -47,10 +53,12 @@ class Shipper:
     def __init__(self, app: App, appliers: Appliers, loop: Loop, objects: ObjectFiles) -> None:
         self._app = app
         self._objects = objects
+        self._batches = Batches(app)
         self._appliers = appliers
         self._loop = loop
         self._stop = threading.Event()
         self._readers: dict[str, EveReader] = {}
+        self._seed = _seed(app)
 
     def run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
@@ -64,21 +72,24 @@ class Shipper:
         self._stop.set()
 
     def step(self) -> None:
-        """Deliver what has been appended since the last time."""
+        """Take over what has been appended since the last time, and deliver what is due."""
         remove_discarded(self._app.store, self._objects)
         self._follow("access", self._appliers.access_log, self._access_deliveries)
+        self._rotate("access", self._appliers.access_log, self._appliers.reopen_access_log)
         plan = self._loop.plan
         for endpoint in plan.firewalls if plan else ():
             path = self._appliers.engine_logs / endpoint.endpoint_id / "eve.json"
             name = endpoint.endpoint_id
             try:
                 self._follow(f"eve {name}", path, partial(self._engine_deliveries, name), partial(self._held, name))
+                self._rotate(f"eve {name}", path, partial(self._appliers.reopen_engine_log, name))
             except BaseException:
                 self._readers.pop(name, None)  # it has read what is not delivered: another one begins where the store says
                 raise
+        self._batches.step()
 
     def _follow(
-        self, name: str, path: Path, deliveries: Callable[[Snapshot, list[str]], list[Delivery]], held: Callable[[], str] = lambda: ""
+        self, name: str, path: Path, deliveries: Callable[[Snapshot, list[Line]], list[Delivery]], held: Callable[[], str] = lambda: ""
     ) -> None:
         with self._app.store.read() as snapshot:
             start = Position.parse(snapshot.cursor(name))
@@ -91,12 +102,24 @@ class Shipper:
             tx.move_cursor(name, str(end))
             tx.move_cursor(_held_by(name), held())
 
+    def _rotate(self, name: str, path: Path, reopen: Callable[[], None]) -> None:
+        with self._app.store.read() as snapshot:
+            position = Position.parse(snapshot.cursor(name))
+        try:
+            rotate(path, position, reopen)
+        except OSError as error:
+            log.warning("the writer of %s cannot be told to open it anew, and is told again: %s", path, error)
+
     def _deliver(self, tx: Transaction, found: Iterable[Delivery]) -> None:
         by_stream: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
         for delivery in found:
-            by_stream[(delivery.group_arn, delivery.stream)].append(delivery)
+            by_stream[(delivery.arn, delivery.stream)].append(delivery)
         now = int(datetime.fromisoformat(tx.now).timestamp() * 1000)
         for (group_arn, stream), items in by_stream.items():
+            if items[0].about is not None:
+                tx.pending.describe(group_arn, items[0].about)
+                tx.pending.add(group_arn, now, [item.line.encode() for item in items])
+                continue
             group = tx.by_arn(group_arn)
             if group is None:
                 continue
@@ -107,7 +130,7 @@ class Shipper:
 
     # -- access logs --------------------------------------------------------------------------------------------------------------------
 
-    def _access_deliveries(self, snapshot: Snapshot, lines: list[str]) -> list[Delivery]:
+    def _access_deliveries(self, snapshot: Snapshot, lines: list[Line]) -> list[Delivery]:
         """VPC Lattice's records, one for each subscription of the network, the service or the resource configuration."""
         if not lines:
             return []
@@ -116,22 +139,26 @@ class Shipper:
         found = []
         for line in lines:
             # reading a line costs a hundred times as much as seeing that nobody has subscribed to it, and there is one for every request
-            if not any(arn in line for arn in wanted):
+            if not any(arn in line.text for arn in wanted):
                 continue
             try:
-                record = access_log.read(line)
+                record = access_log.read(line.text, self._record_id(line))
             except ValueError:
-                log.warning("an access-log line cannot be read: %.200s", line)
+                log.warning("an access-log line cannot be read: %.200s", line.text)
                 continue
             for row in subscriptions if record else ():
                 assert record is not None
                 if any(_subscribes(row, item) for item in record.subscribed):
-                    found.append(Delivery(row.document["destinationArn"].removesuffix(":*"), _stream(row), _milliseconds(record.record), record.line))
+                    found += _deliveries(snapshot, row, _milliseconds(record.record), record.line)
         return found
+
+    def _record_id(self, line: Line) -> str:
+        """The same for the same line, whenever it is read; no other line of any region has it."""
+        return hashlib.blake2b(f"{self._seed} {line.file} {line.offset}".encode(), digest_size=16).hexdigest()
 
     # -- firewall logs ------------------------------------------------------------------------------------------------------------------
 
-    def _engine_deliveries(self, endpoint_id: str, snapshot: Snapshot, lines: list[str]) -> list[Delivery]:
+    def _engine_deliveries(self, endpoint_id: str, snapshot: Snapshot, lines: list[Line]) -> list[Delivery]:
         plan = self._loop.plan
         endpoint = next((item for item in plan.firewalls if item.endpoint_id == endpoint_id), None) if plan else None
         row = snapshot.by_arn(endpoint.firewall_arn) if endpoint else None
@@ -143,7 +170,7 @@ class Shipper:
             reader = self._readers[endpoint_id] = EveReader(source)
             reader.feed(snapshot.cursor(_held_by(f"eve {endpoint_id}")).splitlines())
         reader.source = source
-        records = reader.feed(lines) if lines else reader.flush()
+        records = reader.feed(line.text for line in lines) if lines else reader.flush()
         groups = {item["LogType"]: item["LogDestination"]["logGroup"] for item in row.document.get("_logging") or ()}
         found = []
         for record in records:
@@ -159,6 +186,17 @@ class Shipper:
         return "\n".join(reader.held) if reader else ""
 
 
+def _seed(app: App) -> str:
+    """What tells the records of this region from those of all others."""
+    with app.store.read() as snapshot:
+        found = snapshot.cursor("record ids")
+    if not found:
+        found = app.random.token_bytes(16).hex()
+        with app.store.write("latticewall", "record ids") as tx:
+            tx.move_cursor("record ids", found)
+    return found
+
+
 def _held_by(name: str) -> str:
     """The cursor that keeps the lines a file's reader holds back."""
     return f"{name} held"
@@ -170,6 +208,18 @@ def _subscribes(row: Row, subscribed: access_log.Subscribed) -> bool:
         return False
     of_network = row.document["resourceId"].startswith("sn-")
     return not of_network or (row.document.get("serviceNetworkLogType") or "SERVICE") == subscribed.log_type
+
+
+def _deliveries(snapshot: Snapshot, row: Row, at: int, line: str) -> list[Delivery]:
+    """The record on its way to the destination of a subscription; none when that is gone."""
+    arn = str(row.document["destinationArn"]).removesuffix(":*")
+    service = arn.split(":")[2]
+    if service == "logs":
+        return [Delivery(arn, _stream(row), at, line)]
+    if service == "s3":
+        return [Delivery(row.arn, "", at, line, subscription_destination(row))]
+    stream = snapshot.by_arn(arn)
+    return [Delivery(arn, "", at, line + "\n", destination_of(stream))] if stream else []
 
 
 def _stream(row: Row) -> str:

@@ -5,9 +5,13 @@ A batch is settled before it is delivered: its records carry its name, and after
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+_NOTE = "destination "
+"""How the names of destinations' descriptions begin among the cursors."""
 
 
 class Waiting(NamedTuple):
@@ -24,6 +28,15 @@ class Pending:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+
+    def describe(self, destination: str, document: Mapping[str, Any]) -> None:
+        """Keep what delivering to it takes, so that what was accepted is delivered even when the destination's resource is gone."""
+        values = (_NOTE + destination, json.dumps(document, sort_keys=True))
+        self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", values)
+
+    def description(self, destination: str) -> dict[str, Any]:
+        found = self._db.execute("SELECT position FROM cursor WHERE name = ?", (_NOTE + destination,)).fetchone()
+        return dict(json.loads(found[0])) if found else {}
 
     def add(self, destination: str, at: int, records: Sequence[bytes]) -> None:
         """at: epoch milliseconds."""
@@ -52,8 +65,5 @@ class Pending:
         return list(self._db.execute("SELECT at, data FROM pending_record WHERE batch = ? ORDER BY sequence", (batch,)))
 
     def delivered(self, batch: str) -> None:
+        """The batch has arrived, or is given up."""
         self._db.execute("DELETE FROM pending_record WHERE batch = ?", (batch,))
-
-    def forget(self, destination: str) -> None:
-        """The destination is gone."""
-        self._db.execute("DELETE FROM pending_record WHERE destination = ?", (destination,))

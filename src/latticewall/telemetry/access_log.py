@@ -83,16 +83,20 @@ def parse(line: str) -> dict[str, Any]:
     return {"kind": "http", **found, "sourceVpcId": vpc_id, **(decision if isinstance(decision, dict) else {})}
 
 
-def read(line: str) -> AccessRecord | None:
-    """The record of one line of Envoy's log; None for a request that concerned no service. Raises ValueError for anything but such a line."""
+def read(line: str, record_id: str = "") -> AccessRecord | None:
+    """The record of one line of Envoy's log; None for a request that concerned no service. record_id: goes into it as `recordId`, which is latticewall's own.
+    Raises ValueError for anything but such a line."""
     entry = parse(line)
     match entry.get("kind"):
         case "http" | "tls":
-            return _service_record(entry) if entry.get("serviceArn") else None
+            found = _service_record(entry) if entry.get("serviceArn") else None
         case "tcp":
-            return _resource_record(entry)
+            found = _resource_record(entry)
         case other:
             raise ValueError(f"`{other}` is not a kind of access-log line")
+    if found and record_id:
+        found.record["recordId"] = record_id
+    return found
 
 
 def _service_record(entry: dict[str, Any]) -> AccessRecord:

@@ -115,7 +115,8 @@ def region() -> Iterator[Region]:
     try:
         xds.start()
         rig.serve(8080, "a")
-        envoy = EnvoyApplier(processes, xds, str(ENVOY), folder, Path(rig.paths.authorization), lambda _: None)
+        log = folder / "envoy" / "access.jsonl"
+        envoy = EnvoyApplier(processes, xds, str(ENVOY), folder, Path(rig.paths.authorization), lambda _: None, log)
         yield Region(rig, xds, processes, clock, envoy, AuthorizationApplier(Tables(rig.tables), secret, clock), secrets, asked)
     finally:
         rig.close()

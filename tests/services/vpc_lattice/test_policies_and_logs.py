@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .region import ACCOUNT, NAME, Region, body
+from .region import ACCOUNT, NAME, Region, body, client
 
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"}]}
 COMPACT = json.dumps(POLICY, separators=(",", ":"))
@@ -83,10 +83,10 @@ def test_access_logs_go_to_log_groups_that_exist(region: Region) -> None:
 
 def test_access_logs_elsewhere_are_refused(region: Region) -> None:
     service, network, destination = region.service(), region.network(), region.log_group()
-    for arn in ("arn:aws:s3:::bucket/prefix", f"arn:aws:firehose:{NAME}:{ACCOUNT}:deliverystream/one"):
-        with region.refused("ValidationException", "not supported yet"):
-            region.lattice.create_access_log_subscription(resourceIdentifier=service, destinationArn=arn)
-    for arn in (destination + "x", destination.replace(ACCOUNT, "999988887777"), destination.replace(NAME, "eu-north-8")):
+    with region.refused("ValidationException", "neither a CloudWatch log group nor an S3 bucket nor a Firehose delivery stream"):
+        region.lattice.create_access_log_subscription(resourceIdentifier=service, destinationArn=f"arn:aws:sqs:{NAME}:{ACCOUNT}:queue")
+    elsewhere = ("arn:aws:s3:::bucket/prefix", f"arn:aws:firehose:{NAME}:{ACCOUNT}:deliverystream/one")
+    for arn in (*elsewhere, destination + "x", destination.replace(ACCOUNT, "999988887777"), destination.replace(NAME, "eu-north-8")):
         with region.refused("ResourceNotFoundException"):
             region.lattice.create_access_log_subscription(resourceIdentifier=service, destinationArn=arn)
     with region.refused("ValidationException", "service networks only"):
@@ -94,6 +94,39 @@ def test_access_logs_elsewhere_are_refused(region: Region) -> None:
     created = region.lattice.create_access_log_subscription(resourceIdentifier=service, destinationArn=destination)
     assert "serviceNetworkLogType" not in created
     assert region.lattice.list_access_log_subscriptions(resourceIdentifier=network)["items"] == []
+
+
+def test_one_subscription_for_each_kind_of_destination(region: Region) -> None:
+    service, group = region.service(), region.log_group()
+    s3 = client("s3")
+    s3.create_bucket(Bucket="access-logs", CreateBucketConfiguration={"LocationConstraint": NAME})
+    made = [
+        region.lattice.create_access_log_subscription(resourceIdentifier=service, destinationArn=arn)
+        for arn in (group, "arn:aws:s3:::access-logs/lattice")
+    ]
+    with region.refused("ConflictException", "a destination in S3 already exists"):
+        region.lattice.create_access_log_subscription(resourceIdentifier=service, destinationArn="arn:aws:s3:::access-logs")
+    where = {"accessLogSubscriptionIdentifier": made[1]["id"]}
+    with region.refused("ValidationException", "cannot be changed to one in CloudWatch Logs"):
+        region.lattice.update_access_log_subscription(**where, destinationArn=group)
+    assert region.lattice.update_access_log_subscription(**where, destinationArn="arn:aws:s3:::access-logs")["destinationArn"] == "arn:aws:s3:::access-logs"
+    with region.refused("ValidationException", "number of seconds from 1 to 900"):
+        region.lattice.tag_resource(resourceArn=made[1]["arn"], tags={"latticewall:interval": "0"})
+    region.lattice.tag_resource(resourceArn=made[1]["arn"], tags={"latticewall:interval": "5"})
+
+
+def test_a_bucket_of_another_account_must_let_delivery_in(region: Region) -> None:
+    service, other = region.service(), client("s3", "999988887777")
+    other.create_bucket(Bucket="central-logs", CreateBucketConfiguration={"LocationConstraint": NAME})
+    subscribe = {"resourceIdentifier": service, "destinationArn": "arn:aws:s3:::central-logs"}
+    with region.refused("ValidationException", "does not allow delivery.logs.amazonaws.com"):
+        region.lattice.create_access_log_subscription(**subscribe)
+    statement = {
+        "Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"}, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::central-logs/*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT, "s3:x-amz-acl": "bucket-owner-full-control"}},
+    }  # fmt: skip
+    other.put_bucket_policy(Bucket="central-logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    region.lattice.create_access_log_subscription(**subscribe)
 
 
 def publish(region: Region, name: str, value: str) -> None:

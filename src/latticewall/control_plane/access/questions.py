@@ -29,6 +29,7 @@ TAGGING: Mapping[str, str] = {
     "iam:CreatePolicy": "iam:TagPolicy",
     "iam:CreateRole": "iam:TagRole",
     "iam:CreateUser": "iam:TagUser",
+    "firehose:CreateDeliveryStream": "firehose:TagDeliveryStream",
     "logs:CreateLogGroup": "logs:TagResource",
     "ssm:PutParameter": "ssm:AddTagsToResource",
     **dict.fromkeys(("organizations:CreateAccount", "organizations:CreateOrganizationalUnit", "organizations:CreatePolicy"), "organizations:TagResource"),
@@ -40,6 +41,8 @@ PASSING: Mapping[str, str] = {
     "ec2:RunInstances": "ec2.amazonaws.com",
     "ec2:AssociateIamInstanceProfile": "ec2.amazonaws.com",
     "ec2:ReplaceIamInstanceProfileAssociation": "ec2.amazonaws.com",
+    "firehose:CreateDeliveryStream": "firehose.amazonaws.com",
+    "firehose:UpdateDestination": "firehose.amazonaws.com",
     "iam:AddRoleToInstanceProfile": "",
     "lambda:CreateFunction": "lambda.amazonaws.com",
     "lambda:UpdateFunctionConfiguration": "lambda.amazonaws.com",
@@ -128,7 +131,8 @@ def _endpoint(operation: Operation, params: Mapping[str, Any]) -> Iterator[Quest
 
 def _passed_roles(ctx: Context, params: Mapping[str, Any]) -> Iterator[Named]:
     """The roles that a call hands on, itself or in an instance profile; none when there is none (the operation then says what is missing)."""
-    for given in (params.get("RoleName"), params.get("Role"), *(params.get("roleArns") or ())):
+    of_destinations = [value.get("RoleARN") for value in params.values() if isinstance(value, Mapping)]
+    for given in (params.get("RoleName"), params.get("Role"), *(params.get("roleArns") or ()), *of_destinations):
         if role := ctx.find("iam:Role", str(given or "")):
             yield Named(role.arn, "role", role.account, role.tags, role)
     profile_given = params.get("IamInstanceProfile") or {}

@@ -1,4 +1,4 @@
-"""What Envoy says about itself on its administration socket: the health of targets."""
+"""What Envoy is asked and told on its administration socket: the health of targets, to open its logs anew."""
 
 from __future__ import annotations
 
@@ -35,13 +35,25 @@ def target_health(admin_socket: str) -> dict[tuple[str, str, int], bool]:
     return found
 
 
+def reopen_logs(admin_socket: str) -> None:
+    """Have its access log opened anew, after the file was renamed. Raises OSError."""
+    _exchange(admin_socket, "POST", "/reopen_logs")
+
+
 def _get(admin_socket: str, path: str) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads(_exchange(admin_socket, "GET", path))
+    except ValueError as error:
+        raise OSError(f"envoy's administration socket gave no sensible answer: {error}") from error
+    return answer
+
+
+def _exchange(admin_socket: str, method: str, path: str) -> bytes:
     connection = _UnixConnection(admin_socket)
     try:
-        connection.request("GET", path)
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
-    except (http.client.HTTPException, ValueError) as error:
+        connection.request(method, path)
+        return connection.getresponse().read()
+    except http.client.HTTPException as error:
         raise OSError(f"envoy's administration socket gave no sensible answer: {error}") from error
     finally:
         connection.close()
-    return answer

@@ -23,7 +23,8 @@ from latticewall.plan.proxy import ProxyPlan
 from latticewall.reconcile.applier import Failure, Report
 
 WAIT_SECONDS = 10.0
-FLUSH_MILLISECONDS = 200
+FLUSH_MILLISECONDS = 20
+"""How long a line of the access log may be in Envoy's memory alone, where a kill would lose it."""
 DRAIN_SECONDS = 60
 MOST_WORKERS = 4
 
@@ -37,17 +38,18 @@ class NotApplied(RuntimeError):
 
 class EnvoyApplier:
     """program: the envoy to run. folder: where its sockets and files are, as the processes of the region see it (/run/latticewall). authorization: the
-    Lua of its authorization filter. certificates: what HTTPS listeners show."""
+    Lua of its authorization filter. certificates: what HTTPS listeners show. access_log: where
+    it writes."""
 
     name = "envoy"
 
-    def __init__(self, processes: Processes, xds: XdsServer, program: str, folder: Path, authorization: Path, certificates: Pairs) -> None:
+    def __init__(self, processes: Processes, xds: XdsServer, program: str, folder: Path, authorization: Path, certificates: Pairs, access_log: Path) -> None:
         self._processes = processes
         self._xds = xds
         self._program = program
         self._secrets = Secrets(certificates)
         self._own = folder / "envoy"
-        self._paths = EnvoyPaths(str(folder / "netns"), str(self._own / "access.jsonl"), str(authorization), str(folder))
+        self._paths = EnvoyPaths(str(folder / "netns"), str(access_log), str(authorization), str(folder))
         self._rendered: tuple[ProxyPlan, EnvoySnapshot] | None = None
         self._memo = Memo()
         self._sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))

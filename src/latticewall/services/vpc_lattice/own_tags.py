@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 
+from latticewall.auth.log_delivery import INTERVAL_TAG, LONGEST_INTERVAL
 from latticewall.base.faults import Invalid
 from latticewall.base.policy_tests import NAME
 from latticewall.base.policy_tests import TAG as POLICY_TESTS
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.vpc_lattice.nouns import SERVICE_NETWORK
+from latticewall.services.vpc_lattice.nouns import ACCESS_LOG_SUBSCRIPTION, SERVICE_NETWORK
 
 PREFIX = "latticewall:"
+PLURALS = {SERVICE_NETWORK: "service networks", ACCESS_LOG_SUBSCRIPTION: "access log subscriptions"}
 AUTH_MODE = "latticewall:auth-mode"
 """`enforce` (as without the tag) or `audit`: decisions are logged as if enforced, nothing is denied."""
 
-_VALUES: Mapping[str, tuple[Callable[[str], bool], str]] = {
-    AUTH_MODE: (lambda value: value in ("enforce", "audit"), "is enforce or audit"),
-    POLICY_TESTS: (lambda value: NAME.match(value) is not None, "is the name of policy tests kept with `latticewall policy tests put NAME FILE`"),
-}
+_VALUES: Mapping[str, tuple[Callable[[str], bool], str, str]] = {
+    AUTH_MODE: (lambda value: value in ("enforce", "audit"), "is enforce or audit", SERVICE_NETWORK),
+    POLICY_TESTS: (
+        lambda value: NAME.match(value) is not None, "is the name of policy tests kept with `latticewall policy tests put NAME FILE`", SERVICE_NETWORK,
+    ),
+    INTERVAL_TAG: (
+        lambda value: re.fullmatch(r"[1-9][0-9]{0,2}", value) is not None and int(value) <= LONGEST_INTERVAL,
+        f"is a number of seconds from 1 to {LONGEST_INTERVAL}", ACCESS_LOG_SUBSCRIPTION,
+    ),
+}  # fmt: skip
+"""Tag -> (which values it may have, in words, the kind it is for)."""
 
 
 def checked(operation: str, handler: Handler) -> Handler:
@@ -32,26 +42,27 @@ def checked(operation: str, handler: Handler) -> Handler:
     def guarded(ctx: Context, params: Document) -> Document:
         own = {key: value for key, value in tags.read(params.get("tags")).items() if key.startswith(PREFIX)}
         if own:
-            _check(own, _is_network(ctx, operation, params))
+            _check(own, _kind_of(ctx, operation, params))
         return handler(ctx, params)
 
     return guarded
 
 
-def _is_network(ctx: Context, operation: str, params: Document) -> bool:
+def _kind_of(ctx: Context, operation: str, params: Document) -> str:
+    """The kind that is about to be made or tagged."""
     if operation != "TagResource":
-        return operation == "CreateServiceNetwork"
+        return f"vpc-lattice:{operation.removeprefix('Create')}"
     row = ctx.tx.by_arn(str(params.get("resourceArn")))
-    return row is not None and row.kind == SERVICE_NETWORK
+    return row.kind if row else ""
 
 
-def _check(own: Mapping[str, str], is_network: bool) -> None:
+def _check(own: Mapping[str, str], kind: str) -> None:
     for key, value in own.items():
         if key not in _VALUES:
             raise _refused(f"Tag {key} has no meaning to latticewall: it knows {', '.join(_VALUES)}")
-        if not is_network:
-            raise _refused(f"Tag {key} is only for service networks")
-        holds, meaning = _VALUES[key]
+        holds, meaning, only = _VALUES[key]
+        if kind != only:
+            raise _refused(f"Tag {key} is only for {PLURALS[only]}")
         if not holds(value):
             raise _refused(f"Tag {key} {meaning}, not `{value}`")
 

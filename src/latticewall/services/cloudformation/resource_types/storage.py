@@ -1,4 +1,4 @@
-"""Types of S3 ("AWS::S3 resource type reference")."""
+"""Types of S3 and Firehose ("AWS::S3 resource type reference", "AWS::KinesisFirehose resource type reference")."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ def _delete_policy(work: Work, made: Made) -> None:
     work.call("s3:DeleteBucketPolicy", {"Bucket": made.properties["Bucket"]})
 
 
+def _change_stream(work: Work, made: Made, properties: Properties) -> None:
+    """The destination, on top of the stream's present version."""
+    found = work.call("firehose:DescribeDeliveryStream", {"DeliveryStreamName": made.physical_id})["DeliveryStreamDescription"]
+    about = {
+        "DeliveryStreamName": made.physical_id, "CurrentDeliveryStreamVersionId": found["VersionId"],
+        "DestinationId": found["Destinations"][0]["DestinationId"],
+    }  # fmt: skip
+    given = {name.replace("Configuration", "Update"): properties[name] for name in DESTINATIONS if properties.get(name)}
+    work.call("firehose:UpdateDestination", {**about, **work.input("firehose:UpdateDestination", given)})
+
+
+DESTINATIONS = ("ExtendedS3DestinationConfiguration", "S3DestinationConfiguration")
 TYPES = (
     ResourceType(
         "AWS::S3::Bucket", "BucketName= PublicAccessBlockConfiguration", kind="s3:Bucket", create="s3:CreateBucket", ref="name", name="BucketName:63:lower",
@@ -44,5 +56,10 @@ TYPES = (
     ResourceType(
         "AWS::S3::BucketPolicy", "Bucket=! PolicyDocument!", making=_put_policy, changing=_change_policy, removing=_delete_policy,
         by_hand=frozenset({"Bucket", "PolicyDocument"}),
+    ),
+    ResourceType(
+        "AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName= DeliveryStreamType= ExtendedS3DestinationConfiguration S3DestinationConfiguration",
+        kind="firehose:DeliveryStream", create="firehose:CreateDeliveryStream", made="DeliveryStreamARN", ref="name", key="DeliveryStreamName=name",
+        name="DeliveryStreamName:64", delete="firehose:DeleteDeliveryStream", tagging="firehose", changing=_change_stream, attributes={"Arn": "@arn"},
     ),
 )  # fmt: skip

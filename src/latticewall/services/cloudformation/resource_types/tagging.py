@@ -104,6 +104,10 @@ STYLES: Mapping[str, Style] = {
         lambda _, tags: {"tags": _lower(tags)}, "ram:TagResource", "ram:UntagResource",
         lambda row, tags: {"resourceArn": row.arn, "tags": _lower(tags)}, lambda row, keys: {"resourceArn": row.arn, "tagKeys": keys},
     ),
+    "firehose": Style(
+        _list, "firehose:TagDeliveryStream", "firehose:UntagDeliveryStream",
+        lambda row, tags: {"DeliveryStreamName": row.name, "Tags": as_list(tags)}, lambda row, keys: {"DeliveryStreamName": row.name, "TagKeys": keys},
+    ),
     "s3": Style(
         lambda _, tags: {"CreateBucketConfiguration": {"Tags": as_list(tags)}}, "s3:PutBucketTagging", "s3:PutBucketTagging",
         lambda row, tags: _bucket(row, {**row.tags, **tags}),
