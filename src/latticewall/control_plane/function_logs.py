@@ -58,7 +58,7 @@ class FunctionLogs:
             full.unlink()
             return True
         with self._app.store.write("latticewall", "log delivery") as tx:
-            self._deliver(tx, lines)
+            self._deliver(tx, [line.text for line in lines])
             tx.move_cursor(CURSOR, str(end))
         return True
 
