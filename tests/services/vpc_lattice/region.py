@@ -23,7 +23,7 @@ from latticewall.base.caller import Caller
 from latticewall.faces.http import Endpoint
 from latticewall.resources.registry import Registry
 from latticewall.resources.settle import settle
-from latticewall.services import ec2, firehose, iam, logs, route53, s3, vpc_lattice
+from latticewall.services import ec2, elbv2, firehose, iam, logs, route53, s3, vpc_lattice
 from latticewall.store import Store
 from latticewall.wire.message import HttpRequest
 
@@ -101,12 +101,12 @@ class Region:
         self.health: dict[str, Mapping[tuple[str, int], str]] = {}
         self.clock = clock = Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(clock.now()))
-        registry = Registry((ec2.SERVICE, firehose.SERVICE, iam.SERVICE, logs.SERVICE, route53.SERVICE, s3.SERVICE, vpc_lattice.SERVICE))
+        registry = Registry((ec2.SERVICE, elbv2.SERVICE, firehose.SERVICE, iam.SERVICE, logs.SERVICE, route53.SERVICE, s3.SERVICE, vpc_lattice.SERVICE))
         self.app = App(
             self.store, registry, CATALOG, clock, Sequence(), authorise=lambda *_: None, ports={"target_health": lambda group: self.health.get(group, {})}
         )
         WIRE.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=lambda path, params: {}, catch_up=lambda: None, open_mode=True)
-        self.lattice, self.ec2, self.logs, self.route53 = (client(service) for service in ("vpc-lattice", "ec2", "logs", "route53"))
+        self.lattice, self.ec2, self.elbv2, self.logs, self.route53 = (client(name) for name in ("vpc-lattice", "ec2", "elbv2", "logs", "route53"))
 
     def lattice_of(self, account: str) -> Any:
         return client("vpc-lattice", account)

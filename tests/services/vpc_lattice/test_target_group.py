@@ -89,7 +89,8 @@ def test_a_health_check_out_of_range_is_refused(region: Region, check: dict[str,
 @pytest.mark.parametrize(
     ("kind", "config", "words"),
     [
-        ("ALB", {"port": 80, "protocol": "HTTP"}, "ALB is not supported yet"),
+        ("ALB", {"port": 80, "protocol": "HTTPS", "protocolVersion": "HTTP2"}, "INSTANCE and IP target groups only"),
+        ("ALB", {"port": 80, "protocol": "HTTP", "healthCheck": {"enabled": True}}, "no health check"),
         ("INSTANCE", {"protocol": "TCP"}, "TCP target groups need a port"),
         ("IP", {"protocol": "TCP", "port": 80, "protocolVersion": "HTTP1"}, "HTTP and HTTPS target groups only"),
         ("INSTANCE", {"protocolVersion": "HTTP3"}, ""),
@@ -246,3 +247,44 @@ def test_targets_of_http_2_are_checked_on_request_only(region: Region, version: 
     region.settle()
     changed = region.lattice.update_target_group(targetGroupIdentifier=made["id"], healthCheck={"enabled": True, "protocolVersion": "HTTP2"})
     assert changed["config"]["healthCheck"]["enabled"] is True
+
+
+def balancer(region: Region, name: str, *subnets: str, port: int = 80) -> str:
+    """An active load balancer with a listener on the port."""
+    made = region.elbv2.create_load_balancer(Name=name, Subnets=list(subnets), Scheme="internal")["LoadBalancers"][0]["LoadBalancerArn"]
+    answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}
+    region.elbv2.create_listener(LoadBalancerArn=made, Protocol="HTTP", Port=port, DefaultActions=[answer])
+    region.settle()
+    return str(made)
+
+
+def test_a_load_balancer_is_the_one_target_of_at_most_two_groups(region: Region) -> None:
+    vpc, far = region.vpc(), region.vpc("10.9.0.0/16")
+    subnets = region.subnet(vpc), region.subnet(vpc, "10.0.2.0/24", "b")
+    group = region.target_group(vpc, kind="ALB", port=80)
+    shown = region.lattice.get_target_group(targetGroupIdentifier=group)["config"]
+    assert shown == {"port": 80, "protocol": "HTTP", "protocolVersion": "HTTP1", "vpcIdentifier": vpc}
+    with region.refused("ValidationException", "no health check"):
+        region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"path": "/"})
+    first, second = balancer(region, "first", *subnets), balancer(region, "second", *subnets, port=81)
+    away = balancer(region, "away", region.subnet(far, "10.9.1.0/24"), region.subnet(far, "10.9.2.0/24", "b"))
+
+    def refusal(group: str, arn: str, **more: int) -> str:
+        unsuccessful = register(region, group, {"id": arn, **more})["unsuccessful"]
+        return str(unsuccessful[0]["failureMessage"]) if unsuccessful else ""
+
+    assert "same VPC" in refusal(group, away)
+    assert "no listener on port 80" in refusal(group, second)
+    assert "not the ARN" in refusal(group, "10.0.1.9")
+    assert "not the ARN" in refusal(group, first + "0")
+    assert refusal(group, first) == ""
+    assert "exactly one" in refusal(group, second, port=81)
+    assert refusal(region.target_group(vpc, "two", kind="ALB", port=80), first) == ""
+    third = region.target_group(vpc, "three", kind="ALB", port=80)
+    assert "2 target groups" in refusal(third, first)
+    assert statuses(region, group) == [(first, 80, "UNUSED")]
+    region.listener(region.service(), **forward(group))
+    assert statuses(region, group) == [(first, 80, "UNAVAILABLE")]
+    region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": first}])
+    assert statuses(region, group) == [(first, 80, "DRAINING")]
+    assert refusal(third, first) == ""

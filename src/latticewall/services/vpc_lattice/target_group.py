@@ -13,7 +13,6 @@ from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable, vpc_of
 from latticewall.services.vpc_lattice.nouns import SERVICE, TARGET_GROUP
 
-TYPES = ("INSTANCE", "IP", "LAMBDA")
 DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "TCP": None}
 """By protocol; the port of a TCP target group must be given."""
 FLATTENED = ("port", "protocol", "ipAddressType", "vpcIdentifier", "lambdaEventStructureVersion")
@@ -21,8 +20,6 @@ FLATTENED = ("port", "protocol", "ipAddressType", "vpcIdentifier", "lambdaEventS
 
 def create_target_group(ctx: Context, params: Document) -> Document:
     """CreateTargetGroup."""
-    if params["type"] not in TYPES:
-        raise text.unsupported("type", f"Target group type {params['type']} is not supported yet; INSTANCE, IP and LAMBDA are")
     given = params.get("config") or {}
     if params["type"] == "LAMBDA":
         return function_target.create_target_group(ctx, params, given)
@@ -45,11 +42,22 @@ def _config(group_type: str, given: dict[str, Any]) -> Document:
     if given.get("ipAddressType") and group_type != "IP":
         raise text.invalid("config.ipAddressType", "ipAddressType is for IP target groups only")
     version = _version(protocol, given.get("protocolVersion"))
+    if group_type == "ALB":
+        return _of_balancer(port, protocol, version, given)
     checked = {"enabled": version.get("protocolVersion") == "HTTP1"}
     found = {
         "port": port, "protocol": protocol, **version, "healthCheck": health_check.complete({**checked, **(given.get("healthCheck") or {})}, protocol),
     }  # fmt: skip
     return found | ({"ipAddressType": given.get("ipAddressType") or "IPV4"} if group_type == "IP" else {})
+
+
+def _of_balancer(port: int, protocol: str, version: Document, given: dict[str, Any]) -> Document:
+    """The load balancer checks its own targets, and speaks HTTP/1.1."""
+    if given.get("healthCheck"):
+        raise text.invalid("config.healthCheck", "ALB target groups have no health check")
+    if version.get("protocolVersion", "HTTP1") != "HTTP1":
+        raise text.invalid("config.protocolVersion", f"Protocol version {version['protocolVersion']} is for INSTANCE and IP target groups only")
+    return {"port": port, "protocol": protocol, **version}
 
 
 def _version(protocol: str, given: str | None) -> Document:
@@ -71,8 +79,8 @@ def shown(ctx: Context, row: Row) -> Document:
 def update_target_group(ctx: Context, params: Document) -> Document:
     """UpdateTargetGroup: the health check; members that are not given stay."""
     row = usable(ctx, TARGET_GROUP, params["targetGroupIdentifier"])
-    if row.document["type"] == "LAMBDA":
-        raise text.invalid("healthCheck", "LAMBDA target groups have no health check")
+    if row.document["type"] in ("ALB", "LAMBDA"):
+        raise text.invalid("healthCheck", f"{row.document['type']} target groups have no health check")
     config = row.document["config"]
     changed = health_check.complete(params["healthCheck"], config["protocol"], config["healthCheck"])
     return ctx.view(ctx.change(row, {"config": {**config, "healthCheck": changed}}))

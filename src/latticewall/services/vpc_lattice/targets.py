@@ -14,7 +14,7 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import function_target, quotas, text
+from latticewall.services.vpc_lattice import balancer_target, function_target, quotas, text
 from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import INSTANCE, SUBNET, TARGET_GROUP
@@ -50,7 +50,7 @@ def register_targets(ctx: Context, params: Document) -> Document:
     targets = present(ctx, group)
     successful, unsuccessful = [], []
     for target in _with_ports(group, params["targets"]):
-        if refusal := _refusal(ctx, group, target["id"]):
+        if refusal := _refusal(ctx, group, target):
             unsuccessful.append({**target, "failureCode": "UnsupportedTarget", "failureMessage": refusal})
             continue
         successful.append(target)
@@ -103,9 +103,11 @@ def _with_ports(group: Row, targets: list[Document]) -> list[Document]:
     return [{"id": target["id"], "port": target.get("port") or group.document["config"]["port"]} for target in targets]
 
 
-def _refusal(ctx: Context, group: Row, target_id: str) -> str:
+def _refusal(ctx: Context, group: Row, target: Document) -> str:
     """Why the target cannot be in the group; empty if it can."""
-    vpc_id = group.document["config"]["vpcIdentifier"]
+    if group.document["type"] == "ALB":
+        return balancer_target.refusal(ctx, group, target["id"], target["port"])
+    target_id, vpc_id = target["id"], group.document["config"]["vpcIdentifier"]
     if group.document["type"] == "INSTANCE":
         instance = ctx.find(INSTANCE, target_id)
         if instance is None:

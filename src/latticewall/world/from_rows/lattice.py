@@ -70,18 +70,24 @@ def _rule(row: Row) -> LatticeRule:
     return LatticeRule(row.id, int(document.get("priority", 0)), bool(document.get("isDefault")), document.get("match") or {}, document["action"])
 
 
+_Addresses = dict[str, tuple[IPv4Address, ...]]
+"""Of instances by id, and of load balancers by ARN."""
+
+
 def build_target_groups(rows: Rows, instances: tuple[Instance, ...]) -> tuple[TargetGroup, ...]:
-    addresses = {instance.id: instance.private_ip for instance in instances if instance.state not in ("shutting-down", "terminated")}
+    addresses: _Addresses = {instance.id: (instance.private_ip,) for instance in instances if instance.state not in ("shutting-down", "terminated")}
+    addresses |= {row.arn: tuple(IPv4Address(node["Address"]) for node in row.document["_nodes"]) for row in rows.of("elbv2:LoadBalancer")}
     found = rows.of("vpc-lattice:TargetGroup")
     return rows.memo.map(_target_group, found, [rows.memo.kept(build_target_groups, addresses)] * len(found))
 
 
-def _target_group(row: Row, addresses: dict[str, IPv4Address]) -> TargetGroup:
+def _target_group(row: Row, addresses: _Addresses) -> TargetGroup:
     config = row.document.get("config") or {}
     targets = [
-        Target(target["id"], int(target.get("port") or 0), _address(target["id"], addresses))
+        Target(target["id"], int(target.get("port") or 0), address)
         for target in row.document.get("_targets") or ()
         if "until" not in target
+        for address in _addresses_of(target["id"], addresses)
     ]
     return TargetGroup(
         id=row.id, arn=row.arn, type=row.document["type"], protocol=config.get("protocol", ""), protocol_version=config.get("protocolVersion", ""),
@@ -91,13 +97,14 @@ def _target_group(row: Row, addresses: dict[str, IPv4Address]) -> TargetGroup:
     )  # fmt: skip
 
 
-def _address(target_id: str, addresses: dict[str, IPv4Address]) -> IPv4Address | IPv6Address | None:
-    if target_id.startswith("i-"):
-        return addresses.get(target_id)
+def _addresses_of(target_id: str, addresses: _Addresses) -> tuple[IPv4Address | IPv6Address | None, ...]:
+    """Where a target is: a load balancer at each of its nodes, a function nowhere."""
+    if target_id.startswith(("i-", "arn:")):
+        return addresses.get(target_id, () if ":loadbalancer/" in target_id else (None,))
     try:
-        return ip_address(target_id)
+        return (ip_address(target_id),)
     except ValueError:
-        return None
+        return (None,)
 
 
 def build_vpc_associations(rows: Rows) -> tuple[VpcAssociation, ...]:

@@ -66,7 +66,8 @@ class ServerCertificate:
 
 @dataclass(frozen=True)
 class Target:
-    """id: instance id, IP or ARN of a function (port 0 then); address: resolved, None when it cannot be; draining targets are left out of the world."""
+    """id: instance id, IP, or ARN of a load balancer (then there is one of these for each of its addresses) or a function (port 0 then); address:
+    resolved, None when it cannot be; draining targets are left out of the world."""
 
     id: str
     port: int
