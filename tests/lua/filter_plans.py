@@ -93,5 +93,6 @@ def random_inquiry(source: Random, head: Head) -> Inquiry:
     """The request, come in somewhere. Header names as Envoy gives them: in lower case."""
     lower = tuple((name.encode("latin-1").lower().decode("latin-1"), value) for name, value in head.headers)
     service = UNKNOWN_SERVICE if source.random() < 0.01 else source.choice(SERVICES)
-    where = (service, source.choice(NETWORKS), source.choice(["vpc-9", "vpc-1"]), source.choice([ACCOUNT, OTHER]), source.choice([80, 443]))
+    vpc, owner, port, secure = source.choice(["vpc-9", "vpc-1"]), source.choice([ACCOUNT, OTHER]), source.choice([80, 443]), source.random() < 0.5
+    where = (service, source.choice(NETWORKS), vpc, owner, port, secure)
     return Inquiry(replace(head, headers=lower), source.choice(["10.0.0.10", "10.1.0.10", "::ffff:10.0.0.1", "2001:db8::1"]), *where)

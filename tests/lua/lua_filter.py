@@ -46,7 +46,10 @@ local info = {}
 function info:dynamicMetadata() return metadata end
 function info:downstreamDirectRemoteAddress() return source .. ":40000" end
 local route = {}
-function route:get(_) return context end
+function route:get(_) return context and context:match("^%S+ %S+") end
+local state = {}
+function state:get(_) return context:match("^%S+ %S+ (.*)$") end
+function info:filterState() return state end
 
 local handle = {}
 function handle:headers() return headers end

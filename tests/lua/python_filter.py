@@ -6,8 +6,9 @@ It is put together from `auth.lattice` (signatures) and `policy.lattice` (the de
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -39,11 +40,13 @@ class Inquiry:
     vpc_id: str
     vpc_owner: str
     port: int
+    secure: bool = False
 
     @property
     def context(self) -> str:
-        """As the route's configuration says it."""
-        return " ".join((self.service_arn, self.network_arn, self.vpc_id, self.vpc_owner, str(self.port)))
+        """As the route's and the listener's configuration say it."""
+        words = (self.service_arn, self.network_arn, self.vpc_id, self.vpc_owner, str(self.port))
+        return " ".join((*words, "tls") if self.secure else words)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,14 @@ class Answer:
     body: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def without_port(head: Head) -> Head | None:
+    """A gRPC request with the port taken from its authority, as gRPC clients sign it; None for any other."""
+    authority = re.fullmatch(r"(.+):\d+", head.first(":authority") or "")
+    if authority is None or not (head.first("content-type") or "").startswith("application/grpc"):
+        return None
+    return replace(head, headers=tuple((name, authority[1] if name == ":authority" else value) for name, value in head.headers))
 
 
 def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: datetime, ecdsa: Mapping[str, bytes] | None = None) -> Answer:
@@ -74,6 +85,9 @@ def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: dat
         return DerivedKey(secret or b"", key.token_digest, _expiry(key.expires), point) if key is not None else None
 
     signer = verify_lattice(inquiry.head, derived, now, region)
+    if isinstance(signer, Refusal) and (plain := without_port(inquiry.head)) is not None:
+        again = verify_lattice(plain, derived, now, region)
+        signer = again if isinstance(again, str) else signer
     key = keys[signer] if isinstance(signer, str) else None
     if key is not None and all(item.id != key.identity for item in plan.identities):
         signer = Refusal(403, f"UnrecognizedClientException: {INVALID_TOKEN}")
@@ -84,7 +98,7 @@ def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: dat
     head = inquiry.head
     owner = ResourceOwner(service.arn.split(":")[4], service.org_id, service.org_paths, dict(service.tags))
     told = {"user_agent": utf8(head.first("user-agent") or ""), "referer": utf8(head.first("referer") or "")}
-    context = global_context(principal, now=now, region=region, source_ip=inquiry.source_ip, owner=owner, **told)
+    context = global_context(principal, now=now, region=region, source_ip=inquiry.source_ip, owner=owner, secure=inquiry.secure, **told)
     route = Route(network.arn, service.arn, inquiry.port, inquiry.vpc_id, inquiry.vpc_owner)
     headers = [(name, utf8(value)) for name, value in head.headers if not name.startswith(":")]
     if "host" not in dict(headers):

@@ -90,6 +90,21 @@ def test_where_no_service_is_configured_nothing_passes(asking: Decide, lost: str
     assert (answer.status, answer.body) == (403, NOT_CONFIGURED)
 
 
+def test_a_connection_with_tls_is_secure_transport(asking: Decide) -> None:
+    wanted = json.loads(policy("Allow"))
+    wanted["Statement"][0]["Condition"] = {"Bool": {"aws:SecureTransport": "true"}}
+    plan = with_network(json.dumps(wanted))
+    assert asking(inquiry("AKIAUSER"), plan).status == 403
+    assert asking(replace(inquiry("AKIAUSER"), secure=True), plan).status == 0
+
+
+@pytest.mark.parametrize(("kind", "status"), [("application/grpc+proto", 0), ("text/plain", 403)])
+def test_only_grpc_may_sign_the_authority_without_its_port(asking: Decide, kind: str, status: int) -> None:
+    asked = inquiry("AKIAUSER", headers=(("content-type", kind),))
+    with_port = replace(asked.head, headers=tuple((name, f"{value}:443" if name == ":authority" else value) for name, value in asked.head.headers))
+    assert asking(replace(asked, head=with_port)).status == status
+
+
 def test_a_signed_user_passes_and_is_named(asking: Decide) -> None:
     answer = asking(inquiry("AKIAUSER"))
     assert answer.status == 0

@@ -106,13 +106,14 @@ class Home:
     instances: dict[str, str]
 
 
-def machines(region: Region, addresses: dict[str, str]) -> Home:
-    """A VPC with an instance at each address; its security group lets TLS ports in."""
+def machines(region: Region, addresses: dict[str, str], ports: tuple[int, ...] = (PORT,)) -> Home:
+    """A VPC with an instance at each address; its security group lets these ports in."""
     ec2 = region.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
     group = ec2.create_security_group(VpcId=vpc, GroupName="tls", Description="tls")["GroupId"]
-    ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=PORT, ToPort=PORT, CidrIp="0.0.0.0/0")
+    for port in ports:
+        ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp="0.0.0.0/0")
     image = ec2.describe_images()["Images"][0]
     size = "t4g.micro" if image["Architecture"] == "arm64" else "t3.micro"
     launch = {"ImageId": image["ImageId"], "InstanceType": size, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "SecurityGroupIds": [group]}

@@ -20,6 +20,7 @@ M.IDENTITY = "x-amzn-lattice-identity"
 local PASS, REFUSED, DENIED = M.PASS, M.REFUSED, M.DENIED
 local IDENTITY = M.IDENTITY
 local MOST_ROUTES = 10000
+local GRPC = "application/grpc"
 local NO_TABLES = "AccessDeniedException: the service network cannot decide about requests"
 local NO_SERVICE = "AccessDeniedException: the request came in where no service is configured"
 local INVALID_TOKEN = "UnrecognizedClientException: The security token included in the request is invalid."
@@ -137,6 +138,28 @@ local function refuse(status, text, reason)
   return REFUSED
 end
 
+local function set_authority(value)
+  for index = 1, head.n do
+    if head.names[index] == ":authority" then
+      head.values[index] = value
+    end
+  end
+  head.by[":authority"] = value
+end
+
+-- gRPC clients send the port in the authority and sign it without ("SIGv4 authenticated requests for Amazon VPC Lattice"). nil for any other request.
+local function verify_without_port(region, now)
+  local authority, kind = head.authority, head.by["content-type"]
+  local host = authority and authority:match("^(.+):%d+$")
+  if not host or not kind or kind:sub(1, #GRPC) ~= GRPC then
+    return nil
+  end
+  set_authority(host)
+  local signed, record = sigv4.verify(head, keys, now, region, options)
+  set_authority(authority)
+  return signed and record or nil
+end
+
 local function ask_policies(route, network, service, identity, record, now)
   local caller = record or ANONYMOUS
   if route.keys_of ~= service then
@@ -183,7 +206,11 @@ function M.judge(context)
     return ask_policies(route, network, service, nil, nil, now)
   end
   if not signed then
-    return refuse(second, third)
+    local record = verify_without_port(service.region, now)
+    if not record then
+      return refuse(second, third)
+    end
+    second = record
   end
   local identity = tables.find("identities", second.identity)
   if not identity then
