@@ -24,6 +24,7 @@ class Target(asyncio.Protocol):
         self._target = b""
         self._headers: list[tuple[str, str]] = []
         self._lost = asyncio.Event()
+        self._between = True
 
     async def end(self) -> None:
         """Close the connection, and wait until it is."""
@@ -38,6 +39,9 @@ class Target(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self._between:  # the proxy sends one request after the other
+            line, rest = data[: data.find(b"\n") + 1], data[data.find(b"\n") + 1 :]
+            data, self._between = _readable(line) + rest, False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -63,4 +67,10 @@ class Target(asyncio.Protocol):
         self._seen(Head(method, self._target.decode("latin-1"), tuple(self._headers)))
 
     def on_message_complete(self) -> None:
+        self._between = True
         self._transport.write(_ANSWER)
+
+
+def _readable(line: bytes) -> bytes:
+    """A path may have bytes beyond ASCII, as some clients write it; the parser takes none. Their canonical form is the same."""
+    return b"".join(bytes((byte,)) if byte < 0x80 else b"%%%02X" % byte for byte in line)
