@@ -20,7 +20,7 @@ IDENTITY = "x-amzn-lattice-identity"
 _ENVOY = r"""
 local request = { names = {}, values = {}, n = 0 }
 local added, facts, answer, problems = {}, {}, nil, {}
-local context, source = "", ""
+local context, place, source = "", "", ""
 
 local headers = setmetatable({}, { __pairs = true })
 -- LuaJIT without 5.2 compatibility has no __pairs: the filter's `pairs` is replaced for this one object.
@@ -44,6 +44,9 @@ local metadata = {}
 function metadata:set(_, name, value) facts[name] = value end
 local info = {}
 function info:dynamicMetadata() return metadata end
+local state = {}
+function state:get(name) return name == "latticewall.place" and place or nil end
+function info:filterState() return state end
 function info:downstreamDirectRemoteAddress() return source .. ":40000" end
 local route = {}
 function route:get(_) return context and context:match("^%S+ %S+") end
@@ -58,9 +61,9 @@ function handle:filterContext() return route end
 function handle:logErr(text) problems[#problems + 1] = text end
 function handle:respond(head, body) answer = { head[":status"], body } end
 
-function ask(names, values, n, at, from)
+function ask(names, values, n, at, entered, from)
   request.names, request.values, request.n = names, values, n
-  added, facts, answer, problems, context, source = {}, {}, nil, {}, at, from
+  added, facts, answer, problems, context, place, source = {}, {}, nil, {}, at, entered, from
   added["x-amzn-lattice-identity"] = "pending"
   envoy_on_request(handle)
   return added, facts, answer, problems
@@ -98,7 +101,10 @@ class LuaFilter:
         """headers: as Envoy has them, pseudo headers first. (header changes, facts, (status, body) or None when it passes); fails on a Lua error."""
         names = self.lua.table_from([name for name, _ in headers])
         values = self.lua.table_from([value for _, value in headers])
-        added, facts, answer, problems = self.lua.globals().ask(names, values, len(headers), context, source_ip)
+        # the service and its network are told by the route, the client's VPC, its owner and the port by the listener
+        words = context.split(" ") if context is not None else None
+        told = (" ".join(words[:2]), " ".join(words[2:])) if words else (None, "")
+        added, facts, answer, problems = self.lua.globals().ask(names, values, len(headers), *told, source_ip)
         assert not list(problems.values()), list(problems.values())
         return dict(added), dict(facts), (int(answer[1]), str(answer[2])) if answer is not None else None
 
