@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -38,6 +38,8 @@ IN_SCOPE = (
 
 PROTOCOLS = ("json", "rest-json", "rest-xml", "query", "ec2")
 """The protocols `wire` speaks, in the order in which an SDK prefers them when a service offers several."""
+CBOR = "smithy-rpc-v2-cbor"
+"""One more: newer SDKs prefer it, and say so in every request."""
 
 
 ACTION_PREFIXES = {"monitoring": "cloudwatch"}
@@ -113,6 +115,7 @@ class Service:
         self._model = model
         self._pages = pages
         self._shapes: dict[str, Shape] = {}
+        self._speaking: dict[str, Service] = {}
 
     def __repr__(self) -> str:
         return f"Service({self.name})"
@@ -129,6 +132,16 @@ class Service:
         if chosen is None:
             raise Unsupported(f"service {self.name} speaks only {', '.join(self.protocols)}, which is not implemented")
         return chosen
+
+    def speaking(self, protocol: str) -> Service:
+        """The same service in another of its protocols: its operations are read, answered and refused in that one."""
+        if protocol == self.protocol:
+            return self
+        if protocol not in self._speaking:
+            other = Service(self.name, self._model, self._pages)
+            other.__dict__["protocol"] = protocol
+            self._speaking[protocol] = other
+        return self._speaking[protocol]
 
     @cached_property
     def xml_namespace(self) -> str:
@@ -203,8 +216,21 @@ class Catalog:
 
     def find_by_query_version(self, action: str, version: str) -> Operation | None:
         """The operation of a query or EC2 request: an action and the API version that tells services apart."""
-        found = (service for service in self.services() if service.api_version == version and service.protocol in ("query", "ec2"))
+        found = (service for service in self.queried(self.services()) if service.api_version == version)
         return next((service.operations[action] for service in found if action in service.operations), None)
+
+    @staticmethod
+    def queried(services: Iterable[Service]) -> list[Service]:
+        """Those that take forms with an action, as they speak then."""
+        return [service.speaking(protocol) for service in services for protocol in ("query", "ec2") if protocol in service.protocols]
+
+    def find_by_cbor_path(self, path: str) -> Operation | None:
+        """The operation of `/service/<prefix>/operation/<Operation>`."""
+        words = path.strip("/").split("/")
+        if len(words) != 4 or (words[0], words[2]) != ("service", "operation"):
+            return None
+        found = (service for service in self.services() if words[1] and service.target_prefix == words[1] and CBOR in service.protocols)
+        return next((service.speaking(CBOR).operations[words[3]] for service in found if words[3] in service.operations), None)
 
     def _load(self, name: str) -> Service:
         try:

@@ -30,6 +30,7 @@ CLASSES: tuple[tuple[type[Fault], str], ...] = (
 
 FALLBACK = {
     "json": "InvalidParameterException",
+    "smithy-rpc-v2-cbor": "InvalidParameterException",
     "rest-json": "ValidationException",
     "rest-xml": "InvalidInput",
     "query": "ValidationError",
@@ -73,7 +74,7 @@ class Dialect:
             return S3_STATUS[code]
         if shape is not None:
             return shape.error_status
-        if self.service.protocol == "json":
+        if self.service.protocol in ("json", "smithy-rpc-v2-cbor"):
             return 400
         return UNMODELLED_STATUS.get(code, 400)
 

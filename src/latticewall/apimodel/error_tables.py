@@ -18,7 +18,9 @@ _SIGNATURE_FAMILIES = (
 )
 
 SIGNATURE_CODES: Mapping[str, Mapping[str, str]] = {
-    name: {"query": query, "rest-xml": query, "json": json, "rest-json": json, "ec2": ec2} for query, json, ec2 in _SIGNATURE_FAMILIES for name in (query, json)
+    name: {"query": query, "rest-xml": query, "json": json, "rest-json": json, "smithy-rpc-v2-cbor": json, "ec2": ec2}
+    for query, json, ec2 in _SIGNATURE_FAMILIES
+    for name in (query, json)
 }
 """A refused signature under each protocol's name for it, whichever name the fault carries ("Common errors" of the API references)."""
 

@@ -6,6 +6,7 @@ from latticewall.resources.registry import Registry
 from latticewall.services import (
     acm,
     cloudformation,
+    cloudwatch,
     ec2,
     elbv2,
     firehose,
@@ -40,6 +41,7 @@ SERVICES = (
     s3.SERVICE,
     elbv2.SERVICE,
     firehose.SERVICE,
+    cloudwatch.SERVICE,
     cloudformation.SERVICE,
 )
 

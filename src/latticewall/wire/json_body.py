@@ -79,8 +79,8 @@ def _scalar(shape: Shape, value: Any, path: str) -> Any:
             return _expect(value, bool, shape, path)
         case "timestamp" if isinstance(value, (int, float, str)) and not isinstance(value, bool):
             return scalars.timestamp(value)
-        case "blob" if isinstance(value, str):
-            return scalars.blob(value)
+        case "blob" if isinstance(value, (str, bytes)):
+            return scalars.blob(value) if isinstance(value, str) else value  # CBOR has bytes
         case "integer" | "long" if (isinstance(value, int) and not isinstance(value, bool)) or _integral(value):
             return int(value)
         case "float" | "double" if isinstance(value, (int, float)) and not isinstance(value, bool):

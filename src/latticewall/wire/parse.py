@@ -9,7 +9,7 @@ from typing import Any
 from latticewall.apimodel.catalog import Operation
 from latticewall.apimodel.error_dialects import malformed
 from latticewall.apimodel.shapes import Shape
-from latticewall.wire import form, json_body, scalars, xml_body
+from latticewall.wire import cbor, form, json_body, scalars, xml_body
 from latticewall.wire.message import HttpRequest
 from latticewall.wire.scalars import Malformed
 from latticewall.wire.uri_template import uri_template
@@ -27,6 +27,8 @@ def parse(operation: Operation, request: HttpRequest) -> dict[str, Any]:
             case "json":
                 document = json_body.read(operation.input, json_body.load(request.body))
                 return dict(document or {})
+            case "smithy-rpc-v2-cbor":
+                return dict(json_body.read(operation.input, cbor.load(request.body)) or {})
             case "query" | "ec2" as protocol:
                 return form.read(operation.input, request.form, ec2=protocol == "ec2")
             case protocol:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from latticewall.apimodel.catalog import Catalog, Operation, Service
+from latticewall.apimodel.catalog import CBOR, Catalog, Operation, Service
 from latticewall.apimodel.error_dialects import unknown_operation
 from latticewall.base.faults import Denied, Invalid
 from latticewall.wire.message import HttpRequest
@@ -22,6 +22,8 @@ def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -
     signing_name: the service of the credential scope; None for a request without a signature. Raises Invalid with the service's own code
     when there is no such operation, Denied when the request was signed for another service.
     """
+    if request.header("smithy-protocol") == "rpc-v2-cbor":
+        return _by_cbor_path(catalog, request, signing_name)
     target = request.header("x-amz-target")
     if target:
         operation = _by_target(catalog, target, signing_name)
@@ -31,7 +33,7 @@ def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -
         return operation
     services = catalog.find_by_signing(signing_name) if signing_name else _named_by_path(catalog)
     action = _action(request)
-    if action and any(service.protocol in ("query", "ec2") for service in services):
+    if action and catalog.queried(services):
         return _by_action(catalog, action, request.form.get("Version", ""), services)
     rest = [service for service in services if service.protocol in ("rest-json", "rest-xml")]
     found = _by_path(rest, request)
@@ -44,13 +46,17 @@ def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -
 
 def service_of(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Service | None:
     """The service a request is meant for, even if it names no operation of it: whose dialect to refuse it in."""
+    if request.header("smithy-protocol") == "rpc-v2-cbor":
+        words = [*request.raw_path.strip("/").split("/"), ""]
+        spoken = [service.speaking(CBOR) for service in catalog.services() if CBOR in service.protocols]
+        return next((service for service in spoken if service.target_prefix == words[1]), None)
     prefix = request.header("x-amz-target").rpartition(".")[0]
     if prefix:
         return next((service for service in catalog.services() if service.target_prefix == prefix), None)
     services = catalog.find_by_signing(signing_name) if signing_name else _named_by_path(catalog)
     if _action(request):
         version = request.form.get("Version", "")
-        queried = [service for service in services if service.protocol in ("query", "ec2")]
+        queried = catalog.queried(services)
         return next((service for service in queried if service.api_version == version), queried[0] if signing_name and queried else None)
     if signing_name:
         return services[0] if services else None
@@ -71,6 +77,17 @@ def _action(request: HttpRequest) -> str:
         return ""
 
 
+def _by_cbor_path(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Operation:
+    operation = catalog.find_by_cbor_path(request.raw_path)
+    if operation is None:
+        service = service_of(catalog, request, signing_name)
+        name = request.raw_path.rpartition("/")[2]
+        raise unknown_operation(service, name) if service else Invalid(f"Unknown operation {name}", code="UnknownOperationException")
+    if signing_name and operation.service.signing_name != signing_name:
+        raise Denied(f"Credential should be scoped to correct service: '{operation.service.signing_name}'.", code="SignatureDoesNotMatch")
+    return operation
+
+
 def _by_target(catalog: Catalog, target: str, signing_name: str | None) -> Operation:
     operation = catalog.find_by_target(target)
     if operation is not None:
@@ -84,7 +101,7 @@ def _by_target(catalog: Catalog, target: str, signing_name: str | None) -> Opera
 
 def _by_action(catalog: Catalog, action: str, version: str, services: Iterable[Service]) -> Operation:
     """By action and version among the services in question; a version we do not hold is read as the one we do."""
-    queried = [service for service in services if service.protocol in ("query", "ec2")]
+    queried = catalog.queried(services)
     found = catalog.find_by_query_version(action, version)
     if found is not None and found.service in queried:
         return found

@@ -10,7 +10,7 @@ from latticewall.apimodel.error_dialects import dialect
 from latticewall.apimodel.shapes import Shape
 from latticewall.base.faults import Fault, Unsupported
 from latticewall.base.streamed import Streamed
-from latticewall.wire import json_body, s3, scalars, xml_body
+from latticewall.wire import cbor, json_body, s3, scalars, xml_body
 from latticewall.wire.message import Headers, HttpResponse
 from latticewall.wire.xml_body import XmlStyle
 
@@ -29,6 +29,8 @@ def serialise(operation: Operation, document: Mapping[str, Any], request_id: str
     match operation.service.protocol:
         case "json":
             return _json(operation, document, request_id)
+        case "smithy-rpc-v2-cbor":
+            return HttpResponse(200, _cbor_head(request_id), cbor.write_members(operation.output, document))
         case "query":
             return _query(operation, document, request_id)
         case "ec2":
@@ -43,6 +45,10 @@ def json_type(service: Service) -> str:
 
 def _head(request_id: str, content_type: str) -> Headers:
     return (("x-amzn-RequestId", request_id), *((("Content-Type", content_type),) if content_type else ()))
+
+
+def _cbor_head(request_id: str) -> Headers:
+    return (*_head(request_id, cbor.TYPE), ("smithy-protocol", "rpc-v2-cbor"))
 
 
 def _json(operation: Operation, document: Mapping[str, Any], request_id: str) -> HttpResponse:
@@ -143,6 +149,8 @@ def serialise_fault(service: Service | None, fault: Fault, request_id: str) -> H
     match service.protocol:
         case "json" | "rest-json":
             return _json_fault(service, code, status, members, shape, request_id)
+        case "smithy-rpc-v2-cbor":
+            return _cbor_fault(service, code, status, members, shape, request_id)
         case "ec2":
             return _ec2_fault(code, status, members, request_id)
         case "rest-xml" if service.name == "s3":
@@ -161,11 +169,28 @@ def _json_fault(service: Service, code: str, status: int, members: Mapping[str, 
     body = json_body.write_members(shape, members) if shape else {}
     if not any(name.lower() == "message" for name in body):
         body["Message" if service.name == "network-firewall" else "message"] = _message(members)
-    headers = list(_head(request_id, json_type(service)))
+    headers = [*_head(request_id, json_type(service)), *_query_error(service, code, status)]
     if service.protocol == "rest-json":
         headers.append(("x-amzn-ErrorType", code))
         headers += _located(shape, members)
-    return HttpResponse(status, tuple(headers), json_body.dump({"__type": code, **body}))
+    return HttpResponse(status, tuple(headers), json_body.dump({"__type": _error_type(service, code, shape), **body}))
+
+
+def _query_error(service: Service, code: str, status: int) -> Headers:
+    """A service that once spoke query alone says the code of that time too."""
+    sender = "Receiver" if status >= 500 else "Sender"
+    return (("x-amzn-query-error", f"{code};{sender}"),) if "awsQueryCompatible" in service.metadata else ()
+
+
+def _error_type(service: Service, code: str, shape: Shape | None) -> str:
+    return shape.name if shape and "awsQueryCompatible" in service.metadata else code
+
+
+def _cbor_fault(service: Service, code: str, status: int, members: Mapping[str, Any], shape: Shape | None, request_id: str) -> HttpResponse:
+    """A map with the error's name, its message, and the further members that are texts."""
+    known = {"message": _message(members), **{name: str(value) for name, value in members.items() if name.lower() != "message" and isinstance(value, str)}}
+    named = {"__type": _error_type(service, code, shape), **known}
+    return HttpResponse(status, (*_cbor_head(request_id), *_query_error(service, code, status)), cbor.write_texts(named))
 
 
 def _located(shape: Shape | None, members: Mapping[str, Any]) -> Headers:

@@ -206,6 +206,7 @@ def _load_balancing(_: Context, operation: Operation, params: Mapping[str, Any],
 
 SOURCES: Mapping[str, Source] = {
     "acm": _acm,
+    "cloudwatch": lambda _, __, params, ___: given(params, {"cloudwatch:namespace": "Namespace"}),
     "cloudformation": lambda _, __, params, ___: given(params, CLOUDFORMATION_MEMBERS),
     "ec2": ec2_keys,
     "elbv2": _load_balancing,
