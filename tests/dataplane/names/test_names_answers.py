@@ -15,7 +15,7 @@ import dns.tsigkeyring
 import pytest
 
 from latticewall.dataplane.names.answer import EDNS_UDP_BYTES, PLAIN_UDP_BYTES, answer
-from latticewall.dataplane.names.zones import ZoneSet
+from latticewall.dataplane.names.zones import ZoneIndex, ZoneIndexes, ZoneSet
 from latticewall.plan.names import Record, Zone
 
 SOA = Record("example.com.", "SOA", 900, ("ns-0.awsdns-00.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400",))
@@ -227,3 +227,15 @@ def _code(wire: bytes | None) -> int:
     assert wire is not None
     assert wire[2] & 0x80
     return wire[3] & 0xF
+
+
+def test_a_zone_with_more_names_answers_as_one_read_anew() -> None:
+    drawn = random.Random(4)
+    records = [Record(f"{'x.' * drawn.randrange(3)}n{number}.example.", "A", 60, (f"10.0.0.{number}",)) for number in range(60)]
+    records += [Record("n1.example.", "TXT", 60, ('"t"',)), Record("*.n2.example.", "A", 60, ("10.0.1.1",)), Record("bad.elsewhere.", "A", 60, ("1.2.3.4",))]
+    indexes, kept = ZoneIndexes(), list(records[:20])
+    for _ in range(60):
+        kept = sorted({*kept, drawn.choice(records)} - ({drawn.choice(kept)} if drawn.random() < 0.2 else set()))
+        zone = Zone("example.", tuple(kept))
+        indexes.follow([zone])
+        assert indexes.of(zone) == ZoneIndex.of(zone)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from latticewall.base.memo import Memo
 from latticewall.base.ports import Random
 from latticewall.dataplane.names import config as file_format
 from latticewall.dataplane.names.config import TOKEN_KEY_BYTES, BadConfig
@@ -52,14 +53,19 @@ class NamesApplier:
         self._sign = sign
         self._random = random
         self._config = config
+        self._memo = Memo()
+        self._signing = self._signed
+        self._written = b""
+        self._key = b""
 
     def apply(self, plan: NodePlan) -> Report:
         """Raises NamesFailed when the process does not follow, OSError when the file cannot be written."""
         before = self._read()
-        names = replace(plan.names, metadata=tuple(self._signed(instance) for instance in plan.names.metadata))
-        content = file_format.encode(names, self._token_key(before), self._documents(names.metadata))
+        names = replace(plan.names, metadata=self._memo.map(self._signing, plan.names.metadata))
+        content = file_format.encode(names, self._token_key(before), self._documents(names.metadata), self._memo)
         if content != before:
             replace_file(self._config, content)
+        self._written = content
         self._ensure()
         status = self._await(file_format.digest_of(content))
         failures = tuple(Failure(*failure) for failure in status["failures"])
@@ -73,10 +79,12 @@ class NamesApplier:
 
     def _token_key(self, before: bytes) -> bytes:
         """The key in force, so that tokens outlive the control plane; a new one for a new or an unreadable file."""
-        try:
-            return file_format.decode(before).token_key
-        except BadConfig:
-            return self._random.token_bytes(TOKEN_KEY_BYTES)
+        if not self._key or before != self._written:
+            try:
+                self._key = file_format.decode(before).token_key
+            except BadConfig:
+                self._key = self._random.token_bytes(TOKEN_KEY_BYTES)
+        return self._key
 
     def _signed(self, instance: MetadataInstance) -> MetadataInstance:
         """The instance with the signatures of its identity document."""
@@ -102,5 +110,5 @@ class NamesApplier:
                 return status
             if status["rejected"] is not None and status["rejected"]["digest"] == digest:
                 raise NamesFailed(f"the names process refuses {self._config}: {status['rejected']['reason']}")
-            time.sleep(0.005)
+            time.sleep(0.001)
         raise NamesFailed(f"the names process has not taken {self._config} within {PATIENCE_SECONDS:g} s; its log says why")

@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
+from latticewall.base.memo import Memo
 from latticewall.base.secret import Secret
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
 
-VERSION = 1
+VERSION = 2
 TOKEN_KEY_BYTES = 32
 
 _T = TypeVar("_T")
@@ -26,32 +28,74 @@ class BadConfig(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """What the process serves. digest: hex SHA-256 of the file. credentials: JSON document by instance id. token_key: signs IMDSv2 tokens."""
+    """What the process serves. digest: hex SHA-256 of the file. credentials: JSON document by instance id. token_key: signs IMDSv2 tokens.
+    zones: those of all resolvers, by digest."""
 
     digest: str
     plan: NamesPlan
     token_key: bytes = field(repr=False)
     credentials: Mapping[str, Secret] = field(default_factory=dict)
+    zones: Mapping[str, Zone] = field(default_factory=dict)
 
 
-def encode(plan: NamesPlan, token_key: bytes, credentials: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The file's bytes; equal input gives equal bytes, so that the digest tells whether anything changed."""
-    document = {
-        "version": VERSION,
-        "token_key": base64.b64encode(token_key).decode(),
-        "resolvers": [asdict(resolver) for resolver in plan.resolvers],
-        "metadata": [asdict(instance) for instance in plan.metadata],
-        "credentials": {instance_id: dict(document) for instance_id, document in credentials.items()},
+def encode(plan: NamesPlan, token_key: bytes, credentials: Mapping[str, Mapping[str, Any]], memo: Memo | None = None) -> bytes:
+    """The file's bytes; equal input gives equal bytes, so that the digest tells whether anything changed. A zone that many VPCs have is there once, by the
+    digest of its content. memo: with it, what was written out before is not again."""
+    memo = memo or Memo()
+    distinct = _distinct(plan)
+    zones = memo.map(_zone_text, distinct)
+    texts = {zone.digest: zone.text for zone in zones}
+    digests = {id(zone): text.digest for zone, text in zip(distinct, zones, strict=True)}
+    members = {
+        "version": _text_of(VERSION),
+        "token_key": _text_of(base64.b64encode(token_key).decode()),
+        "zones": "{" + ",".join(f'"{digest}":{texts[digest]}' for digest in sorted(texts)) + "}",
+        "resolvers": _text_of([_resolver_document(resolver, digests) for resolver in plan.resolvers]),
+        "metadata": "[" + ",".join(memo.map(_instance_text, plan.metadata)) + "]",
+        "credentials": _text_of({instance_id: dict(document) for instance_id, document in credentials.items()}),
     }
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return ("{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}").encode()
+
+
+class _ZoneText(NamedTuple):
+    digest: str
+    text: str
+
+
+def _distinct(plan: NamesPlan) -> list[Zone]:
+    """The zones of all resolvers, each object once."""
+    return list({id(zone): zone for resolver in plan.resolvers for zone in resolver.zones}.values())
+
+
+def _zone_text(zone: Zone) -> _ZoneText:
+    records = [{"name": record.name, "type": record.type, "ttl": record.ttl, "values": record.values} for record in zone.records]
+    text = _text_of({"origin": zone.origin, "records": records})
+    return _ZoneText(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
+
+
+def _resolver_document(resolver: Resolver, digests: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "vpc_id": resolver.vpc_id, "namespace": resolver.namespace, "addresses": resolver.addresses, "enabled": resolver.enabled,
+        "zones": [digests[id(zone)] for zone in resolver.zones],
+    }  # fmt: skip
+
+
+def _instance_text(instance: MetadataInstance) -> str:
+    return _text_of(asdict(instance))
+
+
+def _text_of(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def decode(content: bytes) -> Config:
-    """The file's meaning. Raises BadConfig when it is not complete and well-formed: the caller keeps what it has."""
+def decode(content: bytes, known: Mapping[str, Zone] | None = None) -> Config:
+    """The file's meaning. known: zones by digest that were read before; they stay the same objects. Raises BadConfig when it is not complete and well-formed:
+    the caller keeps what it has."""
+    known = known or {}
     try:
         document = json.loads(content)
         if document["version"] != VERSION:
@@ -59,8 +103,9 @@ def decode(content: bytes) -> Config:
         key = base64.b64decode(document["token_key"], validate=True)
         if len(key) < TOKEN_KEY_BYTES:
             raise BadConfig(f"token_key has {len(key)} bytes, at least {TOKEN_KEY_BYTES} are needed")
+        zones = {digest: known.get(digest) or _zone(item) for digest, item in document["zones"].items()}
         plan = NamesPlan(
-            resolvers=_each(document["resolvers"], _resolver),
+            resolvers=_each(document["resolvers"], partial(_resolver, zones)),
             metadata=_each(document["metadata"], _instance),
         )
         credentials = {str(name): Secret(json.dumps(value, indent=2)) for name, value in document["credentials"].items()}
@@ -68,15 +113,15 @@ def decode(content: bytes) -> Config:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadConfig(f"{type(error).__name__}: {error}") from error
-    return Config(digest_of(content), plan, key, credentials)
+    return Config(digest_of(content), plan, key, credentials, zones)
 
 
-def _resolver(item: Mapping[str, Any]) -> Resolver:
+def _resolver(zones: Mapping[str, Zone], item: Mapping[str, Any]) -> Resolver:
     return Resolver(
         vpc_id=_text(item["vpc_id"]),
         namespace=_namespace(item["namespace"]),
         addresses=_each(item["addresses"], _text),
-        zones=_each(item["zones"], _zone),
+        zones=tuple(zones[digest] for digest in _each(item["zones"], _text)),
         enabled=_flag(item["enabled"]),
     )
 

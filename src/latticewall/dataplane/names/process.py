@@ -18,7 +18,7 @@ from latticewall.dataplane.names.imds import Served
 from latticewall.dataplane.names.metadata import MetadataTree
 from latticewall.dataplane.names.place import DNS_PORT, HTTP_PORT, Place
 from latticewall.dataplane.names.watch import Watch
-from latticewall.dataplane.names.zones import ZoneSet
+from latticewall.dataplane.names.zones import ZoneIndexes, ZoneSet
 from latticewall.plan.names import MetadataInstance, Zone
 
 CHECK_SECONDS = 0.5
@@ -66,6 +66,7 @@ class NamesProcess:
         self._rejected: dict[str, str] | None = None
         self._places: dict[str, Place] = {}
         self._zones: dict[str, tuple[tuple[Zone, ...], ZoneSet]] = {}
+        self._indexes = ZoneIndexes()
         self._failures: list[Unserved] = []
         self._reported = b""
 
@@ -115,7 +116,7 @@ class NamesProcess:
             return False
         self._seen = seen
         try:
-            self._config = file_format.decode(content)
+            self._config = file_format.decode(content, self._config.zones if self._config else None)
             self._rejected = None
         except BadConfig as error:
             _log.error("%s is not usable: %s; going on with what was read before", self._file, error)
@@ -159,11 +160,12 @@ class NamesProcess:
     def _fill_zones(self, config: Config, failures: list[Unserved]) -> None:
         """Index the zones that changed; a VPC whose zones did not keeps its index."""
         held, self._zones = self._zones, {}
+        self._indexes.follow(config.zones.values())
         for resolver in config.plan.resolvers:
             if resolver.namespace not in self._places or not resolver.enabled:
                 continue
             before = held.get(resolver.namespace)
-            zones = before[1] if before is not None and before[0] == resolver.zones else ZoneSet(resolver.zones)
+            zones = before[1] if before is not None and before[0] == resolver.zones else ZoneSet(resolver.zones, self._indexes)
             self._zones[resolver.namespace] = resolver.zones, zones
             self._places[resolver.namespace].resolver.zones = zones
             failures += [Unserved("route53:ResourceRecordSet", what, f"{reason} (in {resolver.vpc_id})") for what, reason in zones.rejected]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import dns.exception
@@ -45,12 +46,21 @@ class ZoneIndex:
     def of(cls, zone: Zone) -> ZoneIndex:
         """Raises dns.exception.DNSException when the origin itself is not a name."""
         index = cls(dns.name.from_text(zone.origin))
-        for record in zone.records:
-            try:
-                index._add(record)
-            except (dns.exception.DNSException, ValueError) as error:
-                index.rejected.append((f"{record.name} {record.type}", f"{error or type(error).__name__}"))
+        index._fill(zone.records)
         return index
+
+    def extended(self, more: Iterable[Record]) -> ZoneIndex:
+        """The index of the same zone with more records, of names that it had none of."""
+        index = ZoneIndex(self.origin, dict(self.nodes), set(self.inner), list(self.rejected))
+        index._fill(more)
+        return index
+
+    def _fill(self, records: Iterable[Record]) -> None:
+        for record in records:
+            try:
+                self._add(record)
+            except (dns.exception.DNSException, ValueError) as error:
+                self.rejected.append((f"{record.name} {record.type}", f"{error or type(error).__name__}"))
 
     def _add(self, record: Record) -> None:
         name = dns.name.from_text(record.name)
@@ -93,15 +103,46 @@ def _soa(origin: Name) -> Rdata:
     return dns.rdata.from_text(dns.rdataclass.IN, RdataType.SOA, text, origin, relativize=False)
 
 
+class ZoneIndexes:
+    """The indexes of all zones, each made once however many VPCs have it. One that has got more names than before is not read anew: it may be large."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[Zone, ZoneIndex]] = {}
+
+    def follow(self, zones: Iterable[Zone]) -> None:
+        """Have these and no others; zones are told apart by identity. Those whose origin is no name are left out."""
+        before = {zone.origin: (zone, index) for zone, index in self._held.values()}
+        found: dict[int, tuple[Zone, ZoneIndex]] = {}
+        for zone in zones:
+            if id(zone) not in found:
+                with suppress(dns.exception.DNSException, ValueError):
+                    found[id(zone)] = self._held.get(id(zone)) or (zone, _index(zone, *before.get(zone.origin, (None, None))))
+        self._held = found
+
+    def of(self, zone: Zone) -> ZoneIndex:
+        """Raises dns.exception.DNSException when the origin itself is not a name."""
+        held = self._held.get(id(zone))
+        return held[1] if held else ZoneIndex.of(zone)
+
+
+def _index(zone: Zone, before: Zone | None, index: ZoneIndex | None) -> ZoneIndex:
+    """before, index: of a zone of the same origin."""
+    if before is None or index is None or not set(before.records).issubset(zone.records):
+        return ZoneIndex.of(zone)
+    names = {record.name for record in before.records}
+    more = [record for record in zone.records if record.name not in names]
+    return index.extended(more) if len(before.records) + len(more) == len(zone.records) else ZoneIndex.of(zone)
+
+
 class ZoneSet:
     """All zones of one VPC; the most specific one that encloses a name answers for it."""
 
-    def __init__(self, zones: Iterable[Zone]) -> None:
+    def __init__(self, zones: Iterable[Zone], indexes: ZoneIndexes | None = None) -> None:
         self._zones: dict[Name, ZoneIndex] = {}
         self.rejected: list[tuple[str, str]] = []
         for zone in zones:
             try:
-                index = ZoneIndex.of(zone)
+                index = indexes.of(zone) if indexes else ZoneIndex.of(zone)
             except (dns.exception.DNSException, ValueError) as error:
                 self.rejected.append((zone.origin, f"{error or type(error).__name__}"))
                 continue
