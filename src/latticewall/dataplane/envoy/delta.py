@@ -7,8 +7,9 @@ A response that Envoy refuses is sent again resource by resource, so that the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 KINDS = ("clusters", "endpoints", "destinations", "listeners", "routes", "secrets")
@@ -80,7 +81,8 @@ class Response:
 
 @dataclass
 class _Subscription:
-    """The client's side of one kind. known: what it has, by version. pending: the response it has not answered yet."""
+    """The client's side of one kind. known: what it has, by version. pending: the response it has not answered yet. changes: how often any of it has
+    changed."""
 
     started: bool = False
     answered: bool = False
@@ -89,6 +91,7 @@ class _Subscription:
     alone: set[str] = field(default_factory=set)
     refused: dict[str, Refusal] = field(default_factory=dict)
     pending: Response | None = None
+    changes: int = 0
 
 
 class DeltaStream:
@@ -97,11 +100,13 @@ class DeltaStream:
     def __init__(self) -> None:
         self._subscriptions = {kind: _Subscription() for kind in KINDS}
         self._nonce = 0
+        self._found: dict[tuple[str, str], tuple[tuple[Any, ...], Any]] = {}
 
     def receive(self, request: Request) -> None:
         """Take note of a request: subscriptions, and the answer to the response in flight."""
         subscription = self._subscriptions[request.kind]
         subscription.started = True
+        subscription.changes += 1
         for name in request.unsubscribe:
             subscription.names.discard(name)
             subscription.known.pop(name, None)
@@ -134,7 +139,9 @@ class DeltaStream:
     def retry_refused(self) -> None:
         """Forget refusals: what was refused is offered once more (its namespace or address may be there now)."""
         for subscription in self._subscriptions.values():
-            subscription.refused.clear()
+            if subscription.refused:
+                subscription.refused.clear()
+                subscription.changes += 1
 
     def next(self, published: Published) -> Response | None:
         """The next response to send, None while there is nothing to say or an answer is awaited."""
@@ -167,10 +174,24 @@ class DeltaStream:
 
     def _wanted(self, kind: str, published: Published) -> dict[str, Resource]:
         """What the client subscribes to, does not have at this version, and has not refused at this version."""
+        table, changes = published.table(kind), self._subscriptions[kind].changes
+        found: dict[str, Resource] = self._once("wanted", kind, lambda: self._find_wanted(kind, table), table, changes)
+        return found
+
+    def _once(self, what: str, kind: str, find: Callable[[], Any], *depends_on: Any) -> Any:
+        """What was found the last time, as long as it depends on the same objects (a count is another one after a change): it is asked for several times after
+        every message, and tables are long."""
+        known, answer = self._found.get((what, kind), ((), None))
+        if len(known) != len(depends_on) or not all(map(is_, known, depends_on)):
+            answer = find()
+            self._found[what, kind] = depends_on, answer
+        return answer
+
+    def _find_wanted(self, kind: str, table: Mapping[str, Resource]) -> dict[str, Resource]:
         subscription = self._subscriptions[kind]
         return {
             name: resource
-            for name, resource in published.table(kind).items()
+            for name, resource in table.items()
             if (kind in WILDCARD_KINDS or name in subscription.names)
             and subscription.known.get(name) != resource.version
             and not (name in subscription.refused and subscription.refused[name].version == resource.version)
@@ -191,10 +212,12 @@ class DeltaStream:
 
     def _send(self, subscription: _Subscription, response: Response) -> Response:
         subscription.pending = response
+        subscription.changes += 1
         if response.kind == "clusters":
             # a cluster that Envoy builds anew waits for endpoints again, though theirs may be unchanged
-            endpoints = self._subscriptions["endpoints"].known
-            endpoints.update({name: _STALE for name in response.resources if name in endpoints})
+            endpoints = self._subscriptions["endpoints"]
+            endpoints.known.update({name: _STALE for name in response.resources if name in endpoints.known})
+            endpoints.changes += 1
         return response
 
     def _done(self, published: Published, kind: str) -> bool:
@@ -203,10 +226,16 @@ class DeltaStream:
         if kind in WILDCARD_KINDS:
             return subscription.started and subscription.pending is None and not self._wanted(kind, published)
         parents = "clusters" if kind == "endpoints" else "listeners"
-        accepted = self._subscriptions[parents].known
-        table = published.table(kind)
-        needed = {needs for name, resource in published.table(parents).items() if name in accepted for needs in resource.needs if needs in table}
-        return subscription.pending is None and all(self._has(subscription, table[name], name) for name in needed)
+        parent, table, parent_table = self._subscriptions[parents], published.table(kind), published.table(parents)
+        if subscription.pending is not None:
+            return False
+
+        def complete() -> bool:
+            accepted = (resource for name, resource in parent_table.items() if name in parent.known)
+            needed = {needs for resource in accepted for needs in resource.needs if needs in table}
+            return all(self._has(subscription, table[name], name) for name in needed)
+
+        return bool(self._once("complete", kind, complete, table, subscription.changes, parent_table, parent.changes))
 
     @staticmethod
     def _has(subscription: _Subscription, resource: Resource, name: str) -> bool:
