@@ -1,0 +1,179 @@
+"""Many services in one service network with many VPCs: memory, and how soon one service more is answered, at several sizes.
+
+`python -m bench.estate [ADDED]` prints it for the given number of services added at each size.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from bench.plain_envoy import upstream_script
+from bench.region import Region, until
+from latticewall.faces.cli.commands.status import resident_bytes
+
+SIZES = (10, 100, 480)
+VPCS = 100
+TARGETS = 10
+"""Of each service's target group; some more at the largest size, so that there are 5,000 in all."""
+TARGETS_IN_ALL = 5000
+ADDED = 15
+_PATIENCE = 30.0
+_PORT = 8080
+_ADDRESS = "169.254.171.32"
+_PROBE = """
+import http.client, sys, time
+host = sys.stdin.readline().strip()
+while host:
+    connection = http.client.HTTPConnection(sys.argv[1], 80, timeout=10)
+    while True:
+        started = time.monotonic()
+        connection.request("GET", "/", headers={"host": host})
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status == 200:
+            break
+        time.sleep(0.0005)
+    print(started, flush=True)
+    host = sys.stdin.readline().strip()
+"""
+"""For each host name it is given: asks for it until the answer is 200, and says when that request began."""
+
+
+@dataclass
+class Estate:
+    """network: id. groups: target groups that are ready, one for each service to be made."""
+
+    region: Region
+    vpcs: list[str] = field(default_factory=list)
+    network: str = ""
+    instances: dict[str, str] = field(default_factory=dict)
+    services: int = 0
+    targets: int = 0
+
+    def build(self) -> None:
+        """A client and a server in two VPCs, and VPCS associated with one service network."""
+        ec2, lattice = self.region.client("ec2"), self.region.client("vpc-lattice")
+        self.network = lattice.create_service_network(name="estate", authType="NONE")["id"]
+        for number in range(VPCS):
+            vpc = ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
+            self.vpcs.append(vpc)
+            lattice.create_service_network_vpc_association(serviceNetworkIdentifier=self.network, vpcIdentifier=vpc)
+        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        for number, (name, data) in enumerate({"client": "", "server": upstream_script()}.items()):
+            subnet = ec2.create_subnet(VpcId=self.vpcs[number], CidrBlock=f"10.{number}.0.0/24")["Subnet"]["SubnetId"]
+            group = ec2.create_security_group(GroupName="open", Description="open", VpcId=self.vpcs[number])["GroupId"]
+            everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=everything)
+            made = ec2.run_instances(
+                ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, PrivateIpAddress=f"10.{number}.0.10", SecurityGroupIds=[group], UserData=data
+            )
+            self.instances[name] = made["Instances"][0]["InstanceId"]
+        self.region.settle(60)
+
+    def grow(self, services: int) -> None:
+        """Until there are so many, all reachable."""
+        lattice = self.region.client("vpc-lattice")
+        numbers = range(self.services, services)
+        groups = {number: self._group(lattice, number) for number in numbers}
+        made = {number: lattice.create_service(name=f"service-{number}", authType="NONE")["id"] for number in numbers}
+        self.region.settle(60)
+        for number in numbers:
+            last = number == numbers[-1] and services == SIZES[-1]
+            count = TARGETS_IN_ALL - self.targets if last else TARGETS
+            for first in range(0, count, 100):
+                targets = [{"id": f"10.1.{1 + item // 200}.{10 + item % 200}", "port": _PORT} for item in range(first, min(first + 100, count))]
+                lattice.register_targets(targetGroupIdentifier=groups[number], targets=targets)
+            self.targets += count
+            self._listen(lattice, made[number], groups[number])
+            lattice.create_service_network_service_association(serviceNetworkIdentifier=self.network, serviceIdentifier=made[number])
+        self.services = services
+        self.region.settle(120)
+
+    def _group(self, lattice: Any, number: int | str) -> str:
+        config = {"port": _PORT, "protocol": "HTTP", "vpcIdentifier": self.vpcs[1], "healthCheck": {"enabled": False}}
+        return str(lattice.create_target_group(name=f"group-{number}", type="IP", config=config)["id"])
+
+    def _listen(self, lattice: Any, service: str, group: str) -> None:
+        action = {"forward": {"targetGroups": [{"targetGroupIdentifier": group, "weight": 100}]}}
+        lattice.create_listener(serviceIdentifier=service, name="http", protocol="HTTP", port=80, defaultAction=action)
+
+    def added(self, count: int) -> tuple[list[float], list[float], list[float]]:
+        """Seconds until one service more is answered, so many times: from its association with the service network, and from its creation; and seconds of
+        the control plane's processor. Each is taken away again."""
+        lattice = self.region.client("vpc-lattice")
+        group = self._group(lattice, "added")
+        until(lambda: lattice.get_target_group(targetGroupIdentifier=group)["status"] == "ACTIVE")
+        lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": "10.1.0.10", "port": _PORT}])
+        joined, whole, busy = [], [], []
+        with _probe(self.region, self.instances["client"]) as (hosts, answers):
+            for number in range(count):
+                self.region.settle(60)
+                began = time.monotonic()
+                service = lattice.create_service(name=f"added-{number}", authType="NONE")
+                until(partial(_is_active, lattice, service["id"]), every=0.001)
+                self._listen(lattice, service["id"], group)
+                self.region.settle(60)
+                hosts.write(service["dnsEntry"]["domainName"] + "\n")
+                hosts.flush()
+                used, called = self._used(), time.monotonic()
+                made = lattice.create_service_network_service_association(serviceNetworkIdentifier=self.network, serviceIdentifier=service["id"])
+                answered = float(answers.readline())
+                self.region.settle(60)
+                busy.append(self._used() - used)
+                joined.append(answered - called)
+                whole.append(answered - began)
+                lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=made["id"])
+                until(partial(_is_alone, lattice, service["id"]))
+                lattice.delete_service(serviceIdentifier=service["id"])
+        until(lambda: _deleted(lattice, group))
+        return joined, whole, busy
+
+    def _used(self) -> float:
+        """Seconds of processor time of the control plane and Envoy."""
+        return sum(_processor_seconds(pid) for pid in (self.region.status()["control_plane_pid"], self.region.pid("envoy")))
+
+    def memory(self, process: str) -> float:
+        return (resident_bytes(self.region.pid(process)) or 0) / 2**20
+
+
+def _is_active(lattice: Any, service: str) -> bool:
+    return bool(lattice.get_service(serviceIdentifier=service)["status"] == "ACTIVE")
+
+
+def _is_alone(lattice: Any, service: str) -> bool:
+    return not lattice.list_service_network_service_associations(serviceIdentifier=service)["items"]
+
+
+def _deleted(lattice: Any, group: str) -> bool:
+    try:
+        lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": "10.1.0.10", "port": _PORT}])
+        lattice.delete_target_group(targetGroupIdentifier=group)
+    except lattice.exceptions.ConflictException:
+        return False
+    return True
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def _probe(region: Region, instance: str) -> Iterator[tuple[IO[str], IO[str]]]:
+    command = region.inside(instance, "python3", "-c", _PROBE, _ADDRESS)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process.stdin, process.stdout
+    finally:
+        process.kill()
+        process.communicate()
