@@ -20,6 +20,7 @@ import yaml
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from tests.region import authority
 
 from latticewall.apimodel.catalog import Catalog
 from latticewall.app import App, iso
@@ -105,7 +106,7 @@ class Region:
         self.store = Store(folder / "state.sqlite", lambda: iso(self.clock.now()))
         (folder / "functions" / "packages").mkdir(parents=True)
         self.functions = FunctionsPort(folder / "functions", folder / "door.sock", self.clock, Sequence())
-        ports = {"firewall_rules": FirewallRules(), "target_health": lambda _: {}, "functions": self.functions}
+        ports = {"firewall_rules": FirewallRules(), "target_health": lambda _: {}, "functions": self.functions, "certificate_authority": authority()}
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=lambda *_: None, ports=ports)
         self.caller = root(ACCOUNT, NAME)
         self.runner = StackRunner(self.app)

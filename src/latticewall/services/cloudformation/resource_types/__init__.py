@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from latticewall.services.cloudformation.resource_types import (
+    certificates,
     ec2,
     endpoints,
     firewall,
@@ -25,7 +26,7 @@ from latticewall.services.cloudformation.resource_types import (
 )
 from latticewall.services.cloudformation.resource_types.row import Made, Properties, ResourceType, Work, at
 
-_MODULES = (ec2, endpoints, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, functions, others)
+_MODULES = (ec2, endpoints, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, functions, certificates, others)
 TABLE: Mapping[str, ResourceType] = {row.type: row for module in _MODULES for row in module.TYPES}
 
 __all__ = ["TABLE", "Made", "Properties", "ResourceType", "Work", "at"]

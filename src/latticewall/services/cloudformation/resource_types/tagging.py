@@ -113,6 +113,10 @@ STYLES: Mapping[str, Style] = {
         lambda row, tags: _bucket(row, {**row.tags, **tags}),
         lambda row, keys: _bucket(row, {key: value for key, value in row.tags.items() if key not in keys}),
     ),
+    "acm": Style(
+        _list, "acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate", lambda row, tags: {"CertificateArn": row.arn, "Tags": as_list(tags)},
+        lambda row, keys: {"CertificateArn": row.arn, "Tags": [{"Key": key} for key in keys]},
+    ),
     "ssm": Style(_list),
     "policy": Style(_list),
 }  # fmt: skip
