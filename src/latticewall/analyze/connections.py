@@ -11,8 +11,9 @@ from latticewall.analyze.callers import ANONYMOUS, Caller
 from latticewall.analyze.decision import GATE_OF, Circumstances, Decided, audited, decide, decide_resource
 from latticewall.analyze.forwarding import Health, targets_gate
 from latticewall.analyze.gate import Gate, Outcome, Unclear
-from latticewall.analyze.path import Region, Source, way
+from latticewall.analyze.path import Region, Source, Way
 from latticewall.analyze.question import Asked
+from latticewall.analyze.way import way
 from latticewall.plan.proxy import TcpListener
 from latticewall.plan.tls_passthrough import TlsService
 from latticewall.policy.lattice import Layer, Route
@@ -27,7 +28,7 @@ def tls_gates(region: Region, source: Source, asked: Asked, health: Health, now:
     found = way(region, source, asked)
     if found.network is None or found.address is None:
         return list(found.gates), None
-    listeners = [item for item in region.plan.proxy.tls_listeners if (item.vpc_id, item.port) == (source.vpc.id, asked.port)]
+    listeners = [item for item in region.plan.proxy.tls_listeners if (item.vpc_endpoint_id or item.vpc_id, item.port) == (found.key, asked.port)]
     services = [item for listener in listeners for item in listener.services]
     service = next((item for item in services if item.server_name == asked.host), None)
     if service is None:
@@ -37,16 +38,17 @@ def tls_gates(region: Region, source: Source, asked: Asked, health: Health, now:
         return [*found.gates, Gate("listener", Outcome.FAIL, detail, change=change)], None
     listener = Gate("listener", Outcome.PASS, f"service {service.service_id} listens on port {asked.port}", service.listener_id)
     signature = Gate("signature", Outcome.SKIP, "a TLS listener sees no request: the caller is anonymous")
-    decided, gates = _tls_decision(region, source, asked, service, now)
+    decided, gates = _tls_decision(region, found, source, asked, service, now)
     return [*found.gates, listener, signature, *gates, _tls_target(region, service, health)], decided
 
 
-def _tls_decision(region: Region, source: Source, asked: Asked, service: TlsService, now: datetime) -> tuple[Decided, tuple[Gate, ...]]:
+def _tls_decision(region: Region, found: Way, source: Source, asked: Asked, service: TlsService, now: datetime) -> tuple[Decided, tuple[Gate, ...]]:
     network = region.network(service.service_network_arn)
     owner = next((item for item in region.index.world.services if item.arn == service.service_arn), None)
     if network is None or owner is None:
         raise Unclear("the service or its service network is gone")
-    known = Circumstances(asked, network, owner, now, source.vpc.id, source.vpc.account, source.address)
+    vpc = found.vpc or source.vpc
+    known = Circumstances(asked, network, owner, now, vpc.id, vpc.account, source.address)
     decided = decide(region.index.world, known, ANONYMOUS)
     return decided, audited(decided.gates, dict(network.tags))
 
@@ -59,19 +61,28 @@ def _tls_target(region: Region, service: TlsService, health: Health) -> Gate:
 def tcp_gates(region: Region, source: Source, asked: Asked, caller: Caller, now: datetime) -> Answer:
     """A connection to a TCP resource. Raises Unclear."""
     found = way(region, source, asked)
-    if found.network is None or found.address is None:
+    if found.address is None:
         return list(found.gates), None
-    place = (source.vpc.id, str(found.address))
-    listener = next(item for item in region.plan.proxy.tcp_listeners if (item.vpc_id, item.address) == place)
+    place = (found.key, str(found.address))
+    listener = next((item for item in region.plan.proxy.tcp_listeners if (item.vpc_endpoint_id or item.vpc_id, item.address) == place), None)
+    if listener is None:
+        detail = f"{found.address} is the address of services (ask with http:// or https://), not of a TCP resource"
+        return [*found.gates, Gate("listener", Outcome.UNKNOWN, detail, found.key)], None
     configuration = next((item for item in region.index.world.resource_configurations if item.arn == listener.resource_configuration_arn), None)
     if configuration is None:
         raise Unclear("the resource configuration is gone")
+    door = listener.association_id or listener.vpc_endpoint_id
     if not any(first <= asked.port <= last for first, last in listener.ports):
         ports = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in listener.ports)
         detail = f"resource configuration {configuration.id} has no port {asked.port}, it has {ports}: the connection is not answered"
-        return [*found.gates, Gate("listener", Outcome.FAIL, detail, listener.association_id, change=("connect to a port it has",))], None
-    gates = [*found.gates, Gate("listener", Outcome.PASS, f"resource configuration {configuration.id} has port {asked.port}", listener.association_id)]
-    route = Route(service_network_arn=found.network.arn, port=asked.port, source_vpc=source.vpc.id, source_vpc_owner=source.vpc.account)
+        return [*found.gates, Gate("listener", Outcome.FAIL, detail, door, change=("connect to a port it has",))], None
+    gates = [*found.gates, Gate("listener", Outcome.PASS, f"resource configuration {configuration.id} has port {asked.port}", door)]
+    vpc = found.vpc or source.vpc
+    if configuration.has_policy and vpc.id != source.vpc.id:
+        reason = f"resource configuration {configuration.id} has an auth policy, which knows instances of the endpoint's own VPC {vpc.id} only"
+        return [*gates, Gate(GATE_OF[Layer.RESOURCE], Outcome.FAIL, reason, configuration.id)], None
+    arn = found.network.arn if found.network else ""
+    route = Route(service_network_arn=arn, port=asked.port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
     decided = decide_resource(region.index.world, configuration, caller, route, source.address, now)
     gates += decided.gates if decided else _undecided(configuration)
     return [*gates, _tcp_target(listener, asked.port)], decided

@@ -11,8 +11,9 @@ from latticewall.analyze.connections import tcp_gates, tls_gates
 from latticewall.analyze.decision import Circumstances, Decided, audited, decide
 from latticewall.analyze.forwarding import Health, forwarding_gates
 from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, concluded
-from latticewall.analyze.path import Place, Region, Source, find_source, path_gates, places
+from latticewall.analyze.path import Place, Region, Source, find_source, places
 from latticewall.analyze.question import Asked
+from latticewall.analyze.way import path_gates
 from latticewall.auth.canonical import has_bad_escape, has_dot_segment
 from latticewall.world.types import Service
 
@@ -74,7 +75,7 @@ def decision_at(region: Region, place: Place, asked: Asked, caller: Caller, sour
         raise Unclear("the service or its service network is gone")
     asked = replace(asked, scheme=place.listener.scheme)
     known = Circumstances(
-        asked, network, service, now, place.listener.vpc_id if source else "", source.vpc.account if source else "", source.address if source else ""
+        asked, network, service, now, place.listener.vpc_id if source else "", place.listener.vpc_owner if source else "", source.address if source else ""
     )
     decided = decide(region.index.world, known, caller)
     return decided, audited(decided.gates, dict(network.tags))

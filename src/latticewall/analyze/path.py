@@ -99,12 +99,12 @@ def _source(region: Region, item: Attached) -> Source:
     return Source(region.index.vpcs[item.interface.vpc_id], item.instance, item)
 
 
-def places(region: Region, asked: Asked, vpc_id: str = "") -> list[Place]:
-    """The HTTP or HTTPS listeners (in one VPC, or in any) that have a service of that name on that port."""
+def places(region: Region, asked: Asked, key: str = "") -> list[Place]:
+    """The HTTP or HTTPS listeners that have a service of that name on that port: in one VPC by its association, in one endpoint, or (key "") anywhere."""
     return [
         Place(listener, host)
         for listener in region.plan.proxy.http_listeners
-        if listener.port == asked.port and vpc_id in ("", listener.vpc_id) and listener.scheme == asked.scheme
+        if listener.port == asked.port and key in ("", listener.vpc_endpoint_id or listener.vpc_id) and listener.scheme == asked.scheme
         for host in listener.virtual_hosts
         if asked.host in host.domains
     ]
@@ -112,16 +112,23 @@ def places(region: Region, asked: Asked, vpc_id: str = "") -> list[Place]:
 
 @dataclass(frozen=True)
 class Way:
-    """How far a connection gets inside the client's VPC. network: of the VPC's association, None without one. address: what the name stands for, None
-    when that is not the service network."""
+    """How far a connection gets. network: of the VPC's association or of the endpoint, None without one. address: what the name stands for, None when that
+    is no service network or endpoint. vpc: whose the request is for policies; endpoint_id: "" of an association."""
 
     gates: tuple[Gate, ...]
     network: ServiceNetwork | None = None
     address: IPv4Address | None = None
+    vpc: Vpc | None = None
+    endpoint_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """Of the listeners there: see `places`."""
+        return self.endpoint_id or (self.vpc.id if self.vpc else "")
 
 
-def way(region: Region, source: Source, asked: Asked) -> Way:
-    """Association, name and security groups: the same for requests and connections, to services and resources."""
+def association_way(region: Region, source: Source, asked: Asked) -> Way:
+    """Association, name and security groups."""
     association = region.gates.association_of.get(source.vpc.id)
     if association is None:
         change = (f"associate {source.vpc.id} with the service network (CreateServiceNetworkVpcAssociation)",)
@@ -131,16 +138,7 @@ def way(region: Region, source: Source, asked: Asked) -> Way:
     name, address = _name_gate(region, source, network, asked)
     if address is None:
         return Way((first, name), network)
-    return Way((first, name, *_security_gates(region, source, association, address, asked.port)), network, address)
-
-
-def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
-    """From association to listener, and where the request comes in; None when it does not."""
-    found = way(region, source, asked)
-    if found.network is None or found.address is None:
-        return list(found.gates), None
-    listener, place = _listener_gate(region, source, found.network, asked)
-    return [*found.gates, listener], place
+    return Way((first, name, *_security_gates(region, source, association, address, asked.port)), network, address, source.vpc)
 
 
 def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, IPv4Address | None]:
@@ -150,7 +148,7 @@ def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: A
         change = (f"set enableDnsSupport of {source.vpc.id} (ModifyVpcAttribute)",)
         return Gate("name", Outcome.FAIL, f"{source.vpc.id} has no resolver: its attribute enableDnsSupport is off", change=change), None
     wanted = _addresses(region, source.vpc.id, asked.scheme)
-    if _is_address(asked.host):
+    if is_address(asked.host):
         if asked.host in wanted:
             return Gate("name", Outcome.PASS, f"{asked.host} is an address of the service network"), IPv4Address(asked.host)
         return Gate("name", Outcome.UNKNOWN, f"{asked.host} is not an address of the service network's {_LEADS_TO[asked.scheme]}"), None
@@ -171,7 +169,7 @@ _LEADS_TO = {"http": "services", "https": "services", "tls": "services", "tcp": 
 def _addresses(region: Region, vpc_id: str, scheme: str) -> set[str]:
     """Where the service network is in a VPC: one address for all services, one for each TCP resource."""
     if scheme == "tcp":
-        return {listener.address for listener in region.plan.proxy.tcp_listeners if listener.vpc_id == vpc_id}
+        return {item.address for item in region.plan.proxy.tcp_listeners if item.vpc_id == vpc_id and not item.vpc_endpoint_id}
     return {str(addresses.LATTICE_SERVICES)}
 
 
@@ -184,7 +182,7 @@ def _name_change(region: Region, network: ServiceNetwork, host: str) -> tuple[st
     return (f"add a record {host} -> {service.dns_name} to a private hosted zone of the VPC",)
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:
@@ -203,16 +201,16 @@ def _security_gates(region: Region, source: Source, association: VpcAssociation,
     groups = item.interface.security_group_ids
     owner = f"interface {item.interface.id} of {item.instance.id}"
     change = f"allow TCP {port} to {LATTICE_RANGE if address == addresses.LATTICE_SERVICES else address} in an egress rule of {' or '.join(groups)}"
-    gates = [_security_gate(ruleset, "security-group-egress", gate_name("eg", item.interface.id), packet, owner, groups, change)]
+    gates = [security_gate(ruleset, "security-group-egress", gate_name("eg", item.interface.id), packet, owner, groups, change)]
     if not association.security_group_ids:
         return [*gates, Gate("security-group-ingress", Outcome.PASS, f"association {association.id} has no security groups", association.id)]
     groups = association.security_group_ids
     change = f"allow TCP {port} from {packet.source} (or its security group) in an ingress rule of {' or '.join(groups)}"
     owner = f"association {association.id}"
-    return [*gates, _security_gate(ruleset, "security-group-ingress", gate_name("in", association.id), packet, owner, groups, change)]
+    return [*gates, security_gate(ruleset, "security-group-ingress", gate_name("in", association.id), packet, owner, groups, change)]
 
 
-def _security_gate(ruleset: Ruleset, name: str, chain: str, packet: Packet, owner: str, groups: tuple[str, ...], change: str) -> Gate:
+def security_gate(ruleset: Ruleset, name: str, chain: str, packet: Packet, owner: str, groups: tuple[str, ...], change: str) -> Gate:
     try:
         ruling = walk(ruleset, chain, packet)
     except Unclear as problem:
@@ -223,9 +221,9 @@ def _security_gate(ruleset: Ruleset, name: str, chain: str, packet: Packet, owne
     return Gate(name, Outcome.FAIL, f"{what}: no rule of {', '.join(groups) or 'its groups'} allows it", ", ".join(groups), change=(change,))
 
 
-def _listener_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, Place | None]:
-    """Whether a service of that name listens on that port in the client's VPC."""
-    found = places(region, asked, source.vpc.id)
+def listener_gate(region: Region, way: Way, network: ServiceNetwork, asked: Asked) -> tuple[Gate, Place | None]:
+    """Whether a service of that name listens on that port there."""
+    found = places(region, asked, way.key)
     if found:
         place = found[0]
         return Gate("listener", Outcome.PASS, f"service {place.host.service_id} listens on port {asked.port}", place.host.listener_id), place

@@ -31,11 +31,16 @@ _REMEDIES = (
 )
 
 
+def _entered_by(region: Region, record: Recorded) -> str:
+    """The log does not say it, but a VPC without association has no other way in than an endpoint."""
+    return "vpc-association" if record.vpc_id in region.gates.association_of else "vpc-endpoint"
+
+
 def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None, now: datetime) -> Explanation:
     """now: aware, UTC; the policies are asked as of then. diagnosis: of the signature, if that was refused."""
     source = source_of(region, record.vpc_id, record.address)
     caller = caller_of(region, record)
-    gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in ("vpc-association", "name", "security-group-egress", "security-group-ingress")]
+    gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in (_entered_by(region, record), "name", "security-group-egress", "security-group-ingress")]
     request, shown = _request(record, source), _unknown(record) if caller is None else caller.document()
     if not record.service_arn:
         detail = f"no service is called {record.asked.host}: the answer was {record.status}"

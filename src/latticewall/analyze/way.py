@@ -1,0 +1,115 @@
+"""The way of a request or connection to a listener: by the association of its VPC, or through a VPC endpoint."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from latticewall.analyze.gate import Gate, Outcome
+from latticewall.analyze.names import look_up
+from latticewall.analyze.packets import Packet
+from latticewall.analyze.path import Place, Region, Source, Way, association_way, is_address, listener_gate, security_gate
+from latticewall.analyze.question import Asked
+from latticewall.compile.index import EndpointInterface
+from latticewall.compile.network_acls import allows_everything
+from latticewall.compile.security_groups import gate_name
+from latticewall.world.types import Subnet
+
+
+def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
+    """From the client to the listener, and where the request comes in; None when it does not."""
+    found = way(region, source, asked)
+    if found.network is None or found.address is None:
+        return list(found.gates), None
+    listener, place = listener_gate(region, found, found.network, asked)
+    return [*found.gates, listener], place
+
+
+def way(region: Region, source: Source, asked: Asked) -> Way:
+    """Name, security groups and what they lead to: the same for requests and connections, to services and resources."""
+    trail, addresses = _resolved(region, source, asked.host)
+    for address in addresses:
+        if interface := _interface_at(region, source, address, asked.host):
+            return _through(region, source, asked, interface, address, trail)
+    return association_way(region, source, asked)
+
+
+def _resolved(region: Region, source: Source, host: str) -> tuple[str, list[IPv4Address]]:
+    """What the client's resolver makes of the host, and the trail of names that led there."""
+    if is_address(host):
+        return host, [IPv4Address(host)] if ":" not in host else []
+    resolver = next((item for item in region.plan.names.resolvers if item.vpc_id == source.vpc.id and item.enabled), None)
+    found = look_up(resolver, host) if resolver else None
+    return (" -> ".join((*found.trail, ", ".join(found.addresses))), [IPv4Address(one) for one in found.addresses]) if found else ("", [])
+
+
+def _interface_at(region: Region, source: Source, address: IPv4Address, host: str) -> EndpointInterface | None:
+    """The endpoint's interface with that address: one of the client's VPC, else one of another VPC."""
+    found = [item for items in region.index.endpoint_interfaces_of.values() for item in items if address in item.interface.addresses]
+    own = (item for item in found if item.endpoint.vpc_id == source.vpc.id)
+    named = (item for item in found if host.startswith(item.endpoint.id))
+    return next(own, None) or next(named, None) or (found[0] if found else None)
+
+
+def _through(region: Region, source: Source, asked: Asked, door: EndpointInterface, address: IPv4Address, trail: str) -> Way:
+    endpoint = door.endpoint
+    vpc, network = region.index.vpcs[endpoint.vpc_id], region.gates.networks.get(endpoint.service_network_id)
+    leads = f"service network {network.id}" if network else f"resource configuration {endpoint.resource_configuration_id}"
+    gates = [
+        Gate("vpc-endpoint", Outcome.PASS, f"{address} is endpoint {endpoint.id} in {vpc.id}, which leads to {leads}", endpoint.id),
+        Gate("name", Outcome.PASS, trail),
+        _route(region, source, door, address),
+        *_security_gates(region, source, door, address, asked.port),
+    ]
+    if network and asked.scheme != "tcp" and not any(zone.service == address for zone in endpoint.zones):
+        detail = f"{address} is the address of a TCP resource (ask with tcp://), not of the services of {network.id}"
+        return Way((*gates, Gate("listener", Outcome.UNKNOWN, detail)), network)
+    return Way(tuple(gates), network, address, vpc, endpoint.id)
+
+
+def _route(region: Region, source: Source, door: EndpointInterface, address: IPv4Address) -> Gate:
+    """Only the direct way inside one VPC is followed, past network ACLs that let everything pass."""
+    if door.endpoint.vpc_id != source.vpc.id:
+        if any(address in cidr for cidr in source.vpc.cidrs):
+            return Gate("route", Outcome.FAIL, f"{address} is inside {source.vpc.id} itself, so nothing leads from there to {door.endpoint.vpc_id}")
+        return Gate("route", Outcome.UNKNOWN, f"the way from {source.vpc.id} to the endpoint's VPC {door.endpoint.vpc_id} is not followed here")
+    if source.attached is None:
+        return Gate("route", Outcome.SKIP, "no instance was named, so its subnet is not known")
+    home = source.attached.subnet
+    if home.id == door.subnet.id:
+        return Gate("route", Outcome.PASS, f"both are in {home.id}")
+    tables = {table.id: table for table in region.index.world.route_tables}
+    diverted = [
+        route
+        for subnet, other in ((home, door.subnet), (door.subnet, home))
+        for route in (tables[subnet.route_table_id].routes if subnet.route_table_id in tables else ())
+        if route.target != "local" and route.destination.overlaps(other.cidr) and any(route.destination.subnet_of(cidr) for cidr in source.vpc.cidrs)
+    ]
+    if diverted:
+        return Gate("route", Outcome.UNKNOWN, f"{diverted[0].destination} leads through {diverted[0].target}, which is not followed here", diverted[0].target)
+    closed = [acl for subnet in (home, door.subnet) if (acl := _closing_acl(region, subnet))]
+    if closed:
+        return Gate("route", Outcome.UNKNOWN, f"network ACL {closed[0]} does not let everything pass, and is not followed here", closed[0])
+    return Gate("route", Outcome.PASS, f"from {home.id} to {door.subnet.id} inside {source.vpc.id}")
+
+
+def _closing_acl(region: Region, subnet: Subnet) -> str:
+    acl = next((item for item in region.index.world.network_acls if item.id == subnet.network_acl_id), None)
+    return acl.id if acl and not allows_everything(acl) else ""
+
+
+def _security_gates(region: Region, source: Source, door: EndpointInterface, address: IPv4Address, port: int) -> list[Gate]:
+    """What the instance's groups let out, and what the groups of the endpoint's interface let in."""
+    item = source.attached
+    if item is None:
+        reason = "no instance was named, so its security groups are not asked"
+        return [Gate(name, Outcome.SKIP, reason) for name in ("security-group-egress", "security-group-ingress")]
+    packet = Packet(item.interface.addresses[0], address, port, item.router_device)
+    groups, guarding = item.interface.security_group_ids, door.interface.security_group_ids
+    out = security_gate(
+        region.ruleset(source.vpc.id), "security-group-egress", gate_name("eg", item.interface.id), packet,
+        f"interface {item.interface.id} of {item.instance.id}", groups, f"allow TCP {port} to {address} in an egress rule of {' or '.join(groups)}",
+    )  # fmt: skip
+    change = f"allow TCP {port} from {packet.source} (or its security group) in an ingress rule of {' or '.join(guarding)}"
+    owner = f"interface {door.interface.id} of endpoint {door.endpoint.id}"
+    ruleset, chain = region.ruleset(door.endpoint.vpc_id), gate_name("in", door.interface.id)
+    return [out, security_gate(ruleset, "security-group-ingress", chain, packet, owner, guarding, change)]
