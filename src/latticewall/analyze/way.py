@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.names import look_up
@@ -12,7 +12,7 @@ from latticewall.analyze.question import Asked
 from latticewall.compile.index import EndpointInterface
 from latticewall.compile.network_acls import allows_everything
 from latticewall.compile.security_groups import gate_name
-from latticewall.world.types import Subnet
+from latticewall.world.types import Route, Subnet
 
 
 def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
@@ -77,19 +77,21 @@ def _route(region: Region, source: Source, door: EndpointInterface, address: IPv
     home = source.attached.subnet
     if home.id == door.subnet.id:
         return Gate("route", Outcome.PASS, f"both are in {home.id}")
-    tables = {table.id: table for table in region.index.world.route_tables}
-    diverted = [
-        route
-        for subnet, other in ((home, door.subnet), (door.subnet, home))
-        for route in (tables[subnet.route_table_id].routes if subnet.route_table_id in tables else ())
-        if route.target != "local" and route.destination.overlaps(other.cidr) and any(route.destination.subnet_of(cidr) for cidr in source.vpc.cidrs)
-    ]
+    diverted = [route for pair in ((home, door.subnet), (door.subnet, home)) for route in _diverting(region, source, *pair)]
     if diverted:
         return Gate("route", Outcome.UNKNOWN, f"{diverted[0].destination} leads through {diverted[0].target}, which is not followed here", diverted[0].target)
     closed = [acl for subnet in (home, door.subnet) if (acl := _closing_acl(region, subnet))]
     if closed:
         return Gate("route", Outcome.UNKNOWN, f"network ACL {closed[0]} does not let everything pass, and is not followed here", closed[0])
     return Gate("route", Outcome.PASS, f"from {home.id} to {door.subnet.id} inside {source.vpc.id}")
+
+
+def _diverting(region: Region, source: Source, subnet: Subnet, other: Subnet) -> list[Route]:
+    """Routes of a subnet that lead packets to another one of the same VPC elsewhere than straight there."""
+    table = next((item for item in region.index.world.route_tables if item.id == subnet.route_table_id), None)
+    written = [(route, route.destination) for route in (table.routes if table else ()) if route.target != "local"]
+    inside = [(route, where) for route, where in written if isinstance(where, IPv4Network) and any(where.subnet_of(cidr) for cidr in source.vpc.cidrs)]
+    return [route for route, where in inside if where.overlaps(other.cidr)]
 
 
 def _closing_acl(region: Region, subnet: Subnet) -> str:
