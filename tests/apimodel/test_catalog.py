@@ -26,6 +26,7 @@ PROTOCOLS = {
     "logs": "json",
     "cloudformation": "query",
     "ssm": "json",
+    "service-quotas": "json",
     "rolesanywhere": "rest-json",
     "acm": "json",
     "firehose": "json",

@@ -27,6 +27,7 @@ IN_SCOPE = (
     "logs",
     "cloudformation",
     "ssm",
+    "service-quotas",
     "rolesanywhere",
     "acm",
     "firehose",

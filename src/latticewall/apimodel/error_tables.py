@@ -274,6 +274,15 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
         "limit": "TooManyRequestsException",
         "unsupported": "InvalidParameterValueException",
     },
+    "service-quotas": {
+        "invalid": "IllegalArgumentException",
+        "not_found": "NoSuchResourceException",
+        "conflict": "ResourceAlreadyExistsException",
+        "in_use": "InvalidResourceStateException",
+        "denied": "AccessDeniedException",
+        "limit": "QuotaExceededException",
+        "unsupported": "IllegalArgumentException",
+    },
     "ssm": {
         "invalid": "ValidationException",
         "not_found": "InvalidResourceId",

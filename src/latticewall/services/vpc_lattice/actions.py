@@ -75,7 +75,7 @@ def _target_group(ctx: Context, service_id: str, identifier: str) -> Row:
 def _check_quota(ctx: Context, service_id: str, groups: list[str]) -> None:
     rules = [row for row in ctx.live(RULE) if row.document["_serviceId"] == service_id]
     used = {group.id for rule in rules for group in ctx.referred(rule, "targetGroups")}
-    quotas.check("vpc-lattice:ServiceTargetGroup", len(used.union(groups)), service_id)
+    quotas.check(ctx, "vpc-lattice:ServiceTargetGroup", len(used.union(groups)), service_id)
 
 
 def check_match(match: Document) -> Document:

@@ -40,7 +40,7 @@ def _refuse_pair(ctx: Context, network: Row, kind: str, member: str, other: Row)
         if row.document[member] == other.id:
             status = text.STATUS[row.status]
             raise text.conflict(kind, row.id, f"{other.id} is already associated with {network.id}: association {row.id} is in status {status}")
-    quotas.check(kind, len(existing) + 1, network.id)
+    quotas.check(ctx, kind, len(existing) + 1, network.id)
     return existing
 
 
@@ -74,7 +74,7 @@ def create_vpc_association(ctx: Context, params: Document) -> Document:
     vpc = vpc_of(ctx, params["vpcIdentifier"])
     if existing := ctx.referring(vpc, VPC_ASSOCIATION):
         raise text.conflict(VPC_ASSOCIATION, existing[0].id, f"{text.VPC_TAKEN} Association {existing[0].id}: {text.STATUS[existing[0].status]}")
-    quotas.check(VPC_ASSOCIATION, len(ctx.referring(network, VPC_ASSOCIATION)) + 1, network.id)
+    quotas.check(ctx, VPC_ASSOCIATION, len(ctx.referring(network, VPC_ASSOCIATION)) + 1, network.id)
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
     document: Document = {"serviceNetworkId": network.id, "vpcId": vpc.id, "createdBy": ctx.caller.account, **_dns_members(params)}
     document |= sharing.sides(ctx, network, vpc)

@@ -26,7 +26,7 @@ def start_domain_verification(ctx: Context, params: Document) -> Document:
     for row in existing:
         if row.document["domainName"] == domain:
             raise text.conflict(DOMAIN_VERIFICATION, row.id, f"A domain verification of {domain} already exists: {row.id}")
-    quotas.check(DOMAIN_VERIFICATION, len(existing) + 1)
+    quotas.check(ctx, DOMAIN_VERIFICATION, len(existing) + 1)
     record = {"name": f"_{ctx.new_id(digits=32)}.{domain}", "value": f"vpc-lattice:{ctx.new_id(digits=32)}"}
     document = {"domainName": domain, "status": PENDING, "txtMethodConfig": record}
     return ctx.view(ctx.create(DOMAIN_VERIFICATION, document, tags=tags.read(params.get("tags"))))

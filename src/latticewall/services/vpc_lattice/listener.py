@@ -32,7 +32,7 @@ def create_listener(ctx: Context, params: Document) -> Document:
     for other in others:
         if other.document["port"] == port:
             raise text.conflict(LISTENER, other.id, f"A listener on port {port} already exists in service {service.id}: {other.id}")
-    quotas.check(LISTENER, len(others) + 1, service.id)
+    quotas.check(ctx, LISTENER, len(others) + 1, service.id)
     action = actions.read(ctx, service.id, protocol, params["defaultAction"], "defaultAction")
     document = {
         "protocol": protocol, "port": port, "serviceId": service.id, "serviceArn": service.arn, "defaultAction": action.document,
@@ -71,7 +71,7 @@ def create_rule(ctx: Context, params: Document) -> Document:
     if listener.document["protocol"] == TLS_PASSTHROUGH:
         raise text.invalid("listenerIdentifier", f"{TLS_PASSTHROUGH} listeners have only a default rule")
     others = _rules(ctx, listener)
-    quotas.check(RULE, len(others), listener.id)  # the default rule does not count
+    quotas.check(ctx, RULE, len(others), listener.id)  # the default rule does not count
     _check_priorities(listener, others, {"": params["priority"]})
     action = actions.read(ctx, listener.parent, listener.document["protocol"], params["action"], "action")
     members = {"isDefault": False, "match": actions.check_match(params["match"]), "priority": params["priority"]}

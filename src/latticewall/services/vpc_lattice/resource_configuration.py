@@ -42,7 +42,7 @@ def create_resource_configuration(ctx: Context, params: Document) -> Document:
     _check_members(params, type_)
     group = _group(ctx, params) if type_ == "CHILD" else None
     gateway = _gateway(ctx, params, group)
-    quotas.check(RESOURCE_CONFIGURATION, len(ctx.live(RESOURCE_CONFIGURATION)) + 1)
+    quotas.check(ctx, RESOURCE_CONFIGURATION, len(ctx.live(RESOURCE_CONFIGURATION)) + 1)
     document: Document = {
         "type": type_, "resourceGatewayId": gateway.id, "protocol": params.get("protocol") or "TCP",
         "portRanges": port_ranges(params.get("portRanges") or (group.document["portRanges"] if group else ())),
@@ -110,7 +110,7 @@ def _group(ctx: Context, params: Mapping[str, Any]) -> Row:
     group = usable(ctx, RESOURCE_CONFIGURATION, params[member])
     if group.document["type"] != "GROUP":
         raise text.invalid(member, f"Resource configuration {group.id} is of type {group.document['type']}; only a GROUP has children")
-    quotas.check("vpc-lattice:ChildResourceConfiguration", len(children(ctx, group)) + 1, group.id)
+    quotas.check(ctx, "vpc-lattice:ChildResourceConfiguration", len(children(ctx, group)) + 1, group.id)
     return group
 
 

@@ -36,7 +36,7 @@ def create_resource_gateway(ctx: Context, params: Document) -> Document:
     vpc = vpc_of(ctx, params.get("vpcIdentifier"))
     subnets = _subnets(ctx, vpc, params.get("subnetIds") or ())
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
-    quotas.check(RESOURCE_GATEWAY, len(ctx.referring(vpc, RESOURCE_GATEWAY)) + 1, vpc.id)
+    quotas.check(ctx, RESOURCE_GATEWAY, len(ctx.referring(vpc, RESOURCE_GATEWAY)) + 1, vpc.id)
     identifier = ctx.new_id("rgw-")
     interfaces = [_make_interface(ctx, identifier, subnet, groups, count) for subnet in subnets]
     groups = groups or [group["GroupId"] for group in interfaces[0]["Groups"]]

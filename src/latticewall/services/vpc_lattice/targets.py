@@ -56,7 +56,7 @@ def register_targets(ctx: Context, params: Document) -> Document:
         successful.append(target)
         if target not in targets:
             targets = [*(other for other in targets if not _same(other, target)), target]
-    quotas.check("vpc-lattice:Target", sum("until" not in target for target in targets), group.id)
+    quotas.check(ctx, "vpc-lattice:Target", sum("until" not in target for target in targets), group.id)
     ctx.change(group, {"_targets": targets})
     return {"successful": successful, "unsuccessful": unsuccessful}
 
