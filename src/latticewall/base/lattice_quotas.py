@@ -17,6 +17,11 @@ class Quota:
     default: int
     adjustable: bool = True
 
+    @property
+    def counted(self) -> str:
+        """The name within a sentence."""
+        return self.name if self.name[1].isupper() else self.name[0].lower() + self.name[1:]
+
 
 QUOTAS = (
     Quota("L-9BC96FEF", "Child resource configurations per group", 60),

@@ -23,7 +23,7 @@ from latticewall.base.caller import Caller
 from latticewall.faces.http import Endpoint
 from latticewall.resources.registry import Registry
 from latticewall.resources.settle import settle
-from latticewall.services import ec2, elbv2, firehose, iam, logs, route53, s3, vpc_lattice
+from latticewall.services import ec2, elbv2, firehose, iam, logs, route53, s3, servicequotas, vpc_lattice
 from latticewall.store import Store
 from latticewall.wire.message import HttpRequest
 
@@ -101,7 +101,8 @@ class Region:
         self.health: dict[str, Mapping[tuple[str, int], str]] = {}
         self.clock = clock = Clock()
         self.store = Store(folder / "state.sqlite", lambda: iso(clock.now()))
-        registry = Registry((ec2.SERVICE, elbv2.SERVICE, firehose.SERVICE, iam.SERVICE, logs.SERVICE, route53.SERVICE, s3.SERVICE, vpc_lattice.SERVICE))
+        services = (ec2, elbv2, firehose, iam, logs, route53, s3, servicequotas, vpc_lattice)
+        registry = Registry(tuple(service.SERVICE for service in services))
         self.app = App(
             self.store, registry, CATALOG, clock, Sequence(), authorise=lambda *_: None, ports={"target_health": lambda group: self.health.get(group, {})}
         )

@@ -45,6 +45,7 @@ SPOKEN = {
     "iam:CreateOpenIDConnectProvider": ("arn:aws:iam::{account}:oidc-provider/{Url}",),
     "organizations:InviteAccountToOrganization": ("arn:aws:organizations::{account}:account/*",),
     "route53:GetChange": ("arn:aws:route53:::change/{Id}",),
+    "service-quotas:RequestServiceQuotaIncrease": ("arn:aws:servicequotas:{region}:{account}:{ServiceCode}/{QuotaCode}",),
     "sts:GetFederationToken": ("arn:aws:sts::{account}:federated-user/{Name}",),
 }
 """ARNs that follow from the request alone, because what they name is not kept as a row."""

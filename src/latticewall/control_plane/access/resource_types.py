@@ -60,6 +60,8 @@ def type_of_arn(arn: str) -> str:
     segments = arn.split(":", 5)
     if segments[2:3] == ["s3"]:
         return "object" if "/" in segments[-1] else "bucket"
+    if segments[2:3] == ["servicequotas"]:
+        return "quota"
     if segments[2:3] == ["logs"] and ":log-stream:" in segments[-1]:
         return "logstream"
     words = segments[-1].replace(":", "/").split("/")

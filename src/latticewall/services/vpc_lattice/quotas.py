@@ -47,4 +47,4 @@ def check(ctx: Context, kind: str, count: int, where: str = "") -> None:
     limit = int(raised.document["Value"]) if raised else quota.default
     if count > limit:
         members = {"quotaCode": quota.code, **({"resourceId": where} if where else {})}
-        raise LimitExceeded(f"The limit of {limit} {quota.name.lower()} has been reached", kind=kind, id=where, members=members)
+        raise LimitExceeded(f"The limit of {limit} {quota.counted} has been reached", kind=kind, id=where, members=members)
