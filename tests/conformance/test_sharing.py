@@ -15,7 +15,7 @@ import pytest
 from bench.region import Region, until
 from botocore.exceptions import ClientError
 
-from .lab import Lab, server
+from .lab import Lab, allow, server
 from .test_services import _role as invoking_role
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
@@ -185,6 +185,34 @@ def test_each_owner_has_the_log_of_what_is_his(site: Site) -> None:
     assert last["callerPrincipalOrgID"] == site.organization
     with pytest.raises(ClientError, match="AccessDenied"):
         site["dev"].follow(site.network, "/mesh")
+
+
+def test_a_transit_gateway_of_another_account_carries_packets_once_its_owner_accepts(site: Site) -> None:
+    shared, ends = site["shared"], {"dev": "10.61", "production": "10.62"}
+    gateway = shared.transit_gateway()
+    arn = shared.ec2.describe_transit_gateways(TransitGatewayIds=[gateway])["TransitGateways"][0]["TransitGatewayArn"]
+    shared.ram.create_resource_share(name="hub", resourceArns=[arn], principals=[site[name].number for name in ends])
+    attachments, instances, tables = {}, {}, {}
+    for name, block in ends.items():
+        account, vpc = site[name], site[name].vpc(f"{block}.0.0/16")
+        subnet = account.subnet(vpc, f"{block}.1.0/24")
+        group = account.group(vpc, "open", allow("tcp", 7777, cidr="10.0.0.0/8"))
+        instances[name] = account.instance(f"{name}-hub", subnet, f"{block}.1.10", [group], server(name, tcp=[7777]))
+        attachments[name] = account.attach(gateway, vpc, [subnet])
+        tables[name] = account.route_table(vpc, [subnet])
+    site.region.settle()
+    until(lambda: site["production"].talk(instances["production"], "127.0.0.1", 7777))
+    assert {one["State"] for one in shared.ec2.describe_transit_gateway_attachments()["TransitGatewayAttachments"]} == {"pendingAcceptance"}
+    for name in ends:
+        shared.ec2.accept_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachments[name])
+        site[name].attached(attachments[name])
+        site[name].ec2.create_route(RouteTableId=tables[name], DestinationCidrBlock="10.0.0.0/8", TransitGatewayId=gateway)
+    site.region.settle()
+    dev = site["dev"]
+    assert dev.talk(instances["dev"], "10.62.1.10", 7777) == "production 10.61.1.10 hello"
+    shared.ec2.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachments["dev"])
+    site.region.settle()
+    assert dev.talk(instances["dev"], "10.62.1.10", 7777) == ""
 
 
 def test_what_is_joined_stays_when_it_is_no_longer_shared_until_either_side_ends_it(site: Site) -> None:

@@ -33,6 +33,9 @@ class Permission:
 
 _PERMISSIONS = (
     Permission(
+        "AWSRAMDefaultPermissionTransitGateway", "ec2:TransitGateway", ("ec2:CreateTransitGatewayVpcAttachment", "ec2:DescribeTransitGateways")
+    ),
+    Permission(
         "AWSRAMPermissionVpcLatticeServiceNetworkReadWrite", "vpc-lattice:ServiceNetwork",
         (
             "vpc-lattice:CreateServiceNetworkResourceAssociation", "vpc-lattice:CreateServiceNetworkServiceAssociation",

@@ -156,7 +156,7 @@ def test_permissions_say_what_consumers_may(region: Region, sharing: Sharing) ->
     assert held["name"] == "AWSRAMPermissionVpcLatticeServiceNetworkReadWrite"
     detail = ram.get_permission(permissionArn=held["arn"])["permission"]
     assert "vpc-lattice:CreateServiceNetworkVpcAssociation" in json.loads(detail["permission"])["Action"]
-    assert len(ram.list_permissions()["permissions"]) == 3
+    assert len(ram.list_permissions()["permissions"]) == 4
     template = json.dumps({"Effect": "Allow", "Action": ["vpc-lattice:GetServiceNetwork"]})
     made = ram.create_permission(name="look", resourceType="vpc-lattice:ServiceNetwork", policyTemplate=template)["permission"]
     with region.refused("InvalidParameterException", "replace"):
@@ -175,4 +175,4 @@ def test_permissions_say_what_consumers_may(region: Region, sharing: Sharing) ->
         ram.create_permission(name="more", resourceType="vpc-lattice:ServiceNetwork", policyTemplate="{}")
     ram.delete_resource_share(resourceShareArn=share)
     ram.delete_permission(permissionArn=made["arn"])
-    assert len(ram.list_permissions()["permissions"]) == 3
+    assert len(ram.list_permissions()["permissions"]) == 4

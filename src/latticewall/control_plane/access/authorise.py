@@ -11,6 +11,7 @@ from latticewall.auth.permissions import Permissions, organization_of, permissio
 from latticewall.auth.resource_policies import resource_policy_of
 from latticewall.auth.sessions import check_reach
 from latticewall.base.caller import Caller
+from latticewall.base.resource_shares import DEFAULTS
 from latticewall.control_plane.access.named import Named
 from latticewall.control_plane.access.questions import Question, questions
 from latticewall.control_plane.access.refusals import denied
@@ -24,7 +25,7 @@ ALWAYS_ALLOWED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
 DECIDED_BY_TRUST = ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "rolesanywhere:CreateSession")
 """The operation itself weighs trust policy and identity policies together."""
 WITH_RESOURCE_POLICIES = ("vpc-lattice",)
-"""Services whose resources may be used from other accounts, where a policy of the resource allows it; of the others each account has its own only."""
+"""Services whose resources are named across accounts: even the root user may use another account's only where a policy of the resource allows it."""
 S3 = "s3"
 """The service whose buckets have policies that even their own account must obey, and whose ARNs do not name an account."""
 
@@ -51,7 +52,9 @@ def _is_foreign(ctx: Context, question: Question) -> bool:
     if question.resource.arn.startswith("arn:aws:s3:"):
         return question.resource.account not in ("", ctx.caller.account)
     _, _, service, _, account, *_ = [*question.resource.arn.split(":", 5), "", "", "", ""]
-    return service in WITH_RESOURCE_POLICIES and account != ctx.caller.account
+    row = question.resource.row
+    shareable = service in WITH_RESOURCE_POLICIES or (row is not None and row.kind in DEFAULTS)
+    return shareable and account != ctx.caller.account
 
 
 def _controlled(ctx: Context, operation: Operation) -> bool:

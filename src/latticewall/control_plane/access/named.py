@@ -17,8 +17,9 @@ from latticewall.base.rows import Row
 from latticewall.control_plane.access.resource_types import admits, type_of_arn, type_of_kind, type_of_row, types_of
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Kind
+from latticewall.services.ec2 import sharing as ec2_sharing
 from latticewall.services.iam.service_linked_roles import service_role_name
-from latticewall.services.vpc_lattice.sharing import as_seen
+from latticewall.services.vpc_lattice import sharing as lattice_sharing
 
 CREATED = {
     "acm:ImportCertificate": "acm:Certificate",
@@ -63,6 +64,8 @@ STORED_NAME: Mapping[str, Callable[[str], str]] = {
 """How names are stored, where they may be given in several forms."""
 NOT_SUBJECTS = frozenset({"Tags", "tags", "TagSpecifications", "TagKeys", "tagKeys", "Filters", "IpPermissions", "UserData"})
 """Members whose texts name nothing that the call works on."""
+SEEN: Mapping[str, Callable[[Context, str], Row | None]] = {"ec2": ec2_sharing.as_seen, "vpc-lattice": lattice_sharing.as_seen}
+"""What identifiers name besides resources of the caller's own account, by service."""
 PARAMETER = "resolve:ssm:"
 LONGEST = 2048
 """Characters of an ARN; longer texts name nothing."""
@@ -139,7 +142,7 @@ def _texts(value: Any, member: str = "") -> Iterator[tuple[str, str]]:
 def _meant(ctx: Context, operation: Operation, member: str, value: str, params: Mapping[str, Any]) -> tuple[list[Row], list[str]]:
     """What a text may name in the service called, by ARN, by id, or by name where the member holds names: (resources, ARNs of none that exist)."""
     service = operation.service.name
-    if service == "vpc-lattice" and (seen := as_seen(ctx, value)):
+    if service in SEEN and (seen := SEEN[service](ctx, value)):
         return [seen], []
     if value.startswith("arn:"):
         value = value.removesuffix(":*")

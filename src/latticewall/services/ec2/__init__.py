@@ -121,6 +121,8 @@ OPERATIONS: dict[str, Handler] = {
     "ModifyTransitGateway": transit_gateway.modify_transit_gateway,
     "DeleteTransitGateway": transit_gateway.delete_transit_gateway,
     "CreateTransitGatewayVpcAttachment": transit_gateway_attachment.create_transit_gateway_vpc_attachment,
+    "AcceptTransitGatewayVpcAttachment": transit_gateway_attachment.accept_transit_gateway_vpc_attachment,
+    "RejectTransitGatewayVpcAttachment": transit_gateway_attachment.reject_transit_gateway_vpc_attachment,
     "DescribeTransitGatewayVpcAttachments": transit_gateway_attachment.describe_transit_gateway_vpc_attachments,
     "DescribeTransitGatewayAttachments": transit_gateway_attachment.describe_transit_gateway_attachments,
     "ModifyTransitGatewayVpcAttachment": transit_gateway_attachment.modify_transit_gateway_vpc_attachment,

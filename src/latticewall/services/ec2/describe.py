@@ -38,9 +38,9 @@ def forget_old(ctx: Context) -> None:
             ctx.tx.delete(row)
 
 
-def choose(ctx: Context, kind_name: str, wanted: Iterable[str] | None) -> list[Row]:
-    """The visible rows, only those with the wanted ids if any are given. Raises the kind's NotFound for an id that is not there."""
-    rows = visible(ctx, kind_name)
+def choose(ctx: Context, kind_name: str, wanted: Iterable[str] | None, rows: list[Row] | None = None) -> list[Row]:
+    """The visible rows (or those given), only those with the wanted ids if any are. Raises the kind's NotFound for an id that is not there."""
+    rows = visible(ctx, kind_name) if rows is None else rows
     if not wanted:
         return rows
     by_id = {row.id: row for row in rows}

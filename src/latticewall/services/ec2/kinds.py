@@ -57,6 +57,7 @@ from latticewall.services.ec2 import (
     route_table,
     security_group,
     security_group_rule,
+    sharing,
     subnet,
     transit_gateway,
     transit_gateway_attachment,
@@ -66,6 +67,7 @@ from latticewall.services.ec2 import (
 HOUR = 3600
 AVAILABLE = {"creating": "pending", "ready": "available", "updating": "available", "failed": "pending"}
 GATEWAY = {**AVAILABLE, "updating": "modifying"}
+ATTACHMENT = {**GATEWAY, "failed": "failed", sharing.UNACCEPTED: "pendingAcceptance"}
 IN_VPC = {"VpcId": Ref("ec2:Vpc")}
 _kind = partial(Kind, by_arn=False)
 
@@ -130,7 +132,7 @@ KINDS = (
     _kind(
         "ec2:TransitGatewayAttachment", id_member="TransitGatewayAttachmentId", id_prefix="tgw-attach-", arn=_arn("transit-gateway-attachment"),
         tag_member="Tags", refs={"TransitGatewayId": Ref("ec2:TransitGateway"), "VpcId": Ref("ec2:Vpc"), "SubnetIds": Ref("ec2:Subnet")},
-        view=transit_gateway_attachment.view, lifecycle=Lifecycle("State", {**GATEWAY, "failed": "failed"}, settles=True, tombstone=2 * HOUR),
+        view=transit_gateway_attachment.view, lifecycle=Lifecycle("State", ATTACHMENT, settles=True, tombstone=2 * HOUR),
         not_found="InvalidTransitGatewayAttachmentID.NotFound", not_found_text="Transit Gateway Attachment {id} was deleted or does not exist.",
         cloudformation="AWS::EC2::TransitGatewayAttachment",
     ),

@@ -11,7 +11,7 @@ from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, text
+from latticewall.services.ec2 import cidrs, sharing, text
 from latticewall.services.ec2.requests import only
 
 TARGETS = ("GatewayId", "TransitGatewayId", "VpcEndpointId", "NetworkInterfaceId", "InstanceId", "LocalTarget")
@@ -59,7 +59,7 @@ def reachable(ctx: Context, table: Row, target: str) -> bool:
 def attached(ctx: Context, vpc_id: str, gateway_id: str) -> bool:
     """Whether the VPC has an attachment to the transit gateway."""
     return any(
-        row.document["TransitGatewayId"] == gateway_id and row.document["ResourceId"] == vpc_id and row.status not in ("deleting", "failed")
+        row.document["TransitGatewayId"] == gateway_id and row.document["ResourceId"] == vpc_id and row.status not in (*sharing.OUT_OF_USE, sharing.UNACCEPTED)
         for row in ctx.live("ec2:TransitGatewayAttachment")
     )
 
@@ -74,7 +74,6 @@ def _target(ctx: Context, table: Row, params: Document) -> Document:
     if member == "LocalTarget" or identifier == "local":
         return {"GatewayId": "local"}
     if member == "TransitGatewayId":
-        ctx.resolve("ec2:TransitGateway", identifier)
         if not attached(ctx, table.document["VpcId"], identifier):
             raise text.not_found("InvalidTransitGatewayID.NotFound", f"The transitGateway ID '{identifier}' does not exist")
         return {"TransitGatewayId": identifier}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import text
-from latticewall.services.ec2.describe import describing, paths
+from latticewall.services.ec2 import sharing, text
+from latticewall.services.ec2.describe import choose, paths, select
 from latticewall.services.ec2.requests import only, tags_for
 
 FILTERS = paths(
@@ -69,7 +69,10 @@ def view(ctx: Context, row: Row) -> Document:  # noqa: ARG001 - the signature of
     return {"TransitGatewayArn": row.arn}
 
 
-describe_transit_gateways = describing("ec2:TransitGateway", "TransitGateways", "TransitGatewayIds", FILTERS)
+def describe_transit_gateways(ctx: Context, params: Document) -> Document:
+    """DescribeTransitGateways, those that are shared with the account among them."""
+    rows = choose(ctx, sharing.GATEWAY, params.get("TransitGatewayIds"), sharing.gateways(ctx))
+    return {"TransitGateways": select([ctx.view(row) for row in rows], params.get("Filters"), FILTERS)}
 
 
 def modify_transit_gateway(ctx: Context, params: Document) -> Document:
@@ -117,7 +120,7 @@ def ready(ctx: Context, identifier: str) -> Row:
 def delete_transit_gateway(ctx: Context, params: Document) -> Document:
     """DeleteTransitGateway: not while attachments exist, even ones that are being deleted (IncorrectState)."""
     gateway = ctx.resolve("ec2:TransitGateway", params["TransitGatewayId"])
-    if attachments := ctx.live("ec2:TransitGatewayAttachment", parent=gateway.id):
+    if attachments := [row for row in sharing.attachments_to(ctx, gateway) if row.status != sharing.REJECTED]:
         named = ", ".join(row.id for row in attachments)
         raise text.incorrect_state(f"{gateway.id} has non-deleted Transit Gateway Attachments: {named}.")
     left = ctx.remove(gateway)

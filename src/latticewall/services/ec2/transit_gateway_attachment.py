@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import network_interface, text, transit_gateway, transit_gateway_routing
+from latticewall.services.ec2 import network_interface, sharing, text, transit_gateway_routing
 from latticewall.services.ec2.describe import choose, paths, select
 from latticewall.services.ec2.requests import only, tags_for
 
@@ -55,15 +55,18 @@ def _release(ctx: Context, attachment: Row, subnet_id: str = "") -> None:
 
 
 def create_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Document:
-    """CreateTransitGatewayVpcAttachment: associated with and propagating to the gateway's default tables, where there are such."""
+    """CreateTransitGatewayVpcAttachment: associated with and propagating to the gateway's default tables, where there are such; to another account's gateway
+    only when its owner has accepted it, or the gateway accepts by itself."""
     only(params, "TransitGatewayId VpcId SubnetIds Options")
-    gateway = transit_gateway.ready(ctx, params["TransitGatewayId"])
+    gateway = sharing.gateway(ctx, params["TransitGatewayId"], ctx.operation)
+    if gateway.status in sharing.OUT_OF_USE:
+        raise text.incorrect_state(f"Transit Gateway {gateway.id} is in invalid state")
     vpc = ctx.resolve("ec2:Vpc", params["VpcId"])
     if not params["SubnetIds"]:
         raise text.missing_parameter("subnetIds")
     homes = _subnets(ctx, vpc.id, params["SubnetIds"])
-    for other in ctx.live("ec2:TransitGatewayAttachment", parent=gateway.id):
-        if other.document["ResourceId"] == vpc.id and other.status != "deleting":
+    for other in sharing.attachments_to(ctx, gateway):
+        if other.document["ResourceId"] == vpc.id and other.status not in ("deleting", sharing.REJECTED):
             message = f"{gateway.id} has non-deleted Transit Gateway Attachments with same VPC ID {vpc.id}: {other.id}."
             raise text.conflict("DuplicateTransitGatewayAttachment", message)
     document = {
@@ -71,13 +74,41 @@ def create_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Doc
         "ResourceId": vpc.id, "ResourceOwnerId": vpc.account, "SubnetIds": [home.id for home in homes], "CreationTime": ctx.now,
         "Options": _options(params.get("Options"), DEFAULTS),
     }  # fmt: skip
-    refs = {"TransitGatewayId": gateway.id, "VpcId": vpc.id}
+    refs = {"TransitGatewayId": gateway, "VpcId": vpc}
     row = ctx.create("ec2:TransitGatewayAttachment", document, parent=gateway.id, tags=tags_for(params, "transit-gateway-attachment"), refs=refs)
     for home in homes:
         ctx.refer(row, "SubnetIds", home.id)
         _interface(ctx, row, home)
-    transit_gateway_routing.join_defaults(ctx, gateway, row)
+    accepted = gateway.account == vpc.account or gateway.document["Options"]["AutoAcceptSharedAttachments"] == "enable"
+    if accepted:
+        transit_gateway_routing.join_defaults(ctx, gateway, row)
+    else:
+        row = ctx.change(row, status=sharing.UNACCEPTED)
     return {"TransitGatewayVpcAttachment": ctx.view(row)}
+
+
+def _to_be_accepted(ctx: Context, identifier: str) -> Row:
+    """An attachment that waits for the caller, who owns the gateway."""
+    row = sharing.attachment(ctx, identifier)
+    if row.document["TransitGatewayOwnerId"] != ctx.caller.account:
+        raise ctx.missing(sharing.ATTACHMENT, identifier)
+    if row.status != sharing.UNACCEPTED:
+        raise text.incorrect_state(f"{identifier} is in invalid state")
+    return row
+
+
+def accept_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Document:
+    """AcceptTransitGatewayVpcAttachment: from now on it is an attachment like any other."""
+    row = ctx.change(_to_be_accepted(ctx, params["TransitGatewayAttachmentId"]), status="creating")
+    transit_gateway_routing.join_defaults(ctx, ctx.resolve(sharing.GATEWAY, row.parent), row)
+    return {"TransitGatewayVpcAttachment": ctx.view(row)}
+
+
+def reject_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Document:
+    """RejectTransitGatewayVpcAttachment: it stays, of no use, until the VPC's owner deletes it."""
+    row = _to_be_accepted(ctx, params["TransitGatewayAttachmentId"])
+    _release(ctx, row)
+    return {"TransitGatewayVpcAttachment": ctx.view(ctx.change(row, status=sharing.REJECTED))}
 
 
 def view(ctx: Context, row: Row) -> Document:
@@ -91,30 +122,32 @@ def view(ctx: Context, row: Row) -> Document:
 
 def describe_transit_gateway_vpc_attachments(ctx: Context, params: Document) -> Document:
     """DescribeTransitGatewayVpcAttachments."""
-    rows = choose(ctx, "ec2:TransitGatewayAttachment", params.get("TransitGatewayAttachmentIds"))
+    rows = choose(ctx, sharing.ATTACHMENT, params.get("TransitGatewayAttachmentIds"), sharing.attachments(ctx))
     shown = [ctx.view(row) for row in rows if row.document["ResourceType"] == "vpc"]
     return {"TransitGatewayVpcAttachments": select(shown, params.get("Filters"), VPC_FILTERS)}
 
 
 def describe_transit_gateway_attachments(ctx: Context, params: Document) -> Document:
     """DescribeTransitGatewayAttachments, of any type."""
-    rows = choose(ctx, "ec2:TransitGatewayAttachment", params.get("TransitGatewayAttachmentIds"))
+    rows = choose(ctx, sharing.ATTACHMENT, params.get("TransitGatewayAttachmentIds"), sharing.attachments(ctx))
     return {"TransitGatewayAttachments": select([ctx.view(row) for row in rows], params.get("Filters"), FILTERS)}
 
 
-def _vpc_attachment(ctx: Context, identifier: str) -> Row:
-    row = ctx.resolve("ec2:TransitGatewayAttachment", identifier)
+def _vpc_attachment(ctx: Context, identifier: str, *unusable: str) -> Row:
+    row = sharing.attachment(ctx, identifier)
     if row.document["ResourceType"] != "vpc":
-        raise ctx.missing("ec2:TransitGatewayAttachment", identifier)
-    if row.status in ("deleting", "failed"):
+        raise ctx.missing(sharing.ATTACHMENT, identifier)
+    if row.status in ("deleting", "failed", *unusable):
         raise text.incorrect_state(f"{identifier} is in invalid state")
     return row
 
 
 def modify_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Document:
-    """ModifyTransitGatewayVpcAttachment: subnets added and removed, options changed."""
+    """ModifyTransitGatewayVpcAttachment, by the VPC's owner: subnets added and removed, options changed."""
     only(params, "TransitGatewayAttachmentId AddSubnetIds RemoveSubnetIds Options")
-    row = _vpc_attachment(ctx, params["TransitGatewayAttachmentId"])
+    row = _vpc_attachment(ctx, params["TransitGatewayAttachmentId"], sharing.UNACCEPTED, sharing.REJECTED)
+    if row.account != ctx.caller.account:
+        raise ctx.missing(sharing.ATTACHMENT, row.id)
     present = list(row.document["SubnetIds"])
     removed, added = list(params.get("RemoveSubnetIds") or ()), [one for one in params.get("AddSubnetIds") or () if one not in present]
     for identifier in removed:
@@ -135,7 +168,7 @@ def modify_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Doc
 
 
 def delete_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Document:
-    """DeleteTransitGatewayVpcAttachment: its association and propagations end; static routes to it become blackholes."""
+    """DeleteTransitGatewayVpcAttachment, by the owner of VPC or gateway: its association and propagations end; static routes to it become blackholes."""
     row = _vpc_attachment(ctx, params["TransitGatewayAttachmentId"])
     _release(ctx, row)
     transit_gateway_routing.leave_all(ctx, row)

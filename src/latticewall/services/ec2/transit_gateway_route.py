@@ -14,7 +14,7 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.filters import any_like, values_at
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, ipv6, text, vpc
+from latticewall.services.ec2 import cidrs, ipv6, sharing, text, vpc
 from latticewall.services.ec2.requests import boolean, only
 from latticewall.services.ec2.routes import is_inside
 from latticewall.services.ec2.transit_gateway_routing import PROPAGATION
@@ -41,7 +41,7 @@ def _attachment_shown(row: Row) -> Document:
 
 def shown(ctx: Context, route: Document) -> Document:
     """A stored static route as the API shows it: a blackhole if it says so or its attachment is gone."""
-    attachment = ctx.find("ec2:TransitGatewayAttachment", route.get("TransitGatewayAttachmentId") or "")
+    attachment = sharing.find_attachment(ctx, route.get("TransitGatewayAttachmentId") or "")
     base: Document = {"DestinationCidrBlock": route["DestinationCidrBlock"], "Type": "static"}
     if attachment is None or attachment.status in ("deleting", "failed"):
         return {**base, "State": "blackhole"}
@@ -52,8 +52,8 @@ def effective(ctx: Context, table: Row) -> list[Document]:
     """The routes that decide: all static ones, and the propagated ones that no static one hides; the oldest attachment wins a shared prefix."""
     routes = {route["DestinationCidrBlock"]: shown(ctx, route) for route in table.document["_routes"]}
     for propagation in ctx.live(PROPAGATION, parent=table.id):
-        attachment = ctx.find("ec2:TransitGatewayAttachment", propagation.document["TransitGatewayAttachmentId"])
-        network = ctx.find("ec2:Vpc", attachment.document["ResourceId"]) if attachment and attachment.status not in ("deleting", "failed") else None
+        attachment = sharing.find_attachment(ctx, propagation.document["TransitGatewayAttachmentId"])
+        network = ctx.tx.get("ec2:Vpc", attachment.document["ResourceId"]) if attachment and attachment.status not in ("deleting", "failed") else None
         if attachment is None or network is None:
             continue
         of_ipv6 = ipv6.blocks(network) if attachment.document["Options"]["Ipv6Support"] == "enable" else []
@@ -84,10 +84,10 @@ def _read(ctx: Context, params: Document) -> tuple[Row, Document]:
     if bool(attachment_id) == boolean(params.get("Blackhole")):
         raise text.bad_combination("Exactly one of TransitGatewayAttachmentId and Blackhole must be specified.")
     if attachment_id:
-        attachment = ctx.resolve("ec2:TransitGatewayAttachment", attachment_id)
+        attachment = sharing.attachment(ctx, attachment_id)
         if attachment.document["TransitGatewayId"] != table.document["TransitGatewayId"]:
             raise text.invalid("InvalidParameterValue", f"{attachment_id} and {table.id} belong to different transit gateways")
-        if attachment.status in ("deleting", "failed"):
+        if attachment.status in (*sharing.OUT_OF_USE, sharing.UNACCEPTED):
             raise text.incorrect_state(f"{attachment_id} is in invalid state")
     return table, {"DestinationCidrBlock": destination, "TransitGatewayAttachmentId": attachment_id}
 

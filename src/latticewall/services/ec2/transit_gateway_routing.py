@@ -5,7 +5,7 @@ from __future__ import annotations
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.ec2 import text, transit_gateway
+from latticewall.services.ec2 import sharing, text, transit_gateway
 from latticewall.services.ec2.describe import describing, paths, select
 from latticewall.services.ec2.requests import only, tags_for
 
@@ -47,7 +47,7 @@ def _join(ctx: Context, kind: str, table: Row, attachment: Row) -> Row:
         "TransitGatewayRouteTableId": table.id, "TransitGatewayAttachmentId": attachment.id, "ResourceId": attachment.document["ResourceId"],
         "ResourceType": attachment.document["ResourceType"],
     }  # fmt: skip
-    return ctx.create(kind, document, parent=table.id, refs={"TransitGatewayAttachmentId": attachment.id})
+    return ctx.create(kind, document, parent=table.id, refs={"TransitGatewayAttachmentId": attachment})
 
 
 def association_of(ctx: Context, attachment: Row) -> Row | None:
@@ -56,7 +56,8 @@ def association_of(ctx: Context, attachment: Row) -> Row | None:
 
 
 def join_defaults(ctx: Context, gateway: Row, attachment: Row) -> None:
-    """A new attachment joins the gateway's default tables."""
+    """A new attachment joins the gateway's default tables, which are its owner's."""
+    ctx = sharing.as_owner(ctx, gateway)
     options = gateway.document["Options"]
     for kind, member in ((ASSOCIATION, "AssociationDefaultRouteTableId"), (PROPAGATION, "PropagationDefaultRouteTableId")):
         if options.get(member):
@@ -76,11 +77,12 @@ def _parties(ctx: Context, params: Document) -> tuple[Row, Row]:
     table = ctx.resolve("ec2:TransitGatewayRouteTable", params["TransitGatewayRouteTableId"])
     if not params.get("TransitGatewayAttachmentId"):
         raise text.missing_parameter("TransitGatewayAttachmentId")
-    attachment = ctx.resolve("ec2:TransitGatewayAttachment", params["TransitGatewayAttachmentId"])
+    attachment = sharing.attachment(ctx, params["TransitGatewayAttachmentId"])
     if attachment.document["TransitGatewayId"] != table.document["TransitGatewayId"]:
         raise text.invalid("InvalidParameterValue", f"{attachment.id} and {table.id} belong to different transit gateways")
-    if attachment.status == "deleting" or table.status == "deleting":
-        raise text.incorrect_state(f"{attachment.id if attachment.status == 'deleting' else table.id} is in invalid state")
+    for row in (attachment, table):
+        if row.status in ("deleting", sharing.UNACCEPTED, sharing.REJECTED):
+            raise text.incorrect_state(f"{row.id} is in invalid state")
     return table, attachment
 
 
@@ -146,6 +148,6 @@ get_transit_gateway_route_table_propagations = members_of(PROPAGATION, "TransitG
 
 def get_transit_gateway_attachment_propagations(ctx: Context, params: Document) -> Document:
     """GetTransitGatewayAttachmentPropagations: the tables to which an attachment propagates."""
-    attachment = ctx.resolve("ec2:TransitGatewayAttachment", params["TransitGatewayAttachmentId"])
+    attachment = sharing.attachment(ctx, params["TransitGatewayAttachmentId"])
     shown = [ctx.view(row) for row in ctx.referring(attachment, PROPAGATION)]
     return {"TransitGatewayAttachmentPropagations": select(shown, params.get("Filters"), paths("transit-gateway-route-table-id"))}

@@ -53,8 +53,8 @@ def _resource(ctx: Context, share: Row, arn: str) -> Row:
         raise text.not_permitted(f"Resources such as {arn} cannot be shared here; shareable are {', '.join(DEFAULTS)}.")
     if old := _existing(ctx, share, arn):
         return old
-    row = ctx.find(type_, arn)
-    if row is None or row.status == "deleting":
+    row = find.own_resource(ctx, arn)
+    if row is None:
         raise text.unknown("Resource", arn)
     if (row.document.get("sharingConfig") or {}).get("enabled") is False:
         raise text.not_permitted(f"Service network {row.id} is not enabled for sharing.")
@@ -78,7 +78,7 @@ def _principal(ctx: Context, share: Row, principal: str) -> Row:
     parts = _IN_ORGANIZATION.fullmatch(principal)
     if not parts:
         raise text.invalid(
-            f"Principal {principal} is not supported: VPC Lattice's resources can be shared with accounts, organizational units and the organization."
+            f"Principal {principal} is not supported: resources can be shared with accounts, organizational units and the organization."
         )
     org_id, unit = parts[1] or parts[2], parts[3]
     known = ctx.tx.get("organizations:OrganizationalUnit", unit) if unit else ctx.tx.get("organizations:Organization", org_id)

@@ -41,6 +41,13 @@ def associated(ctx: Context, share: Row, type_: str) -> list[Row]:
     return [row for row in ctx.tx.rows(ASSOCIATION, parent=share.id) if row.document["associationType"] == type_]
 
 
+def own_resource(ctx: Context, arn: str) -> Row | None:
+    """The shareable resource of the caller's account that an ARN names."""
+    row = ctx.tx.by_arn(arn)
+    mine = row is not None and (row.kind, row.account, row.region) == (type_of(arn), ctx.caller.account, ctx.caller.region)
+    return row if row and mine and row.status not in ("deleting", "deleted") else None
+
+
 def shared_resource(ctx: Context, association: Row) -> Row | None:
     """What a resource association is about, as long as it exists."""
     row = ctx.tx.by_arn(association.name)
@@ -50,5 +57,5 @@ def shared_resource(ctx: Context, association: Row) -> Row | None:
 def type_of(arn: str) -> str:
     """A shareable ARN's resource type ("vpc-lattice:Service"), "" for any other."""
     _, _, service, _, _, resource, *_ = [*arn.split(":", 5), "", "", "", "", "", ""]
-    word = resource.partition("/")[0]
+    word = resource.partition("/")[0].replace("-", "")
     return next((type_ for type_ in DEFAULTS if type_.lower() == f"{service}:{word}"), "")

@@ -111,8 +111,7 @@ def get_policies(ctx: Context, params: Document) -> Document:
     """GetResourcePolicies: what the shares of one's resources amount to, a policy per resource that is shared."""
     found = []
     for arn in params["resourceArns"]:
-        type_ = find.type_of(text.check_arn(arn))
-        row = ctx.find(type_, arn) if type_ else None
+        row = find.own_resource(ctx, text.check_arn(arn))
         if row is None:
             raise NotFound(f"Resource {arn} could not be found.", code="ResourceArnNotFoundException")
         policy = shared_policy(ctx.tx, row)

@@ -12,11 +12,14 @@ from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
 
 T = TypeVar("T")
-GONE = ("deleting", "deleted", "failed")
+GONE = ("deleting", "deleted", "failed", "unaccepted", "rejected")
 
 
 class Rows:
-    """The rows of one region (and the global ones) that count: neither being deleted nor failed. memo: what was made of them in the last round."""
+    """The rows of one region (and the global ones) that count: neither being deleted nor failed, nor waiting for another account's consent.
+
+    memo: what was made of them in the last round.
+    """
 
     def __init__(self, rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str, memo: Memo | None = None) -> None:
         self.region = region
