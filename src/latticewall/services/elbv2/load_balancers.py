@@ -203,6 +203,12 @@ def set_ip_address_type(ctx: Context, params: Document) -> Document:
     return {"IpAddressType": "ipv4"}
 
 
+def describe_capacity_reservation(ctx: Context, params: Document) -> Document:
+    """DescribeCapacityReservation: nothing is ever reserved (ModifyCapacityReservation is not there)."""
+    find.by_arn(ctx, LOAD_BALANCER, params["LoadBalancerArn"])
+    return {"CapacityReservationState": []}
+
+
 def _chosen(ctx: Context, params: Document) -> list[Row]:
     return find.chosen(ctx, LOAD_BALANCER, params.get("LoadBalancerArns") or (), params.get("Names") or ())
 
@@ -214,4 +220,5 @@ OPERATIONS = {
     "SetSecurityGroups": set_security_groups,
     "SetSubnets": set_subnets,
     "SetIpAddressType": set_ip_address_type,
+    "DescribeCapacityReservation": describe_capacity_reservation,
 }

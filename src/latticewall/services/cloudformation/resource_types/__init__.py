@@ -17,6 +17,7 @@ from latticewall.services.cloudformation.resource_types import (
     identity,
     instances,
     lattice,
+    load_balancing,
     organizations,
     others,
     roles_anywhere,
@@ -26,7 +27,10 @@ from latticewall.services.cloudformation.resource_types import (
 )
 from latticewall.services.cloudformation.resource_types.row import Made, Properties, ResourceType, Work, at
 
-_MODULES = (ec2, endpoints, transit, instances, firewall, lattice, identity, roles_anywhere, organizations, sharing, storage, functions, certificates, others)
+_MODULES = (
+    ec2, endpoints, transit, instances, firewall, lattice, load_balancing, identity, roles_anywhere, organizations, sharing, storage, functions, certificates,
+    others,
+)  # fmt: skip
 TABLE: Mapping[str, ResourceType] = {row.type: row for module in _MODULES for row in module.TYPES}
 
 __all__ = ["TABLE", "Made", "Properties", "ResourceType", "Work", "at"]

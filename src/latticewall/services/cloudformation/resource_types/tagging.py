@@ -68,6 +68,10 @@ STYLES: Mapping[str, Style] = {
         _map, "vpc-lattice:TagResource", "vpc-lattice:UntagResource", lambda row, tags: {"resourceArn": row.arn, "tags": dict(tags)},
         lambda row, keys: {"resourceArn": row.arn, "tagKeys": keys},
     ),
+    "balancing": Style(
+        _list, "elbv2:AddTags", "elbv2:RemoveTags", lambda row, tags: {"ResourceArns": [row.arn], "Tags": as_list(tags)},
+        lambda row, keys: {"ResourceArns": [row.arn], "TagKeys": keys},
+    ),
     "firewall": Style(
         _list, "network-firewall:TagResource", "network-firewall:UntagResource", lambda row, tags: {"ResourceArn": row.arn, "Tags": as_list(tags)},
         lambda row, keys: {"ResourceArn": row.arn, "TagKeys": keys},

@@ -1,0 +1,182 @@
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "5.100.0"
+    }
+  }
+}
+
+variable "endpoint" {}
+variable "region" {}
+variable "answer" { default = "first" }
+
+provider "aws" {
+  region                  = var.region
+  skip_metadata_api_check = true
+  skip_region_validation  = true
+  endpoints {
+    ec2                    = var.endpoint
+    elasticloadbalancingv2 = var.endpoint
+    iam                    = var.endpoint
+    sts                    = var.endpoint
+    vpclattice             = var.endpoint
+  }
+  default_tags { tags = { Owner = "conformance" } }
+}
+
+data "aws_availability_zones" "z" {}
+data "aws_ami" "host" {
+  most_recent = true
+  owners      = ["amazon"]
+}
+
+resource "aws_vpc" "v" { cidr_block = "172.30.0.0/16" }
+resource "aws_subnet" "s" {
+  count             = 2
+  vpc_id            = aws_vpc.v.id
+  cidr_block        = "172.30.${count.index + 1}.0/24"
+  availability_zone = data.aws_availability_zones.z.names[count.index]
+}
+
+resource "aws_security_group" "balancer" {
+  name   = "balancer"
+  vpc_id = aws_vpc.v.id
+  ingress {
+    protocol    = "tcp"
+    from_port   = 80
+    to_port     = 80
+    cidr_blocks = ["172.30.0.0/16"]
+  }
+  egress {
+    protocol    = "-1"
+    from_port   = 0
+    to_port     = 0
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+
+resource "aws_instance" "server" {
+  ami                         = data.aws_ami.host.id
+  instance_type               = data.aws_ami.host.architecture == "arm64" ? "t4g.micro" : "t3.micro"
+  subnet_id                   = aws_subnet.s[0].id
+  vpc_security_group_ids      = [aws_security_group.server.id]
+  user_data                   = file("${path.module}/server.py")
+  user_data_replace_on_change = true
+}
+
+resource "aws_security_group" "server" {
+  name   = "server"
+  vpc_id = aws_vpc.v.id
+  ingress {
+    protocol        = "tcp"
+    from_port       = 7001
+    to_port         = 7001
+    security_groups = [aws_security_group.balancer.id]
+  }
+  egress {
+    protocol    = "-1"
+    from_port   = 0
+    to_port     = 0
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+
+resource "aws_lb" "web" {
+  name               = "web"
+  internal           = true
+  load_balancer_type = "application"
+  subnets            = aws_subnet.s[*].id
+  security_groups    = [aws_security_group.balancer.id]
+  idle_timeout       = 45
+}
+
+resource "aws_lb_target_group" "web" {
+  name                 = "web"
+  port                 = 7001
+  protocol             = "HTTP"
+  vpc_id               = aws_vpc.v.id
+  deregistration_delay = 5
+  health_check {
+    path     = "/health"
+    interval = 5
+    timeout  = 2
+    matcher  = "200-299"
+  }
+}
+
+resource "aws_lb_target_group_attachment" "server" {
+  target_group_arn = aws_lb_target_group.web.arn
+  target_id        = aws_instance.server.id
+}
+
+resource "aws_lb_listener" "web" {
+  load_balancer_arn = aws_lb.web.arn
+  port              = 80
+  protocol          = "HTTP"
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.web.arn
+  }
+}
+
+resource "aws_lb_listener_rule" "answer" {
+  listener_arn = aws_lb_listener.web.arn
+  priority     = 10
+  condition {
+    path_pattern { values = ["/answer"] }
+  }
+  condition {
+    http_request_method { values = ["GET"] }
+  }
+  action {
+    type = "fixed-response"
+    fixed_response {
+      content_type = "text/plain"
+      message_body = var.answer
+      status_code  = "200"
+    }
+  }
+}
+
+resource "aws_lb_listener_rule" "away" {
+  listener_arn = aws_lb_listener.web.arn
+  priority     = 20
+  condition {
+    query_string {
+      key   = "go"
+      value = "away*"
+    }
+  }
+  action {
+    type = "redirect"
+    redirect {
+      port        = "443"
+      protocol    = "HTTPS"
+      status_code = "HTTP_302"
+    }
+  }
+}
+
+resource "aws_vpclattice_target_group" "balancer" {
+  name = "balancer"
+  type = "ALB"
+  config {
+    port           = 80
+    protocol       = "HTTP"
+    vpc_identifier = aws_vpc.v.id
+  }
+}
+
+resource "aws_vpclattice_target_group_attachment" "balancer" {
+  target_group_identifier = aws_vpclattice_target_group.balancer.id
+  target {
+    id   = aws_lb.web.arn
+    port = 80
+  }
+  depends_on = [aws_lb_listener.web]
+}
+
+output "name" { value = aws_lb.web.dns_name }
+output "group" { value = aws_lb_target_group.web.arn }
+output "server" { value = aws_instance.server.id }
