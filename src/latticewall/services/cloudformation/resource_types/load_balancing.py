@@ -50,7 +50,7 @@ def _change_rule(work: Work, made: Made, properties: Properties) -> None:
     if properties.get("Priority") != made.properties.get("Priority"):
         given = work.input("elbv2:CreateRule", {"Priority": properties["Priority"]})
         work.call("elbv2:SetRulePriorities", {"RulePriorities": [{"RuleArn": made.physical_id, **given}]})
-    mutable = {name: properties[name] for name in ("Actions", "Conditions") if name in properties}
+    mutable: Properties = {name: properties[name] for name in ("Actions", "Conditions") if name in properties}
     work.call("elbv2:ModifyRule", {"RuleArn": made.physical_id, **work.input("elbv2:ModifyRule", mutable)})
 
 
