@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from latticewall.base.faults import Unavailable
 from latticewall.base.rows import Row
 from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
-from latticewall.plan.node import NodePlan
+from latticewall.plan.node import NodePlan, Problem
 from latticewall.plan.proxy import ProxyPlan
-from latticewall.reconcile.loop import Loop
+from latticewall.reconcile.loop import PATIENCE_SECONDS, Loop
 from latticewall.store import Store
 
 PLAN = NodePlan(7, (), (), (), ProxyPlan((), (), ()), AuthorizationPlan(), NamesPlan((), ()), ())
@@ -79,3 +80,17 @@ def test_the_loop_survives_what_it_cannot_settle() -> None:
     assert "disk is full" in loop.progress.errors["settle"]
     assert loop.round()
     assert (loop.progress.applied_revision, loop.progress.errors, settled) == (7, {}, [7])
+
+
+def test_what_may_pass_by_itself_has_time_while_it_is_being_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a failure from the start, for what was all right before, but nothing that is still being created has failed yet."""
+    seen: list[tuple[dict[str, str], set[str]]] = []
+    moment = [0.0]
+    monkeypatch.setattr("latticewall.reconcile.loop.time.monotonic", lambda: moment[0])
+    problems = (Problem("vpc-lattice:ResourceConfiguration", "rcfg-1", "no address", passing=True), Problem("ec2:Vpc", "vpc-1", "impossible"))
+    plans = iter([replace(PLAN, problems=problems)] * 3 + [PLAN] + [replace(PLAN, problems=problems)])
+    loop = Loop(lambda: next(plans), (), lambda _, failures, unsettled: seen.append((dict(failures), set(unsettled))), lambda revision, _: revision)
+    for moment[0] in (0.0, PATIENCE_SECONDS - 1, PATIENCE_SECONDS, PATIENCE_SECONDS + 1, PATIENCE_SECONDS + 2):
+        assert loop.round()
+    both, young = {"rcfg-1": "no address", "vpc-1": "impossible"}, {"rcfg-1"}
+    assert seen == [(both, young), (both, young), (both, set()), ({}, set()), (both, young)]

@@ -240,7 +240,7 @@ def test_service_networks(region: Region) -> None:
     assert region.outputs()["State"] == "Active"
     assert '"vpc-lattice-svcs:Port":9090' in region.lattice.get_auth_policy(resourceIdentifier=service)["policy"]
     targets = region.lattice.list_targets(targetGroupIdentifier=region.physical("Group"))["items"]
-    assert {(target["id"], target["port"]) for target in targets} == {("10.0.1.9", 9090), ("10.0.1.10", 80)}
+    assert {(target["id"], target["port"]) for target in targets if target["status"] != "DRAINING"} == {("10.0.1.9", 9090), ("10.0.1.10", 80)}
     rules = region.lattice.list_rules(serviceIdentifier=service, listenerIdentifier=region.physical("Listener"))["items"]
     assert [rule["priority"] for rule in rules if not rule["isDefault"]] == [2]
     (home,) = region.lattice.list_service_network_vpc_associations(vpcIdentifier=region.physical("Vpc"))["items"]
@@ -335,3 +335,50 @@ def test_the_words_of_the_engine_reach_the_events(region: Region) -> None:
     assert "Rules CREATE_FAILED: stateful rule is invalid" in region.reasons()
     assert "sideways" in region.reasons()
     assert not region.counts()
+
+
+def brokers(port: int, resolution: str, **child: Any) -> dict[str, Any]:
+    """A group with a child, verified by a domain of its own, in a service network."""
+    return template(
+        {
+            "Group": {"Value": att("Group", "Id")}, "Child": {"Value": att("Child", "Arn")}, "Gate": {"Value": att("Gate", "Id")},
+            "Domain": {"Value": att("Domain", "Status")}, "Joined": {"Value": att("Joined", "Id")}, "JoinedArn": {"Value": ref("Joined")},
+        },
+        Vpc=vpc(), A=subnet("10.0.1.0/24"), B=subnet("10.0.2.0/24"), Clients=group(VpcId=ref("Vpc")),
+        Network=of("VpcLattice::ServiceNetwork", Name="brokers"),
+        Domain=of("VpcLattice::DomainVerification", DomainName="kafka.example.com"),
+        Gate=of(
+            "VpcLattice::ResourceGateway", Name="brokers", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("A"), ref("B")], Ipv4AddressesPerEni=2,
+            ResourceConfigDnsResolution=resolution, **({"SecurityGroupIds": [ref("Clients")]} if port == 1 else {}),
+        ),
+        Group=of(
+            "VpcLattice::ResourceConfiguration", Name="brokers", ResourceConfigurationType="GROUP", ResourceGatewayId=ref("Gate"), ProtocolType="TCP",
+            GroupDomain="cluster.kafka.example.com", DomainVerificationId=att("Domain", "Id"), PortRanges=[port],
+        ),
+        Child=of(
+            "VpcLattice::ResourceConfiguration", ResourceConfigurationType="CHILD", ResourceConfigurationGroupId=ref("Group"),
+            PortRanges=[port], ResourceConfigurationDefinition={"IpResource": f"10.0.1.{port}"},
+            **{"Name": "broker-one", "CustomDomainName": "b1.cluster.kafka.example.com", **child},
+        ),
+        Joined=of(
+            "VpcLattice::ServiceNetworkResourceAssociation", ServiceNetworkId=ref("Network"), ResourceConfigurationId=att("Group", "Id"), PrivateDnsEnabled=True
+        ),
+    )  # fmt: skip
+
+
+def test_groups_of_resources(region: Region) -> None:
+    before, after = brokers(101, "PUBLIC"), brokers(102, "IN_VPC")
+    come_and_go(region, before, after)
+    found = region.outputs()
+    shown = region.lattice.get_resource_configuration(resourceConfigurationIdentifier=found["Child"])
+    assert (shown["portRanges"], shown["resourceConfigurationDefinition"]) == (["102"], {"ipResource": {"ipAddress": "10.0.1.102"}})
+    assert (shown["resourceConfigurationGroupId"], shown["domainVerificationStatus"], found["Domain"]) == (found["Group"], "PENDING", "PENDING")
+    gate = region.lattice.get_resource_gateway(resourceGatewayIdentifier=found["Gate"])
+    assert (gate["resourceConfigDnsResolution"], gate["ipv4AddressesPerEni"]) == ("IN_VPC", 2)
+    joined = region.lattice.get_service_network_resource_association(serviceNetworkResourceAssociationIdentifier=found["Joined"])
+    assert (joined["arn"], joined["privateDnsEnabled"]) == (found["JoinedArn"], True)
+    assert region.deploy(brokers(102, "IN_VPC", Name="broker-two", CustomDomainName="b2.cluster.kafka.example.com")) == "UPDATE_COMPLETE", region.reasons()
+    listed = region.lattice.list_service_network_resource_associations(serviceNetworkIdentifier=joined["serviceNetworkId"], includeChildren=True)["items"]
+    assert {item["resourceConfigurationName"] for item in listed} == {"brokers", "broker-two"}
+    assert region.outputs()["Child"] != found["Child"]
+    leave(region, before)

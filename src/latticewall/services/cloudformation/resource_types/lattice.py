@@ -182,7 +182,8 @@ TYPES = (
     ),
     _type(
         "ResourceGateway",
-        "Name=! VpcIdentifier=! SubnetIds=! SecurityGroupIds IpAddressType= Ipv4AddressesPerEni= ResourceConfigDnsResolution=",
+        "Name=! VpcIdentifier=! SubnetIds=! SecurityGroupIds IpAddressType= Ipv4AddressesPerEni= ResourceConfigDnsResolution",
+        defaults={"ResourceConfigDnsResolution": "PUBLIC"},
     ),
     _type(
         "ResourceConfiguration",
