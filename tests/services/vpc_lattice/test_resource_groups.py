@@ -49,8 +49,11 @@ def test_a_child_has_much_from_its_group(region: Region) -> None:
     assert {item["id"] for item in listed} == {made["id"], other["id"]}
     region.settle()
     region.lattice.update_resource_configuration(resourceConfigurationIdentifier=parent, allowAssociationToShareableServiceNetwork=False)
-    shown = region.lattice.get_resource_configuration(resourceConfigurationIdentifier=made["id"])
-    assert shown["allowAssociationToShareableServiceNetwork"] is False
+    where = {"resourceConfigurationIdentifier": made["id"]}
+    assert region.lattice.get_resource_configuration(**where)["allowAssociationToShareableServiceNetwork"] is False
+    with region.refused("ValidationException", "of its group, false"):
+        region.lattice.update_resource_configuration(**where, allowAssociationToShareableServiceNetwork=True)
+    region.lattice.update_resource_configuration(**where, allowAssociationToShareableServiceNetwork=False, portRanges=["9"])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_a_child_has_much_from_its_group(region: Region) -> None:
     [
         ({"groupDomain": "example.net"}, "groupDomain"),
         ({"resourceConfigurationDefinition": None}, "needs an ipResource"),
-        ({"allowAssociationToShareableServiceNetwork": True}, "allowAssociationToShareableServiceNetwork is not for"),
+        ({"allowAssociationToShareableServiceNetwork": True}, "of its group, false"),
         ({"customDomainName": "b1.example.net"}, "not under the group's domain"),
         ({"customDomainName": "kafka.example.net"}, "not under the group's domain"),
         ({"customDomainName": "b1.notkafka.example.net"}, "not under the group's domain"),

@@ -26,9 +26,8 @@ _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _MEMBERS_OF = {
     "resourceConfigurationGroupIdentifier": ("CHILD",), "groupDomain": ("GROUP",), "resourceConfigurationDefinition": ("SINGLE", "CHILD"),
     "customDomainName": ("SINGLE", "CHILD"), "domainVerificationIdentifier": ("SINGLE", "GROUP"),
-    "allowAssociationToShareableServiceNetwork": ("SINGLE", "GROUP"),
 }  # fmt: skip
-"""The types for which a member is; one that a CHILD has from its group cannot be given."""
+"""The types for which a member is."""
 _INHERITED = ("protocol", "allowAssociationToShareableServiceNetwork", "domainVerificationId", "domainVerificationArn")
 _REFUSED = {
     "ARN": "ARN resource configurations are for Amazon RDS databases, and there is no Amazon RDS here: use SINGLE with the database's name or address",
@@ -57,6 +56,7 @@ def create_resource_configuration(ctx: Context, params: Document) -> Document:
     if params.get("domainVerificationIdentifier"):
         document |= _verification(ctx, params)
     if group:
+        _refuse_difference(params, group.document)
         document |= _from_group(group, document)
         refs["resourceConfigurationGroupIdentifier"] = group.id
     if document.get("domainVerificationId"):
@@ -76,7 +76,9 @@ def update_resource_configuration(ctx: Context, params: Document) -> Document:
         changes["resourceConfigurationDefinition"] = _definition(params)
     if params.get("portRanges") is not None:
         changes["portRanges"] = port_ranges(params["portRanges"])
-    if params.get("allowAssociationToShareableServiceNetwork") is not None:
+    if row.document["type"] == "CHILD":
+        _refuse_difference(params, row.document)
+    elif params.get("allowAssociationToShareableServiceNetwork") is not None:
         shareable = changes["allowAssociationToShareableServiceNetwork"] = params["allowAssociationToShareableServiceNetwork"]
         for child in children(ctx, row):
             ctx.change(child, {"allowAssociationToShareableServiceNetwork": shareable})
@@ -122,6 +124,13 @@ def _gateway(ctx: Context, params: Mapping[str, Any], group: Row | None) -> Row:
     if group is not None and gateway.id != group.document["resourceGatewayId"]:
         raise text.invalid(member, f"A resource configuration of type CHILD has the gateway of its group, {group.document['resourceGatewayId']}")
     return gateway
+
+
+def _refuse_difference(params: Mapping[str, Any], group: Mapping[str, Any]) -> None:
+    """A child may say again what it has from its group (Terraform does), nothing else."""
+    member = "allowAssociationToShareableServiceNetwork"
+    if params.get(member) not in (None, group[member]):
+        raise text.invalid(member, f"A resource configuration of type CHILD has {member} of its group, {str(group[member]).lower()}")
 
 
 def _from_group(group: Row, child: Mapping[str, Any]) -> Document:
