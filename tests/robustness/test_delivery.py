@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bench.architecture import Architecture
 from bench.region import Region, until
+
+from latticewall.telemetry.followed_file import LARGE
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "firehose.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -113,3 +117,48 @@ def test_nothing_is_lost_and_nothing_comes_twice(region: Region, built: Architec
     keys = [one["Key"] for one in destinations.s3.list_objects_v2(Bucket="access-logs")["Contents"]]
     account = region.client("sts").get_caller_identity()["Account"]
     assert all(key.startswith(f"edge/AWSLogs/{account}/VpcLattice/AccessLogs/{region.name}/") and key.endswith(".json.gz") for key in keys)
+
+
+def counted(region: Region, built: Architecture, metric: str, dimension: str, value: str) -> float:
+    """The sum of a metric over the last hour."""
+    now = datetime.now(UTC)
+    asked = {"Namespace": "AWS/VpcLattice", "MetricName": metric, "Dimensions": [{"Name": dimension, "Value": value}]}
+    query = {"Id": "q", "MetricStat": {"Metric": asked, "Period": 3600, "Stat": "Sum"}}
+    window = {"StartTime": now - timedelta(hours=1), "EndTime": now + timedelta(minutes=1)}
+    (found,) = region.client("cloudwatch", retries=5).get_metric_data(MetricDataQueries=[query], **window)["MetricDataResults"]
+    return float(sum(found["Values"]))
+
+
+def test_every_request_is_counted_once(region: Region, built: Architecture) -> None:
+    """Across the death of the process that counts; and connections are those that were really made."""
+    service = built.service.rpartition("/")[2]
+    ask(region, built, 0)
+    killed = region.kill("control-plane")
+    until(lambda: region.pid("control-plane") not in (0, killed))
+    ask(region, built, 0)
+    written = (region.state / "logs" / "access.jsonl").read_text().count(f"service/{service} ")
+    assert written >= 2 * BATCH
+    until(lambda: counted(region, built, "TotalRequestCount", "Service", service) == written, 30, 0.5)
+    group = region.client("vpc-lattice").list_target_groups()["items"][0]["id"]
+    assert counted(region, built, "HTTPCode_2XX_Count", "TargetGroup", group) >= 2 * BATCH
+    until(lambda: counted(region, built, "TotalConnectionCount", "TargetGroup", group) >= 1, 30, 0.5)
+    listed = region.client("cloudwatch").list_metrics(Namespace="AWS/VpcLattice", MetricName="RequestTime")["Metrics"]
+    dimensions = {frozenset(one["Name"] for one in metric["Dimensions"]) for metric in listed}
+    assert dimensions == {frozenset({"Service"}), frozenset({"TargetGroup"}), frozenset({"Service", "AvailabilityZone"}),
+                          frozenset({"TargetGroup", "AvailabilityZone"})}  # fmt: skip
+    text = urllib.request.urlopen(f"{region.session.endpoint}/_latticewall/metrics", timeout=10).read().decode()
+    assert f'vpc_lattice_total_request_count_total{{service="{service}",' in text
+
+
+def test_rotation_loses_nothing(region: Region, built: Architecture, destinations: Destinations) -> None:
+    """A log that has grown large is put aside while requests go on."""
+    log = region.state / "logs" / "access.jsonl"
+    first = log.stat().st_ino
+    with log.open("ab") as file:
+        file.writelines(b"x" * 500_000 + b"\n" for _ in range(LARGE // 500_000 + 1))
+    ask(region, built, 1000)
+    until(lambda: log.exists() and log.stat().st_ino != first, 30)
+    ask(region, built, 1000 + BATCH)
+    wanted = {f"/delivered/{number}" for number in range(1000, 1000 + 2 * BATCH)}
+    until(lambda: {json.loads(line)["requestPath"] for line in destinations.events()} >= wanted, 30, 0.5)
+    assert (region.state / "logs" / "access.jsonl.1").exists()

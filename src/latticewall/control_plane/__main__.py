@@ -34,6 +34,7 @@ from latticewall.control_plane.function_sessions import function_credentials, re
 from latticewall.control_plane.functions import FunctionsPort
 from latticewall.control_plane.identity import StoredSessions, ensure_account, metadata_credentials, refresh_instance_sessions
 from latticewall.control_plane.inner import InnerRequests
+from latticewall.control_plane.measuring import Measurer
 from latticewall.control_plane.object_files import ObjectFiles
 from latticewall.control_plane.ports import service_ports
 from latticewall.control_plane.services import registry
@@ -94,12 +95,14 @@ class ControlPlane:
         self.function_endpoint = FunctionEndpoint(self.appliers.functions / "api.sock")
         inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, open_mode=open_mode)
         inner.read_counters = self.appliers.read_counters
+        self.measurer = Measurer(self.app, self.appliers, self.loop)
+        inner.metrics = self.measurer.prometheus
         inner.explainer = Explainer(self.app, region, self.appliers.access_log, self.appliers.target_health)
         self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode, functions.download)
 
     def run(self) -> None:
-        works = {"reconcile": self.loop.run, "stacks": self.stacks.run, "logs": self.shipper.run, "instance endpoint": self._serve_instances}
-        works |= {"function logs": self.function_logs.run, "function endpoint": self._serve_functions}
+        works = {"reconcile": self.loop.run, "stacks": self.stacks.run, "logs": self.shipper.run, "metrics": self.measurer.run}
+        works |= {"instance endpoint": self._serve_instances, "function logs": self.function_logs.run, "function endpoint": self._serve_functions}
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
         for thread in threads:
             thread.start()
@@ -111,6 +114,7 @@ class ControlPlane:
             self.stacks.stop()
             self.loop.stop()
             self.shipper.stop()
+            self.measurer.stop()
             self.appliers.instance_endpoint.stop()
             self.function_logs.stop()
             self.function_endpoint.stop()

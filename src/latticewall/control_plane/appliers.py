@@ -18,7 +18,7 @@ from latticewall.control_plane.instance_endpoint import InstanceEndpoint
 from latticewall.dataplane.authorization.applier import AuthorizationApplier, write_filter
 from latticewall.dataplane.authorization.crypto import libcrypto
 from latticewall.dataplane.authorization.tables import Tables, digest
-from latticewall.dataplane.envoy.admin import reopen_logs, target_health
+from latticewall.dataplane.envoy.admin import counters, reopen_logs, target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
 from latticewall.dataplane.envoy.lua_bundle import bundle
 from latticewall.dataplane.envoy.server import XdsServer
@@ -34,6 +34,7 @@ from latticewall.dataplane.processes import HolderError, Processes
 from latticewall.dataplane.suricata import FirewallApplier
 from latticewall.dataplane.suricata_socket import CommandSocket, NoAnswer
 from latticewall.reconcile.applier import Applier
+from latticewall.telemetry.lattice_metrics import CLUSTER_COUNTERS, HOST_COUNTERS, HOST_GAUGES, Reading
 
 RUN = Path("/run/latticewall")
 TABLES = Path("/run/authorization")
@@ -113,6 +114,12 @@ class Appliers:
     def functions(self) -> Path:
         """The functions process's folder: its sockets and its log."""
         return self._run / "functions"
+
+    def read_proxy_counters(self) -> tuple[str, list[Reading]]:
+        """(which Envoy process they are of, its counters and gauges). Raises OSError when it does not answer."""
+        pid = next((str(process["pid"]) for process in self.processes() if process["name"] == "envoy"), "")
+        found = counters(str(self._run / "envoy" / "admin.sock"), tuple(CLUSTER_COUNTERS), (*HOST_COUNTERS, *HOST_GAUGES))
+        return pid, [Reading(*values) for values in found]
 
     def reopen_access_log(self) -> None:
         """Raises OSError when Envoy cannot be told."""

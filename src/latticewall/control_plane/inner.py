@@ -27,6 +27,7 @@ class InnerRequests:
         self._open_mode = open_mode
         self._answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
             "health": self.health,
+            "metrics": lambda _: self.metrics(),
             "status": self.status,
             "call": self.call,
             "plan": self.plan,
@@ -38,6 +39,8 @@ class InnerRequests:
             "reset": self.reset,
         }
         self.read_counters: Callable[[str], dict[str, tuple[int, int]]] = lambda _: {}
+        self.metrics: Callable[[], str] = lambda: ""
+        """Prometheus's text of what has been measured."""
         self.explainer: Callable[[Mapping[str, Any]], Any] | None = None
 
     def __call__(self, path: str, params: Mapping[str, Any]) -> Any:

@@ -23,6 +23,7 @@ from latticewall.auth.callers import root
 from latticewall.base.rows import Row
 from latticewall.control_plane.appliers import Appliers
 from latticewall.control_plane.delivery import Batches, subscription_destination
+from latticewall.control_plane.measuring import LOG_CURSOR
 from latticewall.control_plane.object_files import ObjectFiles, remove_discarded
 from latticewall.reconcile.loop import Loop
 from latticewall.services.firehose.streams import destination_of
@@ -33,6 +34,8 @@ from latticewall.telemetry.followed_file import Line, Position, read_lines, rota
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
+MOST_CHUNKS = 32
+"""Pieces of the access log that are taken over before the other logs have their turn."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,10 @@ class Shipper:
     def step(self) -> None:
         """Take over what has been appended since the last time, and deliver what is due."""
         remove_discarded(self._app.store, self._objects)
-        self._follow("access", self._appliers.access_log, self._access_deliveries)
-        self._rotate("access", self._appliers.access_log, self._appliers.reopen_access_log)
+        for _ in range(MOST_CHUNKS):
+            if not self._follow("access", self._appliers.access_log, self._access_deliveries):
+                break
+        self._rotate("access", self._appliers.access_log, self._appliers.reopen_access_log, LOG_CURSOR)
         plan = self._loop.plan
         for endpoint in plan.firewalls if plan else ():
             path = self._appliers.engine_logs / endpoint.endpoint_id / "eve.json"
@@ -90,21 +95,26 @@ class Shipper:
 
     def _follow(
         self, name: str, path: Path, deliveries: Callable[[Snapshot, list[Line]], list[Delivery]], held: Callable[[], str] = lambda: ""
-    ) -> None:
+    ) -> bool:
+        """Whether there was something new, and so may be more."""
         with self._app.store.read() as snapshot:
             start = Position.parse(snapshot.cursor(name))
             lines, end = read_lines(path, start)
             found = deliveries(snapshot, lines)
             if end == start and not found and snapshot.cursor(_held_by(name)) == held():
-                return
+                return False
         with self._app.store.write("latticewall", "log delivery") as tx:
             self._deliver(tx, found)
             tx.move_cursor(name, str(end))
             tx.move_cursor(_held_by(name), held())
+        return end != start
 
-    def _rotate(self, name: str, path: Path, reopen: Callable[[], None]) -> None:
+    def _rotate(self, name: str, path: Path, reopen: Callable[[], None], reader: str = "") -> None:
+        """reader: the cursor of another follower of the same log, who must have left the file before it too."""
         with self._app.store.read() as snapshot:
             position = Position.parse(snapshot.cursor(name))
+            if reader and Position.parse(snapshot.cursor(reader)).inode != position.inode:
+                return
         try:
             rotate(path, position, reopen)
         except OSError as error:

@@ -38,6 +38,9 @@ FETCHES = 4
 """Attempts at one call: an identity provider is asked where its keys are, and for its keys; either answer may have to be fetched twice."""
 QUESTIONS = ("Describe", "Get", "List", "Search")
 UNSIGNED = "sts:AssumeRoleWithWebIdentity"
+UNSIGNED_INNER = ("health", "metrics")
+"""Inner requests of programs that cannot sign: load balancers and Prometheus. They reach the host's loopback only, and say nothing but ids and numbers."""
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 SIGNING_NAME = "latticewall"
 """The service name that the command line signs inner requests for."""
 Inner = Callable[[str, Mapping[str, Any]], Any]
@@ -143,14 +146,15 @@ class Endpoint:
     def _inner(self, request: HttpRequest) -> HttpResponse:
         path = request.raw_path.removeprefix(INNER)
         try:
-            if path != "health" and not self.open_mode:
+            if path not in UNSIGNED_INNER and not self.open_mode:
                 verified = self._authenticate(request)
                 if verified.service != SIGNING_NAME or self._caller(verified).principal_type != "Account":
                     raise Denied("only the region's administrator may ask this", code="AccessDenied")
             params = json.loads(request.body) if request.body else {}
             if not isinstance(params, dict):
                 raise ValueError("the body must be a JSON object")
-            return _json(200, self.inner(path, params))
+            answer = self.inner(path, params)
+            return HttpResponse(200, (("content-type", TEXT),), answer.encode()) if path == "metrics" else _json(200, answer)
         except Fault as fault:
             return _json(fault.status, {"message": fault.message, "code": fault.code})
         except (KeyError, ValueError) as error:

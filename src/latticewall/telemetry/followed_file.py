@@ -72,6 +72,8 @@ def _read(path: Path, start: Position) -> tuple[list[Line], Position]:
     except FileNotFoundError:
         return [], start
     end = data.rfind(b"\n") + 1
+    if not end and len(data) == CHUNK:
+        return [], Position(start.inode, at + CHUNK, number)  # nothing that we read has lines as long as that: it cannot be one
     lines, offset = [], at
     for raw in data[:end].split(b"\n")[:-1]:
         lines.append(Line(raw.decode("utf-8", "replace"), number, offset))

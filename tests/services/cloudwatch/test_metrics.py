@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.region import Region, client
 
-from latticewall.store.metrics import Statistics
+from latticewall.base.metrics import Statistics
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHOP = [{"Name": "Shop", "Value": "one"}]

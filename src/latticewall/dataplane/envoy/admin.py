@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Collection
 from typing import Any
+from urllib.parse import quote
 
 TIMEOUT = 5.0
 
@@ -32,6 +34,24 @@ def target_health(admin_socket: str) -> dict[tuple[str, str, int], bool]:
             health = host.get("health_status", {})
             if "address" in address and not health.get("pending_active_hc"):
                 found[(cluster["name"], address["address"], address["port_value"])] = not health.get("failed_active_health_check", False)
+    return found
+
+
+def counters(admin_socket: str, names: Collection[str], of_hosts: Collection[str]) -> list[tuple[str, str, str, int]]:
+    """(cluster, address of a target or "", name, value) of counters and gauges, of whole clusters and of their targets. Raises OSError."""
+    found = []
+    for cluster in _get(admin_socket, "/clusters?format=json").get("cluster_statuses", []):
+        for host in cluster.get("host_statuses", []):
+            address = host["address"].get("socket_address", {}).get("address", "")
+            known = (stat for stat in host.get("stats", []) if stat["name"] in of_hosts and address)
+            found += [(cluster["name"], address, stat["name"], int(stat.get("value", 0))) for stat in known]
+    wanted = "|".join(name.replace(".", "[.]") for name in names)
+    answer = _get(admin_socket, f"/stats?format=json&filter={quote(f'^cluster[.].*[.]({wanted})$')}")
+    for stat in answer.get("stats", []):
+        name = str(stat.get("name", "")).removeprefix("cluster.")
+        ending = next((ending for ending in names if name.endswith("." + ending)), "")
+        if ending:
+            found.append((name.removesuffix("." + ending), "", ending, int(stat.get("value", 0))))
     return found
 
 

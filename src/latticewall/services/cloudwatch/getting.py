@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from latticewall.base.faults import Invalid, Unsupported
+from latticewall.base.metrics import Series, Statistics
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.cloudwatch.putting import dimensions_of
-from latticewall.store.metrics import Series, Statistics
 
 LISTED_MINUTES = 14 * 24 * 60
 """ListMetrics shows what had a point within two weeks."""

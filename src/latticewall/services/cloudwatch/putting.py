@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from latticewall.base.faults import Invalid
+from latticewall.base.metrics import Series, Statistics
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.store.metrics import Series, Statistics
 
 OWN = "AWS/"
 """How the namespaces of AWS's own services begin."""

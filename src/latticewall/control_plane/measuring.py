@@ -1,0 +1,136 @@
+"""Keeps the region's metrics: every few seconds the access log's new lines and Envoy's counters become points of the minute they belong to.
+
+Points and the place up to which the log is counted are stored in one transaction, so that a request is counted once whatever ends meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import defaultdict
+from ipaddress import IPv4Address, IPv4Network, ip_address
+from typing import Any
+
+from latticewall.app import App
+from latticewall.base.metrics import Series
+from latticewall.control_plane.appliers import Appliers
+from latticewall.reconcile.loop import Loop
+from latticewall.store import Snapshot
+from latticewall.store.metrics import RETENTION_MINUTES
+from latticewall.telemetry.followed_file import Position, read_lines
+from latticewall.telemetry.lattice_metrics import HOST_GAUGES, Group, Points, exposition, of_connections, of_requests
+
+log = logging.getLogger(__name__)
+MEASURE_SECONDS = 5.0
+LOG_CURSOR, COUNTERS_CURSOR = "metrics", "envoy counters"
+OFTEN = 720
+"""Every so many measurements (an hour) old points are forgotten."""
+
+
+class Zones:
+    """Availability Zones of addresses: of network interfaces, else of the subnet that holds the address."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._known = {(str(row.document.get("VpcId")), str(row.document.get("PrivateIpAddress"))): str(row.document.get("AvailabilityZone", ""))
+                       for row in snapshot.rows("ec2:NetworkInterface")}  # fmt: skip
+        self._subnets: dict[str, list[tuple[IPv4Network, str]]] = defaultdict(list)
+        for row in snapshot.rows("ec2:Subnet"):
+            if row.document.get("CidrBlock"):
+                self._subnets[str(row.document["VpcId"])].append((IPv4Network(row.document["CidrBlock"]), str(row.document["AvailabilityZone"])))
+
+    def __call__(self, vpc: str, address: str) -> str:
+        key = (vpc, address)
+        if key not in self._known:
+            self._known[key] = self._of_subnet(vpc, address)
+        return self._known[key]
+
+    def _of_subnet(self, vpc: str, address: str) -> str:
+        try:
+            parsed = ip_address(address.strip("[]"))
+        except ValueError:
+            return ""
+        if not isinstance(parsed, IPv4Address):
+            return ""
+        return next((zone for network, zone in self._subnets.get(vpc, ()) if parsed in network), "")
+
+
+class Measurer:
+    """One thread."""
+
+    def __init__(self, app: App, appliers: Appliers, loop: Loop) -> None:
+        self._app = app
+        self._appliers = appliers
+        self._loop = loop
+        self._stop = threading.Event()
+        self._zones: tuple[int, Zones] | None = None
+        self._totals: dict[Series, tuple[float, float]] = {}
+        self._rounds = 0
+
+    def run(self) -> None:
+        while not self._stop.wait(MEASURE_SECONDS):
+            try:
+                self.step()
+            except Exception:
+                log.exception("metrics could not be kept")
+        self._count_requests()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def step(self) -> None:
+        """Count what has happened since the last time."""
+        self._count_requests()
+        self._count_connections()
+        self._rounds += 1
+        if self._rounds % OFTEN == 1:
+            with self._app.store.write("latticewall", "old metrics") as tx:
+                tx.metrics.forget_before(self._minute() - RETENTION_MINUTES)
+
+    def prometheus(self) -> str:
+        """What was counted since the process began, as Prometheus reads it."""
+        return exposition(dict(self._totals))
+
+    def _minute(self) -> int:
+        return int(self._app.clock.now().timestamp()) // 60
+
+    def _zones_now(self) -> Zones:
+        """As of the newest revision; read again only when something has changed."""
+        with self._app.store.read() as snapshot:
+            if self._zones is None or self._zones[0] != snapshot.revision:
+                self._zones = snapshot.revision, Zones(snapshot)
+            return self._zones[1]
+
+    def _count_requests(self) -> None:
+        while True:
+            with self._app.store.read() as snapshot:
+                start = Position.parse(snapshot.cursor(LOG_CURSOR))
+            lines, end = read_lines(self._appliers.access_log, start)
+            if end == start:
+                return
+            self._keep(of_requests((line.text for line in lines), self._zones_now()), LOG_CURSOR, str(end))
+
+    def _count_connections(self) -> None:
+        plan = self._loop.plan
+        if plan is None:
+            return
+        groups = {one.name: Group(one.arn, one.namespace, one.protocol) for one in plan.proxy.clusters if ":targetgroup/tg-" in one.arn}
+        try:
+            process, readings = self._appliers.read_proxy_counters()
+        except OSError:
+            return  # Envoy is being started, or is not needed
+        with self._app.store.read() as snapshot:
+            kept: dict[str, Any] = json.loads(snapshot.cursor(COUNTERS_CURSOR) or "{}")
+        before = kept.get("values", {}) if kept.get("process") == process else {}
+        points, after = of_connections(readings, before, groups, self._minute(), self._zones_now())
+        if points or after != before:
+            self._keep(points, COUNTERS_CURSOR, json.dumps({"process": process, "values": after}))
+
+    def _keep(self, points: Points, cursor: str, position: str) -> None:
+        with self._app.store.write("latticewall", "metrics") as tx:
+            tx.metrics.add(points)
+            tx.move_cursor(cursor, position)
+        for (series, _), found in points.items():
+            count, total = self._totals.get(series, (0.0, 0.0))
+            gauge = series.name in HOST_GAUGES.values()
+            self._totals[series] = (1.0, found.maximum) if gauge else (count + found.count, total + found.sum)

@@ -1,0 +1,206 @@
+"""The metrics of VPC Lattice, out of Envoy's access log and counters. Pure.
+
+Page followed: "CloudWatch metrics for Amazon VPC Lattice". What it leaves open is decided here: the values of the dimensions Service and TargetGroup are ids;
+the Availability Zone is the target's for a target group and the client's for a service; a series without zone counts everything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from latticewall.base.metrics import Series, Statistics
+from latticewall.plan.access_log import HTTP_MEMBERS
+
+NAMESPACE = "AWS/VpcLattice"
+COUNT, MILLISECONDS, BYTES = "Count", "Milliseconds", "Bytes"
+TIMED_OUT = frozenset({"UT", "SI"})
+"""Envoy's flags of a request whose target did not answer in time."""
+Points = dict[tuple[Series, int], Statistics]
+Zone = Callable[[str, str], str]
+"""(VPC id, address) -> Availability Zone, "" where it is not known."""
+
+_AT = {name: position for position, name in enumerate(HTTP_MEMBERS)}
+_START, _SERVICE, _TARGET, _VPC, _FROM, _TO, _CODE, _FLAGS = (
+    _AT[name] for name in ("startTime", "service", "target", "sourceVpcArn", "sourceIpPort", "targetIpPort", "responseCode", "responseFlags")
+)
+_RECEIVED, _SENT, _DURATION = (_AT[name] for name in ("bytesReceived", "bytesSent", "duration"))
+
+
+@dataclass
+class _Alike:
+    """Requests that differ in nothing that a metric tells apart. durations: milliseconds -> how many."""
+
+    received: int = 0
+    sent: int = 0
+    durations: dict[int, int] = field(default_factory=dict)
+
+
+def of_requests(lines: Iterable[str], zone: Zone) -> Points:
+    """The points of the lines about requests; lines that cannot be read are nobody's."""
+    groups: dict[tuple[Any, ...], _Alike] = {}
+    for line in lines:
+        if not line.startswith('{"http":'):
+            continue
+        try:
+            values = json.loads(line)["http"]
+            source, target = values[_FROM], values[_TO]
+            key = (
+                values[_START][:16], values[_SERVICE], values[_TARGET], values[_VPC], source.rpartition(":")[0], target.rpartition(":")[0] if target else "",
+                values[_CODE], values[_FLAGS],
+            )  # fmt: skip
+            alike = groups.get(key)
+            if alike is None:
+                alike = groups[key] = _Alike()
+            alike.received += values[_RECEIVED]
+            alike.sent += values[_SENT]
+            duration = values[_DURATION]
+            alike.durations[duration] = alike.durations.get(duration, 0) + 1
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            continue
+    points: Points = {}
+    for (start, service, target, vpc, source, reached, code, flags), alike in groups.items():
+        _add(points, _minute(start), str(service or ""), str(target or ""), (str(vpc or ""), source, reached), int(code or 0), str(flags or ""), alike, zone)
+    return points
+
+
+def _minute(start: str) -> int:
+    return int(datetime.fromisoformat(f"{start}:00+00:00").timestamp()) // 60
+
+
+def _add(
+    points: Points, minute: int, service: str, target: str, addresses: tuple[str, str, str], code: int, flags: str, alike: _Alike, zone: Zone
+) -> None:
+    vpc, source, reached = addresses
+    _, service_arn, *_ = [*service.split(" "), "", ""]
+    target_arn, namespace, *_ = [*target.split(" "), "", ""]
+    if service_arn.startswith("arn:"):
+        dimensions = list(_series_of("Service", service_arn, zone(vpc.rpartition("/")[2], source)))
+        _requests(points, minute, dimensions, code, alike)
+        if TIMED_OUT & set(flags.split(",")):
+            _put(points, minute, dimensions, "RequestTimeoutCount", COUNT, {1: sum(alike.durations.values())})
+    if target_arn.startswith("arn:") and reached:
+        dimensions = list(_series_of("TargetGroup", target_arn, zone(namespace, reached)))
+        _requests(points, minute, dimensions, code, alike)
+        _put(points, minute, dimensions, "TotalReceivedConnectionBytes", BYTES, {alike.received: 1})
+        _put(points, minute, dimensions, "TotalSentConnectionBytes", BYTES, {alike.sent: 1})
+
+
+def _requests(points: Points, minute: int, owners: list[Series], code: int, alike: _Alike) -> None:
+    count = sum(alike.durations.values())
+    _put(points, minute, owners, "TotalRequestCount", COUNT, {1: count})
+    _put(points, minute, owners, "RequestTime", MILLISECONDS, alike.durations)
+    if 200 <= code < 600:
+        _put(points, minute, owners, f"HTTPCode_{code // 100}XX_Count", COUNT, {1: count})
+
+
+def _series_of(dimension: str, arn: str, zone: str) -> Iterator[Series]:
+    """Whose metrics are meant, without the zone and, where one is known, with it."""
+    _, _, _, region, account, resource = arn.split(":", 5)
+    own = (dimension, resource.rpartition("/")[2])
+    yield Series(account, region, NAMESPACE, "", (own,), "")
+    if zone:
+        yield Series(account, region, NAMESPACE, "", tuple(sorted((own, ("AvailabilityZone", zone)))), "")
+
+
+def _put(points: Points, minute: int, owners: Iterable[Series], name: str, unit: str, values: Mapping[int, int]) -> None:
+    for owner in owners:
+        found = points.setdefault((owner._replace(name=name, unit=unit), minute), Statistics())
+        for value, count in values.items():
+            found.add(value, count)
+
+
+# -- connections ------------------------------------------------------------------------------------------------------------------------------------------
+
+HOST_COUNTERS = {"cx_total": "TotalConnectionCount", "cx_connect_fail": "ConnectionErrorCount"}
+HOST_GAUGES = {"cx_active": "ActiveConnectionCount", "rq_active": "ActiveRequestCount"}
+CLUSTER_COUNTERS = {
+    "upstream_cx_connect_timeout": "ConnectionTimeoutCount", "ssl.handshake": "TotalTLSConnectionHandshakeCount",
+    "ssl.connection_error": "TLSConnectionErrorCount",
+}  # fmt: skip
+"""Envoy's names -> the metrics' names: of each target, and of all targets together."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What Envoy's cluster stands for. arn: of the target group. namespace: of its targets' VPC. protocol: HTTP1, HTTP2, GRPC or TCP."""
+
+    arn: str
+    namespace: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One value of Envoy's. address: of the target, "" for the whole cluster."""
+
+    cluster: str
+    address: str
+    name: str
+    value: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.cluster} {self.address} {self.name}"
+
+
+def of_connections(
+    readings: Iterable[Reading], before: Mapping[str, int], groups: Mapping[str, Group], minute: int, zone: Zone
+) -> tuple[Points, dict[str, int]]:
+    """(points, counters to compare the next readings with). before: those of the last readings of the same Envoy process, empty for a new one."""
+    points: Points = {}
+    after: dict[str, int] = {}
+    for reading in readings:
+        group = groups.get(reading.cluster)
+        if group is None:
+            continue
+        owners = list(_series_of("TargetGroup", group.arn, zone(group.namespace, reading.address) if reading.address else ""))
+        if name := HOST_GAUGES.get(reading.name):
+            if reading.value:
+                _put(points, minute, owners, name, COUNT, {reading.value: 1})
+            continue
+        if reading.value:
+            after[reading.key] = reading.value
+        grown = reading.value - before.get(reading.key, 0)
+        if grown > 0:
+            metric = HOST_COUNTERS.get(reading.name) or CLUSTER_COUNTERS[reading.name]
+            _put(points, minute, owners, metric, COUNT, {grown: 1})
+            if reading.name == "cx_total" and group.protocol in ("HTTP1", "HTTP2", "GRPC"):
+                _put(points, minute, owners, "HTTP1_ConnectionCount" if group.protocol == "HTTP1" else "HTTP2_ConnectionCount", COUNT, {grown: 1})
+    return points, after
+
+
+# -- Prometheus ---------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def exposition(totals: Mapping[Series, tuple[float, float]]) -> str:
+    """Series without zone as Prometheus's text ("Exposition formats"). totals: (count, sum) since the process began."""
+    lines: list[str] = []
+    last = ""
+    for series, (count, total) in sorted(totals.items(), key=lambda item: (item[0].name, item[0])):
+        if any(name == "AvailabilityZone" for name, _ in series.dimensions):
+            continue
+        gauge, summary = series.name in HOST_GAUGES.values(), series.unit == MILLISECONDS
+        name = f"vpc_lattice_{_snake(series.name)}" + ("_milliseconds" if summary else "" if gauge else "_total")
+        if name != last:
+            lines.append(f"# TYPE {name} {'summary' if summary else 'gauge' if gauge else 'counter'}")
+            last = name
+        labels = ",".join(f'{_snake(key)}="{value}"' for key, value in (*series.dimensions, ("account", series.account), ("region", series.region)))
+        if summary:
+            lines += [f"{name}_sum{{{labels}}} {total:g}", f"{name}_count{{{labels}}} {count:g}"]
+        else:
+            lines.append(f"{name}{{{labels}}} {total:.17g}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _snake(name: str) -> str:
+    """ "HTTPCode_2XX_Count" -> "httpcode_2xx_count", "TotalRequestCount" -> "total_request_count"."""
+    parts = []
+    for position, letter in enumerate(name):
+        if letter.isupper() and position and name[position - 1].islower():
+            parts.append("_")
+        parts.append(letter.lower())
+    return "".join(parts).replace("__", "_")

@@ -1,0 +1,92 @@
+"""The metrics of VPC Lattice out of log lines and counters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from latticewall.base.metrics import Series
+from latticewall.plan.access_log import HTTP_MEMBERS
+from latticewall.telemetry.lattice_metrics import NAMESPACE, Group, Reading, exposition, of_connections, of_requests
+
+SERVICE = "arn:aws:vpc-lattice:eu-north-7:111122223333:service/svc-1"
+GROUP = "arn:aws:vpc-lattice:eu-north-7:111122223333:targetgroup/tg-1"
+MINUTE = 29_455_384
+"""2026-01-02T03:04."""
+ZONES = {("vpc-1", "10.0.0.5"): "eu-north-7a", ("vpc-2", "10.1.0.9"): "eu-north-7b"}
+
+
+def zone(vpc: str, address: str) -> str:
+    return ZONES.get((vpc, address), "")
+
+
+def line(**change: Any) -> str:
+    about = {
+        "startTime": "2026-01-02T03:04:05Z", "service": f"sn-arn {SERVICE} listener-1 no", "target": f"{GROUP} vpc-2", "responseCode": 200,
+        "sourceVpcArn": "arn:aws:ec2:eu-north-7:111122223333:vpc/vpc-1", "sourceIpPort": "10.0.0.5:4000", "targetIpPort": "10.1.0.9:80",
+        "bytesReceived": 100, "bytesSent": 1000, "duration": 7, "responseFlags": "-",
+    }  # fmt: skip
+    return json.dumps({"http": [{**about, **change}.get(name) for name in HTTP_MEMBERS]}, separators=(",", ":"))
+
+
+def sums(points: Any, *dimensions: tuple[str, str]) -> dict[str, float]:
+    return {series.name: found.sum for (series, minute), found in points.items() if series.dimensions == dimensions and minute == MINUTE}
+
+
+def test_requests_by_service_and_target_group() -> None:
+    points = of_requests([line(), line(responseCode=503, duration=9), line(responseCode=301)], zone)
+    alike = {"TotalRequestCount": 3, "RequestTime": 23, "HTTPCode_2XX_Count": 1, "HTTPCode_3XX_Count": 1, "HTTPCode_5XX_Count": 1}
+    bytes_ = {"TotalReceivedConnectionBytes": 300, "TotalSentConnectionBytes": 3000}
+    assert sums(points, ("Service", "svc-1")) == alike
+    assert sums(points, ("AvailabilityZone", "eu-north-7a"), ("Service", "svc-1")) == alike
+    assert sums(points, ("TargetGroup", "tg-1")) == alike | bytes_
+    assert sums(points, ("AvailabilityZone", "eu-north-7b"), ("TargetGroup", "tg-1")) == alike | bytes_
+
+
+def test_a_denied_request_reaches_no_target() -> None:
+    points = of_requests([line(responseCode=403, target="", targetIpPort="")], zone)
+    assert sums(points, ("Service", "svc-1"))["HTTPCode_4XX_Count"] == 1
+    assert not sums(points, ("TargetGroup", "tg-1"))
+
+
+def test_a_target_that_does_not_answer() -> None:
+    points = of_requests([line(responseCode=504, responseFlags="UT")], zone)
+    assert sums(points, ("Service", "svc-1"))["RequestTimeoutCount"] == 1
+
+
+def test_lines_that_are_none() -> None:
+    assert of_requests(["", "{", '{"http":[]}', '{"http":7}', '{"kind":"tcp"}', '{"http":[null,null]}', line(startTime=None)], zone) == {}
+
+
+def readings(total: int, failed: int = 0, active: int = 0, handshakes: int = 0) -> list[Reading]:
+    host = [Reading("tg-1", "10.1.0.9", name, value) for name, value in (("cx_total", total), ("cx_connect_fail", failed), ("cx_active", active))]
+    return [*host, Reading("tg-1", "", "ssl.handshake", handshakes), Reading("xds", "", "ssl.handshake", 5)]
+
+
+def test_connections_are_what_the_counters_grew_by() -> None:
+    groups = {"tg-1": Group(GROUP, "vpc-2", "HTTP2")}
+    points, after = of_connections(readings(5, failed=1, active=2, handshakes=4), {}, groups, MINUTE, zone)
+    own = sums(points, ("TargetGroup", "tg-1"))
+    assert own == {
+        "TotalConnectionCount": 5, "HTTP2_ConnectionCount": 5, "ConnectionErrorCount": 1, "ActiveConnectionCount": 2, "TotalTLSConnectionHandshakeCount": 4,
+    }  # fmt: skip
+    assert "TotalTLSConnectionHandshakeCount" not in sums(points, ("AvailabilityZone", "eu-north-7b"), ("TargetGroup", "tg-1"))
+    points, _ = of_connections(readings(7, failed=1, handshakes=4), after, groups, MINUTE, zone)
+    assert sums(points, ("TargetGroup", "tg-1")) == {"TotalConnectionCount": 2, "HTTP2_ConnectionCount": 2}
+
+
+def test_prometheus_text() -> None:
+    def series(name: str, unit: str, *zones: tuple[str, str]) -> Series:
+        return Series("111122223333", "eu-north-7", NAMESPACE, name, (*zones, ("Service", "svc-1")), unit)
+
+    totals = {
+        series("TotalRequestCount", "Count"): (3.0, 3.0), series("TotalRequestCount", "Count", ("AvailabilityZone", "eu-north-7a")): (3.0, 3.0),
+        series("RequestTime", "Milliseconds"): (3.0, 23.0), series("HTTPCode_2XX_Count", "Count"): (1.0, 1.0),
+    }  # fmt: skip
+    labels = 'service="svc-1",account="111122223333",region="eu-north-7"'
+    assert exposition(totals).splitlines() == [
+        "# TYPE vpc_lattice_httpcode_2xx_count_total counter", f"vpc_lattice_httpcode_2xx_count_total{{{labels}}} 1",
+        "# TYPE vpc_lattice_request_time_milliseconds summary", f"vpc_lattice_request_time_milliseconds_sum{{{labels}}} 23",
+        f"vpc_lattice_request_time_milliseconds_count{{{labels}}} 3", "# TYPE vpc_lattice_total_request_count_total counter",
+        f"vpc_lattice_total_request_count_total{{{labels}}} 3",
+    ]  # fmt: skip
