@@ -105,7 +105,8 @@ def _digest(params: Mapping[str, Any]) -> str:
 
 def _replayed(model: Operation, known: tuple[str, Document], digest: str) -> Document:
     if known[0] != digest:
-        code = "IdempotentParameterMismatch" if model.service.protocol == "ec2" else ""
+        named = "IdempotentParameterMismatchException" in model.service.errors
+        code = "IdempotentParameterMismatch" if model.service.protocol == "ec2" else "IdempotentParameterMismatchException" if named else ""
         raise Conflict("The client token was already used with different parameters", code=code, kind=model.qualified_name)
     return known[1]
 

@@ -43,6 +43,8 @@ CBOR = "smithy-rpc-v2-cbor"
 """One more: newer SDKs prefer it, and say so in every request."""
 
 
+UNFLAGGED_TOKENS = {"ram": "clientToken"}
+"""Idempotency tokens that a service's documentation has and its model does not mark."""
 ACTION_PREFIXES = {"monitoring": "cloudwatch"}
 """How IAM actions begin where that is not the signing name."""
 
@@ -87,7 +89,8 @@ class Operation:
     def idempotency_tokens(self) -> tuple[str, ...]:
         """The input members whose repetition must not repeat the effect."""
         members = self.input.members if self.input else {}
-        return tuple(name for name, shape in members.items() if shape.idempotency_token)
+        unflagged = UNFLAGGED_TOKENS.get(self.service.name)
+        return tuple(name for name, shape in members.items() if shape.idempotency_token or name == unflagged)
 
     @property
     def unsigned(self) -> bool:

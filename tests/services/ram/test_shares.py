@@ -132,6 +132,13 @@ def test_what_is_shared_is_listed_on_both_sides(sharing: Sharing) -> None:
     assert [one["status"] for one in theirs.list_resources(resourceOwner="OTHER-ACCOUNTS")["resources"]] == ["UNAVAILABLE"]
 
 
+def test_a_client_token_makes_one_share(region: Region, sharing: Sharing) -> None:
+    first, again = (sharing.ram().create_resource_share(name="one", clientToken="t")["resourceShare"]["resourceShareArn"] for _ in range(2))
+    assert first == again
+    with region.refused("IdempotentParameterMismatchException"):
+        sharing.ram().create_resource_share(name="two", clientToken="t")
+
+
 def test_a_share_is_changed_and_tagged(region: Region, sharing: Sharing) -> None:
     share = sharing.share(sharing.network()["arn"], to=STRANGER)["resourceShareArn"]
     ram = sharing.ram()

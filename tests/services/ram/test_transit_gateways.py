@@ -102,9 +102,12 @@ def test_an_attachment_is_rejected(region: Region, sharing: Sharing) -> None:
     assert (gateway.state(gateway.dev), gateway.routes()) == (["rejected"], [])
     with region.refused("IncorrectState"):
         gateway.owner.accept_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachment)
+    gateway.owner.delete_transit_gateway(TransitGatewayId=gateway.id)
+    gateway.settle()
+    assert gateway.state(gateway.dev) == ["rejected"]
+    gateway.dev.delete_subnet(SubnetId=gateway.subnet)
     gateway.dev.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachment)
     gateway.settle()
-    gateway.owner.delete_transit_gateway(TransitGatewayId=gateway.id)
 
 
 def test_a_consumer_attaches_and_no_more(region: Region, sharing: Sharing) -> None:

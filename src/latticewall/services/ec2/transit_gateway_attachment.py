@@ -105,9 +105,11 @@ def accept_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Doc
 
 
 def reject_transit_gateway_vpc_attachment(ctx: Context, params: Document) -> Document:
-    """RejectTransitGatewayVpcAttachment: it stays, of no use, until the VPC's owner deletes it."""
+    """RejectTransitGatewayVpcAttachment: it stays to be seen, and keeps nothing from being deleted."""
     row = _to_be_accepted(ctx, params["TransitGatewayAttachmentId"])
     _release(ctx, row)
+    for role in ("TransitGatewayId", "VpcId", "SubnetIds"):
+        ctx.forget(row, role)
     return {"TransitGatewayVpcAttachment": ctx.view(ctx.change(row, status=sharing.REJECTED))}
 
 
