@@ -35,4 +35,4 @@ def _joined(documents: list[Document]) -> list[Document]:
     ]
     inspector = next(document["listener_filters"] for document in documents if "listener_filters" in document)
     name = socket_name(documents[0]["name"])
-    return [{"name": name, "address": documents[0]["address"], "listener_filters": inspector, "filter_chains": chains}]
+    return [{**documents[0], "name": name, "listener_filters": inspector, "filter_chains": chains}]
