@@ -13,6 +13,7 @@ import pytest
 
 from latticewall.base.memo import Memo
 from latticewall.compile.names import compile_names, names_problems, public_zones
+from latticewall.compile.resolution import Zones
 from latticewall.compile.units import Units
 from latticewall.plan.names import MetadataInstance, Resolver
 from latticewall.world.types import (
@@ -192,13 +193,29 @@ def test_an_alias_does_not_see_a_name_that_a_more_specific_zone_hides() -> None:
 
 def test_routing_policies_are_reported_not_served() -> None:
     world = region()
-    weighted = {**record("w.example.com.", "A", "10.1.0.1"), "SetIdentifier": "blue", "Weight": 10}
-    world = replace(world, hosted_zones=(replace(world.hosted_zones[0], records=(weighted,)),))
+    nearest = {**record("w.example.com.", "A", "10.1.0.1"), "SetIdentifier": "blue", "Region": "eu-west-1"}
+    world = replace(world, hosted_zones=(replace(world.hosted_zones[0], records=(nearest,)),))
     assert ("w.example.com.", "A") not in names(world)
     (problem,) = Units(world, Memo()).follow(names_problems)
     assert (problem.kind, problem.id) == ("route53:HostedZone", "Z0EXAMPLE")
     assert "w.example.com. A (blue)" in problem.message
     assert Units(region(), Memo()).follow(names_problems) == ()
+
+
+def test_weighted_records_and_aliases_keep_their_weights() -> None:
+    world = region()
+    heavy = {**record("w.example.com.", "A", "10.1.0.1"), "SetIdentifier": "blue", "Weight": 10}
+    light = {"Name": "w.example.com.", "Type": "A", "SetIdentifier": "green", "Weight": 1, "AliasTarget": {"DNSName": "x.example.com."}}
+    none = {**record("w.example.com.", "A", "10.1.0.9"), "SetIdentifier": "red", "Weight": 0}
+    plain = record("x.example.com.", "A", "10.1.0.2")
+    world = replace(world, hosted_zones=(replace(world.hosted_zones[0], records=(heavy, light, none, plain)),))
+    (zone,) = [found for found in resolver(world, "vpc-a").zones if found.origin == "example.com."]
+    assert {(item.values, item.weight) for item in zone.records if item.name == "w.example.com."} == {
+        (("10.1.0.1",), 10),
+        (("10.1.0.2",), 1),
+        (("10.1.0.9",), 0),
+    }
+    assert set(Zones([zone]).addresses("w.example.com")) == {"10.1.0.1", "10.1.0.2"}
 
 
 def test_a_hosted_zone_wins_over_the_vpcs_own_zone_of_the_same_name() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from latticewall.plan.names import Record
+from latticewall.plan.names import UNWEIGHTED, Record
 from latticewall.world.types import HostedZone
 
 ALIAS_DEPTH = 8
@@ -23,12 +23,13 @@ _NAME_IS_LAST = frozenset({"CNAME", "MX", "NS", "PTR", "SRV"})
 
 @dataclass(frozen=True)
 class Alias:
-    """An alias record: answers with the records of the same type that `target` has."""
+    """An alias record: answers with the records of the same type that `target` has. weight: see Record."""
 
     origin: str
     name: str
     type: str
     target: str
+    weight: int = UNWEIGHTED
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,21 @@ def absolute(name: str) -> str:
 
 def record_sets(zone: HostedZone) -> RecordSets:
     """The zone's record sets; several multivalue answers of one name and type become one record with all values."""
-    plain: dict[tuple[str, str], Record] = {}
+    plain: dict[tuple[str, str, str], Record] = {}
     aliases: list[Alias] = []
     refused: list[str] = []
     for document in zone.records:
         name, type_ = absolute(document["Name"]), document["Type"]
-        if "SetIdentifier" in document and not document.get("MultiValueAnswer"):
-            refused.append(f"{name} {type_} ({document['SetIdentifier']}): routing policies other than simple and multivalue answer are not supported")
+        weight = int(document.get("Weight", UNWEIGHTED))
+        if "SetIdentifier" in document and weight == UNWEIGHTED and not document.get("MultiValueAnswer"):
+            refused.append(f"{name} {type_} ({document['SetIdentifier']}): only simple, weighted and multivalue answer routing are supported")
         elif "AliasTarget" in document:
-            aliases.append(Alias(absolute(zone.name), name, type_, absolute(document["AliasTarget"]["DNSName"])))
+            aliases.append(Alias(absolute(zone.name), name, type_, absolute(document["AliasTarget"]["DNSName"]), weight))
         else:
-            before = plain.get((name, type_))
+            key = (name, type_, document["SetIdentifier"] if weight != UNWEIGHTED else "")
+            before = plain.get(key)
             values = (before.values if before else ()) + _values(document)
-            plain[name, type_] = Record(name, type_, int(document["TTL"]), tuple(dict.fromkeys(values)))
+            plain[key] = Record(name, type_, int(document["TTL"]), tuple(dict.fromkeys(values)), weight)
     return RecordSets(tuple(plain.values()), tuple(aliases), tuple(refused))
 
 
@@ -80,7 +83,7 @@ def resolve_aliases(records: Mapping[str, Sequence[Record]], aliases: Sequence[A
             target, depth = pending[target, alias.type].target, depth + 1
         for found in records.get(_enclosing(records, target), ()):
             if (found.name, found.type) == (target, alias.type):
-                answers.setdefault(alias.origin, []).append(Record(alias.name, alias.type, found.ttl, found.values))
+                answers.setdefault(alias.origin, []).append(Record(alias.name, alias.type, found.ttl, found.values, alias.weight))
     return answers
 
 

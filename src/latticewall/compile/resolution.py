@@ -7,6 +7,7 @@ there is no way out of the region.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from latticewall.compile.hosted_zones import absolute
 from latticewall.plan.names import Record, Zone
@@ -33,7 +34,7 @@ class Zones:
                 return node[type_].values
             if "CNAME" not in node:
                 break
-            name = absolute(node["CNAME"].values[0])
+            name = absolute(node["CNAME"].values[0])  # of weighted ones the first
         return ()
 
     def _node(self, name: str) -> dict[str, Record]:
@@ -55,9 +56,17 @@ def _nodes(zone: Zone) -> dict[str, dict[str, Record]]:
     """Records by name and type; names that exist only because something lies beneath them have none."""
     nodes: dict[str, dict[str, Record]] = {zone.origin: {}}
     for record in zone.records:
-        nodes.setdefault(record.name, {})[record.type] = record
+        node = nodes.setdefault(record.name, {})
+        node[record.type] = _joined(node[record.type], record) if record.type in node else record
         above = record.name
         while above.endswith("." + zone.origin):
             above = above.partition(".")[2]
             nodes.setdefault(above, {})
     return nodes
+
+
+def _joined(one: Record, other: Record) -> Record:
+    """Weighted record sets of one name and type: whatever a query may be answered, but what has no weight beside something that has."""
+    if not one.weight or not other.weight:
+        return one if one.weight else other if other.weight else replace(one, values=(*one.values, *other.values))
+    return replace(one, values=tuple(dict.fromkeys((*one.values, *other.values))), weight=one.weight + other.weight)

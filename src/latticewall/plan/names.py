@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+UNWEIGHTED = -1
+
 
 @dataclass(frozen=True, order=True)
 class Record:
-    """One record set. name: absolute, lower case, with the final dot. values: in zone-file form."""
+    """One record set. name: absolute, lower case, with the final dot. values: in zone-file form. weight: its share of the answers among the record sets of its
+    name and type that have one; UNWEIGHTED of the only one."""
 
     name: str
     type: str
     ttl: int
     values: tuple[str, ...]
+    weight: int = UNWEIGHTED
 
 
 @dataclass(frozen=True)

@@ -239,3 +239,30 @@ def test_a_zone_with_more_names_answers_as_one_read_anew() -> None:
         zone = Zone("example.", tuple(kept))
         indexes.follow([zone])
         assert indexes.of(zone) == ZoneIndex.of(zone)
+
+
+def shares(*records: Record, asked: str = "w.test.") -> list[str]:
+    """What a thousand queries are answered, one for each number that chance can give."""
+    zones, found = ZoneSet((Zone("test.", records),)), []
+    for number in range(100):
+        query = dns.message.make_query(asked, "A")
+        wire = answer(query.to_wire(), zones, udp=True, below=lambda most, number=number: number % most)  # type: ignore[misc]
+        assert wire is not None
+        found.append(dns.message.from_wire(wire).answer[-1][0].to_text())
+    return found
+
+
+def test_weighted_records_have_their_shares() -> None:
+    found = shares(*(Record("w.test.", "A", 60, (f"10.0.0.{number}",), weight) for number, weight in ((1, 70), (2, 30), (3, 0))))
+    assert {value: found.count(value) for value in set(found)} == {"10.0.0.1": 70, "10.0.0.2": 30}
+
+
+def test_without_any_weight_all_have_the_same_share() -> None:
+    found = shares(*(Record("w.test.", "A", 60, (f"10.0.0.{number}",), 0) for number in range(4)))
+    assert {found.count(value) for value in found} == {25}
+
+
+def test_a_weighted_name_of_a_name_is_followed() -> None:
+    names_of = [Record("w.test.", "CNAME", 60, (f"{letter}.test.",), 50) for letter in "ab"]
+    found = shares(*names_of, *(Record(f"{letter}.test.", "A", 60, (value,)) for letter, value in (("a", "10.0.0.1"), ("b", "10.0.0.2"))))
+    assert sorted(set(found)) == ["10.0.0.1", "10.0.0.2"]

@@ -235,7 +235,7 @@ def test_the_file_says_what_the_plan_says() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"version":2', '"version":1'),
+        ('"version":3', '"version":1'),
         ('"zones":{}', '"zones":[]'),
         ('"metadata":[]', '"metadata":{}'),
         ('"resolvers":[]', '"resolvers":[1]'),

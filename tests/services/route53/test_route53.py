@@ -108,7 +108,10 @@ def test_records_are_changed_together_or_not_at_all(region: Region) -> None:
         (record("we b.example.com"), "we b"),
         (record("a.*.example.com"), "a.*"),
         ({"Name": "web.example.com", "Type": "A"}, "Missing field"),
-        ({**record("web.example.com"), "SetIdentifier": "a", "Weight": 1}, "simple routing"),
+        ({**record("web.example.com"), "SetIdentifier": "a", "Region": "eu-west-1"}, "not Region"),
+        ({**record("web.example.com"), "SetIdentifier": "a"}, "exactly one of Weight and MultiValueAnswer"),
+        ({**record("web.example.com"), "Weight": 1}, "SetIdentifier together with"),
+        ({**record("web.example.com"), "SetIdentifier": "a", "Weight": 1, "MultiValueAnswer": True}, "exactly one"),
         ({**record("web.example.com"), "Type": "SPF"}, "not supported"),
     ],
 )
@@ -191,3 +194,31 @@ def test_tags_and_comments(region: Region) -> None:
     assert region.route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=id_)["ResourceTagSet"]["Tags"] == [{"Key": "b", "Value": "2"}]
     assert region.route53.update_hosted_zone_comment(Id=id_, Comment="new")["HostedZone"]["Config"]["Comment"] == "new"
     assert region.route53.get_hosted_zone_count()["HostedZoneCount"] == 1
+
+
+def weighted(name: str, identifier: str, weight: int, value: str) -> dict[str, Any]:
+    return {**record(name, value), "SetIdentifier": identifier, "Weight": weight}
+
+
+def test_weighted_records_live_beside_each_other(region: Region) -> None:
+    id_ = zone(region, region.vpc())
+    blue, green = weighted("web.example.com", "blue", 10, "10.0.0.1"), weighted("web.example.com", "green", 0, "10.0.0.2")
+    change(region, id_, ("CREATE", blue), ("CREATE", green))
+    found = [item for item in region.route53.list_resource_record_sets(HostedZoneId=id_)["ResourceRecordSets"] if item["Type"] == "A"]
+    assert [(item["SetIdentifier"], item["Weight"]) for item in found] == [("blue", 10), ("green", 0)]
+    page = region.route53.list_resource_record_sets(HostedZoneId=id_, StartRecordName="web.example.com", StartRecordType="A", MaxItems="1")
+    assert page["NextRecordIdentifier"] == "green"
+    rest = region.route53.list_resource_record_sets(
+        HostedZoneId=id_, StartRecordName="web.example.com", StartRecordType="A", StartRecordIdentifier=page["NextRecordIdentifier"]
+    )["ResourceRecordSets"]
+    assert [item["SetIdentifier"] for item in rest] == ["green"]
+    with region.refused("InvalidChangeBatch", "already exists"):
+        change(region, id_, ("CREATE", blue))
+    with region.refused("InvalidChangeBatch", "a weighted RRSet with the same name and type exists"):
+        change(region, id_, ("CREATE", record("web.example.com")))
+    with region.refused("InvalidChangeBatch", "a weighted RRSet"):
+        change(region, id_, ("CREATE", {**record("web.example.com"), "SetIdentifier": "more", "MultiValueAnswer": True}))
+    change(region, id_, ("UPSERT", {**blue, "Weight": 20}), ("DELETE", green))
+    change(region, id_, ("DELETE", {**blue, "Weight": 20}), ("CREATE", record("web.example.com")))
+    with region.refused("InvalidChangeBatch", "a non-weighted RRSet"):
+        change(region, id_, ("CREATE", blue))

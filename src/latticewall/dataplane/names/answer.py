@@ -8,6 +8,9 @@ with "name or service not known".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from secrets import randbelow
+
 import dns.edns
 import dns.exception
 import dns.flags
@@ -22,6 +25,8 @@ from dns.rdatatype import RdataType
 
 from latticewall.dataplane.names.zones import Node, RecordSet, ZoneIndex, ZoneSet
 
+Below = Callable[[int], int]
+"""A number from 0 to below the one given."""
 HEADER_BYTES = 12
 MAX_QUERY_BYTES = 4096
 """Longer messages are no queries of a resolver's client."""
@@ -35,8 +40,8 @@ _OUTSIDE = dns.edns.EDEOption(dns.edns.EDECode.NOT_AUTHORITATIVE, "no zone of th
 _META_TYPES = frozenset({RdataType.AXFR, RdataType.IXFR, RdataType.MAILA, RdataType.MAILB, RdataType.TKEY, RdataType.TSIG, RdataType.OPT})
 
 
-def answer(wire: bytes, zones: ZoneSet, *, udp: bool) -> bytes | None:
-    """The response to a query, or None when it deserves none (no query at all). Never raises on hostile bytes."""
+def answer(wire: bytes, zones: ZoneSet, *, udp: bool, below: Below = randbelow) -> bytes | None:
+    """The response to a query, or None when it deserves none (no query at all). Never raises on hostile bytes. below: chance, for what is weighted."""
     if not HEADER_BYTES <= len(wire) <= MAX_QUERY_BYTES or wire[2] & 0x80:
         return None
     if (wire[2] >> 3) & 0xF != dns.opcode.QUERY:
@@ -46,14 +51,14 @@ def answer(wire: bytes, zones: ZoneSet, *, udp: bool) -> bytes | None:
         return _bare(wire, dns.rcode.FORMERR)
     try:
         query = dns.message.from_wire(wire, ignore_trailing=True)
-        response = respond(query, zones)
+        response = respond(query, zones, below)
         limit = min(max(query.payload, PLAIN_UDP_BYTES), EDNS_UDP_BYTES) if udp else 65535
         return response.to_wire(max_size=limit, prefer_truncation=True)
     except (dns.exception.DNSException, ValueError, IndexError, OverflowError):
         return _bare(wire, dns.rcode.FORMERR)
 
 
-def respond(query: dns.message.Message, zones: ZoneSet) -> dns.message.Message:
+def respond(query: dns.message.Message, zones: ZoneSet, below: Below = randbelow) -> dns.message.Message:
     """The response message for a well-formed query with one question."""
     response = dns.message.make_response(query, recursion_available=True, our_payload=EDNS_UDP_BYTES)
     if query.edns > 0:
@@ -63,11 +68,11 @@ def respond(query: dns.message.Message, zones: ZoneSet) -> dns.message.Message:
     if question.rdclass != dns.rdataclass.IN or question.rdtype in _META_TYPES:
         response.set_rcode(dns.rcode.REFUSED)
         return response
-    _resolve(response, question.name, question.rdtype, zones)
+    _resolve(response, question.name, question.rdtype, zones, below)
     return response
 
 
-def _resolve(response: dns.message.Message, name: Name, wanted: RdataType, zones: ZoneSet) -> None:
+def _resolve(response: dns.message.Message, name: Name, wanted: RdataType, zones: ZoneSet, below: Below) -> None:
     """Fill in answer, authority and code, following CNAME records inside the VPC's zones. The code is that of the last name (RFC 6604)."""
     seen: set[Name] = set()
     while name not in seen and len(seen) < MAX_ALIASES:
@@ -83,7 +88,7 @@ def _resolve(response: dns.message.Message, name: Name, wanted: RdataType, zones
             response.set_rcode(dns.rcode.NXDOMAIN)
             _append(response.authority, zone.origin, RdataType.SOA, _negative(zone))
             return
-        found = _select(zone, name, node, wanted)
+        found = _select(zone, name, node, wanted, below)
         if found is None:
             _append(response.authority, zone.origin, RdataType.SOA, _negative(zone))
             return
@@ -96,16 +101,30 @@ def _resolve(response: dns.message.Message, name: Name, wanted: RdataType, zones
     response.answer.clear()
 
 
-def _select(zone: ZoneIndex, name: Name, node: Node, wanted: RdataType) -> tuple[RdataType, RecordSet] | None:
+def _select(zone: ZoneIndex, name: Name, node: Node, wanted: RdataType, below: Below) -> tuple[RdataType, RecordSet] | None:
     """The record set that answers: of the type asked for, else the name's CNAME; for ANY one of those there are (RFC 8482)."""
     if wanted == RdataType.SOA and name == zone.origin:
         return RdataType.SOA, zone.soa()
     if wanted == RdataType.ANY:
-        return next(iter(sorted(node.items())), None)
+        return next(((type_, _chosen(node[type_], below)) for type_ in sorted(node)), None)
     for type_ in (wanted, RdataType.CNAME):
         if type_ in node:
-            return type_, node[type_]
+            return type_, _chosen(node[type_], below)
     return None
+
+
+def _chosen(found: Sequence[RecordSet], below: Below) -> RecordSet:
+    """One of several by weight ("Weighted routing"): without weight none, unless none of them has any."""
+    if len(found) == 1:
+        return found[0]
+    weights = [record_set.weight for record_set in found]
+    weights = weights if any(weights) else [1] * len(found)
+    left = below(sum(weights))
+    for record_set, weight in zip(found, weights, strict=True):
+        left -= weight
+        if left < 0:
+            return record_set
+    return found[-1]
 
 
 def _negative(zone: ZoneIndex) -> RecordSet:

@@ -15,7 +15,7 @@ from latticewall.base.memo import Memo
 from latticewall.base.secret import Secret
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
 
-VERSION = 2
+VERSION = 3
 TOKEN_KEY_BYTES = 32
 
 _T = TypeVar("_T")
@@ -68,7 +68,7 @@ def _distinct(plan: NamesPlan) -> list[Zone]:
 
 
 def _zone_text(zone: Zone) -> _ZoneText:
-    records = [{"name": record.name, "type": record.type, "ttl": record.ttl, "values": record.values} for record in zone.records]
+    records = [{"name": record.name, "type": record.type, "ttl": record.ttl, "values": record.values, "weight": record.weight} for record in zone.records]
     text = _text_of({"origin": zone.origin, "records": records})
     return _ZoneText(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
 
@@ -131,7 +131,7 @@ def _zone(item: Mapping[str, Any]) -> Zone:
 
 
 def _record(item: Mapping[str, Any]) -> Record:
-    return Record(_text(item["name"]), _text(item["type"]), _number(item["ttl"]), _each(item["values"], _text))
+    return Record(_text(item["name"]), _text(item["type"]), _number(item["ttl"]), _each(item["values"], _text), _number(item["weight"]))
 
 
 def _instance(item: Mapping[str, Any]) -> MetadataInstance:

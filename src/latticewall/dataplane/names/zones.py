@@ -16,20 +16,22 @@ from dns.name import Name
 from dns.rdata import Rdata
 from dns.rdatatype import RdataType
 
-from latticewall.plan.names import Record, Zone
+from latticewall.plan.names import UNWEIGHTED, Record, Zone
 
 WILDCARD = b"*"
 
 
 @dataclass(frozen=True)
 class RecordSet:
-    """All records of one name and type. ttl in seconds."""
+    """All records of one name and type. ttl in seconds. weight: of its share among others of the name and type; UNWEIGHTED when it is the only one."""
 
     ttl: int
     rdatas: tuple[Rdata, ...]
+    weight: int = UNWEIGHTED
 
 
-Node = dict[RdataType, RecordSet]
+Node = dict[RdataType, tuple[RecordSet, ...]]
+"""By type, one record set or several weighted ones."""
 
 
 @dataclass
@@ -70,7 +72,8 @@ class ZoneIndex:
         rdatas = tuple(dns.rdata.from_text(dns.rdataclass.IN, type_, value, dns.name.root, relativize=False) for value in record.values)
         if not rdatas:
             raise ValueError("has no value")
-        self.nodes.setdefault(name, {})[type_] = RecordSet(record.ttl, rdatas)
+        node, made = self.nodes.setdefault(name, {}), RecordSet(record.ttl, rdatas, record.weight)
+        node[type_] = (made,) if record.weight == UNWEIGHTED else (*node.get(type_, ()), made)
         while name != self.origin:
             name = name.parent()
             self.inner.add(name)
@@ -91,7 +94,7 @@ class ZoneIndex:
     def soa(self) -> RecordSet:
         """The zone's SOA record; a zone without one (those the region makes itself) gets one with a short negative lifetime."""
         held = self.nodes.get(self.origin, {}).get(RdataType.SOA)
-        return held or RecordSet(_NEGATIVE_TTL, (_soa(self.origin),))
+        return held[0] if held else RecordSet(_NEGATIVE_TTL, (_soa(self.origin),))
 
 
 _NEGATIVE_TTL = 5

@@ -1,6 +1,7 @@
 """Record sets: what is accepted, and how a batch of changes is applied.
 
-Pages: "ChangeResourceRecordSets", "Supported DNS record types". Simple routing only; alias records to names that this region serves.
+Pages: "ChangeResourceRecordSets", "Supported DNS record types". Simple, weighted and
+multivalue answer routing; alias records to names that this region serves.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ LONGEST = 256
 _ESCAPE = re.compile(r"\\([0-3][0-7]{2})")
 """Route 53 writes any character as a backslash and three octal digits."""
 TYPES = ("A", "AAAA", "CNAME", "TXT", "MX", "SRV", "PTR", "NS", "SOA", "CAA")
-ROUTING = ("SetIdentifier", "Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer", "HealthCheckId", "CidrRoutingConfig", "GeoProximityLocation")
+ROUTING = ("Weight", "MultiValueAnswer")
+"""Members that say how one of several record sets of a name and type is chosen, and that are known here."""
+NO_ROUTING = ("Region", "Failover", "GeoLocation", "HealthCheckId", "CidrRoutingConfig", "GeoProximityLocation")
+MOST_WEIGHT = 255
+Key = tuple[str, str, str]
+"""Name, type and set identifier ("" of a simple record set)."""
 
 
 def zone_records(name: str, servers: Iterable[str]) -> list[Record]:
@@ -47,8 +53,13 @@ def record_order(name: str) -> list[str]:
     return list(reversed(name.rstrip(".").split(".")))
 
 
-def is_listed_before(record: Record, name: str, type_: str) -> bool:
-    return (record_order(record["Name"]), record["Type"]) < (record_order(name), type_)
+def place(record: Record) -> tuple[list[str], str, str]:
+    """The order in which Route 53 lists record sets."""
+    return record_order(record["Name"]), record["Type"], record.get("SetIdentifier", "")
+
+
+def key_of(record: Record) -> Key:
+    return record["Name"], record["Type"], record.get("SetIdentifier", "")
 
 
 def _batch(messages: list[str]) -> Invalid:
@@ -57,12 +68,12 @@ def _batch(messages: list[str]) -> Invalid:
 
 def change_records(zone: Row, changes: list[dict[str, Any]]) -> list[Record]:
     """The zone's records after the batch. Raises InvalidChangeBatch with every reason; then nothing is changed."""
-    records: dict[tuple[str, str], Record] = {(record["Name"], record["Type"]): record for record in zone.document["_records"]}
+    records: dict[Key, Record] = {key_of(record): record for record in zone.document["_records"]}
     messages: list[str] = []
     for change in changes:
         record = normalise(change["ResourceRecordSet"])
-        key = (record["Name"], record["Type"])
-        what = f"[name='{key[0]}', type='{key[1]}']"
+        key = key_of(record)
+        what = f"[name='{key[0]}', type='{key[1]}'" + (f", set identifier='{key[2]}']" if key[2] else "]")
         if message := _wrong(zone, record):
             messages.append(message)
         elif change["Action"] == "DELETE":
@@ -71,14 +82,33 @@ def change_records(zone: Row, changes: list[dict[str, Any]]) -> list[Record]:
             messages.append(f"Tried to create resource record set {what} but it already exists")
         elif other := _clash(records, key):
             messages.append(f"RRSet of type {key[1]} with DNS name {key[0]} is not permitted because of a conflict with the RRSet of type {other}")
+        elif other := _other_routing(records, key, record):
+            who = f"RRSet with DNS name {key[0]}, type {key[1]}{_identified(key)}"
+            messages.append(f"{who} cannot be created because {other} RRSet with the same name and type exists")
         else:
             records[key] = record
     if messages:
         raise _batch(messages)
-    return [records[key] for key in sorted(records, key=lambda key: (record_order(key[0]), key[1]))]
+    return sorted(records.values(), key=place)
 
 
-def _delete(records: dict[tuple[str, str], Record], key: tuple[str, str], record: Record, what: str, zone: Row) -> list[str]:
+def _identified(key: Key) -> str:
+    return f", SetIdentifier {key[2]}" if key[2] else ""
+
+
+def _routing(record: Record) -> str:
+    return next((member for member in ROUTING if member in record), "")
+
+
+def _other_routing(records: dict[Key, Record], key: Key, record: Record) -> str:
+    """All record sets of a name and type are chosen from in one way; a simple one stands alone."""
+    for other, present in records.items():
+        if other[:2] == key[:2] and other != key and (_routing(present) != _routing(record) or not key[2]):
+            return {"Weight": "a weighted", "MultiValueAnswer": "a multivalue answer"}.get(_routing(present), "a non-weighted")
+    return ""
+
+
+def _delete(records: dict[Key, Record], key: Key, record: Record, what: str, zone: Row) -> list[str]:
     if key not in records:
         return [f"Tried to delete resource record set {what} but it was not found"]
     if records[key] != record:
@@ -89,9 +119,9 @@ def _delete(records: dict[tuple[str, str], Record], key: tuple[str, str], record
     return []
 
 
-def _clash(records: dict[tuple[str, str], Record], key: tuple[str, str]) -> str:
+def _clash(records: dict[Key, Record], key: Key) -> str:
     """A CNAME stands alone at its name."""
-    others = [type_ for name, type_ in records if name == key[0] and type_ != key[1]]
+    others = [type_ for name, type_, _ in records if name == key[0] and type_ != key[1]]
     if key[1] == "CNAME" and others:
         return others[0]
     return "CNAME" if "CNAME" in others else ""
@@ -101,7 +131,7 @@ def normalise(given: dict[str, Any]) -> Record:
     """As it is stored: absolute lower-case name, values as given."""
     name = _ESCAPE.sub(lambda found: chr(int(found[1], 8)), str(given["Name"])).lower().removesuffix(".") + "."
     record: Record = {"Name": name, "Type": given["Type"]}
-    for member in ("TTL", "ResourceRecords", "AliasTarget", *ROUTING):
+    for member in ("SetIdentifier", *ROUTING, *NO_ROUTING, "TTL", "ResourceRecords", "AliasTarget"):
         if given.get(member) is not None:
             record[member] = given[member]
     return record
@@ -115,8 +145,8 @@ def _wrong(zone: Row, record: Record) -> str:
         return f"RRSet with DNS name {name} is not permitted in zone {zone.name}"
     if type_ not in TYPES:
         return f"Record type {type_} is not supported by latticewall"
-    if used := [member for member in ROUTING if member in record]:
-        return f"Only simple routing is supported by latticewall, not {', '.join(used)}"
+    if wrong := _wrong_routing(record):
+        return wrong
     if type_ == "CNAME" and name == zone.name:
         return f"RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {zone.name}"
     if "AliasTarget" in record:
@@ -124,6 +154,19 @@ def _wrong(zone: Row, record: Record) -> str:
     if not record.get("ResourceRecords") or "TTL" not in record:
         return f"Missing field 'TTL' or 'ResourceRecords' in the record set {name} {type_}"
     return next((wrong for item in record["ResourceRecords"] if (wrong := _wrong_value(type_, str(item["Value"])))), "")
+
+
+def _wrong_routing(record: Record) -> str:
+    if used := [member for member in NO_ROUTING if member in record]:
+        return f"Only simple, weighted and multivalue answer routing are supported by latticewall, not {', '.join(used)}"
+    given = [member for member in ROUTING if record.get(member) is not None and record[member] is not False]
+    if len(given) > 1 or bool(given) != bool(record.get("SetIdentifier")):
+        return "Invalid request: a record set has a SetIdentifier together with exactly one of Weight and MultiValueAnswer, or none of them"
+    if "Weight" in record and not 0 <= int(record["Weight"]) <= MOST_WEIGHT:
+        return f"Invalid request: Weight {record['Weight']} is not between 0 and {MOST_WEIGHT}"
+    if "MultiValueAnswer" in record and ("AliasTarget" in record or record["Type"] in ("CNAME", "NS", "SOA")):
+        return f"Invalid request: multivalue answer routing is not for alias records and not for type {record['Type']}"
+    return ""
 
 
 def _wrong_value(type_: str, value: str) -> str:

@@ -7,7 +7,7 @@ from latticewall.base.rows import Edge, Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.route53.records import LONGEST, NAME, change_records, is_listed_before, normalise, record_order, spell, zone_records
+from latticewall.services.route53.records import LONGEST, NAME, change_records, normalise, place, record_order, spell, zone_records
 
 NAME_SERVERS = ["ns-0.awsdns-00.com", "ns-512.awsdns-00.net", "ns-1024.awsdns-00.org", "ns-1536.awsdns-00.co.uk"]
 
@@ -170,15 +170,18 @@ def change(ctx: Context, params: Document) -> Document:
 
 def list_records(ctx: Context, params: Document) -> Document:
     row = find_zone(ctx, params["HostedZoneId"])
-    records = sorted(row.document["_records"], key=lambda record: (record_order(record["Name"]), record["Type"]))
+    records = sorted(row.document["_records"], key=place)
     if params.get("StartRecordName"):
-        start = normalise({"Name": params["StartRecordName"], "Type": ""})["Name"]
-        records = [record for record in records if not is_listed_before(record, start, params.get("StartRecordType") or "")]
+        given = {"Name": params["StartRecordName"], "Type": params.get("StartRecordType") or "", "SetIdentifier": params.get("StartRecordIdentifier") or ""}
+        start = place(normalise(given))
+        records = [record for record in records if place(record) >= start]
     limit = min(int(params.get("MaxItems") or 300), 300)
     shown = [{**record, "Name": spell(record["Name"])} for record in records[:limit]]
     answer: Document = {"ResourceRecordSets": shown, "IsTruncated": len(records) > limit, "MaxItems": str(limit)}
     if len(records) > limit:
         answer |= {"NextRecordName": spell(records[limit]["Name"]), "NextRecordType": records[limit]["Type"]}
+        if identifier := records[limit].get("SetIdentifier"):
+            answer["NextRecordIdentifier"] = identifier
     return answer
 
 
