@@ -90,7 +90,7 @@ def labels(rows: list[Row]) -> dict[str, str]:
         label = f"{short}.{counts[short]}"
         by_kind.setdefault(kind, []).append((row.id, label))
         found[row.id] = label
-        found |= {device(prefix, row.id): f"{prefix}({label})" for prefix in ("", "e", "f")}
+        found |= {device(prefix, row.id): f"{prefix}({label})" for prefix in ("", "b", "e", "f")}
         found[str(table_number(row.id))] = f"table({label})"
         if mac := row.document.get("MacAddress"):
             found[mac] = f"mac({label})"
@@ -100,6 +100,8 @@ def labels(rows: list[Row]) -> dict[str, str]:
         found |= {f"{direction}_{row.id.replace('-', '_')}": f"{direction}({label})" for direction in ("in", "out")}
         if dns := (row.document.get("dnsEntry") or {}).get("domainName"):
             found[dns] = f"dns({label})"
+        if dns := row.document.get("DNSName"):
+            found |= {dns: f"dns({label})", f"alb-{row.id.rpartition('/')[2]}": f"alb({label})"}
     attachments = by_kind.get("TransitGatewayAttachment", [])
     for (attachment, label), (subnet, where) in product(attachments, by_kind.get("Subnet", [])):
         found |= {device(prefix, attachment, subnet): f"{prefix}({label},{where})" for prefix in ("t", "a")}
