@@ -74,7 +74,8 @@ def site(lab: Lab) -> Site:
     lab.settled()
     lattice.register_targets(targetGroupIdentifier=targets, targets=[{"id": HOME}])
     action = {"forward": {"targetGroups": [{"targetGroupIdentifier": targets}]}}
-    lattice.create_listener(serviceIdentifier=service["id"], name="web", protocol="HTTP", port=80, defaultAction=action)
+    for name, protocol, port in (("web", "HTTP", 80), ("secure", "HTTPS", 443)):
+        lattice.create_listener(serviceIdentifier=service["id"], name=name, protocol=protocol, port=port, defaultAction=action)
     lattice.create_service_network_service_association(serviceNetworkIdentifier=network["id"], serviceIdentifier=service["id"])
     join = lattice.create_service_network_resource_association
     join(serviceNetworkIdentifier=network["id"], resourceConfigurationIdentifier=configuration["id"], privateDnsEnabled=True)
@@ -105,6 +106,7 @@ def test_a_service_through_an_endpoint(lab: Lab, site: Site) -> None:
     headers = {name.lower(): value for name, value in answer["headers"].items()}
     assert (headers["x-forwarded-for"], headers["x-amzn-source-vpc"]) == (NEAR, site.clients)
     assert lab.curl(site.near, f"http://{site.names['service']}:81/")[0] == 0
+    assert lab.get(site.near, f"https://{site.names['service']}/")["client"] == "169.254.171.2"
 
 
 def test_resources_through_endpoints(lab: Lab, site: Site) -> None:
@@ -225,6 +227,49 @@ def test_what_comes_later_is_reached_too(lab: Lab, site: Site) -> None:
 def addresses(lab: Lab, site: Site, name: str) -> set[str]:
     """The third numbers of a name's addresses."""
     return {line.split()[0].split(".")[2] for line in lab.run(site.near, "getent", "ahostsv4", name).stdout.splitlines()}
+
+
+def test_a_group_through_one_endpoint(lab: Lab, site: Site) -> None:
+    """Each child has a name and an address; a child that comes later, too."""
+    lattice = lab.client("vpc-lattice")
+    gateway = lattice.get_resource_configuration(resourceConfigurationIdentifier=site.configuration)["resourceGatewayId"]
+    group = lattice.create_resource_configuration(name="doors-group", type="GROUP", resourceGatewayIdentifier=gateway)
+
+    def child(name: str, port: int) -> str:
+        return str(lattice.create_resource_configuration(
+            name=name, type="CHILD", resourceConfigurationGroupIdentifier=group["id"], portRanges=[str(port)],
+            resourceConfigurationDefinition={"ipResource": {"ipAddress": HOME}},
+        )["id"])  # fmt: skip
+
+    first = child("doors-first", 7777)
+    lab.settled()
+    made = endpoint(
+        lab, VpcEndpointType="Resource", VpcId=site.clients, ResourceConfigurationArn=group["arn"], SubnetIds=[site.doors["a"]], SecurityGroupIds=[site.group]
+    )
+    second = child("doors-second", 8080)
+
+    def names() -> dict[str, str] | None:
+        found = lab.ec2.describe_vpc_endpoint_associations(VpcEndpointIds=[made])["VpcEndpointAssociations"]
+        assert {one["ResourceConfigurationGroupArn"] for one in found} == {group["arn"]}
+        ready = [one for one in found if one["AssociatedResourceAccessibility"] == "Accessible"]
+        return {one["AssociatedResourceArn"].rpartition("/")[2]: one["DnsEntry"]["DnsName"] for one in ready} if len(ready) == 2 else None
+
+    found = until(names)
+    assert lab.talk(site.near, found[first], 7777).startswith("serving ")
+    assert lab.curl(site.near, f"http://{found[second]}:8080/")[0] == 200
+    assert lab.talk(site.near, found[second], 7777, seconds=0.5) == ""
+    lab.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
+    for identifier in (first, second, group["id"]):
+        until(lambda identifier=identifier: gone_from(lattice, identifier))
+
+
+def gone_from(lattice: Any, identifier: str) -> bool:
+    """Deleted, as soon as nothing leads there any more."""
+    try:
+        lattice.delete_resource_configuration(resourceConfigurationIdentifier=identifier)
+    except ClientError as refusal:
+        return bool(refusal.response["Error"]["Code"] == "ResourceNotFoundException")
+    return False
 
 
 def test_the_end_of_an_endpoint(lab: Lab, site: Site) -> None:
