@@ -39,7 +39,7 @@ class Walk:
         self.steps: list[Callable[[], Any]] = [
             self.vpc, self.network, self.service, self.service, self.group, self.group, self.listener, self.listener, self.rule, self.targets,
             self.join_vpc, self.join_service, self.join_service, self.policy, self.auth_type, self.end_service, self.end_association, self.zone,
-            self.alias, self.gateway, self.region.settle, self.region.settle,
+            self.alias, self.gateway, self.endpoint, self.endpoint, self.end_endpoint, self.region.settle, self.region.settle,
         ]  # fmt: skip
 
     def step(self) -> None:
@@ -99,6 +99,16 @@ class Walk:
     def join_service(self) -> None:
         network, service = self.random.choice(self.networks), self.random.choice(self.services)
         self.lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service)
+
+    def endpoint(self) -> None:
+        vpc, network = self.random.choice(self.vpcs), self.random.choice(self.networks)
+        subnets = [one["SubnetId"] for one in self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]]
+        arn = self.lattice.get_service_network(serviceNetworkIdentifier=network)["arn"]
+        self.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", VpcId=vpc, ServiceNetworkArn=arn, SubnetIds=subnets)
+
+    def end_endpoint(self) -> None:
+        found = self.ec2.describe_vpc_endpoints()["VpcEndpoints"]
+        self.ec2.delete_vpc_endpoints(VpcEndpointIds=[self.random.choice(found)["VpcEndpointId"]])
 
     def policy(self) -> None:
         self.lattice.put_auth_policy(resourceIdentifier=self.random.choice(self.services), policy=ALLOW)

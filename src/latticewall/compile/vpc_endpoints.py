@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from latticewall.base.ids import namespace
+from latticewall.base.ids import namespace, table_number
 from latticewall.compile import addresses, ipv6
 from latticewall.compile.entrances import Entrance, listeners_at
 from latticewall.compile.index import Connected, Index
@@ -21,8 +21,7 @@ from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
 from latticewall.plan.topology import Address, End, Link, Namespace, PolicyRule, Route
 from latticewall.world.types import VpcEndpoint
 
-_INTERFACE_TABLE = 10000
-"""Plus an interface's position: the routing table for what leaves from its addresses, and the priority of the rule that leads there."""
+RULE_PRIORITY = 1000
 
 
 def compile_vpc_endpoint(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None) -> tuple[Namespace, list[Link]] | None:
@@ -34,7 +33,7 @@ def compile_vpc_endpoint(index: Index, gates: ServiceNetworkGates, endpoint: Vpc
     links = [Link(End(router, item.router_device), End(name, item.endpoint_device), addresses.VPC_MTU, item.interface.id) for item in interfaces]
     routes, rules = ways_out((item, item.endpoint_device) for item in interfaces)
     found = Namespace(
-        name=name, kind="vpc-endpoint", owner=endpoint.id, routes=tuple(routes), rules=tuple(sorted(rules)),
+        name=name, kind="vpc-endpoint", owner=endpoint.id, routes=tuple(sorted(routes)), rules=tuple(sorted(rules)),
         addresses=tuple(sorted(Address(item.endpoint_device, f"{address}/32") for item in interfaces for address in item.interface.addresses)),
         sysctls=tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward"), ruleset=_ruleset(index, gates, endpoint, entrance),
     )  # fmt: skip
@@ -42,12 +41,13 @@ def compile_vpc_endpoint(index: Index, gates: ServiceNetworkGates, endpoint: Vpc
 
 
 def ways_out(ends: Iterable[tuple[Connected, str]]) -> tuple[list[Route], list[PolicyRule]]:
-    """Packets leave by the interface whose address they have, to its subnet's router. ends: interfaces, and their devices in the namespace."""
+    """Packets leave by the interface whose address they have, to its subnet's router. ends: interfaces, and their devices in the namespace. Each interface
+    has a routing table that stays its own, whatever others come and go."""
     routes, rules = [], []
-    for position, (item, device) in enumerate(ends):
-        table = _INTERFACE_TABLE + position
+    for item, device in ends:
+        table = table_number(item.interface.id)
         routes.append(Route(table, "default", device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
-        rules += [PolicyRule(table, table, source=str(address)) for address in item.interface.addresses]
+        rules += [PolicyRule(RULE_PRIORITY, table, source=str(address)) for address in item.interface.addresses]
     return routes, rules
 
 
