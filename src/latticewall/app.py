@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from latticewall.base.ports import Clock, Random
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.resources.registry import Registry
+from latticewall.resources.verbs import Shown
 from latticewall.store import Store, Transaction
 
 Authorise = Callable[[Context, Operation, Mapping[str, Any]], None]
@@ -115,7 +116,8 @@ def _paged(model: Operation, answer: Document, params: Mapping[str, Any]) -> Doc
     """One page of a list, where the operation pages by one token. A handler that pages by itself says so with the token, None on the last page."""
     page = pages.page_of(model)
     if page is None:
-        return answer
+        whole = {member: list(value) for member, value in (answer or {}).items() if isinstance(value, Shown)}
+        return {**answer, **whole} if whole else answer
     *outer, last = page.result.split(".")
     holder: Any = answer
     for name in outer:
@@ -123,7 +125,7 @@ def _paged(model: Operation, answer: Document, params: Mapping[str, Any]) -> Doc
     items = holder.get(last)
     if page.output_token in answer:
         return {member: value for member, value in answer.items() if member != page.output_token or value is not None}
-    if not isinstance(items, list):
+    if not isinstance(items, Sequence) or isinstance(items, str):
         return answer
     part = pages.paginate(model, items, params)
     return {**answer, **part}

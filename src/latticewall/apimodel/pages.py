@@ -54,23 +54,29 @@ def page_of(operation: Operation) -> Page | None:
     )
 
 
+DEFAULT_LIMITS = {"vpc-lattice": 100}
+"""Pages of services whose lists are never answered whole, when the caller names no size: the largest that may be named."""
+
+
 def paginate(operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, default_limit: int | None = None) -> dict[str, Any]:
     """The part of the output document that this page is: its items, and the token of the next page if there is one.
 
-    items: the whole list, in an order that stays the same between calls. default_limit: the page size when the caller names none; None
-    answers all. Raises Invalid, with the service's code, for a token that was not issued for this list.
+    items: the whole list, in an order that stays the same between calls; no more of it is asked for than is shown. default_limit: the page size when the
+    caller names none; None: that of the service, or all. Raises Invalid, with the service's code, for a token that was not issued for this list.
     """
     page = page_of(operation)
     if page is None:
         raise ValueError(f"{operation} does not page by one token")
-    start = _position(operation, page, params, len(items))
-    end = start + (_limit(operation, page, params) or default_limit or len(items))
+    start = _position(operation, page, params)
+    limit = _limit(operation, page, params) or default_limit or DEFAULT_LIMITS.get(operation.service.name)
+    found = list(items[start : start + limit + 1] if limit else items[start:])  # one more, to see whether there is more: counting all may cost more
+    more = bool(limit) and len(found) > (limit or 0)
     document: dict[str, Any] = {}
-    _place(document, page.result, list(items[start:end]))
-    if end < len(items):
-        document[page.output_token] = _token(operation, page, params, end)
+    _place(document, page.result, found[:limit])
+    if more:
+        document[page.output_token] = _token(operation, page, params, start + (limit or 0))
     if page.more:
-        document[page.more] = end < len(items)
+        document[page.more] = more
     return document
 
 
@@ -119,14 +125,14 @@ def _token(operation: Operation, page: Page, params: Mapping[str, Any], position
     return base64.b64encode(f"{position}:{_binding(operation, page, params)}".encode()).decode()
 
 
-def _position(operation: Operation, page: Page, params: Mapping[str, Any], count: int) -> int:
+def _position(operation: Operation, page: Page, params: Mapping[str, Any]) -> int:
     token = params.get(page.input_token)
     if not token:
         return 0
     try:
         position, _, binding = base64.b64decode(str(token), validate=True).decode().partition(":")
         if binding == _binding(operation, page, params) and int(position) > 0:
-            return min(int(position), count)
+            return int(position)
     except (binascii.Error, ValueError):
         pass
     member = page.input_token

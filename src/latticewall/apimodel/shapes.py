@@ -38,6 +38,11 @@ class Shape:
         return {name: self._source.resolve(reference) for name, reference in references.items()}
 
     @cached_property
+    def body_members(self) -> tuple[tuple[str, str, Shape], ...]:
+        """The members of a structure that belong in the body: the name in documents, the name on the wire, the shape."""
+        return tuple((name, member.location_name or name, member) for name, member in self.members.items() if not member.location)
+
+    @cached_property
     def member(self) -> Shape:
         """The element of a list."""
         return self._source.resolve(self.traits["member"])
@@ -59,25 +64,25 @@ class Shape:
 
     # constraints
 
-    @property
+    @cached_property
     def required(self) -> tuple[str, ...]:
         return tuple(self.traits.get("required", ()))
 
-    @property
+    @cached_property
     def min(self) -> float | None:
         minimum: float | None = self.traits.get("min")
         return minimum
 
-    @property
+    @cached_property
     def max(self) -> float | None:
         maximum: float | None = self.traits.get("max")
         return maximum
 
-    @property
+    @cached_property
     def pattern(self) -> str:
         return self._text("pattern")
 
-    @property
+    @cached_property
     def enum(self) -> tuple[str, ...]:
         return tuple(self.traits.get("enum", ()))
 
@@ -91,7 +96,7 @@ class Shape:
         """The value must never be printed."""
         return self._flag("sensitive")
 
-    @property
+    @cached_property
     def document(self) -> bool:
         """Free-form JSON: the members say nothing about it."""
         return self._flag("document")
@@ -102,12 +107,12 @@ class Shape:
 
     # wire traits
 
-    @property
+    @cached_property
     def location(self) -> str:
         """uri, querystring, header, headers or statusCode; empty for the body."""
         return self._text("location")
 
-    @property
+    @cached_property
     def location_name(self) -> str:
         return self._text("locationName")
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from latticewall.auth.canonical import Head
@@ -194,6 +195,7 @@ def _signature(algorithm: str, credential: str, headers: str, value: str, date: 
     return Signature(elements[0], elements[1], region, elements[-2], elements[-1], names, value, moment, algorithm=algorithm)
 
 
+@lru_cache(maxsize=256)
 def parse_date(text: str) -> datetime | None:
     """The moment of an ISO 8601 (basic or extended) or RFC 1123 date, UTC, whole seconds; None if it is neither."""
     if internet := _INTERNET.fullmatch(text):

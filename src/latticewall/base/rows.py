@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -30,6 +32,23 @@ class Row:
     updated_at: str = ""
     document: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def stored(cls, members: Iterable[Any], document: str, tags: str) -> Row:
+        """A row as it is kept, `document` and `tags` as JSON: they are read when they are first asked for, which of many rows is not."""
+        row = cls.__new__(cls)
+        row.__dict__.update(zip(_PLAIN, members, strict=True), _document=document, _tags=tags)
+        return row
+
+    def __getattr__(self, name: str) -> Any:
+        text = self.__dict__.pop(f"_{name}", None) if name in ("document", "tags") else None
+        if text is None:
+            raise AttributeError(name)
+        self.__dict__[name] = json.loads(text)
+        return self.__dict__[name]
+
+
+_PLAIN = tuple(member.name for member in fields(Row))[:-2]
 
 
 @dataclass(frozen=True, order=True)

@@ -99,6 +99,16 @@ class Context:
     def live(self, kind_name: str, **where: str) -> list[Row]:
         return [row for row in self.rows(kind_name, **where) if row.status not in GONE]
 
+    def page(self, kind_name: str, start: int, count: int) -> list[Row]:
+        """Some of `live`: at most `count`, from a position on."""
+        kind = self.registry.kind(kind_name)
+        return self.tx.page(kind_name, start, count, GONE[0], account=self.caller.account, region=self.region_of(kind))
+
+    def count(self, kind_name: str) -> int:
+        """How many `live` ones there are."""
+        kind = self.registry.kind(kind_name)
+        return self.tx.count(kind_name, GONE[0], account=self.caller.account, region=self.region_of(kind))
+
     # -- changing -----------------------------------------------------------------------------------------------------------------------
 
     def create(
@@ -147,9 +157,15 @@ class Context:
 
     def referring(self, row: Row, kind_name: str = "", role: str = "") -> list[Row]:
         """The live resources that refer to the row."""
+        if kind_name and not role and self.registry.kind(kind_name).id_prefix:
+            return self.tx.referring(row.kind, row.id, kind_name, GONE[0])
         edges = self.tx.edges_to(row.kind, row.id)
         found = [self.tx.get(e.source_kind, e.source_id) for e in edges if kind_name in ("", e.source_kind) and role in ("", e.role)]
         return [source for source in found if source and source.status not in GONE]
+
+    def count_referring(self, row: Row, kind_name: str) -> int:
+        """How many resources of a kind refer to the row, of a kind whose references end with a resource's deletion."""
+        return self.tx.count_referring(row.kind, row.id, kind_name)
 
     def change(self, row: Row, members: Mapping[str, Any] | None = None, *, status: str = "", settle: bool = False) -> Row:
         """Merge members into the document (None removes one). settle: the data plane must follow ("updating" until it has)."""

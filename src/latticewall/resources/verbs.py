@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, overload
 
 from latticewall.base.faults import NotFound
 from latticewall.base.rows import Row
@@ -13,8 +13,52 @@ from latticewall.resources.kind import Document, Handler
 
 Resolve = Callable[[Context, str, str], Row]
 """Finds the resource of a kind that an identifier names to the caller; NotFound when there is none."""
-Listed = Callable[[Context, str], list[Row]]
+Listed = Callable[[Context, str], Sequence[Row]]
 """The live resources of a kind that are the caller's."""
+
+
+class Own(Sequence[Row]):
+    """`Context.live`, of which only what is asked for is read: one page of a list may be a hundredth of it."""
+
+    def __init__(self, ctx: Context, kind: str) -> None:
+        self._ctx, self._kind = ctx, kind
+
+    def __len__(self) -> int:
+        return self._ctx.count(self._kind)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, int):
+            return self._ctx.page(self._kind, index, 1)[0]
+        start, stop = index.start or 0, index.stop
+        return self._ctx.live(self._kind)[index] if stop is None or start < 0 or stop < 0 else self._ctx.page(self._kind, start, stop - start)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._ctx.live(self._kind))
+
+
+class Shown(Sequence[Document]):
+    """Rows as they are shown, each when it is asked for."""
+
+    def __init__(self, ctx: Context, rows: Sequence[Row]) -> None:
+        self._ctx, self._rows = ctx, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Document: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Document]: ...
+    def __getitem__(self, index: int | slice) -> Document | list[Document]:
+        found = self._rows[index]
+        return self._ctx.view(found) if isinstance(found, Row) else [self._ctx.view(row) for row in found]
+
+    def __iter__(self) -> Iterator[Document]:
+        return map(self._ctx.view, self._rows)
 
 
 def get(
@@ -32,14 +76,14 @@ def get(
 
 
 def listing(
-    kind: str, *, result: str = "items", where: Mapping[str, str] | None = None, parent: str = "", parent_kind: str = "", listed: Listed = Context.live
+    kind: str, *, result: str = "items", where: Mapping[str, str] | None = None, parent: str = "", parent_kind: str = "", listed: Listed = Own
 ) -> Handler:
     """ListX. where: input member -> document member that must equal it (ids and ARNs of one resource count as equal). parent: input member that names
     the owner. listed: the resources that the caller has."""
 
     def handler(ctx: Context, params: Document) -> Document:
         rows = ctx.live(kind, parent=ctx.resolve(parent_kind, params[parent]).id) if parent else listed(ctx, kind)
-        shown = [ctx.view(row) for row in rows]
+        shown: Sequence[Document] = Shown(ctx, rows)
         for member, target in (where or {}).items():
             if wanted := params.get(member):
                 shown = [document for document in shown if _names(document.get(target), wanted)]

@@ -46,4 +46,8 @@ MIGRATIONS: tuple[str, ...] = (
       PRIMARY KEY (account, region, namespace, name, dimensions, minute, unit)) WITHOUT ROWID;
     CREATE INDEX metric_by_minute ON metric (minute);
     """,
+    """
+    CREATE INDEX resource_by_place ON resource (kind, account, region, created_at, id, status);
+    CREATE INDEX resource_by_name ON resource (kind, name);
+    """,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,12 +29,19 @@ _DISK_TROUBLE = (
 
 
 def read_row(values: Sequence[Any]) -> Row:
-    named = dict(zip(ROW_MEMBERS, values, strict=True))
-    return Row(**{**named, "document": json.loads(named["document"]), "tags": json.loads(named["tags"])})
+    *members, document, tags = values
+    return Row.stored(members, document, tags)
 
 
 def dump(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _clause(kind: str, where: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    conditions = {key: value for key, value in {"kind": kind, **where}.items() if value}
+    if unknown := set(conditions) - {"kind", "account", "region", "parent", "name", "status", "id"}:
+        raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
+    return " AND ".join(f"{key} = ?" for key in conditions) or "1", tuple(conditions.values())
 
 
 class Snapshot:
@@ -64,12 +71,27 @@ class Snapshot:
 
     def rows(self, kind: str = "", **where: str) -> list[Row]:
         """Rows in order of creation. where: account, region, parent, name, status, id; empty values do not restrict."""
-        conditions = {key: value for key, value in {"kind": kind, **where}.items() if value}
-        if unknown := set(conditions) - {"kind", "account", "region", "parent", "name", "status", "id"}:
-            raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
-        clause = " AND ".join(f"{key} = ?" for key in conditions) or "1"
-        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked above
-        return [read_row(values) for values in self._db.execute(query, tuple(conditions.values()))]
+        clause, values = _clause(kind, where)
+        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked
+        return [read_row(found) for found in self._db.execute(query, values)]
+
+    def page(self, kind: str, start: int, count: int, without: str, **where: str) -> list[Row]:
+        """Some of `rows` that are not in the status `without`: at most `count`, from a position on."""
+        clause, values = _clause(kind, where)
+        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} AND status != ? ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608 - names checked
+        return [read_row(found) for found in self._db.execute(query, (*values, without, count, start))]
+
+    def count(self, kind: str, without: str, **where: str) -> int:
+        """How many of `rows` are not in the status `without`."""
+        clause, values = _clause(kind, where)
+        (found,) = self._db.execute(f"SELECT COUNT(*) FROM resource WHERE {clause} AND status != ?", (*values, without)).fetchone()  # noqa: S608 - as above
+        return int(found)
+
+    def others(self, kind: str, account: str, region: str) -> list[Row]:
+        """Rows of other accounts; there being none costs nothing, however many there are of this one."""
+        one = f"SELECT {COLUMNS} FROM resource WHERE kind = ? AND region = ? AND account"  # noqa: S608 - constant columns
+        query = f"{one} < ? UNION ALL {one} > ? ORDER BY created_at, id"
+        return [read_row(found) for found in self._db.execute(query, (kind, region, account) * 2)]
 
     def rows_without(self, *services: str) -> list[Row]:
         """All rows but those of these services' kinds."""
@@ -82,9 +104,23 @@ class Snapshot:
         query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE target_kind = ? AND target_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
         return [Edge(*values) for values in self._db.execute(query, (kind, id))]
 
+    def referring(self, kind: str, id: str, source_kind: str, without: str) -> list[Row]:  # noqa: A002
+        """Rows of a kind that refer to a resource and are not in the status `without`."""
+        columns = ", ".join(f"resource.{name}" for name in ROW_MEMBERS)
+        query = f"""SELECT {columns} FROM edge JOIN resource ON resource.kind = edge.source_kind AND resource.id = edge.source_id
+                    WHERE edge.target_kind = ? AND edge.target_id = ? AND edge.source_kind = ? AND resource.status != ?
+                    ORDER BY edge.source_kind, edge.source_id, edge.role"""  # noqa: S608 - constant columns
+        return [read_row(values) for values in self._db.execute(query, (kind, id, source_kind, without))]
+
     def edges_from(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
         query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE source_kind = ? AND source_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
         return [Edge(*values) for values in self._db.execute(query, (kind, id))]
+
+    def count_referring(self, kind: str, id: str, source_kind: str) -> int:  # noqa: A002
+        """References of a kind of resources to a resource; they end with what refers."""
+        query = "SELECT COUNT(*) FROM edge WHERE target_kind = ? AND target_id = ? AND source_kind = ?"
+        (found,) = self._db.execute(query, (kind, id, source_kind)).fetchone()
+        return int(found)
 
     def changes(self, after: int, limit: int = 1000) -> list[dict[str, Any]]:
         """The change log: what changed after a revision, oldest first."""

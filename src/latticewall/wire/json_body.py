@@ -94,6 +94,10 @@ def _integral(value: Any) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
+_AS_THEY_ARE = frozenset({"string", "boolean", "integer", "long"})
+"""Types whose values are the same in documents and in JSON."""
+
+
 def write(shape: Shape, value: Any) -> Any:
     """The JSON value of a document: only what the shape knows, without the members that are None."""
     if value is None or shape.document:
@@ -117,11 +121,12 @@ def write(shape: Shape, value: Any) -> Any:
 
 def write_members(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a structure that belong in the body."""
-    return {
-        member.location_name or name: write(member, document[name])
-        for name, member in shape.members.items()
-        if not member.location and document.get(name) is not None
-    }
+    found = {}
+    for name, wire_name, member in shape.body_members:
+        value = document.get(name)
+        if value is not None:
+            found[wire_name] = value if member.type in _AS_THEY_ARE else write(member, value)
+    return found
 
 
 def dump(value: Any) -> bytes:

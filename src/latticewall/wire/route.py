@@ -7,13 +7,13 @@ credential scope) says which service a path or action belongs to; an operation o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from latticewall.apimodel.catalog import CBOR, Catalog, Operation, Service
 from latticewall.apimodel.error_dialects import unknown_operation
 from latticewall.base.faults import Denied, Invalid
 from latticewall.wire.message import HttpRequest
-from latticewall.wire.uri_template import UriTemplate, uri_template
+from latticewall.wire.uri_template import UriTemplate, split, uri_template
 
 
 def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Operation:
@@ -113,8 +113,9 @@ def _by_action(catalog: Catalog, action: str, version: str, services: Iterable[S
 
 def _by_path(services: Iterable[Service], request: HttpRequest) -> Operation | None:
     fields = _query_fields(request)
+    count = len(split(request.raw_path))
     for service in services:
-        for template, operation in _routes(service).get(request.method, ()):
+        for template, operation in _routes_of(service, request.method, count):
             if all(field in fields or (not field[1] and any(name == field[0] for name, _ in fields)) for field in template.query):
                 try:
                     labels = template.match(request.raw_path)
@@ -149,6 +150,12 @@ def _query_fields(request: HttpRequest) -> tuple[tuple[str, str], ...]:
         return request.query
     except ValueError:
         return ()
+
+
+@lru_cache(4096)
+def _routes_of(service: Service, method: str, count: int) -> tuple[tuple[UriTemplate, Operation], ...]:
+    """Those whose path may have so many segments."""
+    return tuple(route for route in _routes(service).get(method, ()) if route[0].greedy or len(route[0].segments) == count)
 
 
 @cache

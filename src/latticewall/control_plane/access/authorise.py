@@ -39,12 +39,19 @@ def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         return
     found = permissions_of(ctx.tx, caller)
     unlimited = caller.principal_type == "Account" and not found.service_control and not _controlled(ctx, operation)
-    if unlimited and operation.service.name not in (*WITH_RESOURCE_POLICIES, S3):
+    if unlimited and operation.service.name != S3 and not (operation.service.name in WITH_RESOURCE_POLICIES and _names_arn(params)):
         return
     principal = principal_of(ctx.tx, caller, found)
     for question in questions(ctx, operation, params):
         if not unlimited or _is_foreign(ctx, question) or operation.service.name == S3:
             _decide(ctx, operation, found, principal, question)
+
+
+def _names_arn(value: Any) -> bool:
+    """Whether an ARN is anywhere in the parameters: without one they can only name what is the caller's own."""
+    if isinstance(value, Mapping):
+        return any(map(_names_arn, value.values()))
+    return value.startswith("arn:") if isinstance(value, str) else isinstance(value, list) and any(map(_names_arn, value))
 
 
 def _is_foreign(ctx: Context, question: Question) -> bool:

@@ -33,15 +33,14 @@ def refuse_in_progress(ctx: Context, row: Row) -> None:  # noqa: ARG001 - the si
         raise text.in_progress(row.kind, row.id, row.status)
 
 
-def _refuse_pair(ctx: Context, network: Row, kind: str, member: str, other: Row) -> list[Row]:
-    """The network's associations of this kind; refused when `other` is among them already, in whatever status. Children of groups do not count."""
-    existing = [row for row in ctx.referring(network, kind) if not is_of_child(row)]
-    for row in existing:
-        if row.document[member] == other.id:
+def _refuse_pair(ctx: Context, network: Row, kind: str, other: Row) -> None:
+    """Refused when `other` is associated with the network already, in whatever status. Children of groups do not count."""
+    for row in ctx.referring(other, kind):
+        if row.document["serviceNetworkId"] == network.id and not is_of_child(row):
             status = text.STATUS[row.status]
             raise text.conflict(kind, row.id, f"{other.id} is already associated with {network.id}: association {row.id} is in status {status}")
-    quotas.check(ctx, kind, len(existing) + 1, network.id)
-    return existing
+    children = sum(is_of_child(row) for row in ctx.referring(network, kind)) if kind == RESOURCE_ASSOCIATION else 0
+    quotas.check(ctx, kind, ctx.count_referring(network, kind) - children + 1, network.id)
 
 
 # -- services ----------------------------------------------------------------------------------------------------------------------------------
@@ -51,9 +50,9 @@ def create_service_association(ctx: Context, params: Document) -> Document:
     """CreateServiceNetworkServiceAssociation; a custom domain can be in a service network only once."""
     network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"], sharing.shared)
     service = usable(ctx, SERVICE, params["serviceIdentifier"], sharing.shared)
-    existing = _refuse_pair(ctx, network, SERVICE_ASSOCIATION, "serviceId", service)
+    _refuse_pair(ctx, network, SERVICE_ASSOCIATION, service)
     custom = service.document.get("customDomainName")
-    if custom and any(row.document.get("customDomainName", "").lower() == custom.lower() for row in existing):
+    if custom and any(row.document.get("customDomainName", "").lower() == custom.lower() for row in ctx.referring(network, SERVICE_ASSOCIATION)):
         raise text.conflict(SERVICE, service.id, f"A service with the custom domain name {custom} already exists in service network {network.id}")
     document = {
         "serviceId": service.id, "serviceNetworkId": network.id, "createdBy": ctx.caller.account, "dnsEntry": service.document["dnsEntry"],
@@ -74,7 +73,7 @@ def create_vpc_association(ctx: Context, params: Document) -> Document:
     vpc = vpc_of(ctx, params["vpcIdentifier"])
     if existing := ctx.referring(vpc, VPC_ASSOCIATION):
         raise text.conflict(VPC_ASSOCIATION, existing[0].id, f"{text.VPC_TAKEN} Association {existing[0].id}: {text.STATUS[existing[0].status]}")
-    quotas.check(ctx, VPC_ASSOCIATION, len(ctx.referring(network, VPC_ASSOCIATION)) + 1, network.id)
+    quotas.check(ctx, VPC_ASSOCIATION, ctx.count_referring(network, VPC_ASSOCIATION) + 1, network.id)
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
     document: Document = {"serviceNetworkId": network.id, "vpcId": vpc.id, "createdBy": ctx.caller.account, **_dns_members(params)}
     document |= sharing.sides(ctx, network, vpc)
@@ -122,7 +121,7 @@ def create_resource_association(ctx: Context, params: Document) -> Document:
     each with an association of its own, which comes and goes with the group's or the child."""
     network = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"], sharing.shared)
     configuration = usable(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"], sharing.shared)
-    _refuse_pair(ctx, network, RESOURCE_ASSOCIATION, "resourceConfigurationId", configuration)
+    _refuse_pair(ctx, network, RESOURCE_ASSOCIATION, configuration)
     if configuration.document["type"] == "CHILD":
         group = configuration.document["resourceConfigurationGroupId"]
         message = f"Resource configuration {configuration.id} is of type CHILD: it is associated with its group, {group}"

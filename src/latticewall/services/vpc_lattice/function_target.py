@@ -23,7 +23,7 @@ def create_target_group(ctx: Context, params: Document, given: Mapping[str, Any]
     for member in NOT_FOR_FUNCTIONS:
         if given.get(member):
             raise text.invalid(f"config.{member}", f"{member} is not for LAMBDA target groups")
-    quotas.check(ctx, TARGET_GROUP, len(ctx.live(TARGET_GROUP)) + 1)
+    quotas.check(ctx, TARGET_GROUP, ctx.count(TARGET_GROUP) + 1)
     version = given.get("lambdaEventStructureVersion")
     config = {"config": {"lambdaEventStructureVersion": version}} if version else {}
     document = {"type": "LAMBDA", **config, "_targets": []}

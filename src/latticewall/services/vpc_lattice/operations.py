@@ -87,7 +87,7 @@ class _Reach(NamedTuple):
 
     got: verbs.Resolve = Context.resolve
     deleted: verbs.Resolve = Context.resolve
-    listed: verbs.Listed = Context.live
+    listed: verbs.Listed = verbs.Own
 
 
 OWN = _Reach()

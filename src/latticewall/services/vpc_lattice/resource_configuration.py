@@ -41,7 +41,7 @@ def create_resource_configuration(ctx: Context, params: Document) -> Document:
     _check_members(params, type_)
     group = _group(ctx, params) if type_ == "CHILD" else None
     gateway = _gateway(ctx, params, group)
-    quotas.check(ctx, RESOURCE_CONFIGURATION, len(ctx.live(RESOURCE_CONFIGURATION)) + 1)
+    quotas.check(ctx, RESOURCE_CONFIGURATION, ctx.count(RESOURCE_CONFIGURATION) + 1)
     document: Document = {
         "type": type_, "resourceGatewayId": gateway.id, "protocol": params.get("protocol") or "TCP",
         "portRanges": port_ranges(params.get("portRanges") or (group.document["portRanges"] if group else ())),

@@ -15,7 +15,7 @@ from latticewall.services.vpc_lattice.nouns import SERVICE, SERVICE_NETWORK
 
 def create_service_network(ctx: Context, params: Document) -> Document:
     """CreateServiceNetwork."""
-    quotas.check(ctx, SERVICE_NETWORK, len(ctx.live(SERVICE_NETWORK)) + 1)
+    quotas.check(ctx, SERVICE_NETWORK, ctx.count(SERVICE_NETWORK) + 1)
     document = {"authType": params.get("authType") or "NONE"}
     if params.get("sharingConfig"):
         document["sharingConfig"] = params["sharingConfig"]
@@ -45,7 +45,7 @@ def create_service(ctx: Context, params: Document) -> Document:
     domain = params.get("customDomainName") or ""
     if domain:
         dns.check_name("customDomainName", domain)
-    quotas.check(ctx, SERVICE, len(ctx.live(SERVICE)) + 1)
+    quotas.check(ctx, SERVICE, ctx.count(SERVICE) + 1)
     identifier = ctx.new_id("svc-")
     document = {"authType": params.get("authType") or "NONE", "dnsEntry": dns.service_entry(ctx.caller.region, params["name"], identifier)}
     for member in ("customDomainName", "idleTimeoutSeconds"):

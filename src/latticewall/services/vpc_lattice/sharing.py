@@ -6,7 +6,7 @@ belongs to the accounts of both its sides, each of which knows it by an ARN of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS
 from latticewall.base.rows import Row
 from latticewall.resources.context import GONE, Context
 from latticewall.resources.kind import Document
+from latticewall.resources.verbs import Own
 from latticewall.services.vpc_lattice import text
 from latticewall.services.vpc_lattice.nouns import RESOURCE_ASSOCIATION, RESOURCE_ENDPOINT_ASSOCIATION, SERVICE_ASSOCIATION, VPC_ASSOCIATION
 
@@ -64,10 +65,12 @@ def shared(ctx: Context, kind: str, identifier: str) -> Row:
     return row
 
 
-def visible(ctx: Context, kind: str) -> list[Row]:
+def visible(ctx: Context, kind: str) -> Sequence[Row]:
     """The caller's own resources of a kind, and those of others that are shared with his account."""
+    others = [row for row in ctx.tx.others(kind, ctx.caller.account, ctx.caller.region) if row.status not in GONE]
+    if not others:
+        return Own(ctx, kind)
     associated = {row.name for row in ctx.tx.rows(ASSOCIATION, region=ctx.caller.region)}
-    others = (row for row in ctx.tx.rows(kind, region=ctx.caller.region) if row.account != ctx.caller.account and row.status not in GONE)
     return [*ctx.live(kind), *(row for row in others if (row.arn in associated or POLICY in row.document) and is_visible(ctx, row))]
 
 

@@ -25,7 +25,7 @@ def create_target_group(ctx: Context, params: Document) -> Document:
         return function_target.create_target_group(ctx, params, given)
     config = _config(params["type"], given)
     vpc = vpc_of(ctx, given.get("vpcIdentifier"))
-    quotas.check(ctx, TARGET_GROUP, len(ctx.live(TARGET_GROUP)) + 1)
+    quotas.check(ctx, TARGET_GROUP, ctx.count(TARGET_GROUP) + 1)
     document = {"type": params["type"], "config": {**config, "vpcIdentifier": vpc.id}, "_targets": []}
     row = ctx.create(TARGET_GROUP, document, name=params["name"], tags=tags.read(params.get("tags")), refs={"vpcIdentifier": vpc.id})
     return ctx.view(row)

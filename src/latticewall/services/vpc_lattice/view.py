@@ -28,8 +28,8 @@ def times(ctx: Context, row: Row) -> Document:  # noqa: ARG001 - the signature o
 def service_network(ctx: Context, row: Row) -> Document:
     return {
         **times(ctx, row),
-        "numberOfAssociatedVPCs": len(ctx.referring(row, VPC_ASSOCIATION)),
-        "numberOfAssociatedServices": len(ctx.referring(row, SERVICE_ASSOCIATION)),
+        "numberOfAssociatedVPCs": ctx.count_referring(row, VPC_ASSOCIATION),
+        "numberOfAssociatedServices": ctx.count_referring(row, SERVICE_ASSOCIATION),
         "numberOfAssociatedResourceConfigurations": sum("_group" not in found.document for found in ctx.referring(row, RESOURCE_ASSOCIATION)),
     }
 
