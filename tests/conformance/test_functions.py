@@ -568,7 +568,8 @@ def test_a_record_of_a_functions_request_has_no_target_address(mesh: Mesh) -> No
     def record() -> dict[str, Any] | None:
         mesh.ask("/v2/logged")
         found = logs.filter_log_events(logGroupName="/functions/access")["events"]
-        return json.loads(found[0]["message"]) if found else None
+        records = (json.loads(event["message"]) for event in found)
+        return next((record for record in records if record["requestPath"] == "/v2/logged"), None)
 
     found = until(record)
     assert (found["targetIpPort"], found["destinationVpcId"], found["responseCode"]) == ("-", "-", 200)

@@ -238,3 +238,21 @@ def test_a_payload_is_looked_at_before_anything_runs(region: Region, functions: 
         functions.invoke(FunctionName="f", ClientContext="!")
     with region.refused("ServiceException", "the functions process does not answer"):
         functions.invoke(FunctionName="f", Payload=b"{}")
+
+
+def test_code_comes_from_s3_to_those_who_may_read_it(region: Region, functions: Any) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": NAME})
+    s3.put_object(Bucket="code", Key="f/1.zip", Body=package())
+    source = {"S3Bucket": "code", "S3Key": "f/1.zip"}
+    assert functions.create_function(**given(Code=source))["CodeSize"] == len(package())
+    for wrong, words in (({**source, "S3Key": "none"}, "NoSuchKey"), ({**source, "S3Bucket": "other"}, "NoSuchBucket")):
+        with region.refused("InvalidParameterValueException", words):
+            functions.create_function(**given(FunctionName="g", Code=wrong))
+    statements = [{"Effect": "Allow", "Action": ["lambda:*", "iam:PassRole"], "Resource": "*"}]
+    user = region.as_user("lambda", json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    with region.refused("AccessDeniedException", "s3:GetObject on resource: arn:aws:s3:::code/f/1.zip"):
+        user.create_function(**given(FunctionName="g", Code=source))
+    statements.append({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::code/f/*"})
+    user = region.as_user("lambda", json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    user.create_function(**given(FunctionName="g", Code=source))

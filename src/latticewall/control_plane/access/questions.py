@@ -79,6 +79,8 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         yield Question("iam:PassRole", role, {"iam:PassedToService": service} if service else {})
     if operation.qualified_name == "ec2:RunInstances" and str(params.get("ImageId") or "").startswith(PARAMETER):
         yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(PARAMETER))
+    if operation.qualified_name in ("lambda:CreateFunction", "lambda:UpdateFunctionCode"):
+        yield from _code_in_s3(params)
     if operation.qualified_name == "vpc-lattice:RegisterTargets":
         yield from _function_targets(ctx, params)
 
@@ -146,6 +148,13 @@ def _image_parameter(ctx: Context, name: str) -> Iterator[Question]:
     arn = f"arn:aws:ssm:{ctx.caller.region}:{ctx.caller.account}:parameter/{name.lstrip('/')}"
     row = ctx.tx.by_arn(arn)
     yield Question("ssm:GetParameters", Named(arn, "parameter", row.account if row else "", row.tags if row else {}, row))
+
+
+def _code_in_s3(params: Mapping[str, Any]) -> Iterator[Question]:
+    """Giving a function code from S3 reads the object ("CreateFunction")."""
+    given = params.get("Code") or params
+    if given.get("S3Bucket") and given.get("S3Key"):
+        yield Question("s3:GetObject", Named(f"arn:aws:s3:::{given['S3Bucket']}/{given['S3Key']}", "object"))
 
 
 def _function_targets(ctx: Context, params: Mapping[str, Any]) -> Iterator[Question]:

@@ -222,6 +222,8 @@ class Environment:
             status = "\tStatus: timeout" if broken.payload["errorType"] == "Sandbox.Timedout" else "\tStatus: error"
             if broken.payload["errorType"] != "Sandbox.Timedout":
                 self._say(f"RequestId: {request_id} {broken}\n{broken.payload['errorType']}")
+        if self._watch is not None:
+            self._watch.rest()
         self._read_output()
         self._report(request_id, (time.monotonic() - started) * 1000, status)
         self.invocations += 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-INTERVAL_SECONDS = 0.05
+INTERVAL_SECONDS, IDLE_SECONDS = 0.05, 1.0
+"""Between two looks at an environment that works, and at one that waits for its next event."""
 _PAGE = resource.getpagesize()
 
 
@@ -20,11 +22,18 @@ class MemoryWatch:
         self._kill = kill
         self.highest = 0
         self.exceeded = False
+        self._busy = asyncio.Event()
+        self._busy.set()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def reset(self) -> None:
         """Begin a new invocation's maximum with what is used now."""
         self.highest = used_by(self._pid)
+        self._busy.set()
+
+    def rest(self) -> None:
+        """The invocation is over: look less often."""
+        self._busy.clear()
 
     def stop(self) -> None:
         self._task.cancel()
@@ -36,7 +45,12 @@ class MemoryWatch:
                 self.exceeded = True
                 self._kill()
                 return
-            await asyncio.sleep(INTERVAL_SECONDS)
+            if self._busy.is_set():
+                await asyncio.sleep(INTERVAL_SECONDS)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._busy.wait()
 
 
 def used_by(pid: int) -> int:

@@ -145,22 +145,20 @@ def _become(spec: Mapping[str, Any], channel: socket.socket) -> NoReturn:
 
 def _drop_privileges(user: int) -> None:
     """Another user, where the region has more than one; else one in a user namespace of its own. No capability, none to be had."""
-    for capability in range(CAPABILITIES):
-        try:
-            syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
-        except OSError:
-            break
     if _is_mapped(user):
         os.setgroups([])
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
     else:
         syscalls.unshare(syscalls.CLONE_NEWUSER)
         Path("/proc/self/setgroups").write_text("deny")
         for name in ("uid_map", "gid_map"):
             Path(f"/proc/self/{name}").write_text(f"{user} 0 1")
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
+    for capability in range(CAPABILITIES):
+        try:
+            syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
+        except OSError:
+            break  # this kernel knows no more
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     _no_capabilities()
 

@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from latticewall.base.faults import Fault
+from latticewall.base.streamed import Streamed
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.lambda_ import text
@@ -34,9 +36,13 @@ def read(ctx: Context, given: Mapping[str, Any]) -> Document:
 
 
 def _from_s3(ctx: Context, given: Mapping[str, Any]) -> bytes:
-    """An object of the region's own S3, read as the caller."""
-    if ctx.registry.operation("s3", "GetObject") is None:
-        raise text.unsupported("Code.S3Bucket", "Code from S3 is not supported by this latticewall: give it as ZipFile")
+    """An object in a bucket of the caller's account and region; that the caller may read it is asked before (control_plane.access.questions)."""
+    if ctx.find("s3:Bucket", given["S3Bucket"]) is None:
+        message = f"Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist: {given['S3Bucket']}"
+        raise text.invalid(message, "S3Bucket")
     version = {"VersionId": given["S3ObjectVersion"]} if given.get("S3ObjectVersion") else {}
-    body = ctx.call("s3:GetObject", {"Bucket": given["S3Bucket"], "Key": given["S3Key"], **version})["Body"]
-    return bytes(body.read() if hasattr(body, "read") else body)
+    try:
+        body = ctx.call("s3:GetObject", {"Bucket": given["S3Bucket"], "Key": given["S3Key"], **version})["Body"]
+    except Fault as fault:
+        raise text.invalid(f"Error occurred while GetObject. S3 Error Code: {fault.code}. S3 Error Message: {fault.message}", "S3Key") from None
+    return body.read() if isinstance(body, Streamed) else bytes(body)
