@@ -274,6 +274,35 @@ def test_a_policy_on_the_group_is_for_its_children(lab: Lab, site: Site) -> None
     assert lab.talk(site.client, "b1.cluster.kafka.test", PORT).startswith("b1 ")
 
 
+@pytest.mark.parametrize("kind", ["Resource", "ServiceNetwork"])
+def test_a_group_through_a_vpc_endpoint(lab: Lab, site: Site, kind: str) -> None:
+    """One endpoint leads to all children, each by a name of its own, on its own ports."""
+    lattice = lab.client("vpc-lattice")
+    (group,) = [item for item in lattice.list_resource_configurations()["items"] if item["name"] == "kafka"]
+    network = lattice.get_service_network(serviceNetworkIdentifier=site.network)["arn"]
+    leads_to = {"ResourceConfigurationArn": group["arn"]} if kind == "Resource" else {"ServiceNetworkArn": network}
+    lab.ec2.authorize_security_group_ingress(GroupId=_default_group(lab, site.clients), IpPermissions=[allow(cidr="10.60.0.0/16")])
+    made = lab.ec2.create_vpc_endpoint(
+        VpcEndpointType=kind, VpcId=site.clients, SubnetIds=[lab.subnet(site.clients, f"10.60.{2 + len(kind)}.0/24")], **leads_to
+    )["VpcEndpoint"]["VpcEndpointId"]
+    until(lambda: lab.ec2.describe_vpc_endpoints(VpcEndpointIds=[made])["VpcEndpoints"][0]["State"] == "available")
+    found = lab.ec2.describe_vpc_endpoint_associations(VpcEndpointIds=[made])["VpcEndpointAssociations"]
+    names = {item["AssociatedResourceArn"].rpartition("/")[2]: item["DnsEntry"]["DnsName"] for item in found if "ResourceConfigurationGroupArn" in item}
+    children = {item["name"]: item["id"] for item in lattice.list_resource_configurations(resourceConfigurationGroupIdentifier=group["id"])["items"]}
+    lab.settled()
+    assert lab.talk(site.client, names[children["broker-one"]], PORT).startswith("b1 10.61.")
+    assert lab.talk(site.client, names[children["broker-two"]], PORT + 1).startswith("b2 10.61.")
+    assert lab.talk(site.client, names[children["broker-two"]], PORT, seconds=0.5) == ""
+    lab.ec2.revoke_security_group_ingress(GroupId=_default_group(lab, site.clients), IpPermissions=[allow(cidr="10.60.0.0/16")])
+    lab.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
+    until(lambda: not [item for item in lab.ec2.describe_vpc_endpoints()["VpcEndpoints"] if item["VpcEndpointId"] == made and item["State"] != "deleted"])
+
+
+def _default_group(lab: Lab, vpc: str) -> str:
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    return str(lab.ec2.describe_security_groups(Filters=filters)["SecurityGroups"][0]["GroupId"])
+
+
 def test_deletions_are_refused_while_something_hangs_on_it(lab: Lab, site: Site) -> None:
     lattice = lab.client("vpc-lattice")
     listed = lattice.list_service_network_resource_associations(serviceNetworkIdentifier=site.network, includeChildren=True)["items"]

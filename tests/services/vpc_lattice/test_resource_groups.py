@@ -108,6 +108,8 @@ def test_a_group_brings_its_children_into_a_network(region: Region) -> None:
     assert found[first]["privateDnsEntry"] == {"domainName": "b1.kafka.example.net"}
     second = child(region, parent, "two")["id"]
     assert set(associated(region, resourceConfigurationIdentifier=parent, includeChildren=True)) == {parent, first, second}
+    assert set(associated(region, resourceConfigurationIdentifier=second, includeChildren=True)) == {second}
+    assert associated(region, resourceConfigurationIdentifier=second) == {}
     (summary,) = region.lattice.list_service_networks()["items"]
     assert summary["numberOfAssociatedResourceConfigurations"] == 1
     region.settle()

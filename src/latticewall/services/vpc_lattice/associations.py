@@ -190,9 +190,10 @@ def list_resource_associations(ctx: Context, params: Document) -> Document:
     rows = sharing.joined(ctx, RESOURCE_ASSOCIATION)
     if network := params.get("serviceNetworkIdentifier"):
         rows = [row for row in rows if row.document["serviceNetworkId"] == network.rpartition("/")[2]]
-    own = [row for row in rows if not is_of_child(row)]
-    if configuration := params.get("resourceConfigurationIdentifier"):
-        own = [row for row in own if row.document["resourceConfigurationId"] == configuration.rpartition("/")[2]]
-    listed = {row.id for row in own}
-    shown = [row for row in rows if row.id in listed or (params.get("includeChildren") and row.document.get("_group") in listed)]
+    wanted = str(params.get("resourceConfigurationIdentifier") or "").rpartition("/")[2]
+    named = {row.id for row in rows if wanted in ("", row.document["resourceConfigurationId"])}
+    if params.get("includeChildren"):
+        shown = [row for row in rows if row.id in named or row.document.get("_group") in named]
+    else:
+        shown = [row for row in rows if row.id in named and not is_of_child(row)]
     return {"items": [ctx.view(row) for row in shown]}

@@ -95,7 +95,7 @@ resource "aws_vpclattice_service_network_resource_association" "a" {
   for_each                          = { group = aws_vpclattice_resource_configuration.group.id, named = aws_vpclattice_resource_configuration.named.id }
   resource_configuration_identifier = each.value
   service_network_identifier        = aws_vpclattice_service_network.n.id
-  tags                              = each.key == "named" ? { Greeting = var.greeting } : {} # the provider cannot change tags of one without dns_entry
+  tags                              = each.key == "named" ? { Greeting = var.greeting } : null # the provider cannot change tags of one without dns_entry
 }
 
 output "network" { value = aws_vpclattice_service_network.n.id }
