@@ -215,6 +215,39 @@ def test_a_transit_gateway_of_another_account_carries_packets_once_its_owner_acc
     assert dev.talk(instances["dev"], "10.62.1.10", 7777) == ""
 
 
+def test_a_firewall_follows_the_policy_of_another_account(site: Site) -> None:
+    shared, dev = site["shared"], site["dev"]
+    owner, consumer = shared.client("network-firewall"), dev.client("network-firewall")
+    match = {"Protocols": [6], "DestinationPorts": [{"FromPort": 7778, "ToPort": 7778}]}
+    rules = [{"RuleDefinition": {"MatchAttributes": match, "Actions": ["aws:drop"]}, "Priority": 1}]
+    content = {"RulesSource": {"StatelessRulesAndCustomActions": {"StatelessRules": rules}}}
+    group = owner.create_rule_group(RuleGroupName="closed", Type="STATELESS", Capacity=10, RuleGroup=content)["RuleGroupResponse"]["RuleGroupArn"]
+    body = {"StatelessDefaultActions": ["aws:pass"], "StatelessFragmentDefaultActions": ["aws:drop"]}
+    closed = {**body, "StatelessRuleGroupReferences": [{"ResourceArn": group, "Priority": 1}]}
+    policy = owner.create_firewall_policy(FirewallPolicyName="wall", FirewallPolicy=closed)["FirewallPolicyResponse"]["FirewallPolicyArn"]
+    shared.ram.create_resource_share(name="wall", resourceArns=[policy, group], principals=[dev.number])
+    vpc = dev.vpc("10.63.0.0/16")
+    subnets = {name: dev.subnet(vpc, f"10.63.{number}.0/24") for number, name in enumerate(("left", "right", "wall"))}
+    group_of_all = dev.group(vpc, "open", allow("tcp", 7777, 7778, cidr="10.63.0.0/16"))
+    left = dev.instance("left", subnets["left"], "10.63.0.10", [group_of_all])
+    right = dev.instance("right", subnets["right"], "10.63.1.10", [group_of_all], server("right", tcp=[7777, 7778]))
+    consumer.create_firewall(FirewallName="wall", FirewallPolicyArn=policy, VpcId=vpc, SubnetMappings=[{"SubnetId": subnets["wall"]}])
+    site.region.settle()
+    states = until(lambda: consumer.describe_firewall(FirewallName="wall")["FirewallStatus"].get("SyncStates"))
+    (endpoint,) = (state["Attachment"]["EndpointId"] for state in states.values())
+    for here, there in (("left", "10.63.1.0/24"), ("right", "10.63.0.0/24")):
+        dev.route_table(vpc, [subnets[here]], routes={there: {"VpcEndpointId": endpoint}})
+    site.region.settle()
+    until(lambda: dev.talk(right, "127.0.0.1", 7778))
+    assert (dev.talk(left, "10.63.1.10", 7777), dev.talk(left, "10.63.1.10", 7778)) == ("right 10.63.0.10 hello", "")
+    token = owner.describe_firewall_policy(FirewallPolicyArn=policy)["UpdateToken"]
+    owner.update_firewall_policy(FirewallPolicyArn=policy, FirewallPolicy=body, UpdateToken=token)
+    site.region.settle()
+    assert dev.talk(left, "10.63.1.10", 7778) == "right 10.63.0.10 hello"
+    with pytest.raises(ClientError, match=r"ResourceNotFound|AccessDenied"):
+        consumer.update_firewall_policy(FirewallPolicyArn=policy, FirewallPolicy=closed, UpdateToken=token)
+
+
 def test_what_is_joined_stays_when_it_is_no_longer_shared_until_either_side_ends_it(site: Site) -> None:
     shared, dev = site["shared"], site["dev"]
     for share in site.shares:

@@ -20,7 +20,7 @@ SERVICE_PRINCIPAL = "ram.amazonaws.com"
 
 @dataclass(frozen=True)
 class Permission:
-    """What the consumers of a resource of one type may do with it. resource_type: as RAM spells it, which is the kind's name here."""
+    """What the consumers of a resource of one type may do with it. resource_type: as RAM spells it."""
 
     name: str
     resource_type: str
@@ -34,6 +34,17 @@ class Permission:
 _PERMISSIONS = (
     Permission(
         "AWSRAMDefaultPermissionTransitGateway", "ec2:TransitGateway", ("ec2:CreateTransitGatewayVpcAttachment", "ec2:DescribeTransitGateways")
+    ),
+    Permission(
+        "AWSRAMDefaultPermissionsNetworkFirewallFirewallPolicy", "network-firewall:FirewallPolicy",
+        ("network-firewall:AssociateFirewallPolicy", "network-firewall:CreateFirewall", "network-firewall:ListFirewallPolicies"),
+    ),
+    *(
+        Permission(
+            f"AWSRAMDefaultPermissionsNetworkFirewall{group}", f"network-firewall:{group}",
+            ("network-firewall:CreateFirewallPolicy", "network-firewall:ListRuleGroups", "network-firewall:UpdateFirewallPolicy"),
+        )
+        for group in ("StatefulRuleGroup", "StatelessRuleGroup")
     ),
     Permission(
         "AWSRAMPermissionVpcLatticeServiceNetworkReadWrite", "vpc-lattice:ServiceNetwork",
@@ -58,3 +69,11 @@ _PERMISSIONS = (
 DEFAULTS: Mapping[str, Permission] = {permission.resource_type: permission for permission in _PERMISSIONS}
 """AWS's permission by resource type: all that may ever be granted on a resource of that type."""
 MANAGED: Mapping[str, Permission] = {permission.arn: permission for permission in _PERMISSIONS}
+_BY_WORD = {type_.lower(): type_ for type_ in DEFAULTS}
+
+
+def type_of(arn: str) -> str:
+    """The resource type of a shareable ARN ("vpc-lattice:Service"), "" for any other."""
+    _, _, service, _, _, resource, *_ = [*arn.split(":", 5), "", "", "", "", "", ""]
+    word = resource.partition("/")[0].replace("-", "")
+    return _BY_WORD.get(f"{service}:{word}", "")

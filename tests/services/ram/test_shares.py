@@ -107,8 +107,7 @@ def test_what_cannot_be_shared_and_with_whom(region: Region, sharing: Sharing) -
 
 def test_what_is_shared_is_listed_on_both_sides(sharing: Sharing) -> None:
     network, service = sharing.network()["arn"], sharing.service()["arn"]
-    share = sharing.share(network, to=sharing.dev, tags=[{"key": "team", "value": "core"}])["resourceShareArn"]
-    sharing.ram().associate_resource_share(resourceShareArn=share, resourceArns=[service])
+    share = sharing.share(network, service, to=sharing.dev, tags=[{"key": "team", "value": "core"}])["resourceShareArn"]
     mine, theirs = sharing.ram(), sharing.ram(sharing.dev)
     for client_, owner in ((mine, "SELF"), (theirs, "OTHER-ACCOUNTS")):
         found = client_.list_resources(resourceOwner=owner)["resources"]
@@ -163,7 +162,7 @@ def test_permissions_say_what_consumers_may(region: Region, sharing: Sharing) ->
     assert held["name"] == "AWSRAMPermissionVpcLatticeServiceNetworkReadWrite"
     detail = ram.get_permission(permissionArn=held["arn"])["permission"]
     assert "vpc-lattice:CreateServiceNetworkVpcAssociation" in json.loads(detail["permission"])["Action"]
-    assert len(ram.list_permissions()["permissions"]) == 4
+    assert len(ram.list_permissions()["permissions"]) == 7
     template = json.dumps({"Effect": "Allow", "Action": ["vpc-lattice:GetServiceNetwork"]})
     made = ram.create_permission(name="look", resourceType="vpc-lattice:ServiceNetwork", policyTemplate=template)["permission"]
     with region.refused("InvalidParameterException", "replace"):
@@ -182,4 +181,4 @@ def test_permissions_say_what_consumers_may(region: Region, sharing: Sharing) ->
         ram.create_permission(name="more", resourceType="vpc-lattice:ServiceNetwork", policyTemplate="{}")
     ram.delete_resource_share(resourceShareArn=share)
     ram.delete_permission(permissionArn=made["arn"])
-    assert len(ram.list_permissions()["permissions"]) == 4
+    assert len(ram.list_permissions()["permissions"]) == 7

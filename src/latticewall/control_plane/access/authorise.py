@@ -11,7 +11,7 @@ from latticewall.auth.permissions import Permissions, organization_of, permissio
 from latticewall.auth.resource_policies import resource_policy_of
 from latticewall.auth.sessions import check_reach
 from latticewall.base.caller import Caller
-from latticewall.base.resource_shares import DEFAULTS
+from latticewall.base.resource_shares import type_of
 from latticewall.control_plane.access.named import Named
 from latticewall.control_plane.access.questions import Question, questions
 from latticewall.control_plane.access.refusals import denied
@@ -60,7 +60,7 @@ def _is_foreign(ctx: Context, question: Question) -> bool:
         return question.resource.account not in ("", ctx.caller.account)
     _, _, service, _, account, *_ = [*question.resource.arn.split(":", 5), "", "", "", ""]
     row = question.resource.row
-    shareable = service in WITH_RESOURCE_POLICIES or (row is not None and row.kind in DEFAULTS)
+    shareable = service in WITH_RESOURCE_POLICIES or (row is not None and type_of(row.arn) != "")
     return shareable and account != ctx.caller.account
 
 

@@ -8,7 +8,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.network_firewall import objects, text
+from latticewall.services.network_firewall import objects, sharing, text
 
 KIND = "network-firewall:Firewall"
 PROTECTIONS = ("DeleteProtection", "SubnetChangeProtection", "FirewallPolicyChangeProtection")
@@ -86,7 +86,7 @@ def create(ctx: Context, params: Document) -> Document:
     vpc = ctx.find("ec2:Vpc", params["VpcId"])
     if vpc is None:
         raise text.invalid("VPC does not exist", params["VpcId"], "VpcId")
-    policy = ctx.find("network-firewall:FirewallPolicy", params["FirewallPolicyArn"])
+    policy = sharing.usable(ctx, "network-firewall:FirewallPolicy", params["FirewallPolicyArn"])
     if policy is None:
         raise text.invalid("firewall policy does not exist", params["FirewallPolicyArn"], "FirewallPolicyArn")
     name = params["FirewallName"]
@@ -96,7 +96,7 @@ def create(ctx: Context, params: Document) -> Document:
     }  # fmt: skip
     if params.get("Description"):
         document["Description"] = params["Description"]
-    row = ctx.create(KIND, document, id=ctx.new_uuid(), name=name, tags=tags.read(params.get("Tags")), refs={"VpcId": vpc.id, "FirewallPolicyArn": policy.arn})
+    row = ctx.create(KIND, document, id=ctx.new_uuid(), name=name, tags=tags.read(params.get("Tags")), refs={"VpcId": vpc.id, "FirewallPolicyArn": policy})
     row = _add_endpoints(ctx, row, params["SubnetMappings"])
     return {"Firewall": _show(ctx, row), "FirewallStatus": _status(ctx, row)}
 
@@ -145,11 +145,11 @@ def associate_policy(ctx: Context, params: Document) -> Document:
     objects.check_token(row, params)
     if row.document["FirewallPolicyChangeProtection"]:
         raise text.not_possible("Firewall policy change protection is enabled for the firewall; disable it first")
-    policy = ctx.find("network-firewall:FirewallPolicy", params["FirewallPolicyArn"])
+    policy = sharing.usable(ctx, "network-firewall:FirewallPolicy", params["FirewallPolicyArn"])
     if policy is None:
         raise text.invalid("firewall policy does not exist", params["FirewallPolicyArn"], "FirewallPolicyArn")
     ctx.forget(row, "FirewallPolicyArn")
-    ctx.refer(row, "FirewallPolicyArn", policy.arn)
+    ctx.refer(row, "FirewallPolicyArn", policy)
     row = objects.renewed(ctx, row, {"FirewallPolicyArn": policy.arn}, settle=True)
     return {**_named(row), "FirewallPolicyArn": policy.arn}
 

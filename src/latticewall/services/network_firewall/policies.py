@@ -8,7 +8,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.network_firewall import objects, text
+from latticewall.services.network_firewall import objects, sharing, text
 from latticewall.services.network_firewall.rule_groups import check_policy
 
 KIND = "network-firewall:FirewallPolicy"
@@ -23,7 +23,7 @@ def _groups(ctx: Context, body: Document, member: str, group_type: str) -> list[
     """The rule groups a policy refers to, of the right type and known."""
     found = []
     for position, reference in enumerate(body.get(member) or ()):
-        row = ctx.find("network-firewall:RuleGroup", reference["ResourceArn"])
+        row = sharing.usable(ctx, "network-firewall:RuleGroup", reference["ResourceArn"])
         if row is None or row.document["Type"] != group_type:
             raise text.invalid("rule group does not exist or has the wrong type", reference["ResourceArn"], f"{member}[{position}].ResourceArn")
         found.append(row)
@@ -88,7 +88,8 @@ def _link(ctx: Context, row: Row) -> None:
     ctx.forget(row, "RuleGroup")
     body = row.document["_policy"]
     for reference in [*(body.get("StatefulRuleGroupReferences") or ()), *(body.get("StatelessRuleGroupReferences") or ())]:
-        ctx.refer(row, "RuleGroup", reference["ResourceArn"])
+        if group := ctx.tx.by_arn(reference["ResourceArn"]):  # of another account, maybe: `_groups` has seen to that
+            ctx.refer(row, "RuleGroup", group)
 
 
 def create(ctx: Context, params: Document) -> Document:
@@ -138,7 +139,7 @@ def delete(ctx: Context, params: Document) -> Document:
 
 
 def listing(ctx: Context, _: Document) -> Document:
-    return {"FirewallPolicies": [{"Name": row.name, "Arn": row.arn} for row in ctx.live(KIND)]}
+    return {"FirewallPolicies": [{"Name": row.name, "Arn": row.arn} for row in sharing.listed(ctx, KIND)]}
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -9,7 +9,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.network_firewall import objects, text
+from latticewall.services.network_firewall import objects, sharing, text
 
 KIND = "network-firewall:RuleGroup"
 
@@ -144,7 +144,7 @@ def delete(ctx: Context, params: Document) -> Document:
 def listing(ctx: Context, params: Document) -> Document:
     if params.get("Scope") == "MANAGED" or params.get("ManagedType"):
         return {"RuleGroups": []}
-    rows = [row for row in ctx.live(KIND) if params.get("Type") in (None, row.document["Type"])]
+    rows = [row for row in sharing.listed(ctx, KIND) if params.get("Type") in (None, row.document["Type"])]
     return {"RuleGroups": [{"Name": row.name, "Arn": row.arn} for row in rows]}
 
 

@@ -11,7 +11,7 @@ import re
 from latticewall.auth.permissions import organization_of
 from latticewall.auth.resource_policies import trusting_organization
 from latticewall.base.faults import LimitExceeded
-from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS
+from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS, type_of
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -48,7 +48,7 @@ def _put(ctx: Context, share: Row, type_: str, name: str, status: str = "ASSOCIA
 
 
 def _resource(ctx: Context, share: Row, arn: str) -> Row:
-    type_ = find.type_of(text.check_arn(arn))
+    type_ = type_of(text.check_arn(arn))
     if not type_:
         raise text.not_permitted(f"Resources such as {arn} cannot be shared here; shareable are {', '.join(DEFAULTS)}.")
     if old := _existing(ctx, share, arn):
@@ -58,6 +58,7 @@ def _resource(ctx: Context, share: Row, arn: str) -> Row:
         raise text.unknown("Resource", arn)
     if (row.document.get("sharingConfig") or {}).get("enabled") is False:
         raise text.not_permitted(f"Service network {row.id} is not enabled for sharing.")
+    share = find.own_share(ctx, share.arn)  # as the resources before this one have left it
     permissions = {type_: DEFAULTS[type_].arn, **share.document["_permissions"]}
     if permissions != share.document["_permissions"]:
         ctx.change(share, {"_permissions": permissions})

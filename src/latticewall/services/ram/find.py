@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.auth.resource_policies import reaches
-from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS, SHARE
+from latticewall.base.resource_shares import ASSOCIATION, SHARE, type_of
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.services.ram import text
@@ -44,18 +44,11 @@ def associated(ctx: Context, share: Row, type_: str) -> list[Row]:
 def own_resource(ctx: Context, arn: str) -> Row | None:
     """The shareable resource of the caller's account that an ARN names."""
     row = ctx.tx.by_arn(arn)
-    mine = row is not None and (row.kind, row.account, row.region) == (type_of(arn), ctx.caller.account, ctx.caller.region)
-    return row if row and mine and row.status not in ("deleting", "deleted") else None
+    mine = row is not None and (row.account, row.region) == (ctx.caller.account, ctx.caller.region)
+    return row if row and mine and type_of(arn) and row.status not in ("deleting", "deleted") else None
 
 
 def shared_resource(ctx: Context, association: Row) -> Row | None:
     """What a resource association is about, as long as it exists."""
     row = ctx.tx.by_arn(association.name)
-    return row if row and row.kind in DEFAULTS and row.status not in ("deleting", "deleted") else None
-
-
-def type_of(arn: str) -> str:
-    """A shareable ARN's resource type ("vpc-lattice:Service"), "" for any other."""
-    _, _, service, _, _, resource, *_ = [*arn.split(":", 5), "", "", "", "", "", ""]
-    word = resource.partition("/")[0].replace("-", "")
-    return next((type_ for type_ in DEFAULTS if type_.lower() == f"{service}:{word}"), "")
+    return row if row and type_of(row.arn) and row.status not in ("deleting", "deleted") else None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from latticewall.base.faults import Fault, LimitExceeded
-from latticewall.base.resource_shares import ASSOCIATION, INVITATION, SHARE
+from latticewall.base.resource_shares import ASSOCIATION, INVITATION, SHARE, type_of
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
@@ -115,7 +115,7 @@ def list_pending_resources(ctx: Context, params: Document) -> Document:
     resources: list[dict[str, Any]] = []
     if share and status == "PENDING" and params.get("resourceRegionScope") != "GLOBAL":
         resources = [
-            {"arn": held.name, "type": find.type_of(held.name), "resourceShareArn": share.arn, "status": "PENDING", "resourceRegionScope": "REGIONAL"}
+            {"arn": held.name, "type": type_of(held.name), "resourceShareArn": share.arn, "status": "PENDING", "resourceRegionScope": "REGIONAL"}
             for held in find.associated(ctx, share, RESOURCE)
         ]
     return {"resources": resources}

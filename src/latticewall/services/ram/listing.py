@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from latticewall.auth.resource_policies import shared_policy
 from latticewall.base.faults import NotFound
-from latticewall.base.resource_shares import DEFAULTS
+from latticewall.base.resource_shares import DEFAULTS, type_of
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
@@ -56,13 +56,13 @@ def list_resources(ctx: Context, params: Document) -> Document:
     found = []
     for share, row in _pairs(ctx, params, RESOURCE):
         wanted = params.get("resourceType")
-        if (wanted and find.type_of(row.name).lower() != wanted.lower()) or row.name not in (params.get("resourceArns") or [row.name]):
+        if (wanted and type_of(row.name).lower() != wanted.lower()) or row.name not in (params.get("resourceArns") or [row.name]):
             continue
         if params.get("principal") and not _is_with(ctx, params, share):
             continue
         there = find.shared_resource(ctx, row) is not None
         found.append({
-            "arn": row.name, "type": find.type_of(row.name), "resourceShareArn": share.arn, "status": "AVAILABLE" if there else "UNAVAILABLE",
+            "arn": row.name, "type": type_of(row.name), "resourceShareArn": share.arn, "status": "AVAILABLE" if there else "UNAVAILABLE",
             "creationTime": row.created_at, "lastUpdatedTime": row.updated_at, "resourceRegionScope": "REGIONAL",
         })  # fmt: skip
     return {"resources": [] if params.get("resourceRegionScope") == "GLOBAL" else found}
@@ -85,7 +85,7 @@ def list_principals(ctx: Context, params: Document) -> Document:
         held = find.associated(ctx, share, RESOURCE)
         if params.get("resourceArn") and params["resourceArn"] not in [one.name for one in held]:
             continue
-        if params.get("resourceType") and params["resourceType"].lower() not in [find.type_of(one.name).lower() for one in held]:
+        if params.get("resourceType") and params["resourceType"].lower() not in [type_of(one.name).lower() for one in held]:
             continue
         if who not in (params.get("principals") or [who]):
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from latticewall.base import resource_shares
 from latticewall.base.faults import Conflict, Fault
 from latticewall.base.resource_shares import DEFAULTS, MANAGED, PERMISSION, SHARE, Permission
 from latticewall.base.rows import Row
@@ -101,8 +102,7 @@ def disassociate(ctx: Context, params: Document) -> Document:
     kept = {type_: held for type_, held in share.document["_permissions"].items() if held != arn}
     if kept == share.document["_permissions"]:
         raise text.unknown("Permission", arn)
-    shared = (ctx.tx.by_arn(row.name) for row in ctx.tx.rows("ram:ResourceShareAssociation", parent=share.id))
-    if any(row and row.kind == type_of(ctx, arn) for row in shared):
+    if any(resource_shares.type_of(row.name) == type_of(ctx, arn) for row in ctx.tx.rows(resource_shares.ASSOCIATION, parent=share.id)):
         raise text.not_permitted(f"The resource share has resources of the type {type_of(ctx, arn)}: disassociate them first.")
     ctx.change(share, {"_permissions": kept})
     return _done(params)
