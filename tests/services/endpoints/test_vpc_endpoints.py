@@ -153,6 +153,27 @@ def test_an_endpoint_of_a_resource(site: Site) -> None:
     site.lattice.delete_resource_configuration(resourceConfigurationIdentifier=site.configuration["id"])
 
 
+def test_an_endpoint_of_a_group(site: Site) -> None:
+    """It leads to each child, also to one that comes later; a child has no endpoint of its own."""
+    group = site.lattice.create_resource_configuration(name="caches", type="GROUP", resourceGatewayIdentifier=site.gateway)
+    site.region.settle()
+    made = site.of_resource(ResourceConfigurationArn=group["arn"])["VpcEndpointId"]
+    assert site.associations(made) == []
+    children = [site.lattice.create_resource_configuration(
+        name=name, type="CHILD", resourceConfigurationGroupIdentifier=group["id"], portRanges=["6379"],
+        resourceConfigurationDefinition={"ipResource": {"ipAddress": "10.0.1.200"}},
+    )["arn"] for name in ("one", "two")]  # fmt: skip
+    for _ in range(2):
+        site.region.settle()
+    found = site.associations(made, resource_configuration_group_arn=group["arn"])
+    assert {one["AssociatedResourceArn"]: one["AssociatedResourceAccessibility"] for one in found} == dict.fromkeys(children, "Accessible")
+    assert len({one["DnsEntry"]["DnsName"] for one in found} | {one["Id"] for one in found}) == 4
+    interfaces = site.ec2.describe_network_interfaces(NetworkInterfaceIds=site.shown(made)["NetworkInterfaceIds"])["NetworkInterfaces"]
+    assert [len(one["PrivateIpAddresses"]) for one in interfaces] == [2]
+    with site.region.refused("InvalidParameterValue", "CHILD"):
+        site.of_resource(ResourceConfigurationArn=children[0])
+
+
 def test_a_network_with_endpoints_stays(site: Site) -> None:
     made = site.of_network()
     (one,) = site.lattice.list_service_network_vpc_endpoint_associations(serviceNetworkIdentifier=site.network["arn"])["items"]

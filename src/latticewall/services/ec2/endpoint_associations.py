@@ -8,7 +8,6 @@ from typing import Any
 
 from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name, zone_id
 from latticewall.base.rows import Row
-from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.ec2 import endpoint_private_dns, endpoint_zones, lattice_endpoint
@@ -62,7 +61,7 @@ def _association(endpoint: Row, association: Row | None, resource: Row, name: st
     digest = hashlib.sha256("/".join((endpoint.id, association.id if association else "", resource.id)).encode()).hexdigest()[:17]
     return {
         "Id": f"vpce-rsc-asc-{digest}", "VpcEndpointId": endpoint.id, **of_network, "AssociatedResourceArn": resource.arn, **state,
-        "DnsEntry": {"DnsName": name, "HostedZoneId": zone_id(domain, endpoint.region)}, "Tags": tags.as_list(endpoint.tags), "_resource": resource.id,
+        "DnsEntry": {"DnsName": name, "HostedZoneId": zone_id(domain, endpoint.region)}, "Tags": [], "_resource": resource.id,
     }  # fmt: skip
 
 

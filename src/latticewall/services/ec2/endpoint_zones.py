@@ -8,7 +8,7 @@ SubnetId, NetworkInterfaceId, Service (address), Resources [AssociationId, Confi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network
 
 from latticewall.base.faults import Fault
@@ -87,9 +87,18 @@ def _leaves(ctx: Context, configuration: Row) -> list[Row]:
     return ctx.referring(configuration, configuration.kind, "resourceConfigurationGroupIdentifier")
 
 
-def follow(ctx: Context, endpoint: Row) -> Row:
+def follow_all(ctx: Context, endpoints: Iterable[Row]) -> None:
+    """As follow; a network with many endpoints is looked at once."""
+    known: dict[str, list[Reached]] = {}
+    for endpoint in endpoints:
+        where = endpoint.document.get("ServiceNetworkArn") or endpoint.id
+        if where not in known:
+            known[where] = reached(ctx, endpoint)
+        follow(ctx, endpoint, known[where])
+
+
+def follow(ctx: Context, endpoint: Row, wanted: list[Reached]) -> Row:
     """Give every resource an address in every zone, and take back what is needed no longer."""
-    wanted = reached(ctx, endpoint)
     failed: list[Document] = []
     zones = [_followed(ctx, endpoint, zone, wanted, failed) for zone in endpoint.document["_zones"]]
     if zones == endpoint.document["_zones"] and failed == endpoint.document["_failed"]:

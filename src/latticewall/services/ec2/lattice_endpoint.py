@@ -68,7 +68,7 @@ def create(ctx: Context, params: Document) -> Document:
     ctx.create(leading.association, association, refs={leading.role: target, "vpcEndpointId": row})
     endpoint_private_dns.check(ctx, row, vpc)
     zones = [endpoint_zones.open_zone(ctx, row, home, groups, addresses.get(home.id, "")) for home in homes]
-    row = endpoint_zones.follow(ctx, ctx.change(row, {"_zones": zones}))
+    row = endpoint_zones.follow(ctx, ctx.change(row, {"_zones": zones}), endpoint_zones.reached(ctx, row))
     if row.document["_failed"]:
         raise text.conflict(row.document["_failed"][0]["Code"], row.document["_failed"][0]["Message"])
     return {"VpcEndpoint": ctx.view(row), **({"ClientToken": params["ClientToken"]} if params.get("ClientToken") else {})}
@@ -87,7 +87,7 @@ def modify(ctx: Context, row: Row, params: Document) -> None:
     row = ctx.change(row, {"PrivateDnsEnabled": private, "DnsOptions": options}, settle=True)
     row = _change_subnets(ctx, _change_groups(ctx, row, params), params)
     endpoint_private_dns.check(ctx, row, ctx.resolve("ec2:Vpc", row.document["VpcId"]))
-    endpoint_zones.follow(ctx, row)
+    endpoint_zones.follow(ctx, row, endpoint_zones.reached(ctx, row))
 
 
 def _refuse(params: Mapping[str, Any], type_: str, known: str) -> None:

@@ -108,6 +108,5 @@ def _managed(row: Row) -> Fault:
 
 def follow_lattice(ctx: Context) -> None:
     """After every round: endpoints, of whatever account, follow what their service networks have become."""
-    for row in ctx.tx.rows(KIND):
-        if row.document.get("VpcEndpointType") in lattice_endpoint.TYPES and row.status in ("creating", "ready", "updating"):
-            endpoint_zones.follow(ctx, row)
+    rows = (row for row in ctx.tx.rows(KIND) if row.document.get("VpcEndpointType") in lattice_endpoint.TYPES)
+    endpoint_zones.follow_all(ctx, (row for row in rows if row.status in ("creating", "ready", "updating")))
