@@ -159,6 +159,13 @@ def test_step_by_step(lab: Lab, aws: Cli, tmp_path: Path) -> None:
     aws("vpc-lattice", "put-auth-policy", "--resource-identifier", network, "--policy", json.dumps(policy))
     lab.settled()
     until(lambda: lab.curl(client, url)[0] == 200)
+    network_arn = aws("vpc-lattice", "get-service-network", *pair, query="arn")
+    kind = ("--vpc-endpoint-type", "ServiceNetwork", "--service-network-arn", network_arn)
+    endpoint = aws("ec2", "create-vpc-endpoint", *kind, "--vpc-id", vpc, "--subnet-ids", subnet, query="VpcEndpoint.VpcEndpointId")
+    lab.settled()
+    name = aws("ec2", "describe-vpc-endpoint-associations", "--vpc-endpoint-ids", endpoint, query="VpcEndpointAssociations[0].DnsEntry.DnsName")
+    assert lab.curl(client, f"http://{name}:8088/")[0] == 200
+    assert aws("ec2", "delete-vpc-endpoints", "--vpc-endpoint-ids", endpoint, query="Unsuccessful") == []
 
     def logged() -> Any:
         return aws("logs", "filter-log-events", "--log-group-name", "/cli/access", "--filter-pattern", "{ $.responseCode = 403 }", query="events[].message")
@@ -194,6 +201,7 @@ def test_step_by_step(lab: Lab, aws: Cli, tmp_path: Path) -> None:
         ("ec2 describe-instances --instance-ids i-00000000000000000", "(InvalidInstanceID.NotFound)"),
         ("ec2 describe-instances --instance-ids nonsense", "(InvalidInstanceID.Malformed)"),
         ("ec2 describe-vpcs --filters Name=color,Values=red", "(InvalidParameterValue)"),
+        ("ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-00000000000000000 --private-dns-enabled", "(InvalidVpcEndpointId.NotFound)"),
         ("vpc-lattice get-service --service-identifier svc-00000000000000000", "(ResourceNotFoundException)"),
         ("vpc-lattice create-service --name Not_A_Name", "(ValidationException)"),
         ("vpc-lattice put-auth-policy --resource-identifier sn-00000000000000000 --policy {}", "(ResourceNotFoundException)"),
