@@ -6,10 +6,19 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bench.region import until
+from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from latticewall.auth.certificate_authority import new_key
 
 from .lab import Lab, allow, server
 
@@ -218,6 +227,48 @@ def test_weights_health_and_draining(lab: Lab, site: Site) -> None:
     assert set(ask(lab, site, "/", 20)) == {"a", "b"}  # fail open
     lab.ec2.stop_instances(InstanceIds=[site.servers["b"]])
     until(lambda: states()[site.servers["b"]] == "unused")
+
+
+def _certificate(lab: Lab, domain: str) -> tuple[str, str]:
+    """ARN and PEM of a certificate signed by itself."""
+    key = new_key("RSA_2048")
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=9))
+    made = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False).sign(key, hashes.SHA256())
+    words = made.public_bytes(Encoding.PEM)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return str(lab.client("acm").import_certificate(Certificate=words, PrivateKey=private)["CertificateArn"]), words.decode()
+
+
+def test_https(lab: Lab, site: Site, tmp_path: Path) -> None:
+    elb, domain = lab.client("elbv2"), "shop.example.com"
+    arn, words = _certificate(lab, domain)
+    (tmp_path / "root.pem").write_text(words)
+    lab.ec2.authorize_security_group_ingress(GroupId=site.gate, IpPermissions=[allow("tcp", 443, cidr="10.60.0.0/16")])
+    default = {"Type": "forward", "TargetGroupArn": site.groups["all"]}
+    more = {"Certificates": [{"CertificateArn": arn}], "SslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"}
+    made = elb.create_listener(LoadBalancerArn=site.arn, Protocol="HTTPS", Port=443, DefaultActions=[default], **more)["Listeners"][0]
+    assert (made["Certificates"], made["SslPolicy"]) == ([{"CertificateArn": arn}], more["SslPolicy"])
+    lab.settled()
+    options = ["--resolve", f"{domain}:443:{site.nodes[0]}", "--cacert", str(tmp_path / "root.pem")]
+    answer = until(lambda: (found := lab.curl(site.client, f"https://{domain}/", *options))[0] == 200 and json.loads(found[1]))
+    headers = {key.lower(): value for key, value in answer["headers"].items()}
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-port"], headers["host"]) == ("https", "443", domain)
+    for version, works in (("1.1", False), ("1.2", True), ("1.3", True)):
+        status = lab.curl(site.client, f"https://{domain}/", *options, f"--tlsv{version}", "--tls-max", version)[0]
+        assert (status == 200) == works, version
+    with pytest.raises(ClientError, match="in use"):
+        lab.client("acm").delete_certificate(CertificateArn=arn)
+    second, words = _certificate(lab, domain)
+    (tmp_path / "root.pem").write_text(words)
+    elb.modify_listener(ListenerArn=made["ListenerArn"], Certificates=[{"CertificateArn": second}])
+    lab.settled()
+    until(lambda: lab.curl(site.client, f"https://{domain}/", *options)[0] == 200)
+    elb.delete_listener(ListenerArn=made["ListenerArn"])
+    for certificate in (arn, second):
+        lab.client("acm").delete_certificate(CertificateArn=certificate)
 
 
 def test_subnets_change_and_all_goes(lab: Lab, site: Site) -> None:

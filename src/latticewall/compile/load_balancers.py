@@ -14,6 +14,7 @@ from latticewall.compile.health_checks import status_ranges
 from latticewall.compile.index import BalancerInterface, Index
 from latticewall.compile.vpc import ESTABLISHED, ROUTER_SYSCTLS
 from latticewall.compile.vpc_endpoints import ways_out
+from latticewall.plan.https import Certificate
 from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Condition, FixedResponse, Redirect
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
 from latticewall.plan.proxy import Cluster, Endpoint, HealthCheck
@@ -23,8 +24,6 @@ from latticewall.world.types import LoadBalancer, LoadBalancerListener, LoadBala
 CONNECT_SECONDS = 10
 """How long a load balancer tries to connect to a target ("HTTP 504: Gateway timeout")."""
 CHECKER = "ELB-HealthChecker/2.0"
-SERVED = ("HTTP",)
-"""Protocols of the listeners that there are sockets for."""
 
 
 def compile_load_balancer(index: Index, balancer: LoadBalancer) -> tuple[Namespace, list[Link]] | None:
@@ -47,7 +46,7 @@ def compile_load_balancer(index: Index, balancer: LoadBalancer) -> tuple[Namespa
 def _ruleset(balancer: LoadBalancer) -> Ruleset:
     """In: what is listened to, and pings. Who may come as far is decided on the way, by security groups and network ACLs."""
     rules = [ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept"), NftRule((Match("icmp type", ("8",)),), "accept")]
-    if ports := sorted({listener.port for listener in balancer.listeners if listener.protocol in SERVED}):
+    if ports := sorted({listener.port for listener in balancer.listeners}):
         rules.append(NftRule((Match("tcp dport", tuple(str(port) for port in ports)),), "accept", comment="listeners"))
     return Ruleset(chains=(Chain("input", tuple(rules), hook="input", policy="drop"),))
 
@@ -61,9 +60,8 @@ def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster]
         balancer, node = interface.balancer, interface.node
         used: set[str] = set()
         for listener in balancer.listeners:
-            if listener.protocol in SERVED:
-                sockets.append(_socket(interface, listener, groups))
-                used.update(arn for rule in listener.rules for arn, _ in _targets(rule) if arn in groups)
+            sockets.append(_socket(interface, listener, groups))
+            used.update(arn for rule in listener.rules for arn, _ in _targets(rule) if arn in groups)
         clusters += [_cluster(interface.balancer_namespace, balancer, node, groups[arn]) for arn in sorted(used)]
     return sockets, clusters
 
@@ -105,7 +103,20 @@ def _socket(interface: BalancerInterface, listener: LoadBalancerListener, groups
         x_forwarded_for=attributes["routing.http.xff_header_processing.mode"],
         drop_invalid_headers=attributes["routing.http.drop_invalid_header_fields.enabled"] == "true",
         names_itself=listener.attributes["routing.http.response.server.enabled"] == "true",
+        certificate=_certificate_name(listener), ssl_policy=listener.ssl_policy, http2=attributes["routing.http2.enabled"] == "true",
     )  # fmt: skip
+
+
+def _certificate_name(listener: LoadBalancerListener) -> str:
+    """By the listener that it is for, so that another one in its place changes nothing but itself."""
+    return f"certificate-{listener.id}" if listener.certificate_arn else ""
+
+
+def balancer_certificates(index: Index) -> list[Certificate]:
+    """What HTTPS listeners show."""
+    versions = {certificate.arn: certificate.fingerprint for certificate in index.world.certificates}
+    listeners = [listener for balancer in index.world.load_balancers for listener in balancer.listeners if listener.certificate_arn in versions]
+    return [Certificate(_certificate_name(listener), listener.certificate_arn, version=versions[listener.certificate_arn]) for listener in listeners]
 
 
 def _targets(rule: LoadBalancerRule) -> Iterator[tuple[str, int]]:

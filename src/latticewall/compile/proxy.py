@@ -14,12 +14,13 @@ from latticewall.compile.functions import SOCKET
 from latticewall.compile.health_checks import status_ranges
 from latticewall.compile.https import HttpsPlan, compile_https
 from latticewall.compile.index import Index
-from latticewall.compile.load_balancers import compile_balancers
+from latticewall.compile.load_balancers import balancer_certificates, compile_balancers
 from latticewall.compile.resource_doors import ResourceDoor, resource_doors
 from latticewall.compile.resources import Leaf, Resources
 from latticewall.compile.service_network import ServiceNetworkGates, capture_port
 from latticewall.compile.tls_passthrough import compile_tls
 from latticewall.compile.units import Units
+from latticewall.plan.https import Certificate
 from latticewall.plan.load_balancers import BalancerSocket
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import (
@@ -46,14 +47,14 @@ def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
     https = memo.kept(HttpsPlan, units.follow(compile_https, tls))
     http = memo.once(_http_listeners, memo, units.follow(_region), units.follow(_entrances), units.follow(_joined), groups, https)
     used = memo.once(_used, http, tls)
-    sockets, balanced = units.follow(_balancers)
+    sockets, balanced, shown = units.follow(_balancers)
     clusters = [cluster for group, cluster in zip(groups, memo.map(_cluster, groups), strict=True) if group.id in used]
     plan = ProxyPlan(
         http_listeners=http,
         tcp_listeners=tcp,
         clusters=memo.steady(_cluster, {0: tuple(sorted([*clusters, *balanced], key=lambda cluster: cluster.name))})[0],
         tls_listeners=tls,
-        certificates=https.certificates,
+        certificates=tuple(sorted([*https.certificates, *shown])),
         balancer_sockets=sockets,
     )
     return plan, [*tls_problems, *https.problems, *tcp_problems]
@@ -67,9 +68,9 @@ def _target_groups(index: Index, _: ServiceNetworkGates) -> tuple[TargetGroup, .
     return index.world.target_groups
 
 
-def _balancers(index: Index, _: ServiceNetworkGates) -> tuple[tuple[BalancerSocket, ...], tuple[Cluster, ...]]:
+def _balancers(index: Index, _: ServiceNetworkGates) -> tuple[tuple[BalancerSocket, ...], tuple[Cluster, ...], tuple[Certificate, ...]]:
     sockets, clusters = compile_balancers(index)
-    return tuple(sorted(sockets, key=lambda socket: socket.name)), tuple(clusters)
+    return tuple(sorted(sockets, key=lambda socket: socket.name)), tuple(clusters), tuple(balancer_certificates(index))
 
 
 def _entrances(index: Index, gates: ServiceNetworkGates) -> tuple[Entrance, ...]:

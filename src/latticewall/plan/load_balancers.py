@@ -63,3 +63,7 @@ class BalancerSocket:
     x_forwarded_for: str = "append"
     drop_invalid_headers: bool = False
     names_itself: bool = True
+    certificate: str = ""
+    """Name of the certificate that an HTTPS listener shows; "" without TLS."""
+    ssl_policy: str = ""
+    http2: bool = True

@@ -118,5 +118,5 @@ def test_a_target_group_has_one_load_balancer_of_its_vpc(region: Region) -> None
         listener(region, second, forward(target))
     with region.refused("InvalidConfigurationRequest", "different VPCs"):
         listener(region, second, forward(far))
-    with region.refused("UnsupportedProtocol", "HTTPS"):
-        region.elbv2.create_listener(LoadBalancerArn=second, Protocol="HTTPS", Port=443, DefaultActions=[fixed()])
+    with region.refused("UnsupportedProtocol", "TCP"):
+        region.elbv2.create_listener(LoadBalancerArn=second, Protocol="TCP", Port=443, DefaultActions=[fixed()])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from latticewall.base.ssl_policies import POLICIES
 from latticewall.compile.render.balancer_conditions import SOURCE, route_match
 from latticewall.compile.render.balancer_lua import SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+VERSIONS = {"TLSv1": "TLSv1_0", "TLSv1.1": "TLSv1_1", "TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}
 LUA = "envoy.filters.http.lua"
 MAX_HEADERS_KB = 64
 MAX_HEADERS = 1000
@@ -58,7 +60,24 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
         local_reply_config={"mappers": _local_replies(plan)},
     )  # fmt: skip
     socket = {"address": plan.address, "port_value": plan.port, "network_namespace_filepath": paths.namespace(plan.namespace)}
-    return {"name": plan.name, "address": {"socket_address": socket}, "filter_chains": [{"filters": [{"name": "http", "typed_config": document}]}]}
+    chain: Document = {"filters": [{"name": "http", "typed_config": document}]}
+    if plan.certificate:
+        chain["transport_socket"] = _tls(plan)
+    return {"name": plan.name, "address": {"socket_address": socket}, "filter_chains": [chain]}
+
+
+def _tls(plan: BalancerSocket) -> Document:
+    """The certificate comes by SDS, so that another one in its place closes no connection."""
+    policy = POLICIES[plan.ssl_policy]
+    context = {
+        "tls_params": {
+            "tls_minimum_protocol_version": VERSIONS[policy.versions[0]], "tls_maximum_protocol_version": VERSIONS[policy.versions[-1]],
+            **({"cipher_suites": list(policy.suites)} if policy.suites else {}),
+        },
+        "alpn_protocols": ["h2", "http/1.1"] if plan.http2 else ["http/1.1"],
+        "tls_certificate_sds_secret_configs": [{"name": plan.certificate, "sds_config": {"ads": {}, "resource_api_version": "V3"}}],
+    }  # fmt: skip
+    return {"name": "tls", "typed_config": any_of("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", common_tls_context=context)}
 
 
 def _source_header() -> Document:
@@ -114,10 +133,14 @@ def route_configuration(plan: BalancerSocket) -> Document:
     return {
         "name": plan.name,
         "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": [_route(plan, route) for route in plan.routes]}],
-        "request_headers_to_add": [_header("x-forwarded-port", str(plan.port)), _header("x-forwarded-proto", "http")],
+        "request_headers_to_add": [_header("x-forwarded-port", str(plan.port)), _header("x-forwarded-proto", _scheme(plan))],
         "request_headers_to_remove": removed,
         **({} if plan.names_itself else {"response_headers_to_remove": ["server"]}),
     }
+
+
+def _scheme(plan: BalancerSocket) -> str:
+    return "https" if plan.certificate else "http"
 
 
 def _route(plan: BalancerSocket, route: BalancerRoute) -> Document:
@@ -137,7 +160,7 @@ def _route(plan: BalancerSocket, route: BalancerRoute) -> Document:
 
 def _redirect(plan: BalancerSocket, redirect: Redirect) -> Document:
     """The script answers, with what is known here filled in; the route's own answer would only be seen if it did not run."""
-    known = {"#{protocol}": "http", "#{port}": str(plan.port)}
+    known = {"#{protocol}": _scheme(plan), "#{port}": str(plan.port)}
     parts = {part: getattr(redirect, part) for part in ("protocol", "host", "port", "path", "query")}
     for placeholder, value in known.items():
         parts = {part: text.replace(placeholder, value) for part, text in parts.items()}

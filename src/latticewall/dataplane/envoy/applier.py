@@ -125,5 +125,8 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
         owners[tcp.resource_configuration_arn] = [("vpc-lattice:ResourceConfiguration", tcp.resource_configuration_arn)]
         owners |= {source_cluster(tcp, source): [("vpc-lattice:ResourceGateway", tcp.gateway_id)] for source in tcp.sources}
     owners |= {cluster.name: [("elbv2:LoadBalancer", cluster.load_balancer_id)] for cluster in plan.clusters if cluster.load_balancer_id}
-    owners |= {socket.name: [("elbv2:LoadBalancer", socket.load_balancer_id)] for socket in plan.balancer_sockets}
+    for socket in plan.balancer_sockets:
+        owners[socket.name] = [("elbv2:LoadBalancer", socket.load_balancer_id)]
+        if socket.certificate:
+            owners[socket.certificate] = owners[socket.name]
     return owners

@@ -6,12 +6,12 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import actions, find, rules, text
+from latticewall.services.elbv2 import actions, find, rules, text, tls
 from latticewall.services.elbv2.account import LIMITS
 from latticewall.services.elbv2.attributes import LISTENER_DEFAULTS
 from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER
 
-TLS_MEMBERS = ("SslPolicy", "Certificates", "AlpnPolicy")
+PROTOCOLS = ("HTTP", "HTTPS")
 
 
 def create_listener(ctx: Context, params: Document) -> Document:
@@ -20,30 +20,25 @@ def create_listener(ctx: Context, params: Document) -> Document:
     protocol, port = params.get("Protocol"), params.get("Port")
     if not protocol or not port:
         raise text.invalid("Protocol" if not protocol else "Port", "A listener must have a protocol and a port")
-    _check_protocol(params)
+    secured = tls.read(ctx, params, _protocol(protocol), {})
     present = ctx.live(LISTENER, parent=balancer.id)
     if len(present) >= LIMITS["listeners-per-application-load-balancer"]:
         raise text.too_many("TooManyListeners", f"The limit of {len(present)} listeners per load balancer has been reached")
     _check_free(ctx, balancer, port)
     done = actions.read(ctx, balancer, params["DefaultActions"])
     document: Document = {"Protocol": protocol, "Port": port, "_attributes": dict(LISTENER_DEFAULTS)}
+    document |= {member: value for member, value in secured.items() if value}
     identifier = f"{balancer.id}/{ctx.new_id(digits=16)}"
     row = ctx.create(LISTENER, document, id=identifier, parent=balancer.id, tags=tags.read(params.get("Tags")))
+    tls.refer(ctx, row)
     rules.put(ctx, row, done)
     return {"Listeners": [ctx.view(row)]}
 
 
-def _check_protocol(params: Document) -> None:
-    protocol = params.get("Protocol") or "HTTP"
-    if protocol == "HTTPS":
-        raise text.refused("UnsupportedProtocol", "Listeners of protocol HTTPS are not supported yet; HTTP is")
-    if protocol != "HTTP":
-        raise text.refused("UnsupportedProtocol", f"Protocol {protocol} is not supported by Application Load Balancers")
-    for member in TLS_MEMBERS:
-        if params.get(member):
-            raise text.configuration(f"{member} is for HTTPS listeners only")
-    if (params.get("MutualAuthentication") or {}).get("Mode", "off") != "off":
-        raise text.configuration("MutualAuthentication is for HTTPS listeners only")
+def _protocol(given: str) -> str:
+    if given not in PROTOCOLS:
+        raise text.refused("UnsupportedProtocol", f"Protocol {given} is not supported by Application Load Balancers")
+    return given
 
 
 def _check_free(ctx: Context, balancer: Row, port: int, own: str = "") -> None:
@@ -55,10 +50,12 @@ def modify_listener(ctx: Context, params: Document) -> Document:
     """ModifyListener: what is not given stays."""
     row = find.by_arn(ctx, LISTENER, params["ListenerArn"])
     balancer = find.owner_of(ctx, row)
-    _check_protocol(params)
-    if params.get("Port"):
-        _check_free(ctx, balancer, params["Port"], row.id)
-        row = ctx.change(row, {"Port": params["Port"]})
+    protocol = _protocol(params.get("Protocol") or row.document["Protocol"])
+    port = params.get("Port") or row.document["Port"]
+    secured = tls.read(ctx, params, protocol, row.document)
+    _check_free(ctx, balancer, port, row.id)
+    row = ctx.change(row, {"Protocol": protocol, "Port": port, **secured})
+    tls.refer(ctx, row)
     if params.get("DefaultActions"):
         rules.act(ctx, rules.default_of(ctx, row), actions.read(ctx, balancer, params["DefaultActions"]))
     return {"Listeners": [ctx.view(row)]}

@@ -1,8 +1,8 @@
 """VPC Lattice: service networks, services and their rules, target groups, resources, auth policies, access logs.
 
 Lives here: what these resources mean and what is refused. May import resources, policy, base. Never enters: packets, Envoy, other services;
-other services' resources are met by reference ("ec2:Vpc") and through `ctx.call`. Not there: TLS listeners, Lambda targets, IPv6,
-VPC endpoints, ARN and CIDR resource configurations; each is refused by name.
+other services' resources are met by reference ("ec2:Vpc") and through `ctx.call`. Not there:
+ARN and CIDR resource configurations; each is refused by name.
 """
 
 from latticewall.resources.kind import Service

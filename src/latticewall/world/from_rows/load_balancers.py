@@ -24,7 +24,11 @@ def build_load_balancers(rows: Rows) -> tuple[LoadBalancer, ...]:
 def _listener(rows: Rows, row: Row) -> LoadBalancerListener:
     rules = [_rule(rule) for rule in rows.children("elbv2:Rule", row.id)]
     rules.sort(key=lambda rule: (rule.priority == 0, rule.priority))
-    return LoadBalancerListener(row.id, row.arn, row.document["Protocol"], int(row.document["Port"]), tuple(rules), row.document["_attributes"])
+    certificate = next((item["CertificateArn"] for item in row.document.get("Certificates") or ()), "")
+    return LoadBalancerListener(
+        row.id, row.arn, row.document["Protocol"], int(row.document["Port"]), tuple(rules), row.document["_attributes"], certificate,
+        row.document.get("SslPolicy") or "",
+    )  # fmt: skip
 
 
 def _rule(row: Row) -> LoadBalancerRule:

@@ -38,6 +38,9 @@ class LoadBalancerListener:
     port: int
     rules: tuple[LoadBalancerRule, ...]
     attributes: dict[str, str]
+    certificate_arn: str = ""
+    ssl_policy: str = ""
+    """Of an HTTPS listener."""
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ TYPES = (
         },
     ),
     _type(
-        "Listener", "Listener", "LoadBalancerArn=! Port! Protocol! DefaultActions! ListenerAttributes", tagging="", attributes={}, renames=ATTRIBUTES,
-        settings={"ListenerAttributes": "elbv2:ModifyListenerAttributes"},
+        "Listener", "Listener", "LoadBalancerArn=! Port! Protocol! DefaultActions! Certificates SslPolicy ListenerAttributes", tagging="", attributes={},
+        renames=ATTRIBUTES, settings={"ListenerAttributes": "elbv2:ModifyListenerAttributes"},
     ),
     _type(
         "ListenerRule", "Rule", "ListenerArn=! Priority! Conditions! Actions!", tagging="", changing=_change_rule, attributes={"IsDefault": "IsDefault"},
