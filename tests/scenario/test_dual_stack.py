@@ -208,12 +208,12 @@ CURL = ("curl", "-s", "-o", "/dev/stdout", "-w", " %{http_code}", "--max-time", 
 
 @dataclass(frozen=True)
 class Network:
-    """A service network that `left` is in; a service whose targets are IPv6 addresses of `right`; a resource."""
+    """A service network that `left` is in; a service whose targets are IPv6 addresses of `right`; resources there."""
 
     id: str
     name: str
-    resource: str
-    configuration: str
+    resources: tuple[str, ...]
+    """Names: to an IPv4 and an IPv6 address by way of a dual-stack gateway, and to an IPv6 address by way of one with nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +226,8 @@ def network(hosts: Hosts) -> Network:
     hosts.ec2.authorize_security_group_ingress(
         GroupId=hosts.right.group, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 7001, "ToPort": 7001, "PrefixListIds": peers}]
     )
+    own = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "UserIdGroupPairs": [{"GroupId": hosts.right.group}]}
+    hosts.ec2.authorize_security_group_ingress(GroupId=hosts.right.group, IpPermissions=[own])
     network = lattice.create_service_network(name="both")["id"]
     config = {"port": 7001, "protocol": "HTTP", "ipAddressType": "IPV6", "vpcIdentifier": hosts.right.vpc, "healthCheck": {"enabled": False}}
     group = lattice.create_target_group(name="six", type="IP", config=config)["id"]
@@ -238,17 +240,20 @@ def network(hosts: Hosts) -> Network:
     lattice.create_service_network_service_association(serviceIdentifier=service["id"], serviceNetworkIdentifier=network)
     lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=hosts.left.vpc)
     where = {"vpcIdentifier": hosts.right.vpc, "subnetIds": [hosts.right.subnet], "securityGroupIds": [hosts.right.group]}
-    gateway = lattice.create_resource_gateway(name="six", **where)["id"]
+    both = lattice.create_resource_gateway(name="both", ipAddressType="DUALSTACK", ipv4AddressesPerEni=1, **where)["id"]
+    six = lattice.create_resource_gateway(name="six", ipAddressType="IPV6", **where)["id"]
     hosts.region.settle()
-    configuration = lattice.create_resource_configuration(
-        name="six", type="SINGLE", resourceGatewayIdentifier=gateway, portRanges=["7000"],
-        resourceConfigurationDefinition={"ipResource": {"ipAddress": hosts.right.ipv4}},
-    )["id"]  # fmt: skip
-    hosts.region.settle()
-    made = lattice.create_service_network_resource_association(resourceConfigurationIdentifier=configuration, serviceNetworkIdentifier=network)["id"]
-    hosts.region.settle()
-    entry = lattice.get_service_network_resource_association(serviceNetworkResourceAssociationIdentifier=made)["dnsEntry"]["domainName"]
-    return Network(network, service["dnsEntry"]["domainName"], entry, configuration)
+    found = []
+    for gateway, address in ((both, hosts.right.ipv4), (both, hosts.right.ipv6), (six, hosts.right.ipv6)):
+        configuration = lattice.create_resource_configuration(
+            name=f"one{len(found)}", type="SINGLE", resourceGatewayIdentifier=gateway, portRanges=["7000"],
+            resourceConfigurationDefinition={"ipResource": {"ipAddress": address}},
+        )["id"]  # fmt: skip
+        hosts.region.settle()
+        made = lattice.create_service_network_resource_association(resourceConfigurationIdentifier=configuration, serviceNetworkIdentifier=network)["id"]
+        hosts.region.settle()
+        found.append(lattice.get_service_network_resource_association(serviceNetworkResourceAssociationIdentifier=made)["dnsEntry"]["domainName"])
+    return Network(network, service["dnsEntry"]["domainName"], tuple(found))
 
 
 def test_a_service_has_addresses_of_both_families_and_calls_its_targets_over_ipv6(hosts: Hosts, network: Network) -> None:
@@ -265,10 +270,12 @@ def test_a_vpc_that_is_not_in_the_network_does_not_reach_it(hosts: Hosts, networ
     assert done.stdout == " 000"
 
 
-def test_a_resource_is_reached_over_ipv6_too(hosts: Hosts, network: Network) -> None:
+@pytest.mark.parametrize(("which", "family"), [(0, "10.2.1."), (1, "2001:db8:"), (2, "2001:db8:")])
+def test_resources_are_reached_over_both_families_and_reach_one(hosts: Hosts, network: Network, which: int, family: str) -> None:
     look = "import socket, sys; print(*sorted(found[4][0] for found in socket.getaddrinfo(sys.argv[1], 7000, type=socket.SOCK_STREAM)))"
-    both = hosts.region.run(hosts.left.id, sys.executable, "-c", look, network.resource).stdout.split()
+    both = hosts.region.run(hosts.left.id, sys.executable, "-c", look, network.resources[which]).stdout.split()
     assert len(both) == 2
     assert both[1].startswith("fd00:ec2:80::")
     for address in both:
-        until(lambda address=address: hosts.ask(hosts.left, address, 1.0).startswith("10.2.1.") or None)
+        until(lambda address=address: hosts.ask(hosts.left, address, 1.0).startswith(family) or None)
+        assert hosts.ask(hosts.left, address) != hosts.left.ipv6

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 
 from latticewall.compile.index import Index
 from latticewall.compile.names import public_zones, zones_in
@@ -21,7 +21,10 @@ from latticewall.world.types import ResourceConfiguration, ResourceGateway
 
 GROUP = "GROUP"
 IN_VPC = "IN_VPC"
-NEVER_TARGETS = tuple(IPv4Network(block) for block in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "129.224.0.0/17", "224.0.0.0/3"))
+NEVER_TARGETS = tuple(
+    ip_network(block)
+    for block in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "129.224.0.0/17", "224.0.0.0/3", "::/8", "fc00::/7", "fe80::/10", "ff00::/8")
+)
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,14 @@ class Resources:
         gateway = self._gates.gateways.get(configuration.gateway_id)
         if gateway is None:
             return None
-        sources = tuple(str(address) for address in gateway.addresses)
+        sources = tuple(str(address) for address in gateway.addresses if address.version == _family(configuration))
         return Leaf(configuration, gateway, sources, self._targets(configuration, gateway), configuration.port_ranges)
 
     def _targets(self, configuration: ResourceConfiguration, gateway: ResourceGateway) -> tuple[str, ...]:
         if address := (configuration.definition.get("ipResource") or {}).get("ipAddress"):
             return (str(address),)
         name = (configuration.definition.get("dnsResource") or {}).get("domainName")
-        found = self._zones_of(gateway).addresses(name) if name else ()
+        found = self._zones_of(gateway).addresses(name, "AAAA" if _family(configuration) == 6 else "A") if name else ()
         return tuple(address for address in dict.fromkeys(found) if may_be_target(address))
 
     def _zones_of(self, gateway: ResourceGateway) -> Zones:
@@ -111,14 +114,21 @@ class Resources:
     def _unresolved(self, found: Leaf) -> str:
         name = (found.configuration.definition.get("dnsResource") or {}).get("domainName", "")
         where = f"by the resolver of {found.gateway.vpc_id}" if found.gateway.resolution == IN_VPC else "in the region's public hosted zones"
-        return f"{name} does not resolve to an IPv4 address {where} ({found.gateway.id}: {found.gateway.resolution})"
+        return f"{name} does not resolve to an IPv{_family(found.configuration)} address {where} ({found.gateway.id}: {found.gateway.resolution})"
+
+
+def _family(configuration: ResourceConfiguration) -> int:
+    """4 or 6: over what the resource is reached from its gateway."""
+    definition = configuration.definition
+    is_ipv6 = ":" in (definition.get("ipResource") or {}).get("ipAddress", "") or (definition.get("dnsResource") or {}).get("ipAddressType") == "IPV6"
+    return 6 if is_ipv6 else 4
 
 
 def may_be_target(text: str) -> bool:
     """A record's value may be anything; of addresses those are no resource's that mean the VPC's router itself: what listens there (instance metadata, the
     region's endpoint, the service network) trusts whom it sees to be an instance."""
     try:
-        address = IPv4Address(text)
+        address = ip_address(text)
     except ValueError:
         return False
     return not any(address in block for block in NEVER_TARGETS)

@@ -146,7 +146,10 @@ class ServiceNetworkGates:
         if vpc_id in self.sockets.target_vpcs:
             found.add(addresses.LATTICE_UPSTREAM)
         found |= {association.address for association, _ in self.resources(vpc_id)}
-        return found | {address for gateway in self.index.gateways_of.get(vpc_id, []) for address in gateway.addresses}
+        return found | {address for address in self._gateway_addresses(vpc_id) if isinstance(address, IPv4Address)}
+
+    def _gateway_addresses(self, vpc_id: str) -> list[IPv4Address | IPv6Address]:
+        return [address for gateway in self.index.gateways_of.get(vpc_id, []) for address in gateway.addresses]
 
     def local_ipv6_addresses(self, vpc_id: str) -> set[IPv6Address]:
         """The same for IPv6, where the VPC has it."""
@@ -155,7 +158,9 @@ class ServiceNetworkGates:
         found = [addresses.LATTICE_SERVICES] if vpc_id in self.association_of else []
         if any(group.vpc_id == vpc_id and group.is_ipv6 for group in self.index.world.target_groups):
             found.append(addresses.LATTICE_UPSTREAM)
-        return {addresses.embedded(address) for address in (*found, *(association.address for association, _ in self.resources(vpc_id)))}
+        found += [association.address for association, _ in self.resources(vpc_id)]
+        of_gateways = {address for address in self._gateway_addresses(vpc_id) if isinstance(address, IPv6Address)}
+        return {addresses.embedded(address) for address in found} | of_gateways
 
     def _both(self, vpc_id: str, address: IPv4Address) -> list[IPv4Address | IPv6Address]:
         """One of VPC Lattice's addresses in the VPC, and the IPv6 one beside it where the VPC has IPv6."""
@@ -190,8 +195,9 @@ class ServiceNetworkGates:
         """A resource gateway opens only what its own security groups let out."""
         found = []
         for gateway in self.index.gateways_of.get(vpc_id, []):
-            own = Match("ip saddr", tuple(str(address) for address in gateway.addresses))
-            found.append(NftRule((own, Match("ct state", ("new",))), f"jump {gate_name('eg', gateway.id)}", comment=gateway.id))
+            begun = Match("ct state", ("new",))
+            from_it = ipv6.addressed("saddr", gateway.addresses)
+            found += [NftRule((own, begun), f"jump {gate_name('eg', gateway.id)}", comment=gateway.id) for own in from_it]
         return found
 
     def chains(self, vpc_id: str) -> list[Chain]:

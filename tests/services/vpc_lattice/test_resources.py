@@ -97,7 +97,7 @@ def test_gateways_that_cannot_be_are_refused(region: Region) -> None:
         ({"subnetIds": [stranger]}, stranger),
         ({"subnetIds": [subnet, subnet]}, "more than once"),
         ({"subnetIds": []}, "At least one subnet"),
-        ({"ipAddressType": "DUALSTACK"}, "DUALSTACK is not supported yet"),
+        ({"ipAddressType": "DUALSTACK"}, "has no IPv6 CIDR block"),
         ({"ipv4AddressesPerEni": 0}, "ipv4AddressesPerEni"),
         ({"ipv4AddressesPerEni": 63}, "ipv4AddressesPerEni"),
     ):
@@ -175,10 +175,11 @@ def test_a_configuration_lives_and_ends(region: Region) -> None:
         ({"resourceConfigurationDefinition": {"ipResource": {"ipAddress": "8.8.8.8"}}}, "not a private address"),
         ({"resourceConfigurationDefinition": {"ipResource": {"ipAddress": "127.0.0.1"}}}, "not a private address"),
         ({"resourceConfigurationDefinition": {"ipResource": {"ipAddress": "169.254.169.254"}}}, "not a private address"),
-        ({"resourceConfigurationDefinition": {"ipResource": {"ipAddress": "fd00::1"}}}, "IPv6"),
+        ({"resourceConfigurationDefinition": {"ipResource": {"ipAddress": "fd00::1"}}}, "IPV6 is not for resource gateway"),
         ({"resourceConfigurationDefinition": {"ipResource": {"ipAddress": "10.0.0.300"}}}, "not an IP address"),
         ({"resourceConfigurationDefinition": {"dnsResource": {"domainName": "not a name"}}}, "not a domain name"),
-        ({"resourceConfigurationDefinition": {"dnsResource": {"domainName": "db.example.net", "ipAddressType": "IPV6"}}}, "IPV4"),
+        ({"resourceConfigurationDefinition": {"dnsResource": {"domainName": "db.example.net", "ipAddressType": "IPV6"}}}, "whose IP address type is IPV4"),
+        ({"resourceConfigurationDefinition": {"dnsResource": {"domainName": "db.example.net", "ipAddressType": "DUALSTACK"}}}, "IPV4 and IPV6 are"),
         ({"customDomainName": "*.example.net"}, "not a domain name"),
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from latticewall.base.rows import Row
@@ -17,7 +17,7 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import associations, dns, quotas, text
 from latticewall.services.vpc_lattice.find import usable
-from latticewall.services.vpc_lattice.nouns import DOMAIN_VERIFICATION, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY
+from latticewall.services.vpc_lattice.nouns import DOMAIN_VERIFICATION, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, VPC
 
 PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
 ALL_PORTS = "1-65535"
@@ -48,7 +48,7 @@ def create_resource_configuration(ctx: Context, params: Document) -> Document:
         "allowAssociationToShareableServiceNetwork": bool(params.get("allowAssociationToShareableServiceNetwork")),
     }  # fmt: skip
     if type_ != "GROUP":
-        document["resourceConfigurationDefinition"] = _definition(params)
+        document["resourceConfigurationDefinition"] = _definition(ctx, params, gateway)
     refs = {"resourceGatewayIdentifier": gateway.id}
     for member in ("customDomainName", "groupDomain"):
         if params.get(member):
@@ -73,7 +73,8 @@ def update_resource_configuration(ctx: Context, params: Document) -> Document:
     _check_members(params, row.document["type"])
     changes: Document = {}
     if params.get("resourceConfigurationDefinition"):
-        changes["resourceConfigurationDefinition"] = _definition(params)
+        gateway = usable(ctx, RESOURCE_GATEWAY, row.document["resourceGatewayId"])
+        changes["resourceConfigurationDefinition"] = _definition(ctx, params, gateway)
     if params.get("portRanges") is not None:
         changes["portRanges"] = port_ranges(params["portRanges"])
     if row.document["type"] == "CHILD":
@@ -159,29 +160,40 @@ def port_ranges(given: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(given)) or [ALL_PORTS]
 
 
-def _definition(params: Mapping[str, Any]) -> Document:
-    """Where the resource is: a private IPv4 address or a domain name."""
+def _definition(ctx: Context, params: Mapping[str, Any], gateway: Row) -> Document:
+    """Where the resource is: an address of a family that the gateway has, a private one or of IPv6 one of the VPC; or a domain name."""
     definition: Document = params.get("resourceConfigurationDefinition") or {}
     if resource := definition.get("ipResource"):
-        return {"ipResource": {"ipAddress": _address(resource["ipAddress"])}}
+        return {"ipResource": {"ipAddress": _address(ctx, resource["ipAddress"], gateway)}}
     if resource := definition.get("dnsResource"):
-        if resource.get("ipAddressType") not in (None, "IPV4"):
-            raise text.unsupported("resourceConfigurationDefinition.dnsResource.ipAddressType", "Only IPV4 is supported yet")
+        family, member = resource.get("ipAddressType"), "resourceConfigurationDefinition.dnsResource.ipAddressType"
+        if family == "DUALSTACK":
+            raise text.unsupported(member, "DUALSTACK domain names are not supported, as on AWS; IPV4 and IPV6 are")
+        _check_family(member, family or "IPV4", gateway)
         name = dns.check_name("resourceConfigurationDefinition.dnsResource.domainName", resource["domainName"])
-        return {"dnsResource": {"domainName": name, **({"ipAddressType": "IPV4"} if resource.get("ipAddressType") else {})}}
+        return {"dnsResource": {"domainName": name, **({"ipAddressType": family} if family else {})}}
     raise text.invalid("resourceConfigurationDefinition", "A resource configuration of type SINGLE or CHILD needs an ipResource or a dnsResource")
 
 
-def _address(address: str) -> str:
+def _check_family(member: str, family: str, gateway: Row) -> None:
+    has = gateway.document["ipAddressType"]
+    if has not in (family, "DUALSTACK"):
+        raise text.invalid(member, f"{family} is not for resource gateway {gateway.id}, whose IP address type is {has}")
+
+
+def _address(ctx: Context, address: str, gateway: Row) -> str:
     member = "resourceConfigurationDefinition.ipResource.ipAddress"
     try:
-        found = IPv4Address(address)
-    except AddressValueError:
-        if ":" in address:
-            raise text.unsupported(member, "IPv6 resources are not supported yet") from None
+        found: IPv4Address | IPv6Address = ip_address(address)
+    except ValueError:
         raise text.invalid(member, f"{address} is not an IP address") from None
-    if not any(found in block for block in PRIVATE):
+    _check_family(member, f"IPV{found.version}", gateway)
+    if found.version == 4 and not any(found in block for block in PRIVATE):
         raise text.invalid(member, f"{address} is not a private address: {', '.join(str(block) for block in PRIVATE)}")
+    if found.version == 6:
+        blocks = [item["Ipv6CidrBlock"] for item in ctx.resolve(VPC, gateway.document["vpcId"]).document["Ipv6CidrBlockAssociationSet"]]
+        if not any(found in ip_network(block) for block in blocks):
+            raise text.invalid(member, f"{address} is not in an IPv6 CIDR block of VPC {gateway.document['vpcId']}")
     return str(found)
 
 

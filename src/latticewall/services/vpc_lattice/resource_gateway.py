@@ -1,7 +1,7 @@
 """Resource gateways: where connections to resources leave from ("Resource gateways in VPC Lattice").
 
 A gateway has one network interface per subnet, so that its addresses are reserved there and its security groups count as groups of the VPC. Connections
-come from all addresses of all of them; none can be added or taken away later.
+come from all addresses of all of them; none can be added or taken away later. Of IPv6 an interface has one address, where AWS gives it a /80.
 """
 
 from __future__ import annotations
@@ -30,20 +30,21 @@ DEFAULT_ADDRESSES = 16
 def create_resource_gateway(ctx: Context, params: Document) -> Document:
     """CreateResourceGateway; without security groups it has the VPC's default one."""
     address_type = params.get("ipAddressType") or "IPV4"
-    if address_type != "IPV4":
-        raise text.unsupported("ipAddressType", f"IP address type {address_type} is not supported yet; IPV4 is")
-    count = params.get("ipv4AddressesPerEni") or DEFAULT_ADDRESSES
+    if address_type == "IPV6" and params.get("ipv4AddressesPerEni"):
+        raise text.invalid("ipv4AddressesPerEni", "ipv4AddressesPerEni is not for resource gateways of IP address type IPV6")
+    count = 1 if address_type == "IPV6" else params.get("ipv4AddressesPerEni") or DEFAULT_ADDRESSES
     vpc = vpc_of(ctx, params.get("vpcIdentifier"))
     subnets = _subnets(ctx, vpc, params.get("subnetIds") or ())
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
     quotas.check(ctx, RESOURCE_GATEWAY, len(ctx.referring(vpc, RESOURCE_GATEWAY)) + 1, vpc.id)
     identifier = ctx.new_id("rgw-")
-    interfaces = [_make_interface(ctx, identifier, subnet, groups, count) for subnet in subnets]
+    _check_families(subnets, address_type)
+    interfaces = [_make_interface(ctx, identifier, subnet, groups, count, has_ipv6=address_type != "IPV4") for subnet in subnets]
     groups = groups or [group["GroupId"] for group in interfaces[0]["Groups"]]
     document: Document = {
         "vpcId": vpc.id, "subnetIds": [subnet.id for subnet in subnets], "securityGroupIds": groups, "ipAddressType": address_type,
-        "ipv4AddressesPerEni": count, "resourceConfigDnsResolution": params.get("resourceConfigDnsResolution") or DEFAULT_RESOLUTION,
-        "_addresses": _addresses(interfaces),
+        "resourceConfigDnsResolution": params.get("resourceConfigDnsResolution") or DEFAULT_RESOLUTION,
+        **({} if address_type == "IPV6" else {"ipv4AddressesPerEni": count}), "_addresses": _addresses(interfaces, address_type),
     }  # fmt: skip
     row = ctx.create(RESOURCE_GATEWAY, document, id=identifier, name=params["name"], tags=tags.read(params.get("tags")), refs={"vpcIdentifier": vpc.id})
     relink(ctx, row, "subnetIds", document["subnetIds"])
@@ -66,16 +67,24 @@ def _subnets(ctx: Context, vpc: Row, identifiers: Sequence[str]) -> list[Row]:
     return found
 
 
-def _addresses(interfaces: Sequence[Mapping[str, Any]]) -> list[str]:
+def _check_families(subnets: Sequence[Row], address_type: str) -> None:
+    for subnet in subnets if address_type != "IPV4" else ():
+        if not subnet.document["Ipv6CidrBlockAssociationSet"]:
+            raise text.invalid("subnetIds", f"Subnet {subnet.id} has no IPv6 CIDR block, which IP address type {address_type} needs")
+
+
+def _addresses(interfaces: Sequence[Mapping[str, Any]], address_type: str) -> list[str]:
     """Of all interfaces in turn, so that any few of them are of several Availability Zones."""
     by_interface = ([item["PrivateIpAddress"] for item in interface["PrivateIpAddresses"]] for interface in interfaces)
-    return [address for addresses in zip(*by_interface, strict=True) for address in addresses]
+    of_ipv4 = [address for addresses in zip(*by_interface, strict=True) for address in addresses]
+    of_ipv6 = [item["Ipv6Address"] for interface in interfaces for item in interface["Ipv6Addresses"]]
+    return of_ipv6 if address_type == "IPV6" else [*of_ipv4, *of_ipv6]
 
 
-def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence[str], count: int) -> dict[str, Any]:
+def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence[str], count: int, *, has_ipv6: bool) -> dict[str, Any]:
     """A network interface for the gateway; EC2 picks the first address and, where no group is given, the VPC's default group. Further addresses are from
     the end of the subnet, where nobody's fixed addresses are."""
-    params: Document = {"SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}"}
+    params: Document = {"SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}", "Ipv6AddressCount": int(has_ipv6)}
     if groups:
         params["Groups"] = list(groups)
     try:

@@ -130,7 +130,7 @@ def build_resource_gateways(rows: Rows) -> tuple[ResourceGateway, ...]:
         ResourceGateway(
             id=row.id, arn=row.arn, vpc_id=row.document["vpcId"], subnet_ids=tuple(row.document.get("subnetIds") or ()),
             security_group_ids=tuple(row.document.get("securityGroupIds") or ()),
-            addresses=tuple(IPv4Address(address) for address in row.document.get("_addresses") or ()),
+            addresses=tuple(ip_address(address) for address in row.document.get("_addresses") or ()),
             resolution=row.document.get("resourceConfigDnsResolution", "PUBLIC"),
         )
         for row in rows.of("vpc-lattice:ResourceGateway")

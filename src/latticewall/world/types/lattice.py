@@ -120,7 +120,7 @@ class ResourceGateway:
     vpc_id: str
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[IPv4Address | IPv6Address, ...]
     resolution: str = "PUBLIC"
 
 
