@@ -91,7 +91,7 @@ class Resources:
 
     def _make_leaf(self, configuration: ResourceConfiguration) -> Leaf | None:
         gateway = self._gates.gateways.get(configuration.gateway_id)
-        if gateway is None:
+        if gateway is None or not gateway.addresses:
             return None
         sources = tuple(str(address) for address in gateway.addresses if address.version == _family(configuration))
         return Leaf(configuration, gateway, sources, self._targets(configuration, gateway), configuration.port_ranges)
@@ -107,8 +107,8 @@ class Resources:
         """What the gateway resolves names by: its VPC's resolver, or public DNS."""
         place = gateway.vpc_id if gateway.resolution == IN_VPC else ""
         if place not in self._zones:
-            found = zones_in(self._index, self._gates, self._index.vpcs[place]) if place else public_zones(self._index.world)
-            self._zones[place] = Zones(found)
+            vpc = self._index.vpcs.get(place)
+            self._zones[place] = Zones(zones_in(self._index, self._gates, vpc) if vpc else () if place else public_zones(self._index.world))
         return self._zones[place]
 
     def _unresolved(self, found: Leaf) -> str:

@@ -54,6 +54,8 @@ def test_a_gateway_has_an_interface_in_each_subnet(region: Region) -> None:
     assert sorted(row.document["_addresses"]) == sorted(addresses[subnets[0]] + addresses[subnets[1]])
     with region.refused("InvalidNetworkInterface.InUse", "rgw-"):
         region.ec2.delete_network_interface(NetworkInterfaceId=made[0]["NetworkInterfaceId"])
+    with region.refused("OperationNotPermitted", "managed by a service"):
+        region.ec2.unassign_private_ip_addresses(NetworkInterfaceId=made[0]["NetworkInterfaceId"], PrivateIpAddresses=[row.document["_addresses"][2]])
     with region.refused("DependencyViolation"):
         region.ec2.delete_subnet(SubnetId=subnets[0])
     with region.refused("DependencyViolation"):

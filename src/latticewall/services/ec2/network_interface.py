@@ -155,6 +155,11 @@ def _users_own(ctx: Context, identifier: str) -> Row:
     return row
 
 
+def _is_of_a_service(ctx: Context, row: Row) -> bool:
+    """Whether another service works with the interface, as VPC Lattice does with those of resource gateways: it counts on the addresses."""
+    return any(not edge.source_kind.startswith("ec2:") for edge in ctx.tx.edges_to(row.kind, row.id))
+
+
 def delete_network_interface(ctx: Context, params: Document) -> Document:
     """DeleteNetworkInterface: not while it is attached or belongs to a service."""
     row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
@@ -231,6 +236,8 @@ def unassign_private_ip_addresses(ctx: Context, params: Document) -> Document:
     """UnassignPrivateIpAddresses: not the primary one."""
     only(params, "NetworkInterfaceId PrivateIpAddresses")
     row = _users_own(ctx, params["NetworkInterfaceId"])
+    if _is_of_a_service(ctx, row):
+        raise text.invalid("OperationNotPermitted", f"The network interface '{row.id}' is managed by a service.")
     present = [item["PrivateIpAddress"] for item in row.document["PrivateIpAddresses"]]
     gone = params.get("PrivateIpAddresses") or ()
     for address in gone:
@@ -249,7 +256,7 @@ def _no_attachment(identifier: str) -> Invalid:
 
 def attach(ctx: Context, row: Row, instance: Row, device_index: int, *, delete_on_termination: bool) -> Row:
     """Put the interface into the instance. Raises EC2's refusals."""
-    if row.document.get("Attachment") or row.document["RequesterManaged"]:
+    if row.document.get("Attachment") or row.document["RequesterManaged"] or _is_of_a_service(ctx, row):
         raise text.conflict("InvalidNetworkInterface.InUse", f"Interface: [{row.id}] in use.")
     if row.document["AvailabilityZone"] != instance.document["Placement"]["AvailabilityZone"] or row.document["VpcId"] != instance.document["VpcId"]:
         raise text.invalid("InvalidParameterCombination", f"You may not attach a network interface to an instance of another zone or VPC: {row.id}")
