@@ -93,3 +93,21 @@ def test_the_whole_architecture_comes_works_and_goes(lab: Lab, terraform: Terraf
     assert {one["VpcEndpointType"] for one in lab.ec2.describe_vpc_endpoints()["VpcEndpoints"]} <= {"GatewayLoadBalancer"}
     assert lab.client("network-firewall").list_firewalls()["Firewalls"] == []
     assert "172.28.0.0/16" not in {vpc["CidrBlock"] for vpc in lab.ec2.describe_vpcs()["Vpcs"]}
+
+
+def test_log_destinations(lab: Lab, tmp_path: Path) -> None:
+    """Buckets, objects, Firehose streams and access log subscriptions to all three kinds of destinations."""
+    terraform = Terraform(tmp_path, lab, HERE / "delivery")
+    try:
+        terraform.run("apply", "-auto-approve")
+        terraform.run("plan", "-detailed-exitcode")
+        terraform.run("apply", "-auto-approve", "-var", "note=second")
+        assert lab.client("s3").get_object(Bucket="tf-logs", Key="notes/first note.txt")["Body"].read() == b"second"
+        described = lab.client("firehose").describe_delivery_stream(DeliveryStreamName="tf-stream")["DeliveryStreamDescription"]
+        assert described["Destinations"][0]["ExtendedS3DestinationDescription"]["Prefix"] == "second/"
+        (service,) = [one for one in lab.client("vpc-lattice").list_services()["items"] if one["name"] == "tf-delivery"]
+        found = lab.client("vpc-lattice").list_access_log_subscriptions(resourceIdentifier=service["id"])["items"]
+        assert {one["destinationArn"].split(":")[2] for one in found} == {"firehose", "logs", "s3"}
+    finally:
+        terraform.run("destroy", "-auto-approve")
+    assert "tf-logs" not in [one["Name"] for one in lab.client("s3").list_buckets()["Buckets"]]

@@ -32,3 +32,27 @@ def test_buckets(region: Region) -> None:
     assert tags["aws:cloudformation:logical-id"] == "Logs"
     assert region.delete() == "DELETE_COMPLETE", region.reasons()
     assert s3.list_buckets()["Buckets"] == []
+
+
+def streams(prefix: str, tag: str) -> dict[str, Any]:
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "firehose.amazonaws.com"}, "Action": "sts:AssumeRole"}], "Version": "2012-10-17"}
+    hints = {"IntervalInSeconds": 60, "SizeInMBs": 1}
+    destination = {"RoleARN": att("Role", "Arn"), "BucketARN": att("Logs", "Arn"), "Prefix": prefix, "BufferingHints": hints, "CompressionFormat": "GZIP"}
+    return template(
+        {"Name": {"Value": ref("Stream")}, "Arn": {"Value": att("Stream", "Arn")}},
+        Logs=of("S3::Bucket"),
+        Role=of("IAM::Role", AssumeRolePolicyDocument=trust),
+        Stream=of("KinesisFirehose::DeliveryStream", ExtendedS3DestinationConfiguration=destination, Tags=[{"Key": "team", "Value": tag}]),
+    )
+
+
+def test_delivery_streams(region: Region) -> None:
+    come_and_go(region, streams("one/", "red"), streams("two/", "blue"))
+    firehose, outputs = client("firehose"), region.outputs()
+    described = firehose.describe_delivery_stream(DeliveryStreamName=outputs["Name"])["DeliveryStreamDescription"]
+    assert (described["DeliveryStreamARN"], described["VersionId"]) == (outputs["Arn"], "2")
+    assert described["Destinations"][0]["ExtendedS3DestinationDescription"]["Prefix"] == "two/"
+    tags = {tag["Key"]: tag["Value"] for tag in firehose.list_tags_for_delivery_stream(DeliveryStreamName=outputs["Name"])["Tags"]}
+    assert tags["team"] == "blue"
+    assert region.delete() == "DELETE_COMPLETE", region.reasons()
+    assert firehose.list_delivery_streams()["DeliveryStreamNames"] == []

@@ -20,7 +20,7 @@ SERVICE_PRINCIPAL = "firehose.amazonaws.com"
 QUOTA = 50
 """Streams of an account in a region ("Amazon Data Firehose Quota")."""
 DESTINATION_ID = "destinationId-000000000001"
-DEFAULTS = {"CompressionFormat": "UNCOMPRESSED", "S3BackupMode": "Disabled", "Prefix": "", "ErrorOutputPrefix": ""}
+DEFAULTS = {"CompressionFormat": "UNCOMPRESSED", "S3BackupMode": "Disabled", "CustomTimeZone": "UTC", "Prefix": "", "ErrorOutputPrefix": ""}
 HINTS = {"SizeInMBs": 5, "IntervalInSeconds": 300}
 KEPT = ("RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat", "FileExtension", "S3BackupMode")
 UNLESS = {

@@ -17,8 +17,12 @@ provider "aws" {
   skip_region_validation  = true
   s3_use_path_style       = true
   endpoints {
-    s3  = var.endpoint
-    sts = var.endpoint
+    cloudwatchlogs = var.endpoint
+    firehose       = var.endpoint
+    iam            = var.endpoint
+    s3             = var.endpoint
+    sts            = var.endpoint
+    vpclattice     = var.endpoint
   }
   default_tags { tags = { Owner = "conformance" } }
 }
@@ -48,4 +52,43 @@ resource "aws_s3_object" "note" {
   bucket  = aws_s3_bucket.logs.id
   key     = "notes/first note.txt"
   content = var.note
+}
+
+resource "aws_iam_role" "stream" {
+  name = "tf-stream"
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "firehose.amazonaws.com" }, Action = "sts:AssumeRole" }]
+  })
+}
+
+resource "aws_kinesis_firehose_delivery_stream" "logs" {
+  name        = "tf-stream"
+  destination = "extended_s3"
+  extended_s3_configuration {
+    role_arn            = aws_iam_role.stream.arn
+    bucket_arn          = aws_s3_bucket.logs.arn
+    prefix              = "${var.note}/"
+    buffering_interval  = 60
+    buffering_size      = 1
+    compression_format  = "GZIP"
+  }
+}
+
+resource "aws_cloudwatch_log_group" "logs" {
+  name = "/tf/lattice"
+}
+
+resource "aws_vpclattice_service" "api" {
+  name = "tf-delivery"
+}
+
+resource "aws_vpclattice_access_log_subscription" "logs" {
+  for_each = {
+    firehose = aws_kinesis_firehose_delivery_stream.logs.arn
+    logs     = aws_cloudwatch_log_group.logs.arn
+    s3       = aws_s3_bucket.logs.arn
+  }
+  resource_identifier = aws_vpclattice_service.api.id
+  destination_arn     = each.value
 }
