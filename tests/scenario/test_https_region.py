@@ -62,6 +62,53 @@ for line in sys.stdin:
 """
 """One connection, on which a request is sent for each line of input."""
 
+LOAD = """
+import http.client, json, ssl, sys, threading
+import grpc
+name, custom = sys.argv[1:]
+context, over, counts, failures = ssl.create_default_context(), threading.Event(), [0, 0, 0], []
+unchecked = ssl._create_unverified_context()
+
+def fresh():
+    connection = http.client.HTTPSConnection(custom, context=unchecked, timeout=10)
+    connection.request("GET", "/")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+kept = http.client.HTTPSConnection(name, context=context, timeout=10)
+def keeping():
+    kept.request("GET", "/")
+    answer = kept.getresponse()
+    answer.read()  # http.client opens another connection where the answer says that this one ends
+    return answer.status
+
+channel = grpc.secure_channel(f"{name}:443", grpc.ssl_channel_credentials())
+def calling():
+    return 200 if channel.unary_unary("/api.parking/GetRates")(b"x", timeout=10) else 0
+
+def work(number, ask):
+    while not over.is_set():
+        try:
+            status = ask()
+        except Exception as error:
+            status = repr(error)
+        counts[number] += 1
+        if status != 200:
+            failures.append([ask.__name__, status])
+
+threads = [threading.Thread(target=work, args=pair) for pair in enumerate((fresh, keeping, calling))]
+for thread in threads:
+    thread.start()
+print("asking", flush=True)
+sys.stdin.read()
+over.set()
+for thread in threads:
+    thread.join()
+print(json.dumps({"counts": counts, "failures": failures}))
+"""
+"""Requests on new connections (by the custom name), on one kept connection, and by gRPC, until the input ends."""
+
 
 @dataclass
 class Site:
@@ -337,6 +384,54 @@ def test_another_certificate_closes_no_connection(site: Site) -> None:
         assert third == site.acm.describe_certificate(CertificateArn=imported)["Certificate"]["Serial"]
         assert asks() == "200 kept"
         keeping.stdin.close()
+
+
+def test_changes_under_load_fail_no_request(site: Site) -> None:
+    """Certificates, rules, targets and services come, change and go, and the control plane is killed, while requests go on."""
+    words = site.region.inside(site.client, sys.executable, "-c", LOAD, site.names["shop"], SHOP)
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as loading:
+        assert loading.stdin is not None
+        assert loading.stdout is not None
+        assert loading.stdout.readline() == "asking\n"
+        for number in range(3):
+            change_everything(site, f"load{number}")
+            if number == 1:
+                site.region.kill("control-plane")
+                until(lambda: answers(site.region))
+        loading.stdin.close()
+        told = json.loads(loading.stdout.read())
+    assert told["failures"] == []
+    assert min(told["counts"]) > 20, told
+
+
+def change_everything(site: Site, word: str) -> None:
+    """Another certificate for SHOP, a rule that comes and goes, a target that leaves and returns, a service with a name of its own that comes and goes."""
+    lattice, shop, name = site.lattice, site.services["shop"], f"{word}.example.com"
+    another = site.acm.import_certificate(**site.self_signed(SHOP))["CertificateArn"]
+    network = lattice.list_service_networks()["items"][0]["id"]
+    listener = next(item["id"] for item in lattice.list_listeners(serviceIdentifier=shop)["items"] if item["protocol"] == "HTTPS")
+    where, target = {"serviceIdentifier": shop, "listenerIdentifier": listener}, {"targetGroupIdentifier": site.groups["secure"]}
+    lattice.update_service(serviceIdentifier=shop, certificateArn=another)
+    rule = lattice.create_rule(**where, name=word, priority=50, match={"httpMatch": {"method": "PUT"}}, action=forward(site, "plain"))["id"]
+    certificate = site.acm.import_certificate(**site.self_signed(name))["CertificateArn"]
+    service = lattice.create_service(name=word, customDomainName=name, certificateArn=certificate)["id"]
+    fixed = {"fixedResponse": {"statusCode": 404}}
+    lattice.create_listener(serviceIdentifier=service, name="https", protocol="HTTPS", defaultAction=fixed)
+    joined = lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service)["id"]
+    lattice.deregister_targets(**target, targets=[{"id": site.target}])
+    site.region.settle()
+    assert f"subject=CN = {name}" in site.handshake(name)
+    lattice.register_targets(**target, targets=[{"id": site.target}])
+    lattice.delete_rule(**where, ruleIdentifier=rule)
+    lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=joined)
+    site.region.settle()
+
+
+def answers(region: Region) -> bool:
+    try:
+        return bool(region.client("vpc-lattice").list_services())
+    except Exception:  # noqa: BLE001 - whatever a control plane that is away makes of it
+        return False
 
 
 def test_policies_and_signatures_are_as_with_http(site: Site) -> None:

@@ -9,6 +9,7 @@ terraform {
 
 variable "endpoint" {}
 variable "region" {}
+variable "zone" {}
 variable "own" { default = false }
 variable "body" {}
 variable "key" {}
@@ -32,8 +33,6 @@ resource "aws_vpc" "v" { cidr_block = "172.30.0.0/16" }
 
 # -- certificates
 
-resource "aws_route53_zone" "z" { name = "terraform.test" }
-
 resource "aws_acm_certificate" "issued" {
   domain_name               = "shop.terraform.test"
   subject_alternative_names = ["*.shop.terraform.test"]
@@ -46,7 +45,7 @@ resource "aws_acm_certificate" "issued" {
 resource "aws_route53_record" "proof" {
   for_each        = { for option in aws_acm_certificate.issued.domain_validation_options : option.domain_name => option }
   allow_overwrite = true
-  zone_id         = aws_route53_zone.z.zone_id
+  zone_id         = var.zone
   name            = each.value.resource_record_name
   type            = each.value.resource_record_type
   records         = [each.value.resource_record_value]
