@@ -30,6 +30,8 @@ LONGEST_LINE = 256 * 1024
 DATA_SLACK = 192 * 1024 * 1024
 """Bytes that a process may have beside the function's memory, as the hard limit behind the watch: interpreters reserve more than they use."""
 _PIPE_PIECE = 65_536
+MOST_CONNECTIONS = 64
+"""Open at once from inside to the region's API; further ones are closed, so that no function uses up what all share."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Environment:
         ours, theirs = socket.socketpair()
         output, given = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(given, True)
+        self._output = output
+        asyncio.get_running_loop().add_reader(output, self._read_output)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "latticewall.dataplane.functions.sandbox", str(theirs.fileno()),
@@ -98,13 +102,12 @@ class Environment:
         finally:
             theirs.close()
             os.close(given)
-        self._output = output
-        asyncio.get_running_loop().add_reader(output, self._read_output)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._shut_in(ours)
                 self._reader, self._writer = await asyncio.open_connection(sock=ours)
         except (OSError, TimeoutError, ValueError) as error:
+            ours.close()
             raise Broken("Runtime.InitError", f"the execution environment cannot be made: {error}") from None
         try:
             async with asyncio.timeout(INIT_SECONDS):
@@ -290,6 +293,9 @@ class Environment:
         """One connection from inside to the region's API, byte for byte."""
         task = asyncio.current_task()
         assert task is not None
+        if len(self._connections) >= MOST_CONNECTIONS:
+            writer.close()
+            return
         self._connections.add(task)
         try:
             inner_reader, inner_writer = await asyncio.open_unix_connection(str(self.place.api))

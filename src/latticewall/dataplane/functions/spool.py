@@ -22,6 +22,8 @@ RETRY_SECONDS = (60.0, 120.0)
 THROTTLED_SECONDS = 5.0
 LONGEST_SECONDS = 6 * 3600
 AT_ONCE = 32
+MOST = 10_000
+"""Events that wait; further ones are throttled."""
 
 
 class Spool:
@@ -42,7 +44,9 @@ class Spool:
             file.unlink()
 
     def add(self, wanted: Invocation) -> None:
-        """Keep it; when this returns, it will be invoked. Raises OSError."""
+        """Keep it; when this returns, it will be invoked. Raises Refused when too many wait, OSError."""
+        if len(self._tasks) >= MOST:
+            raise Refused("TooManyRequestsException", "Rate Exceeded.", "CallerRateLimitExceeded")
         document = {
             "function": wanted.function, "qualifier": wanted.qualifier, "arn": wanted.arn, "request_id": wanted.request_id,
             "event": base64.b64encode(wanted.event).decode(), "client_context": wanted.client_context, "at": time.time(),
