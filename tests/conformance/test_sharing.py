@@ -187,6 +187,25 @@ def test_each_owner_has_the_log_of_what_is_his(site: Site) -> None:
         site["dev"].follow(site.network, "/mesh")
 
 
+def test_a_consumers_stack_joins_the_shared_network(site: Site) -> None:
+    dev = site["dev"]
+    joined = {"ServiceNetworkIdentifier": site.network, "ServiceIdentifier": {"Ref": "Service"}}
+    resources = {
+        "Service": {"Type": "AWS::VpcLattice::Service", "Properties": {"Name": "stacked"}},
+        "Joined": {"Type": "AWS::VpcLattice::ServiceNetworkServiceAssociation", "Properties": joined},
+    }
+    outputs = {name: {"Value": {"Fn::GetAtt": ["Joined", name]}} for name in ("Arn", "ServiceNetworkArn")}
+    stacks = dev.client("cloudformation")
+    stacks.create_stack(StackName="joined", TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}))
+    stack = until(lambda: (found := stacks.describe_stacks(StackName="joined")["Stacks"][0])["StackStatus"] == "CREATE_COMPLETE" and found)
+    shown = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    assert (shown["Arn"].split(":")[4], shown["ServiceNetworkArn"]) == (dev.number, site.network)
+    seen = site["shared"].lattice.list_service_network_service_associations(serviceNetworkIdentifier=site.network)["items"]
+    assert sorted(one["createdBy"] for one in seen) == sorted((dev.number, site["production"].number))
+    stacks.delete_stack(StackName="joined")
+    until(lambda: "stacked" not in [one["name"] for one in dev.lattice.list_services()["items"]])
+
+
 def test_a_transit_gateway_of_another_account_carries_packets_once_its_owner_accepts(site: Site) -> None:
     shared, ends = site["shared"], {"dev": "10.61", "production": "10.62"}
     gateway = shared.transit_gateway()

@@ -42,7 +42,7 @@ Where the parts of `world` are found (row of kind; D = its document):
 | VpcEndpoint                  | ec2:VpcEndpoint with D.VpcEndpointType       | D.VpcId, D.PrivateDnsEnabled, D.DnsOptions, D._zones (endpoint_zones.py);  |
 |                              |                                              | where it leads: vpc-lattice's association rows with its id                 |
 
-Rows with status "deleting", "deleted" or "failed" are not part of the desired state.
+Rows with status "deleting", "deleted" or "failed" are not part of the desired state, nor are attachments that are "unaccepted" or "rejected".
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def list_roots(ctx: Context, _: Document) -> Document:
 
 
 def enable_service_access(ctx: Context, params: Document) -> Document:
-    """Recorded for those who ask: no service here does anything of its own in other accounts."""
+    """Recorded for those who ask: AWS RAM shares within an organization that trusts it."""
     row = managed(ctx)
     trusted = row.document["_services"]
     ctx.change(row, {"_services": {params["ServicePrincipal"]: ctx.now, **trusted}})
