@@ -229,7 +229,7 @@ def test_weights_health_and_draining(lab: Lab, site: Site) -> None:
     until(lambda: states()[site.servers["b"]] == "unused")
 
 
-def _certificate(lab: Lab, domain: str) -> tuple[str, str]:
+def certificate_for(lab: Lab, domain: str) -> tuple[str, str]:
     """ARN and PEM of a certificate signed by itself."""
     key = new_key("RSA_2048")
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
@@ -244,7 +244,7 @@ def _certificate(lab: Lab, domain: str) -> tuple[str, str]:
 
 def test_https(lab: Lab, site: Site, tmp_path: Path) -> None:
     elb, domain = lab.client("elbv2"), "shop.example.com"
-    arn, words = _certificate(lab, domain)
+    arn, words = certificate_for(lab, domain)
     (tmp_path / "root.pem").write_text(words)
     lab.ec2.authorize_security_group_ingress(GroupId=site.gate, IpPermissions=[allow("tcp", 443, cidr="10.60.0.0/16")])
     default = {"Type": "forward", "TargetGroupArn": site.groups["all"]}
@@ -261,7 +261,7 @@ def test_https(lab: Lab, site: Site, tmp_path: Path) -> None:
         assert (status == 200) == works, version
     with pytest.raises(ClientError, match="in use"):
         lab.client("acm").delete_certificate(CertificateArn=arn)
-    second, words = _certificate(lab, domain)
+    second, words = certificate_for(lab, domain)
     (tmp_path / "root.pem").write_text(words)
     elb.modify_listener(ListenerArn=made["ListenerArn"], Certificates=[{"CertificateArn": second}])
     lab.settled()

@@ -14,6 +14,7 @@ import pytest
 from bench.region import until
 
 from .lab import Lab, allow
+from .test_load_balancers import certificate_for
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 _SERVER = """#!/usr/bin/env python3
@@ -64,6 +65,7 @@ print(json.dumps(found))
 class Site:
     vpc: str
     subnets: list[str]
+    network: str
     service: str
     listener: str
     name: str
@@ -80,9 +82,9 @@ def _forward(*groups: tuple[str, int]) -> dict[str, Any]:
     return {"forward": {"targetGroups": [{"targetGroupIdentifier": group, "weight": weight} for group, weight in groups]}}
 
 
-def _group(lab: Lab, vpc: str, name: str, kind: str = "INSTANCE", traffic: int = 7001, **check: Any) -> str:
+def _group(lab: Lab, vpc: str, name: str, kind: str = "INSTANCE", traffic: int = 7001, protocol: str = "HTTP", **check: Any) -> str:
     health = {} if kind == "ALB" else {"healthCheck": {"healthCheckIntervalSeconds": 5, "healthCheckTimeoutSeconds": 1, **check}}
-    config = {"port": traffic, "protocol": "HTTP", "vpcIdentifier": vpc, **health}
+    config = {"port": traffic, "protocol": protocol, "vpcIdentifier": vpc, **health}
     lattice = lab.client("vpc-lattice")
     made = str(lattice.create_target_group(name=name, type=kind, config=config)["id"])
     until(lambda: lattice.get_target_group(targetGroupIdentifier=made)["status"] == "ACTIVE")
@@ -113,7 +115,7 @@ def site(lab: Lab) -> Site:
     lab.settled()
     for made in servers.values():
         until(lambda made=made: lab.curl(made, "http://127.0.0.1:7001/")[0] == 200)
-    return Site(vpc, subnets, service, listener, name, client, servers, inward)
+    return Site(vpc, subnets, network, service, listener, name, client, servers, inward)
 
 
 def count(lab: Lab, site: Site, path: str, requests: int) -> Counter[str]:
@@ -255,7 +257,7 @@ def test_rules_change_places_without_a_moment_between(lab: Lab, site: Site) -> N
 
 def test_a_load_balancer_as_target(lab: Lab, site: Site) -> None:
     """Lattice -> load balancer -> instances; the load balancer's security group sees Lattice's address, the instances' the load balancer's."""
-    elb, lattice = lab.client("elbv2"), lab.client("vpc-lattice")
+    elb = lab.client("elbv2")
     gate = lab.group(site.vpc, "balancer")
     inside = lab.group(site.vpc, "behind", allow("tcp", 7001, group=gate))
     behind = lab.instance("behind", site.subnets[1], "10.70.2.40", [inside], _server("e"))
@@ -282,8 +284,32 @@ def test_a_load_balancer_as_target(lab: Lab, site: Site) -> None:
     filters = [{"Name": "description", "Values": ["ELB app/behind-lattice/*"]}]
     nodes = {item["PrivateIpAddress"] for item in lab.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]}
     assert (status, body.split()[0], body.split()[2] in nodes) == (200, "e", True)
+    _over_tls(lab, site, arn, targets, gate, group)
     elb.delete_load_balancer(LoadBalancerArn=arn)
     lab.settled()
-    assert statuses(lab, group) == {f"{arn}:8000": ("UNAVAILABLE", "")}
-    assert lab.curl(site.client, url)[0] == 503
-    lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": arn}])
+    assert lab.curl(site.client, f"http://{site.name}/secured")[0] == 503
+
+
+def _over_tls(lab: Lab, site: Site, arn: str, targets: str, gate: str, first: str) -> None:
+    """The load balancer's HTTPS listener as a target of an HTTPS group, and of a TCP group behind TLS passthrough: then clients see its certificate."""
+    elb, lattice, domain = lab.client("elbv2"), lab.client("vpc-lattice"), "shop.example.com"
+    certificate, _ = certificate_for(lab, domain)
+    action = {"Type": "forward", "TargetGroupArn": targets}
+    elb.create_listener(LoadBalancerArn=arn, Protocol="HTTPS", Port=8443, DefaultActions=[action], Certificates=[{"CertificateArn": certificate}])
+    lab.ec2.authorize_security_group_ingress(GroupId=gate, IpPermissions=[allow("tcp", 8443, cidr="169.254.171.0/24")])
+    lattice.deregister_targets(targetGroupIdentifier=first, targets=[{"id": arn}])
+    assert statuses(lab, first) == {f"{arn}:8000": ("DRAINING", "")}
+    groups = {protocol: _group(lab, site.vpc, f"balanced-{protocol.lower()}", "ALB", 8443, protocol) for protocol in ("HTTPS", "TCP")}
+    for made in groups.values():
+        _register(lab, made, {"id": arn})
+    rule(lab, site, "secured", 31, (groups["HTTPS"], 100))
+    service = lattice.create_service(name="passthrough", customDomainName=domain)["id"]
+    where = {"serviceIdentifier": service, "name": "tls", "protocol": "TLS_PASSTHROUGH", "port": 443}
+    lattice.create_listener(**where, defaultAction=_forward((groups["TCP"], 100)))
+    lattice.create_service_network_service_association(serviceNetworkIdentifier=site.network, serviceIdentifier=service)
+    lab.settled()
+    until(lambda: lab.curl(site.client, f"http://{site.name}/secured")[0] == 200)
+    address = lab.run(site.client, "getent", "hosts", site.name).stdout.split()[0]
+    options = ["-k", "-v", "--resolve", f"{domain}:443:{address}", "--stderr", "-"]
+    _, words = until(lambda: (found := lab.curl(site.client, f"https://{domain}/", *options))[0] == 200 and found)
+    assert f"CN={domain}" in words.replace(" ", "")
