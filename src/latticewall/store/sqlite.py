@@ -13,6 +13,7 @@ from typing import Any
 
 from latticewall.base.faults import Unavailable
 from latticewall.base.rows import Edge, Row
+from latticewall.store.disk import Disk
 from latticewall.store.metrics import Metrics
 from latticewall.store.objects import Objects
 from latticewall.store.pending import Pending
@@ -21,6 +22,11 @@ from latticewall.store.schema import MIGRATIONS
 COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revision, created_at, updated_at, document, tags"
 ROW_MEMBERS = tuple(COLUMNS.split(", "))
 EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
+
+_PATIENCE_SECONDS = 30
+"""How long another process may hold the state."""
+_READERS_MILLISECONDS = 500
+"""How long readers are waited for by a writer that must have the log empty, while all others wait for him."""
 
 _DISK_TROUBLE = (
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
@@ -242,6 +248,7 @@ class Store:
         self._path = str(path)
         self._now = now
         self._write_lock = threading.Lock()
+        self._disk = Disk(self._path)
         self._changed = threading.Condition()
         self._local = threading.local()
         with self._write_lock:
@@ -251,9 +258,9 @@ class Store:
         """This thread's connection: SQLite connections are not shared between threads."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=_PATIENCE_SECONDS)
             try:
-                for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
                     connection.execute(f"PRAGMA {pragma}")
             except sqlite3.Error:
                 connection.close()
@@ -295,12 +302,15 @@ class Store:
 
     @contextmanager
     def write(self, caller: str = "", request_id: str = "") -> Iterator[Transaction]:
-        """One transaction: committed (and synced to disk) when the block ends, undone when it raises.
+        """One transaction: committed when the block ends, undone when it raises. Afterwards everything it wrote, and everything it saw, is on the disk.
 
         Raises Unavailable when the disk does not take it: full, read-only, broken.
         """
         with self._write_lock, self._trouble("the change was not stored"):
             db = self._connection()
+            if self._disk.failed:
+                self._empty_log(db)
+            written = db.total_changes
             try:
                 db.execute("BEGIN IMMEDIATE")
                 transaction = Transaction(db, self._now(), caller, request_id)
@@ -310,9 +320,26 @@ class Store:
                 if db.in_transaction:  # a full disk ends the transaction by itself
                     db.execute("ROLLBACK")
                 raise
+            if db.total_changes != written:
+                self._disk.committed()
         if transaction.changed:
             with self._changed:
                 self._changed.notify_all()
+        try:
+            self._disk.wait()
+        except OSError as error:
+            raise Unavailable(f"the change is not on the disk: {error} (state file {self._path})") from error
+
+    def _empty_log(self, db: sqlite3.Connection) -> None:
+        """Move all of the log into the database, after a sync that failed. Raises Unavailable while somebody reads from it."""
+        db.execute(f"PRAGMA busy_timeout = {_READERS_MILLISECONDS}")
+        try:
+            (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            db.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000}")
+        if busy:
+            raise Unavailable(f"the disk has failed, and what is in the log cannot be written elsewhere yet (state file {self._path})")
+        self._disk.whole()
 
     @property
     def revision(self) -> int:

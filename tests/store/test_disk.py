@@ -1,0 +1,84 @@
+"""Nobody is answered before what he wrote is on the disk, and one sync serves all that waited."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from latticewall.base.faults import Unavailable
+from latticewall.base.rows import Row
+from latticewall.store import Store
+
+
+class Syncs:
+    """Counts syncs; while `held`, they last. At each end: how many rows another connection sees, which is at least what was synced."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self.free = threading.Event()
+        self.free.set()
+        self.begun = threading.Event()
+        monkeypatch.setattr(os, "fdatasync", self)
+
+    def __call__(self, descriptor: int) -> None:
+        self.count += 1
+        self.begun.set()
+        assert self.free.wait(10)
+
+
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch) -> Syncs:
+    return Syncs(monkeypatch)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state.sqlite", lambda: "2026-01-02T03:04:05.678Z")
+
+
+def put(store: Store, name: str) -> str:
+    with store.write() as tx:
+        tx.put(Row("a:Thing", "1", "here", name))
+    return name
+
+
+def test_a_write_is_answered_after_a_sync_that_began_after_it(store: Store, syncs: Syncs) -> None:
+    syncs.free.clear()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(put, store, "first")
+        assert syncs.begun.wait(10)
+        others = [pool.submit(put, store, name) for name in ("second", "third")]
+        while store.revision < 3:
+            pass
+        assert not any(found.done() for found in (first, *others))
+        syncs.free.set()
+        assert [found.result(10) for found in (first, *others)] == ["first", "second", "third"]
+    assert syncs.count == 2, "the first's own, and one for those that came while it ran"
+
+
+def test_what_was_only_seen_is_on_the_disk_too(store: Store, syncs: Syncs) -> None:
+    put(store, "first")
+    assert syncs.count == 1
+    with store.write() as tx:
+        assert tx.get("a:Thing", "first")
+    assert syncs.count == 1, "there is nothing that was not synced"
+
+
+def test_a_disk_that_does_not_take_it_is_an_error_for_all_who_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", broken)
+    with pytest.raises(Unavailable, match="Input/output error"):
+        put(store, "first")
+    syncs = Syncs(monkeypatch)
+    with store.read() as snapshot:
+        with ThreadPoolExecutor(1) as pool, pytest.raises(Unavailable, match="cannot be written elsewhere"):
+            pool.submit(put, store, "refused").result()
+        assert snapshot.get("a:Thing", "first")
+    assert syncs.count == 0, "after a failure a sync says nothing: the log is emptied first"
+    assert put(store, "second") == "second"
