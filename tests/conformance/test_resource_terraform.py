@@ -23,6 +23,7 @@ def terraform(lab: Lab, tmp_path: Path) -> Iterator[Terraform]:
         made.run("destroy", "-auto-approve")
 
 
+@pytest.mark.timeout(900)  # seven runs of Terraform, each as slow as the machine is busy
 def test_resources_come_are_imported_change_and_go(lab: Lab, terraform: Terraform) -> None:
     terraform.run("apply", "-auto-approve")
     found = terraform.outputs()

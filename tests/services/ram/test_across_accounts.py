@@ -304,3 +304,26 @@ def test_a_shared_resource_joins_the_networks_of_its_consumers(sharing: Sharing)
     assert made["createdBy"] == sharing.owner
     with refused(sharing):
         owner.update_resource_configuration(resourceConfigurationIdentifier=theirs, portRanges=["1-2"])
+
+
+def test_a_shared_group_brings_its_children_also_those_that_its_owner_adds_later(sharing: Sharing) -> None:
+    dev, owner, network = sharing.lattice(sharing.dev), sharing.lattice(), sharing.network()["id"]
+    single = dev.get_resource_configuration(resourceConfigurationIdentifier=configuration(sharing.dev, "cache"))
+    group = dev.create_resource_configuration(
+        name="group", type="GROUP", resourceGatewayIdentifier=single["resourceGatewayId"], allowAssociationToShareableServiceNetwork=True
+    )["arn"]
+
+    def child(name: str) -> None:
+        definition = {"ipResource": {"ipAddress": "10.0.1.8"}}
+        dev.create_resource_configuration(name=name, type="CHILD", resourceConfigurationGroupIdentifier=group, resourceConfigurationDefinition=definition)
+
+    child("first")
+    sharing.region.settle()
+    sharing.ram(sharing.dev).create_resource_share(name="group", resourceArns=[group], principals=[sharing.owner])
+    owner.create_service_network_resource_association(serviceNetworkIdentifier=network, resourceConfigurationIdentifier=group)
+    child("second")
+    sharing.region.settle()
+    for side in (owner, dev):
+        listed = side.list_service_network_resource_associations(includeChildren=True)["items"]
+        assert {item["resourceConfigurationName"]: item["status"] for item in listed} == dict.fromkeys(("group", "first", "second"), "ACTIVE")
+        assert len(side.list_service_network_resource_associations()["items"]) == 1

@@ -134,7 +134,8 @@ def create_resource_association(ctx: Context, params: Document) -> Document:
     row = _join(ctx, network, configuration, members, refs, tags.read(params.get("tags")))
     if configuration.document["type"] == "GROUP":
         for child in ctx.referring(configuration, RESOURCE_CONFIGURATION, "resourceConfigurationGroupIdentifier"):
-            _join_child(ctx, row, network, child)
+            if child.status != "deleting":
+                _join_child(ctx, row, network, child)
     return ctx.view(row)
 
 
@@ -152,7 +153,7 @@ def is_of_child(row: Row) -> bool:
 
 
 def _join_child(ctx: Context, group: Row, network: Row, child: Row) -> None:
-    members = {member: group.document[member] for member in ("privateDnsEnabled", "createdBy", sharing.SEEN_BY)}
+    members = {member: group.document[member] for member in ("privateDnsEnabled", "createdBy", sharing.SEEN_BY) if member in group.document}
     _join(ctx, network, child, {**members, "_group": group.id}, {"serviceNetworkIdentifier": network, "child": child, "group": group})
 
 
