@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from latticewall.auth.permissions import compiled, organization_of
-from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS, MANAGED, PERMISSION, SERVICE_PRINCIPAL, SHARE, type_of
+from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS, MANAGED, PERMISSION, RESOURCE_ID, SERVICE_PRINCIPAL, SHARE, type_of
 from latticewall.base.rows import Row
 from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
@@ -53,7 +53,7 @@ def shared_policy(snapshot: Snapshot, row: Row) -> str:
 
 def _statements(snapshot: Snapshot, row: Row) -> Iterator[Statement]:
     for held in snapshot.rows(ASSOCIATION, name=row.arn, account=row.account):
-        share = snapshot.get(SHARE, held.parent)
+        share = snapshot.get(SHARE, held.parent) if held.document[RESOURCE_ID] == row.id else None
         actions = _actions(snapshot, share, type_of(row.arn)) if share else []
         if share is None or not actions:
             continue

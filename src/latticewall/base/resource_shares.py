@@ -14,6 +14,8 @@ ASSOCIATION = "ram:ResourceShareAssociation"
 INVITATION = "ram:ResourceShareInvitation"
 PERMISSION = "ram:Permission"
 """The kinds of RAM. An association's `name` is what it associates: the ARN of a resource, or a principal."""
+RESOURCE_ID = "_resource_id"
+"""The private member of an association with the id of its row: another resource that gets the same name, and so the same ARN, is not shared."""
 SERVICE_PRINCIPAL = "ram.amazonaws.com"
 """Who shares within an organization, once the organization trusts it."""
 

@@ -20,6 +20,19 @@ def sharing(region: Region) -> Sharing:
     return Sharing(region)
 
 
+def test_a_new_policy_of_the_same_name_is_not_shared(region: Region, sharing: Sharing) -> None:
+    owner, dev = client("network-firewall", sharing.owner), client("network-firewall", sharing.dev)
+    policy = owner.create_firewall_policy(FirewallPolicyName="wall", FirewallPolicy=BODY)["FirewallPolicyResponse"]["FirewallPolicyArn"]
+    share = sharing.share(policy, to=sharing.dev)["resourceShareArn"]
+    owner.delete_firewall_policy(FirewallPolicyArn=policy)
+    region.settle()
+    owner.create_firewall_policy(FirewallPolicyName="wall", FirewallPolicy=BODY)
+    assert dev.list_firewall_policies()["FirewallPolicies"] == []
+    assert [one["status"] for one in sharing.ram().list_resources(resourceOwner="SELF")["resources"]] == ["UNAVAILABLE"]
+    sharing.ram().associate_resource_share(resourceShareArn=share, resourceArns=[policy])
+    assert [one["Arn"] for one in dev.list_firewall_policies()["FirewallPolicies"]] == [policy]
+
+
 def test_a_policy_and_a_rule_group_are_used_where_they_are_shared(region: Region, sharing: Sharing) -> None:
     owner, dev = client("network-firewall", sharing.owner), client("network-firewall", sharing.dev)
     group = owner.create_rule_group(RuleGroupName="closed", Type="STATELESS", Capacity=10, RuleGroup=RULES)["RuleGroupResponse"]["RuleGroupArn"]

@@ -11,7 +11,7 @@ import re
 from latticewall.auth.permissions import organization_of
 from latticewall.auth.resource_policies import trusting_organization
 from latticewall.base.faults import LimitExceeded
-from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS, type_of
+from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS, RESOURCE_ID, type_of
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -37,10 +37,10 @@ def _existing(ctx: Context, share: Row, name: str) -> Row | None:
     return next((row for row in ctx.tx.rows(ASSOCIATION, parent=share.id, name=name)), None)
 
 
-def _put(ctx: Context, share: Row, type_: str, name: str, status: str = "ASSOCIATED", *, external: bool = False) -> Row:
+def _put(ctx: Context, share: Row, type_: str, name: str, status: str = "ASSOCIATED", *, external: bool = False, resource_id: str = "") -> Row:
     if sum(row.document["associationType"] == type_ for row in ctx.live(ASSOCIATION)) >= MOST:
         raise LimitExceeded(f"You have reached the limit of {MOST} shared {type_.lower()}s.", code="ResourceShareLimitExceededException")
-    document: Document = {"associationType": type_, "status": status, "external": external}
+    document: Document = {"associationType": type_, "status": status, "external": external, RESOURCE_ID: resource_id}
     return ctx.create(ASSOCIATION, document, id=ctx.new_uuid(), name=name, parent=share.id)
 
 
@@ -51,9 +51,9 @@ def _resource(ctx: Context, share: Row, arn: str) -> Row:
     type_ = type_of(text.check_arn(arn))
     if not type_:
         raise text.not_permitted(f"Resources such as {arn} cannot be shared here; shareable are {', '.join(DEFAULTS)}.")
-    if old := _existing(ctx, share, arn):
+    old, row = _existing(ctx, share, arn), find.own_resource(ctx, arn)
+    if old and row and old.document[RESOURCE_ID] == row.id:
         return old
-    row = find.own_resource(ctx, arn)
     if row is None:
         raise text.unknown("Resource", arn)
     if (row.document.get("sharingConfig") or {}).get("enabled") is False:
@@ -62,7 +62,9 @@ def _resource(ctx: Context, share: Row, arn: str) -> Row:
     permissions = {type_: DEFAULTS[type_].arn, **share.document["_permissions"]}
     if permissions != share.document["_permissions"]:
         ctx.change(share, {"_permissions": permissions})
-    return _put(ctx, share, RESOURCE, arn)
+    if old:  # of a resource that is gone
+        ctx.remove(old)
+    return _put(ctx, share, RESOURCE, arn, resource_id=row.id)
 
 
 # -- principals -------------------------------------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latticewall.auth.resource_policies import reaches
-from latticewall.base.resource_shares import ASSOCIATION, SHARE, type_of
+from latticewall.base.resource_shares import ASSOCIATION, RESOURCE_ID, SHARE, type_of
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.services.ram import text
@@ -51,4 +51,5 @@ def own_resource(ctx: Context, arn: str) -> Row | None:
 def shared_resource(ctx: Context, association: Row) -> Row | None:
     """What a resource association is about, as long as it exists."""
     row = ctx.tx.by_arn(association.name)
-    return row if row and type_of(row.arn) and row.status not in ("deleting", "deleted") else None
+    same = row is not None and row.id == association.document[RESOURCE_ID]
+    return row if row and same and row.status not in ("deleting", "deleted") else None
