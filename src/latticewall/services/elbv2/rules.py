@@ -93,6 +93,9 @@ def modify_rule(ctx: Context, params: Document) -> Document:
 
 def set_rule_priorities(ctx: Context, params: Document) -> Document:
     """SetRulePriorities: all at once, so that rules may change places."""
+    for item in params["RulePriorities"]:
+        if item.get("Priority") is None or not item.get("RuleArn"):
+            raise text.invalid("RulePriorities", "Each of RulePriorities needs a RuleArn and a Priority")
     pairs = [(item["Priority"], *_own(ctx, item["RuleArn"], "given a priority")) for item in params["RulePriorities"]]
     for listener_id in {listener.id for _, _, listener in pairs}:
         mine = [(priority, row, listener) for priority, row, listener in pairs if listener.id == listener_id]

@@ -94,8 +94,16 @@ def get_zone(ctx: Context, params: Document) -> Document:
 def list_zones(ctx: Context, params: Document) -> Document:
     zones = sorted(ctx.rows("route53:HostedZone"), key=lambda row: row.id)
     return {
-        "HostedZones": [show(row) for row in zones], "IsTruncated": False, "MaxItems": str(params.get("MaxItems") or 100), "Marker": params.get("Marker") or "",
+        "HostedZones": [show(row) for row in zones], "IsTruncated": False, "MaxItems": str(_most(params, 100)), "Marker": params.get("Marker") or "",
     }  # fmt: skip
+
+
+def _most(params: Document, default: int) -> int:
+    """How many to answer with. Raises InvalidInput."""
+    given = params.get("MaxItems") or default
+    if not str(given).isascii() or not str(given).isdigit() or not int(given):
+        raise Invalid(f"MaxItems must be a positive whole number, not {given}", code="InvalidInput")
+    return int(given)
 
 
 def list_by_name(ctx: Context, params: Document) -> Document:
@@ -103,7 +111,7 @@ def list_by_name(ctx: Context, params: Document) -> Document:
     zones = sorted(ctx.rows("route53:HostedZone"), key=lambda row: (record_order(row.name), row.id))
     start = (record_order(absolute(params["DNSName"])), params.get("HostedZoneId", "").rsplit("/", 1)[-1]) if params.get("DNSName") else ([], "")
     rest = [row for row in zones if (record_order(row.name), row.id) >= start]
-    limit = int(params.get("MaxItems") or 100)
+    limit = _most(params, 100)
     answer: Document = {"HostedZones": [show(row) for row in rest[:limit]], "IsTruncated": len(rest) > limit, "MaxItems": str(limit)}
     if len(rest) > limit:
         answer |= {"NextDNSName": rest[limit].name, "NextHostedZoneId": rest[limit].id}
@@ -117,7 +125,7 @@ def list_by_vpc(ctx: Context, params: Document) -> Document:
         for row in ctx.rows("route53:HostedZone")
         if vpc in row.document["_vpcs"]
     ]
-    return {"HostedZoneSummaries": found, "MaxItems": str(params.get("MaxItems") or 100)}
+    return {"HostedZoneSummaries": found, "MaxItems": str(_most(params, 100))}
 
 
 def count_zones(ctx: Context, _: Document) -> Document:
@@ -175,7 +183,7 @@ def list_records(ctx: Context, params: Document) -> Document:
         given = {"Name": params["StartRecordName"], "Type": params.get("StartRecordType") or "", "SetIdentifier": params.get("StartRecordIdentifier") or ""}
         start = place(normalise(given))
         records = [record for record in records if place(record) >= start]
-    limit = min(int(params.get("MaxItems") or 300), 300)
+    limit = min(_most(params, 300), 300)
     shown = [{**record, "Name": spell(record["Name"])} for record in records[:limit]]
     answer: Document = {"ResourceRecordSets": shown, "IsTruncated": len(records) > limit, "MaxItems": str(limit)}
     if len(records) > limit:
