@@ -22,8 +22,9 @@ pytestmark = [pytest.mark.netns, pytest.mark.engines]
 def servers(lab: Lab) -> None:
     lab.rig.serve(8081, "b")
     lab.rig.serve(6379, "resource")
-    lab.publish(plan(clusters=[cluster(), cluster("tg-b", 8081)]))
-    until(lambda: lab.rig.try_request(host=HOST, path="/ready"), "ready")
+    for name in ("tg-b", "tg-a"):
+        lab.publish(plan(virtual_host(routes=[forward(None, "ready", [(name, 1)])]), clusters=[cluster(), cluster("tg-b", 8081)]))
+        until(lambda: lab.rig.request(host=HOST, path="/ready").status == 200, f"{name} is ready")
 
 
 def test_the_target_sees_the_service_network_and_the_request_as_sent(lab: Lab) -> None:
