@@ -225,6 +225,12 @@ def test_policies_decide_who_may(region: Region, functions: Any) -> None:
     assert allowed.invoke(FunctionName="f", InvocationType="DryRun")["StatusCode"] == 204
     with region.refused("AccessDeniedException", "lambda:GetFunction"):
         allowed.get_function(FunctionName="f")
+    nothing = user({"Effect": "Allow", "Action": "lambda:ListFunctions", "Resource": "*"})
+    with region.refused("AccessDeniedException", "lambda:InvokeFunction"):
+        nothing.invoke(FunctionName="f", InvocationType="DryRun")
+    alice = f"arn:aws:iam::{ACCOUNT}:user/alice"
+    functions.add_permission(FunctionName="f", StatementId="alice", Action="lambda:InvokeFunction", Principal=alice)
+    assert nothing.invoke(FunctionName="f", InvocationType="DryRun")["StatusCode"] == 204
 
 
 def test_a_payload_is_looked_at_before_anything_runs(region: Region, functions: Any) -> None:
@@ -256,3 +262,7 @@ def test_code_comes_from_s3_to_those_who_may_read_it(region: Region, functions: 
     statements.append({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::code/f/*"})
     user = region.as_user("lambda", json.dumps({"Version": "2012-10-17", "Statement": statements}))
     user.create_function(**given(FunctionName="g", Code=source))
+    closed = {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/alice"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::code/*"}
+    s3.put_bucket_policy(Bucket="code", Policy=json.dumps({"Version": "2012-10-17", "Statement": [closed]}))
+    with region.refused("AccessDeniedException", "s3:GetObject"):
+        user.create_function(**given(FunctionName="h", Code=source))

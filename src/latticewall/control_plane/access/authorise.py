@@ -12,6 +12,7 @@ from latticewall.auth.resource_policies import resource_policy_of
 from latticewall.auth.sessions import check_reach
 from latticewall.base.caller import Caller
 from latticewall.base.resource_shares import type_of
+from latticewall.control_plane.access.functions import function_policy
 from latticewall.control_plane.access.named import Named
 from latticewall.control_plane.access.questions import Question, questions
 from latticewall.control_plane.access.refusals import denied
@@ -80,7 +81,7 @@ def _decide(ctx: Context, operation: Operation, found: Permissions, principal: P
     control = resource_control_of(ctx.tx, owner.account or caller.account) if reached else ()
     foreign = _is_foreign(ctx, question)
     policy = resource_policy_of(ctx.tx, resource.row) if foreign and resource.row else None
-    policy = bucket_policy(resource, caller.account) if operation.service.name == S3 else policy
+    policy = bucket_policy(resource, caller.account) if question.action.startswith("s3:") else function_policy(resource) or policy
     verdict = authorize(request, found.policies, policy, owner.account if foreign else "", control)
     if not verdict.allowed:
         related = owner.account in ("", caller.account) or (bool(found.org_id) and owner.org_id == found.org_id)

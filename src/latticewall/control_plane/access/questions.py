@@ -80,7 +80,7 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
     if operation.qualified_name == "ec2:RunInstances" and str(params.get("ImageId") or "").startswith(PARAMETER):
         yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(PARAMETER))
     if operation.qualified_name in ("lambda:CreateFunction", "lambda:UpdateFunctionCode"):
-        yield from _code_in_s3(params)
+        yield from _code_in_s3(ctx, params)
     if operation.qualified_name == "vpc-lattice:RegisterTargets":
         yield from _function_targets(ctx, params)
 
@@ -150,11 +150,12 @@ def _image_parameter(ctx: Context, name: str) -> Iterator[Question]:
     yield Question("ssm:GetParameters", Named(arn, "parameter", row.account if row else "", row.tags if row else {}, row))
 
 
-def _code_in_s3(params: Mapping[str, Any]) -> Iterator[Question]:
+def _code_in_s3(ctx: Context, params: Mapping[str, Any]) -> Iterator[Question]:
     """Giving a function code from S3 reads the object ("CreateFunction")."""
     given = params.get("Code") or params
     if given.get("S3Bucket") and given.get("S3Key"):
-        yield Question("s3:GetObject", Named(f"arn:aws:s3:::{given['S3Bucket']}/{given['S3Key']}", "object"))
+        bucket = ctx.find("s3:Bucket", str(given["S3Bucket"]))
+        yield Question("s3:GetObject", Named(f"arn:aws:s3:::{given['S3Bucket']}/{given['S3Key']}", "object", bucket.account if bucket else "", row=bucket))
 
 
 def _function_targets(ctx: Context, params: Mapping[str, Any]) -> Iterator[Question]:

@@ -19,6 +19,8 @@ ALIASES = {
     "ec2:ManagedPrefixList": "prefixlist",
     "elbv2:Rule": "listenerrule",
     "iam:OpenIDConnectProvider": "oidcprovider",
+    "lambda:Alias": "functionalias",
+    "lambda:Version": "functionversion",
     "network-firewall:RuleGroup": "{type}rulegroup",
     "ram:Permission": "customermanagedpermission",
 }
