@@ -155,19 +155,21 @@ def test_an_endpoint_of_a_resource(site: Site) -> None:
 
 def test_an_endpoint_of_a_group(site: Site) -> None:
     """It leads to each child, also to one that comes later; a child has no endpoint of its own."""
-    group = site.lattice.create_resource_configuration(name="caches", type="GROUP", resourceGatewayIdentifier=site.gateway)
+    group = site.lattice.create_resource_configuration(name="caches", type="GROUP", resourceGatewayIdentifier=site.gateway, groupDomain="example.org")
     site.region.settle()
-    made = site.of_resource(ResourceConfigurationArn=group["arn"])["VpcEndpointId"]
+    private = {"PrivateDnsEnabled": True, "DnsOptions": {"PrivateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "PrivateDnsSpecifiedDomains": ["example.org"]}}
+    made = site.of_resource(ResourceConfigurationArn=group["arn"], **private)["VpcEndpointId"]
     assert site.associations(made) == []
     children = [site.lattice.create_resource_configuration(
         name=name, type="CHILD", resourceConfigurationGroupIdentifier=group["id"], portRanges=["6379"],
-        resourceConfigurationDefinition={"ipResource": {"ipAddress": "10.0.1.200"}},
+        resourceConfigurationDefinition={"ipResource": {"ipAddress": "10.0.1.200"}}, **({"customDomainName": "one.example.org"} if name == "one" else {}),
     )["arn"] for name in ("one", "two")]  # fmt: skip
     for _ in range(2):
         site.region.settle()
     found = site.associations(made, resource_configuration_group_arn=group["arn"])
     assert {one["AssociatedResourceArn"]: one["AssociatedResourceAccessibility"] for one in found} == dict.fromkeys(children, "Accessible")
     assert len({one["DnsEntry"]["DnsName"] for one in found} | {one["Id"] for one in found}) == 4
+    assert [one["PrivateDnsEntry"]["DnsName"] for one in found if "PrivateDnsEntry" in one] == ["one.example.org"]
     interfaces = site.ec2.describe_network_interfaces(NetworkInterfaceIds=site.shown(made)["NetworkInterfaceIds"])["NetworkInterfaces"]
     assert [len(one["PrivateIpAddresses"]) for one in interfaces] == [2]
     with site.region.refused("InvalidParameterValue", "CHILD"):

@@ -69,9 +69,21 @@ def private_names(ctx: Context, row: Row) -> Iterator[tuple[str, Row, str]]:
     if "_zones" not in row.document or not row.document["PrivateDnsEnabled"]:
         return
     verified = [item.document["domainName"] for item in ctx.tx.rows("vpc-lattice:DomainVerification") if item.document.get("status") == "VERIFIED"]
-    for association, _, leaf in endpoint_zones.leads_to(ctx, row):
-        domain = leaf.document.get("customDomainName")
-        if domain and (association is None or association.document.get("privateDnsEnabled")):
-            is_verified = any(private_dns.is_at_or_above(name, domain) for name in verified)
-            if private_dns.covers(row.document["DnsOptions"], domain, verified=is_verified):
+    for association, configuration, leaf in endpoint_zones.leads_to(ctx, row):
+        if association is None or association.document.get("privateDnsEnabled"):
+            domain = leaf.document.get("customDomainName")
+            if domain and any(_is_covered(row, one, verified) for one in _domains(configuration, leaf)):
                 yield association.id if association else "", leaf, domain
+
+
+def _domains(configuration: Row, leaf: Row) -> list[str]:
+    """The domains by which a resource's private name may be wanted: its own, of a child also that of its group, without which it has no private name."""
+    own, group = leaf.document.get("customDomainName"), configuration.document.get("groupDomain")
+    if configuration.id != leaf.id:
+        return [own, group] if own and group else []
+    return [own] if own else []
+
+
+def _is_covered(row: Row, domain: str, verified: Sequence[str]) -> bool:
+    is_verified = any(private_dns.is_at_or_above(name, domain) for name in verified)
+    return private_dns.covers(row.document["DnsOptions"], domain, verified=is_verified)
