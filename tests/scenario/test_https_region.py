@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ import pytest
 from bench.region import Region, until
 from cryptography import x509
 from tests.scenario.test_tls_passthrough_region import machines
+
+from latticewall.auth.sigv4 import Credentials, sign
+from latticewall.base.secret import Secret
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines, pytest.mark.scenario, pytest.mark.timeout(240)]
 
@@ -36,10 +40,11 @@ GRPC_CLIENT = """
 import grpc, json, sys
 channel = grpc.secure_channel(sys.argv[1], grpc.ssl_channel_credentials())
 found = {}
-for method in sys.argv[2:]:
+metadata = tuple(json.loads(sys.argv[2]).items())
+for method in sys.argv[3:]:
     try:
         call = channel.unary_stream if method.endswith("Watch") else channel.unary_unary
-        answer = call(method)(b"3", timeout=10)
+        answer = call(method)(b"3", timeout=10, metadata=metadata)
         found[method] = [item.decode() for item in answer] if method.endswith("Watch") else answer.decode()
     except grpc.RpcError as error:
         found[method] = error.code().name
@@ -162,8 +167,9 @@ class Site:
         digits = digits.zfill(len(digits) + len(digits) % 2)
         return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
-    def grpc(self, *methods: str) -> dict[str, Any]:
-        done = self.region.run(self.client, sys.executable, "-c", GRPC_CLIENT, f"{self.names['shop']}:443", *methods)
+    def grpc(self, *methods: str, metadata: dict[str, str] | None = None) -> dict[str, Any]:
+        words = (f"{self.names['shop']}:443", json.dumps(metadata or {}), *methods)
+        done = self.region.run(self.client, sys.executable, "-c", GRPC_CLIENT, *words)
         found: dict[str, Any] = json.loads(done.stdout or "{}")
         assert found, done.stderr
         return found
@@ -458,6 +464,14 @@ def test_policies_and_signatures_are_as_with_http(site: Site) -> None:
             assert site.curl(f"https://{address}/", version)[1] == "403"
             assert site.curl(f"https://{address}/", version, *signing)[1] == "200"
         assert "user/ann" in site.echoed(f"https://{address}/", *signing)["x-amzn-lattice-identity"]
+        rates, credentials = "/api.parking/GetRates", Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"]))
+        unsigned, scope = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, ("vpc-lattice-svcs", site.region.name, datetime.now(UTC))
+        headers = sign("POST", f"https://{address}{rates}", unsigned, credentials, *scope, payload_hash="UNSIGNED-PAYLOAD")
+        metadata = {name.lower(): value for name, value in headers.items() if name.lower() != "host"}
+        assert "user/ann" in json.loads(site.grpc(rates, metadata=metadata)[rates])["metadata"]["x-amzn-lattice-identity"]
+        assert site.grpc("/api.parking/Denied") == {"/api.parking/Denied": "PERMISSION_DENIED"}
+        record = site.logged("/api.parking/Denied")
+        assert (record["grpcResponseCode"], record["failureReason"], record["resolvedUser"]) == (7, "ClientAccessDenied", "Anonymous")
     finally:
         site.lattice.update_service(serviceIdentifier=site.services["shop"], authType="NONE")
         site.region.settle()

@@ -33,6 +33,8 @@ PENDING = "pending"
 MAX_CONNECTION_DURATION = 600
 MAX_HEADERS_KB = 60
 MAX_HEADERS = 100
+MAX_STREAMS = 128
+"""Of one HTTP/2 connection at a time: AWS publishes no figure for VPC Lattice, this is that of its load balancers."""
 REQUEST_ID = "x-amzn-requestid"
 REQUEST_ID_LENGTH = 512
 DEFAULT_IDLE = 60
@@ -81,6 +83,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
             "max_headers_count": MAX_HEADERS,
         },
         http1_safe_max_connection_duration=True,
+        http2_protocol_options={"max_concurrent_streams": MAX_STREAMS},
         max_request_headers_kb=MAX_HEADERS_KB,
         request_headers_timeout=seconds(DEFAULT_IDLE),
         server_header_transformation="PASS_THROUGH",
