@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from tests.region import ACCOUNT, NAME, Region, client
+
+from latticewall.services.ec2 import lattice_endpoint
 
 DOMAIN = "cache.example.com"
 
@@ -335,6 +338,28 @@ def test_the_same_token_makes_one_endpoint(site: Site) -> None:
     assert first["VpcEndpointId"] == again["VpcEndpointId"]
     with site.region.refused("IdempotentParameterMismatch"):
         site.of_network(ClientToken="once", SubnetIds=site.subnets[:1])
+
+
+def test_the_quota_of_a_network(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lattice_endpoint.MOST_PER_NETWORK == 200
+    monkeypatch.setattr(lattice_endpoint, "MOST_PER_NETWORK", 1)
+    first = site.of_network(SubnetIds=site.subnets[:1])["VpcEndpointId"]
+    with site.region.refused("VpcEndpointLimitExceeded"):
+        site.of_network(SubnetIds=site.subnets[:1])
+    site.ec2.delete_vpc_endpoints(VpcEndpointIds=[first])
+    site.of_network(SubnetIds=site.subnets[:1])
+
+
+def test_policies_can_ask_for_the_preference(site: Site) -> None:
+    options = {"PrivateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "PrivateDnsSpecifiedDomains": ["example.com"]}
+    statement = {"Effect": "Allow", "Action": ["ec2:*", "vpc-lattice:*"], "Resource": "*"}
+    limited = {"Effect": "Deny", "Action": "ec2:CreateVpcEndpoint", "Resource": "arn:aws:ec2:*:*:vpc-endpoint/*",
+               "Condition": {"ForAnyValue:StringEquals": {"ec2:VpcePrivateDnsSpecifiedDomains": "example.com"}}}  # fmt: skip
+    alice = site.region.as_user("ec2", json.dumps({"Version": "2012-10-17", "Statement": [statement, limited]}))
+    given = {"VpcEndpointType": "ServiceNetwork", "VpcId": site.vpc, "ServiceNetworkArn": site.network["arn"], "SubnetIds": site.subnets}
+    with site.region.refused("UnauthorizedOperation"):
+        alice.create_vpc_endpoint(**given, PrivateDnsEnabled=True, DnsOptions=options)
+    alice.create_vpc_endpoint(**given)
 
 
 def test_no_route_leads_to_it(site: Site) -> None:
