@@ -109,6 +109,9 @@ class InnerRequests:
         if not self._open_mode:
             raise Denied("reset is only for regions started with --open", code="AccessDenied")
         with self._app.store.write("latticewall", "reset") as tx:
+            tx.objects.clear()
+            tx.pending.clear()
+            tx.metrics.clear()
             for row in tx.rows():
                 if row.kind != MESSAGE_KEY and not row.document.get("_administrator"):
                     tx.delete(row)

@@ -48,6 +48,9 @@ class Metrics:
     def forget_before(self, minute: int) -> None:
         self._db.execute("DELETE FROM metric WHERE minute < ?", (minute,))
 
+    def clear(self) -> None:
+        self._db.execute("DELETE FROM metric")
+
 
 def _series(values: Iterable[str]) -> Series:
     account, region, namespace, name, dimensions, unit = values

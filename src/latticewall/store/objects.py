@@ -98,6 +98,13 @@ class Objects:
             self.discard(bucket, part.file)
         self._db.execute("DELETE FROM upload_part WHERE upload = ?", (upload,))
 
+    def clear(self) -> None:
+        """No bucket has anything any more."""
+        for bucket, file in self.files():
+            self.discard(bucket, file)
+        self._db.execute("DELETE FROM object")
+        self._db.execute("DELETE FROM upload_part")
+
     # -- files ----------------------------------------------------------------------------------------------------------------------------
 
     def discard(self, bucket: str, file: str) -> None:

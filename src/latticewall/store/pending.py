@@ -67,3 +67,7 @@ class Pending:
     def delivered(self, batch: str) -> None:
         """The batch has arrived, or is given up."""
         self._db.execute("DELETE FROM pending_record WHERE batch = ?", (batch,))
+
+    def clear(self) -> None:
+        """Nothing waits any more."""
+        self._db.execute("DELETE FROM pending_record")

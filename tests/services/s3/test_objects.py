@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.region import ACCOUNT, NAME, Region, client
 
 from latticewall.base.checksums import CHECKSUMS
+from latticewall.wire.message import HttpRequest
 
 HOSTILE = ("../../etc/passwd", "/leading", "trailing/", "a//b", "ünï→ %2F+?&", ".", "..", "\x7f", "x" * 1024)
 
@@ -135,6 +138,34 @@ def test_refusals(s3: Any, call: str, arguments: dict[str, Any], expected: tuple
     with pytest.raises(ClientError) as caught:
         getattr(s3, call)(Bucket="logs", **arguments)
     assert code_of(caught) == expected
+
+
+def test_what_goes_into_headers_is_printable(s3: Any) -> None:
+    """The query may ask for headers of the answer: no line can be added to it."""
+    s3.put_object(Bucket="logs", Key="k", Body=b"x")
+    assert s3.get_object(Bucket="logs", Key="k", ResponseContentType="text/html")["ContentType"] == "text/html"
+    for hostile in ("text/html\r\nSet-Cookie: a=b", "ünï→"):
+        with pytest.raises(ClientError) as caught:
+            s3.get_object(Bucket="logs", Key="k", ResponseContentType=hostile)
+        assert code_of(caught) == ("InvalidArgument", 400)
+
+
+@given(
+    method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"]),
+    path=st.text(st.characters(codec="ascii", exclude_characters="?# "), max_size=30),
+    query=st.text(st.characters(codec="ascii"), max_size=40)
+    | st.sampled_from(["uploads", "uploadId=x&partNumber=1", "delete", "policy", "list-type=2&max-keys=x"]),
+    body=st.binary(max_size=60),
+    content_hash=st.sampled_from(["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", ""]),
+    host=st.sampled_from(["127.0.0.1", "logs.s3.localhost", "...s3", ""]),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_request_is_too_strange(s3: Any, region: Region, method: str, path: str, query: str, body: bytes, content_hash: str, host: str) -> None:
+    """Whatever is asked, it is answered or refused: never an error of ours."""
+    scope = f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260102/{NAME}/s3/aws4_request, SignedHeaders=host, Signature={'0' * 64}"
+    headers = (("host", host), ("authorization", scope), ("x-amz-date", "20260102T030405Z"), ("x-amz-content-sha256", content_hash))
+    answer = region.endpoint.answer(HttpRequest(method, f"/{path}", query, headers, body), "127.0.0.1")
+    assert answer.status != 500, answer.body
 
 
 @pytest.mark.parametrize("name", ["ab", "Upper", "192.168.1.1", "a..b", "xn--a", "-a-", "a" * 64, "x-s3alias"])

@@ -137,6 +137,8 @@ def _window(asked: Any, size: int) -> tuple[int, int] | None:
 def _described(found: StoredObject, params: Mapping[str, Any]) -> Document:
     shown = {name: value for name, value in found.document.items() if not name.startswith("_") and name not in CHECKSUMS}
     named = {name.removeprefix("Response"): value for name, value in params.items() if name.startswith("Response") and value}
+    if any(not (value.isascii() and value.isprintable()) for value in named.values()):
+        raise text.invalid("Header value cannot be represented using ISO-8859-1.")
     tags = found.document.get("_tags")
     return {
         **shown, **named, "AcceptRanges": "bytes", "ContentLength": found.size, "ETag": f'"{found.etag}"', "LastModified": found.modified,
