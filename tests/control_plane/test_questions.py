@@ -24,7 +24,7 @@ def test_the_facts_are_the_published_ones() -> None:
 
 
 def test_every_kind_with_an_arn_is_a_type_that_aws_knows() -> None:
-    known = {(name, spelled(type_)) for name in registry().services for type_ in published()[CATALOG.service(name).signing_name]["Resources"]}
+    known = {(name, spelled(type_)) for name in registry().services for type_ in published()[CATALOG.service(name).action_prefix]["Resources"]}
     unknown = []
     for kind in registry().kinds.values():
         types = {type_of_kind(kind, {"Type": "STATEFUL"})} if kind.name in ALIASES else {type_of_kind(kind, {})}
