@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from latticewall.telemetry.followed_file import Line, Position, read_lines, rota
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
+BATCH_SECONDS = 1.0
+"""How often what waits for buckets and streams is looked at: all of it has to be counted for that."""
 MOST_CHUNKS = 32
 """Pieces of the access log that are taken over before the other logs have their turn."""
 
@@ -57,6 +60,7 @@ class Shipper:
         self._app = app
         self._objects = objects
         self._batches = Batches(app)
+        self._next_batches = 0.0
         self._appliers = appliers
         self._loop = loop
         self._stop = threading.Event()
@@ -91,7 +95,9 @@ class Shipper:
             except BaseException:
                 self._readers.pop(name, None)  # it has read what is not delivered: another one begins where the store says
                 raise
-        self._batches.step()
+        if time.monotonic() >= self._next_batches:
+            self._next_batches = time.monotonic() + BATCH_SECONDS
+            self._batches.step()
 
     def _follow(
         self, name: str, path: Path, deliveries: Callable[[Snapshot, list[Line]], list[Delivery]], held: Callable[[], str] = lambda: ""
