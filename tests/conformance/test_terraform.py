@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.netns,
     pytest.mark.scenario,
     pytest.mark.terraform,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(MIRROR is None, reason="no file system mirror with Terraform's AWS provider (LATTICEWALL_TERRAFORM_MIRROR names one)"),
 ]
 

@@ -197,6 +197,32 @@ def test_beside_an_association(lab: Lab, site: Site) -> None:
     lab.settled()
 
 
+def test_two_networks_in_one_vpc(lab: Lab, site: Site) -> None:
+    """A second endpoint leads to another network, and outlives the control plane like everything that carries traffic."""
+    lattice = lab.client("vpc-lattice")
+    network, service = lattice.create_service_network(name="doors-two"), lattice.create_service(name="fixed-doors")["id"]
+    lab.settled()
+    answer = {"fixedResponse": {"statusCode": 500}}
+    lattice.create_listener(serviceIdentifier=service, name="web", protocol="HTTP", port=80, defaultAction=answer)
+    pair = {"serviceNetworkIdentifier": network["id"], "serviceIdentifier": service}
+    joined = lattice.create_service_network_service_association(**pair)["id"]
+    place = {"VpcId": site.clients, "SubnetIds": [site.doors["a"]], "SecurityGroupIds": [site.group]}
+    second = endpoint(lab, VpcEndpointType="ServiceNetwork", ServiceNetworkArn=network["arn"], **place)
+    lab.settled()
+    name = associations(lab, second)["service"]["DnsEntry"]["DnsName"]
+    both = [f"http://{name}/", f"http://{site.names['service']}/"]
+    assert [lab.curl(site.near, url)[0] for url in both] == [500, 200]
+    lab.region.kill("control-plane")
+    assert [lab.curl(site.near, url)[0] for url in both] == [500, 200]
+    until(lambda: lab.region.processes()["control-plane"]["state"] == "running")
+    until(lambda: lab.region.status()["revision"])
+    lab.ec2.delete_vpc_endpoints(VpcEndpointIds=[second])
+    lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=joined)
+    lab.settled()
+    lattice.delete_service_network(serviceNetworkIdentifier=network["id"])
+    assert [lab.curl(site.near, url, seconds=1)[0] for url in both] == [0, 200]
+
+
 def test_what_comes_later_is_reached_too(lab: Lab, site: Site) -> None:
     """A second resource of the network gets addresses of its own, and a subnet that goes takes its addresses along."""
     lattice, ec2 = lab.client("vpc-lattice"), lab.ec2
