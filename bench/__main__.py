@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import authorization, changes, footprint, judgement, load, policy
+from bench import api, authorization, changes, continuity, estate, footprint, judgement, load, policy
 from bench.architecture import build
 from bench.plain_envoy import plain_envoy, upstream_script
 from bench.region import Region
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 def main(target: Path) -> int:
-    """About three minutes. The page is written only when everything was measured."""
+    """About ten minutes. The page is written only when everything was measured."""
     folder = Path(tempfile.mkdtemp(prefix="lw-bench-"))
     region = Region(folder / "state")
     try:
@@ -29,6 +29,11 @@ def main(target: Path) -> int:
             sections.append(changes.changes(region, built))
             sections += [footprint.rounds(region, built), footprint.memory(region, built, peer)]
         region.down("--purge")
+        for name, measure in {"estate": estate.estate, "operations": api.operations, "continuity": continuity.continuity}.items():
+            region = Region(folder / name)
+            region.up()
+            sections.append(measure(region))
+            region.down("--purge")
         sections.append(footprint.starting(folder, peer))
     finally:
         region.down("--purge")

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from bench.architecture import ADDRESSES, BULK_PORT, Architecture, put_policy
-from bench.plain_envoy import PlainEnvoy
+from bench.plain_envoy import TCP_PORT, PlainEnvoy
 from bench.region import REGION, Region
 from bench.table import Figure, Section, skipped
 
@@ -51,26 +51,35 @@ def requests(region: Region, built: Architecture, peer: PlainEnvoy) -> Section:
 
 
 def throughput(region: Region, built: Architecture) -> Section:
-    """iperf3 over the plain route, through the firewall, and through the service network."""
+    """iperf3 over the plain route, through the firewall, through the service network, and through plain Envoy as a TCP proxy (which must run)."""
     names = {
         "plain": "plain route (Transit Gateway, no firewall)",
         "inspected": "inspected (Transit Gateway, firewall)",
+        "proxied": "plain Envoy, tcp_proxy",
         "resource": "resource of the service network",
     }
-    how = f"iperf3, one TCP connection, {ROUNDS} rounds of {SECONDS} s each in turn, the median; MTU 8500 across the Transit Gateway on both routes."
+    how = (
+        f"iperf3, one TCP connection, {ROUNDS} rounds of {SECONDS} s each in turn, the median; MTU 8500 across the Transit Gateway on both routes. What goes through "
+        "an Envoy is compared with plain Envoy, which has its sockets in the same namespaces."
+    )
     if shutil.which("iperf3") is None:
         return Section("Throughput", how, tuple(skipped(name, "Gbit/s", "iperf3 is not installed") for name in names.values()))
     ways: dict[str, Callable[[], float]] = {
         "plain": lambda: _iperf(region, built.instances["plain-client"], ADDRESSES["plain-server"]),
         "inspected": lambda: _iperf(region, built.instances["client"], ADDRESSES["server"]),
+        "proxied": lambda: _iperf(region, built.instances["client"], ADDRESSES["plain-client"], TCP_PORT),
         "resource": lambda: _iperf(region, built.instances["client"], built.bulk),
     }
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(ROUNDS):
         for name, measure in ways.items():
             found[name].append(measure())
-    plain = median(found["plain"])
-    return Section("Throughput", how, tuple(Figure(text, median(found[name]), "Gbit/s", plain, "plain route") for name, text in names.items()))
+    peers = {"proxied": "proxied", "resource": "proxied"}
+    figures = [
+        Figure(text, median(found[name]), "Gbit/s", median(found[peers.get(name, "plain")]), "plain Envoy" if name in peers else "plain route")
+        for name, text in names.items()
+    ]
+    return Section("Throughput", how, tuple(figures))
 
 
 def _authorize(region: Region, built: Architecture, auth_type: str) -> None:
@@ -98,9 +107,9 @@ def _wrk(region: Region, built: Architecture, url: str, headers: Mapping[str, st
     return float(rate[1])
 
 
-def _iperf(region: Region, instance: str, host: str) -> float:
+def _iperf(region: Region, instance: str, host: str, port: int = BULK_PORT) -> float:
     """Gbit/s that arrived."""
-    done = region.run(instance, "iperf3", "-c", host, "-p", str(BULK_PORT), "-t", str(SECONDS), "-J")
+    done = region.run(instance, "iperf3", "-c", host, "-p", str(port), "-t", str(SECONDS), "-J")
     document = json.loads(done.stdout)
     if "error" in document:
         raise RuntimeError(f"iperf3 {host}: {document['error']}")

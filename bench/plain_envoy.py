@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench.architecture import ADDRESSES, TARGET_PORT, Architecture
+from bench.architecture import ADDRESSES, BULK_PORT, TARGET_PORT, Architecture
 from bench.region import REGION, Region, until
 from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_http
@@ -21,6 +21,8 @@ from latticewall.dataplane.envoy.applier import MOST_WORKERS
 from latticewall.plan.proxy import HttpListener, HttpRoute, RouteMatch, VirtualHost
 
 PORT = 8081
+TCP_PORT = 8083
+"""Where it proxies TCP to the server's bulk port."""
 ASKING_PORT = 8082
 """Where the service network's listener puts every request before an external authorizer: the fastest there is, an Envoy that answers 200 by itself."""
 _SOURCE = "169.254.171.2"
@@ -64,7 +66,8 @@ def plain_envoy(region: Region, built: Architecture, client: str) -> Iterator[Pl
     answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200}}
     authorizer = _start(region, {"listeners": [_listener(_AUTHORIZER, 0, "", answer)]}, 1)
     started = time.monotonic()
-    process = _start(region, {"listeners": [plain, asking], "clusters": [_cluster(built), _authorizer_cluster()]}, workers)
+    clusters = [_cluster(built), _cluster(built, "bulk", BULK_PORT), _authorizer_cluster()]
+    process = _start(region, {"listeners": [plain, asking, _tcp_listener(neighbour)], "clusters": clusters}, workers)
     try:
         found = PlainEnvoy(process.pid, 0.0)
         until(lambda: region.run(client, "curl", "-sf", "-m", "1", "-o", "/dev/null", found.url).returncode == 0)
@@ -134,10 +137,16 @@ def _authorizer_cluster() -> dict[str, Any]:
     return {"name": "authorizer", "type": "STATIC", "load_assignment": {"cluster_name": "authorizer", "endpoints": [{"lb_endpoints": [endpoint]}]}}
 
 
-def _cluster(built: Architecture) -> dict[str, Any]:
+def _tcp_listener(neighbour: str) -> dict[str, Any]:
+    proxy = {"@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", "stat_prefix": "plain", "cluster": "bulk"}
+    address = {"address": ADDRESSES["plain-client"], "port_value": TCP_PORT, "network_namespace_filepath": neighbour}
+    return {"name": "plain-tcp", "address": {"socket_address": address}, "filter_chains": [{"filters": [{"name": "tcp", "typed_config": proxy}]}]}
+
+
+def _cluster(built: Architecture, name: str = "server", port: int = TARGET_PORT) -> dict[str, Any]:
     source = {"address": _SOURCE, "port_value": 0, "network_namespace_filepath": f"{_NETNS}/{built.vpcs['servers']}"}
-    endpoint = {"endpoint": {"address": {"socket_address": {"address": ADDRESSES["server"], "port_value": TARGET_PORT}}}}
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": ADDRESSES["server"], "port_value": port}}}}
     return {
-        "name": "server", "type": "STATIC", "connect_timeout": "5s", "upstream_bind_config": {"source_address": source},
-        "load_assignment": {"cluster_name": "server", "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "name": name, "type": "STATIC", "connect_timeout": "5s", "upstream_bind_config": {"source_address": source},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }  # fmt: skip
