@@ -59,8 +59,8 @@ def throughput(region: Region, built: Architecture) -> Section:
         "resource": "resource of the service network",
     }
     how = (
-        f"iperf3, one TCP connection, {ROUNDS} rounds of {SECONDS} s each in turn, the median; MTU 8500 across the Transit Gateway on both routes. What goes through "
-        "an Envoy is compared with plain Envoy, which has its sockets in the same namespaces."
+        f"iperf3, one TCP connection, {ROUNDS} rounds of {SECONDS} s each in turn, the median; MTU 8500 across the Transit Gateway on both routes. What goes "
+        "through an Envoy is compared with plain Envoy, which has its sockets in the same namespaces."
     )
     if shutil.which("iperf3") is None:
         return Section("Throughput", how, tuple(skipped(name, "Gbit/s", "iperf3 is not installed") for name in names.values()))
