@@ -165,7 +165,7 @@ def estate(region: Region, added: int = ADDED) -> Section:
     figures.append(Figure("memory of Envoy", built.memory("envoy"), "MiB", 600 * 1e6 / 2**20, "600 MB"))
     how = (
         f"{VPCS} VPCs associated with one service network, {SIZES[-1]} services with {TARGETS_IN_ALL} targets in all. One service more, {added} times at each "
-        "size: from the beginning of the call that associates it (its listener and target are there) until the first request that is answered with 200 begins, in an "
+        "size: from the beginning of the call that associates it (its listener and target are there) until the first request answered with 200 begins, in an "
         "instance in another VPC that asks without a pause; everything is settled before. Processor time: of both processes, until that is settled in turn."
     )
     return Section("Many services", how, tuple(figures))

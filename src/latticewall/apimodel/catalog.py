@@ -188,6 +188,7 @@ class Catalog:
         self.names = tuple(names)
         self._loader = Loader()
         self._services: dict[str, Service] = {}
+        self._signed_as: dict[str, tuple[Service, ...]] = {}
 
     def service(self, name: str) -> Service:
         """The service of that botocore name, in scope or not. Raises Unsupported if botocore has no such service."""
@@ -210,7 +211,12 @@ class Catalog:
 
     def find_by_signing(self, signing_name: str) -> tuple[Service, ...]:
         """The services in scope whose requests are signed with that name."""
-        return tuple(service for service in self.services() if service.signing_name == signing_name)
+        if signing_name not in self._signed_as:
+            found = tuple(service for service in self.services() if service.signing_name == signing_name)
+            if not found:
+                return ()  # any text at all may stand in a request
+            self._signed_as[signing_name] = found
+        return self._signed_as[signing_name]
 
     def find_by_target(self, target: str) -> Operation | None:
         """The operation of an `X-Amz-Target: <prefix>.<Operation>` header."""
