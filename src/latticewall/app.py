@@ -108,7 +108,8 @@ def _replayed(model: Operation, known: tuple[str, Document], digest: str) -> Doc
     if known[0] != digest:
         named = "IdempotentParameterMismatchException" in model.service.errors
         code = "IdempotentParameterMismatch" if model.service.protocol == "ec2" else "IdempotentParameterMismatchException" if named else ""
-        raise Conflict("The client token was already used with different parameters", code=code, kind=model.qualified_name)
+        kind = f"{model.service.name}:{model.name.removeprefix('Create').removeprefix('Start')}"
+        raise Conflict("The client token was already used with different parameters", code=code, kind=kind, id=str(known[1].get("id", "")))
     return known[1]
 
 

@@ -1,7 +1,8 @@
 """Pages of a list, from botocore's paginators: which members carry the token, the limit and the items of an operation.
 
 A token is opaque to clients: a position in the list, bound to the operation and to the parameters it was issued for. It grants nothing
-that the call itself would not, so it is checked for sense and not signed.
+that the call itself would not, so it is checked for sense and not signed. Where it is known what tells a service's items apart (IDENTITIES), the token
+remembers the items on both sides of the position too: what is made or deleted between two pages makes no item come twice, and leaves none out.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def page_of(operation: Operation) -> Page | None:
 
 DEFAULT_LIMITS = {"vpc-lattice": 100}
 """Pages of services whose lists are never answered whole, when the caller names no size: the largest that may be named."""
+IDENTITIES = {"vpc-lattice": ("createdAt", "id", "port")}
+"""The members that tell an item from the others of its list; the first is what the list is in order of, in lists whose items have it."""
 
 
 def paginate(operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, default_limit: int | None = None) -> dict[str, Any]:
@@ -67,14 +70,14 @@ def paginate(operation: Operation, items: Sequence[Any], params: Mapping[str, An
     page = page_of(operation)
     if page is None:
         raise ValueError(f"{operation} does not page by one token")
-    start = _position(operation, page, params)
+    start = _start(operation, page, items, params)
     limit = _limit(operation, page, params) or default_limit or DEFAULT_LIMITS.get(operation.service.name)
     found = list(items[start : start + limit + 1] if limit else items[start:])  # one more, to see whether there is more: counting all may cost more
     more = bool(limit) and len(found) > (limit or 0)
     document: dict[str, Any] = {}
     _place(document, page.result, found[:limit])
     if more:
-        document[page.output_token] = _token(operation, page, params, start + (limit or 0))
+        document[page.output_token] = _token(operation, page, params, start + (limit or 0), found[-2:])
     if page.more:
         document[page.more] = more
     return document
@@ -121,19 +124,51 @@ def _binding(operation: Operation, page: Page, params: Mapping[str, Any]) -> str
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _token(operation: Operation, page: Page, params: Mapping[str, Any], position: int) -> str:
-    return base64.b64encode(f"{position}:{_binding(operation, page, params)}".encode()).decode()
+def _identity(operation: Operation, item: Any) -> list[str]:
+    """What tells an item from the others; empty where that is not known."""
+    members = IDENTITIES.get(operation.service.name, ())
+    return [str(item.get(member, "")) for member in members] if isinstance(item, Mapping) else []
 
 
-def _position(operation: Operation, page: Page, params: Mapping[str, Any]) -> int:
+def _token(operation: Operation, page: Page, params: Mapping[str, Any], position: int, around: Sequence[Any]) -> str:
+    """around: the last item that was shown and the first one that was not."""
+    sides = [_identity(operation, item) for item in around]
+    parts = (str(position), _binding(operation, page, params), *((json.dumps(sides),) if all(sides) else ()))
+    return base64.b64encode(":".join(parts).encode()).decode()
+
+
+def _start(operation: Operation, page: Page, items: Sequence[Any], params: Mapping[str, Any]) -> int:
+    """Where the page begins: at the first item that was not shown, or after the last one that was, wherever they are by now."""
     token = params.get(page.input_token)
     if not token:
         return 0
+    position, sides = _read(operation, page, params, str(token))
+    if not sides or [_identity(operation, item) for item in items[position - 1 : position + 1]] == sides:
+        return position
+    (shown, unseen), present = sides, [_identity(operation, item) for item in items]
+    if unseen in present:
+        return present.index(unseen)
+    if shown in present:
+        return present.index(shown) + 1
+    return sum(identity <= shown for identity in present) if shown[0] else min(position, len(present))
+
+
+def _read(operation: Operation, page: Page, params: Mapping[str, Any], token: str) -> tuple[int, list[list[str]]]:
+    """Position, and the items around it, of a token that was issued for this list. Raises Invalid for any other."""
     try:
-        position, _, binding = base64.b64decode(str(token), validate=True).decode().partition(":")
-        if binding == _binding(operation, page, params) and int(position) > 0:
-            return int(position)
-    except (binascii.Error, ValueError):
+        position, binding, *rest = base64.b64decode(token, validate=True).decode().split(":", 2)
+        sides = json.loads(rest[0]) if rest else []
+        if binding == _binding(operation, page, params) and int(position) > 0 and _are_sides(operation, sides):
+            return int(position), sides
+    except (binascii.Error, ValueError, RecursionError):
         pass
     member = page.input_token
     raise Invalid(f"The specified {member} is not valid", code=page_token_code(operation.service), fields=((member, "The token is not valid"),))
+
+
+def _are_sides(operation: Operation, sides: Any) -> bool:
+    members = IDENTITIES.get(operation.service.name)
+    if not members or sides == []:
+        return bool(sides == [])
+    whole = isinstance(sides, list) and len(sides) == len(("shown", "unseen"))
+    return whole and all(isinstance(side, list) and [type(part) for part in side] == [str] * len(members) for side in sides)

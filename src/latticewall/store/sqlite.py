@@ -23,6 +23,8 @@ COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revisio
 ROW_MEMBERS = tuple(COLUMNS.split(", "))
 EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
 
+A_DAY_AGO = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, '-1 day')"
+"""Reckoned from a time of the store's."""
 _PATIENCE_SECONDS = 30
 """How long another process may hold the state."""
 _READERS_MILLISECONDS = 500
@@ -138,10 +140,6 @@ class Snapshot:
         """Kind and id of everything that was put or deleted after a revision."""
         return set(self._db.execute("SELECT DISTINCT kind, id FROM change WHERE revision > ?", (after,)))
 
-    def token(self, key: str) -> tuple[str, dict[str, Any]] | None:
-        found = self._db.execute("SELECT digest, response FROM token WHERE key = ?", (key,)).fetchone()
-        return (found[0], json.loads(found[1])) if found else None
-
     def cursor(self, name: str) -> str:
         """Where a follower of a file or feed had got to."""
         found = self._db.execute("SELECT position FROM cursor WHERE name = ?", (name,)).fetchone()
@@ -218,10 +216,15 @@ class Transaction(Snapshot):
             (source_kind, source_id, role, target_id, target_id),
         )
 
+    def token(self, key: str) -> tuple[str, dict[str, Any]] | None:
+        """Digest and answer of the request with this idempotency token, of the last day."""
+        found = self._db.execute(f"SELECT digest, response FROM token WHERE key = ? AND at >= {A_DAY_AGO}", (key, self.now)).fetchone()  # noqa: S608
+        return (found[0], json.loads(found[1])) if found else None
+
     def remember(self, key: str, digest: str, response: dict[str, Any]) -> None:
         """Keep the answer to a request with an idempotency token; answers older than a day are dropped."""
         self._db.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)", (key, digest, dump(response), self.now))
-        self._db.execute("DELETE FROM token WHERE at < strftime('%Y-%m-%dT%H:%M:%fZ', ?, '-1 day')", (self.now,))
+        self._db.execute(f"DELETE FROM token WHERE at < {A_DAY_AGO}", (self.now,))  # noqa: S608
 
     def add_log_events(self, group: str, stream: str, events: Sequence[tuple[int, int, str]]) -> None:
         """Add (timestamp ms, ingestion ms, message) to a stream; no revision comes of it."""

@@ -68,6 +68,7 @@ class Wire:
 
     endpoint: Endpoint | None = None
     last_status = 0
+    last_body = b""
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         url = urlsplit(str(request.url))
@@ -76,7 +77,7 @@ class Wire:
         body = body.encode() if isinstance(body, str) else bytes(body)
         assert self.endpoint is not None
         answer = self.endpoint.answer(HttpRequest(str(request.method), url.path or "/", url.query, (*headers, ("host", url.netloc)), body), "127.0.0.1")
-        self.last_status = answer.status
+        self.last_status, self.last_body = answer.status, answer.body
         return AWSResponse(str(request.url), answer.status, dict(answer.headers), Raw(answer.body))
 
 
@@ -106,8 +107,13 @@ class Region:
         self.app = App(
             self.store, registry, CATALOG, clock, Sequence(), authorise=lambda *_: None, ports={"target_health": lambda group: self.health.get(group, {})}
         )
-        WIRE.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=lambda path, params: {}, catch_up=lambda: None, open_mode=True)
+        self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=lambda path, params: {}, catch_up=lambda: None, open_mode=True)
+        self.plug()
         self.lattice, self.ec2, self.elbv2, self.logs, self.route53 = (client(name) for name in ("vpc-lattice", "ec2", "elbv2", "logs", "route53"))
+
+    def plug(self) -> None:
+        """The clients speak to this region from now on: as a new one does, and one that several tests share must."""
+        WIRE.endpoint = self.endpoint
 
     def lattice_of(self, account: str) -> Any:
         return client("vpc-lattice", account)
@@ -116,6 +122,11 @@ class Region:
     def last_status(self) -> int:
         """The HTTP status of the last answer."""
         return WIRE.last_status
+
+    @property
+    def last_body(self) -> bytes:
+        """The body of the last answer, as sent."""
+        return WIRE.last_body
 
     def settle(self, failures: Mapping[str, str] | None = None) -> None:
         """The data plane has applied everything so far, except what failed (id -> reason)."""

@@ -96,39 +96,12 @@ def test_a_name_of_the_wrong_form_is_refused(region: Region, name: str) -> None:
     assert (error["reason"], error["fieldList"][0]["name"]) == ("fieldValidationFailed", "name")
 
 
-def test_an_idempotency_token_gives_the_same_service(region: Region) -> None:
-    first = body(region.lattice.create_service(name="orders", clientToken="once"))
-    assert body(region.lattice.create_service(name="orders", clientToken="once")) == first
-    with region.refused("ConflictException"):
-        region.lattice.create_service(name="others", clientToken="once")
-
-
 def test_a_quota_answers_402(region: Region) -> None:
     for number in range(50):
         region.network(f"mesh-{number}")
     with region.refused("ServiceQuotaExceededException", "50") as error:
         region.network("mesh-50")
     assert (region.last_status, error["quotaCode"], error["serviceCode"]) == (402, "L-9CAD07FB", "vpc-lattice")
-
-
-def test_lists_come_in_pages(region: Region) -> None:
-    for name in ("one", "two", "three"):
-        region.network(name)
-    first = region.lattice.list_service_networks(maxResults=2)
-    second = region.lattice.list_service_networks(maxResults=2, nextToken=first["nextToken"])
-    assert [item["name"] for item in (*first["items"], *second["items"])] == ["one", "two", "three"]
-    assert "nextToken" not in second
-
-
-def test_tags(region: Region) -> None:
-    created = region.lattice.create_service_network(name="mesh", tags={"team": "core"})
-    region.lattice.tag_resource(resourceArn=created["arn"], tags={"stage": "test", "team": "edge"})
-    region.lattice.untag_resource(resourceArn=created["arn"], tagKeys=["stage"])
-    assert region.lattice.list_tags_for_resource(resourceArn=created["arn"])["tags"] == {"team": "edge"}
-    with region.refused("ValidationException", "aws:"):
-        region.lattice.tag_resource(resourceArn=created["arn"], tags={"aws:team": "core"})
-    with region.refused("ResourceNotFoundException"):
-        region.lattice.tag_resource(resourceArn=created["arn"][:-1] + "g", tags={"stage": "test"})
 
 
 def test_other_accounts_and_regions_are_out_of_reach(region: Region) -> None:

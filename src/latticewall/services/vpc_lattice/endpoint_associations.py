@@ -34,18 +34,23 @@ def view_of_resource(ctx: Context, row: Row) -> Document:
 def list_of_network(ctx: Context, params: Document) -> Document:
     """ListServiceNetworkVpcEndpointAssociations: endpoints of whatever account."""
     network = ctx.resolve(SERVICE_NETWORK, params["serviceNetworkIdentifier"])
-    return {"items": [ctx.view(row) for row in ctx.referring(network, ENDPOINT_ASSOCIATION)]}
+    return {"items": [ctx.view(row) for row in _of(ctx, network, ENDPOINT_ASSOCIATION)]}
 
 
 def list_of_resource(ctx: Context, params: Document) -> Document:
     """ListResourceEndpointAssociations, with its filters."""
     configuration = ctx.resolve(RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"])
-    shown = [ctx.view(row) for row in ctx.referring(configuration, RESOURCE_ENDPOINT_ASSOCIATION)]
+    shown = [ctx.view(row) for row in _of(ctx, configuration, RESOURCE_ENDPOINT_ASSOCIATION)]
     for given, member in FILTERS.items():
         if params.get(given):
             shown = [one for one in shown if one[member] == params[given]]
     wanted = params.get("resourceEndpointAssociationIdentifier")
     return {"items": [one for one in shown if wanted in (None, one["id"], one["arn"])]}
+
+
+def _of(ctx: Context, row: Row, kind: str) -> list[Row]:
+    """The associations of a kind, in the order in which they were made."""
+    return sorted(ctx.referring(row, kind), key=lambda found: (found.created_at, found.id))
 
 
 def delete_of_resource(ctx: Context, params: Document) -> Document:

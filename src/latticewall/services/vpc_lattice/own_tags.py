@@ -1,4 +1,5 @@
-"""Tags by which latticewall itself is told something (docs/features/auth-policies.md): a value that means nothing is refused, not ignored."""
+"""Tags as they are given, of all resources; and those by which latticewall itself is told something (docs/features/auth-policies.md): a value that means
+nothing is refused, not ignored."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ from latticewall.auth.log_delivery import INTERVAL_TAG, LONGEST_INTERVAL
 from latticewall.base.faults import Invalid
 from latticewall.base.policy_tests import NAME
 from latticewall.base.policy_tests import TAG as POLICY_TESTS
+from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
+from latticewall.services.vpc_lattice import tag_limits
 from latticewall.services.vpc_lattice.nouns import ACCESS_LOG_SUBSCRIPTION, SERVICE_NETWORK
 
 PREFIX = "latticewall:"
@@ -34,26 +37,24 @@ _VALUES: Mapping[str, tuple[Callable[[str], bool], str, str]] = {
 
 
 def checked(operation: str, handler: Handler) -> Handler:
-    """The handler, for tags that mean something. operation: its name."""
+    """The handler, for tags that may be and mean something. operation: its name."""
     if operation != "TagResource" and not operation.startswith(("Create", "Start")):
         return handler
 
     @wraps(handler)
     def guarded(ctx: Context, params: Document) -> Document:
-        own = {key: value for key, value in tags.read(params.get("tags")).items() if key.startswith(PREFIX)}
-        if own:
-            _check(own, _kind_of(ctx, operation, params))
+        given = tags.read(params.get("tags"))
+        row = ctx.tx.by_arn(str(params["resourceArn"])) if operation == "TagResource" else None
+        tag_limits.check(given, row.tags if row else {})
+        _check({key: value for key, value in given.items() if key.startswith(PREFIX)}, _kind_of(operation, row))
         return handler(ctx, params)
 
     return guarded
 
 
-def _kind_of(ctx: Context, operation: str, params: Document) -> str:
+def _kind_of(operation: str, row: Row | None) -> str:
     """The kind that is about to be made or tagged."""
-    if operation != "TagResource":
-        return f"vpc-lattice:{operation.removeprefix('Create')}"
-    row = ctx.tx.by_arn(str(params.get("resourceArn")))
-    return row.kind if row else ""
+    return f"vpc-lattice:{operation.removeprefix('Create')}" if operation != "TagResource" else row.kind if row else ""
 
 
 def _check(own: Mapping[str, str], kind: str) -> None:

@@ -71,7 +71,8 @@ def visible(ctx: Context, kind: str) -> Sequence[Row]:
     if not others:
         return Own(ctx, kind)
     associated = {row.name for row in ctx.tx.rows(ASSOCIATION, region=ctx.caller.region)}
-    return [*ctx.live(kind), *(row for row in others if (row.arn in associated or POLICY in row.document) and is_visible(ctx, row))]
+    shared = (row for row in others if (row.arn in associated or POLICY in row.document) and is_visible(ctx, row))
+    return sorted([*ctx.live(kind), *shared], key=lambda row: (row.created_at, row.id))
 
 
 # -- associations -----------------------------------------------------------------------------------------------------------------------------------------
