@@ -9,6 +9,7 @@ from typing import Any
 from tests.region import ACCOUNT, NAME, Region
 
 from latticewall.control_plane.explaining import Explainer
+from latticewall.control_plane.identity import refresh_instance_sessions
 
 ALLOW_ALL = {"Effect": "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"}
 
@@ -84,6 +85,7 @@ class Lab:
             ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SubnetId=self.subnet, SecurityGroupIds=[self.client_group],
             TagSpecifications=tags, **more,
         )  # fmt: skip
+        refresh_instance_sessions(self.region.app)
         return str(made["Instances"][0]["InstanceId"])
 
     def put_policy(self, resource: str, text: str) -> None:

@@ -113,7 +113,7 @@ def test_an_instance_without_role(lab: Lab) -> None:
     open_door(lab)
     lab.put_policy(configuration, policy(CONNECT))
     lab.instance("bare")
-    assert "no role" in gate(connect(lab, name, source="bare"), "identity-policy")["detail"]
+    assert "no credentials of a role" in gate(connect(lab, name, source="bare"), "identity-policy")["detail"]
 
 
 def test_nobody_else_can_be_the_caller_of_a_connection(lab: Lab) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address, IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
 from latticewall.compile.connect import MOST_PORTS, allowed
 from latticewall.compile.index import Index
-from latticewall.world.types import Account, Identity, Instance, NetworkInterface, ResourceConfiguration, ServiceNetwork, Subnet, Vpc, World
+from latticewall.world.types import Account, Credential, Identity, Instance, NetworkInterface, ResourceConfiguration, ServiceNetwork, Subnet, Vpc, World
 
 ACCOUNT = "111122223333"
 NETWORK = ServiceNetwork("sn-1", f"arn:aws:vpc-lattice:eu-north-7:{ACCOUNT}:servicenetwork/sn-1", ACCOUNT, "AWS_IAM", "")
@@ -41,21 +42,34 @@ def instance(number: int, role_name: str = "web") -> tuple[Instance, NetworkInte
     return machine, interface
 
 
+def session(machine: Instance, role: Identity, issued: str = "2026-01-02T03:00:00Z", **changes: Any) -> Credential:
+    """What the instance's metadata hands out."""
+    keys = (("ec2:SourceInstanceArn", machine.arn), ("aws:TokenIssueTime", issued), ("aws:MultiFactorAuthPresent", "false"))
+    found = Credential(
+        f"ASIA{machine.id}", role.id, f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.name}/{machine.id}", ACCOUNT, "AssumedRole", f"{role.id}:{machine.id}",
+        role.arn, role.tags, keys, expires="2026-01-02T09:00:00Z",
+    )  # fmt: skip
+    return replace(found, **changes)
+
+
 def answers(
     text: str, *roles: Identity, ports: tuple[tuple[int, int], ...] = ((6379, 6379),), instances: tuple[Any, ...] = (instance(10),),
-    account: Account = MEMBER,
+    account: Account = MEMBER, sessions: tuple[Credential, ...] | None = None, tags: tuple[tuple[str, str], ...] = (),
 ) -> dict[str, list[str]]:
-    """Ports -> the addresses that get through."""
+    """Ports -> the addresses that get through. sessions: by default one of each instance's role."""
+    known = roles or (WEB,)
+    if sessions is None:
+        sessions = tuple(session(machine, role) for machine, _ in instances for role in known if role.arn == machine.role_arn)
     configuration = ResourceConfiguration(
         "rcfg-1", f"arn:aws:vpc-lattice:eu-north-7:{ACCOUNT}:resourceconfiguration/rcfg-1", ACCOUNT, "SINGLE", "rgw-1", "TCP", ports, {}, "", text,
-        has_policy=True,
+        has_policy=True, tags=tags,
     )  # fmt: skip
     world = World(
         region="eu-north-7", revision=1, now="2026-01-02T03:04:00.000Z",
         vpcs=(Vpc("vpc-1", "arn:vpc-1", ACCOUNT, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True),),
         subnets=(Subnet("subnet-1", "vpc-1", IPv4Network("10.0.0.0/24"), "eu-north-7a", "", ""),),
-        instances=tuple(machine for machine, _ in instances), network_interfaces=tuple(interface for _, interface in instances), identities=roles or (WEB,),
-        accounts=(account,),
+        instances=tuple(machine for machine, _ in instances), network_interfaces=tuple(interface for _, interface in instances), identities=known,
+        accounts=(account,), credentials=sessions,
     )  # fmt: skip
     return {f"{first}-{last}": list(found) for found, (first, last) in allowed(Index(world), "vpc-1", NETWORK, configuration)}
 
@@ -105,3 +119,51 @@ def test_of_a_range_too_wide_to_decide_port_by_port_none_is_open() -> None:
     wide = ((1000, 1000 + MOST_PORTS),)
     assert answers(policy(principal="*", StringEquals={PORT: "1000"}), ports=wide) == {}
     assert answers(policy(principal="*"), ports=wide) == {f"1000-{1000 + MOST_PORTS}": ["10.0.0.10"]}
+
+
+def test_each_address_of_an_instance_is_decided_by_itself() -> None:
+    machine, interface = instance(10)
+    both = ((machine, replace(interface, addresses=(*interface.addresses, IPv4Address("10.0.0.77")), ipv6_addresses=(IPv6Address("fd00:7::10"),))),)
+    everyone = policy(principal="*")
+    assert answers(everyone, instances=both) == {"6379-6379": ["10.0.0.10", "10.0.0.77", "fd00:7::10"]}
+    limited = role("web", policy(), policy("Deny", IpAddress={"aws:SourceIp": "fd00:7::/64"}))
+    assert answers(everyone, limited, instances=both) == {"6379-6379": ["10.0.0.10", "10.0.0.77"]}
+    assert answers(policy(principal="*", IpAddress={"aws:SourceIp": "fd00:7::/32"}), instances=both) == {"6379-6379": ["fd00:7::10"]}
+    assert answers(policy(principal="*", IpAddress={"aws:SourceIp": ["10.0.0.64/26", "fd00:8::/32"]}), instances=both) == {"6379-6379": ["10.0.0.77"]}
+
+
+def test_only_the_instance_s_own_session_speaks_for_it() -> None:
+    machine, _ = instance(10)
+    everyone = policy(principal="*")
+    assert answers(everyone, sessions=()) == {}, "the role does not let EC2 in"
+    own = session(machine, WEB)
+    assert answers(everyone, sessions=(replace(own, keys=()),)) == {}, "somebody named his session after the instance"
+    assert answers(everyone, sessions=(replace(own, identity="AROAOTHER"),)) == {}, "of the role that the instance had before"
+    tagged = replace(own, access_key_id="ASIAX", keys=(), tags=(("team", "blue"),), expires="2026-02-02T09:00:00Z")
+    assert answers(policy(principal="*", StringEquals={"aws:PrincipalTag/team": "blue"}), sessions=(own, tagged)) == {}
+
+
+def test_the_keys_of_the_session_decide() -> None:
+    everyone = policy(principal="*")
+
+    def denied_if(**condition: Any) -> dict[str, list[str]]:
+        return answers(everyone, role("web", policy(), policy("Deny", **condition)))
+
+    assert denied_if(StringEquals={"ec2:SourceInstanceArn": "arn:i-10"}) == {}
+    assert denied_if(Bool={"aws:MultiFactorAuthPresent": "false"}) == {}
+    assert denied_if(DateLessThan={"aws:TokenIssueTime": "2026-01-02T03:03:00Z"}) == {}, "sessions were revoked"
+    assert denied_if(DateLessThan={"aws:TokenIssueTime": "2026-01-02T02:03:00Z"}) != {}
+
+
+def test_what_the_resource_is_decides() -> None:
+    tags = (("stage", "production"),)
+    assert answers(policy(principal="*", StringEquals={"aws:ResourceTag/stage": "production"}), tags=tags) != {}
+    assert answers(policy(principal="*"), role("web", policy(), policy("Deny", StringEquals={"aws:ResourceTag/stage": "production"})), tags=tags) == {}
+    assert answers(policy(principal="*"), role("web", policy(), policy("Deny", StringEquals={"aws:ResourceOrgID": "o-1"}))) == {}
+
+
+def test_time_is_decided_on_the_safe_side() -> None:
+    """The world is of 03:04:00; what it decides may be in force for another minute and more."""
+    assert answers(policy(principal="*", DateLessThan={"aws:CurrentTime": "2026-01-02T03:04:30Z"})) == {}
+    assert answers(policy(principal="*", DateLessThan={"aws:CurrentTime": "2026-01-02T03:14:30Z"})) != {}
+    assert answers(policy(principal="*", DateGreaterThan={"aws:EpochTime": "2026-01-02T03:04:30Z"})) == {}

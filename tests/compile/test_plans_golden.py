@@ -24,6 +24,7 @@ from latticewall.base.ids import device, table_number
 from latticewall.base.rows import Row
 from latticewall.compile.node import compile_node
 from latticewall.compile.render.nft import render_nft
+from latticewall.control_plane.identity import refresh_instance_sessions
 from latticewall.plan.node import NodePlan
 from latticewall.plan.topology import Namespace, Route
 from latticewall.world.from_rows import build_world
@@ -45,6 +46,7 @@ def perform(region: Region, name: str) -> list[Row]:
         answer = region.app.call(root(ACCOUNT, NAME), step["call"], filled(step.get("with") or {}, kept))
         kept |= {key: bare(at(answer, path)) for key, path in (step.get("keep") or {}).items()}
     region.settle()
+    refresh_instance_sessions(region.app)
     with region.store.read() as snapshot:
         return snapshot.rows()
 
@@ -94,7 +96,8 @@ def labels(rows: list[Row]) -> dict[str, str]:
         found[str(table_number(row.id))] = f"table({label})"
         if mac := row.document.get("MacAddress"):
             found[mac] = f"mac({label})"
-        for member, said in (("ImageId", "image"), ("InstanceType", "size"), ("_ReservationId", f"reservation({label})"), ("Architecture", "architecture")):
+        said_of = {"ImageId": "image", "InstanceType": "size", "Architecture": "architecture", "_token_digest": f"digest({label})"}
+        for member, said in {**said_of, "_ReservationId": f"reservation({label})"}.items():
             if text := row.document.get(member):
                 found[text] = said
         found |= {f"{direction}_{row.id.replace('-', '_')}": f"{direction}({label})" for direction in ("in", "out")}

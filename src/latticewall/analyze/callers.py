@@ -97,13 +97,6 @@ def find_credential(world: World, access_key_id: str) -> Credential | None:
     return next((item for item in world.credentials if item.access_key_id == access_key_id), None)
 
 
-def session_of_instance(world: World, role_arn: str, instance_id: str) -> Credential | None:
-    """The session whose credentials an instance's metadata hands out; the one that lasts longest."""
-    ending = f"/{instance_id}"
-    found = [item for item in world.credentials if item.role_arn == role_arn and item.arn.endswith(ending)]
-    return max(found, key=lambda item: item.expires, default=None)
-
-
 def _account(world: World, number: str) -> Account:
     return next((account for account in world.accounts if account.id == number), Account(number))
 

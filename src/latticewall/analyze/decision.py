@@ -172,14 +172,17 @@ def decide_resource(world: World, configuration: ResourceConfiguration, caller: 
     """The decision of `decide_connect` about a connection to a TCP resource; None when it has no auth policy of its own, so that nobody decides."""
     if not configuration.has_policy:
         return None
-    keys = global_context(caller.principal, now=now, region=world.region, source_ip=source_ip, owner=ResourceOwner(account=configuration.account))
+    owner = next((item for item in world.accounts if item.id == configuration.account), Account(configuration.account))
+    place = ResourceOwner(owner.id, owner.org_id, owner.org_paths, dict(configuration.tags))
+    keys = global_context(caller.principal, now=now, region=world.region, source_ip=source_ip, owner=place)
     request = connect_request(caller.principal, route, configuration.arn, keys)
     auth, problem = _layer(configuration, f"auth policy of resource configuration {configuration.id}")
     decision = decide_connect(request, auth.policy, caller.policies)
     own = _auth_gate(GATE_OF[Layer.RESOURCE], f"resource configuration {configuration.id}", Layer.RESOURCE, auth, problem, request)
     identity = _identity_gate(caller, request, in_force=True)
     if caller.principal.is_anonymous:
-        identity = Gate(identity.name, Outcome.FAIL, "the connecting instance has no role", change=("give the instance an instance profile",))
+        change = ("give the instance an instance profile whose role lets ec2.amazonaws.com in",)
+        identity = Gate(identity.name, Outcome.FAIL, "the connecting instance has no credentials of a role", change=change)
     return Decided(decision, request, (own, identity))
 
 

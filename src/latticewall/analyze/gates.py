@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, find_identity, of_credential, of_identity, session_of_instance
+from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, find_identity, of_credential, of_identity
 from latticewall.analyze.connections import tcp_gates, tls_gates
 from latticewall.analyze.decision import Circumstances, Decided, audited, decide
 from latticewall.analyze.forwarding import Health, forwarding_gates
@@ -86,7 +86,7 @@ def find_service(region: Region, arn: str) -> Service | None:
 
 
 def find_caller(region: Region, who: str, source: Source | None) -> Caller:
-    """Raises Unclear for one that does not exist."""
+    """who: "" for the instance itself, which is nobody without a session of its role. Raises Unclear for one that does not exist."""
     world = region.index.world
     instance = source.instance if source else None
     if who == NOBODY or (not who and (instance is None or not instance.role_arn)):
@@ -96,8 +96,9 @@ def find_caller(region: Region, who: str, source: Source | None) -> Caller:
     identity = find_identity(world, who or (instance.role_arn if instance else ""))
     if instance is None or identity.arn != instance.role_arn:
         return of_identity(world, identity, naming=region.naming)
-    session = session_of_instance(world, identity.arn, instance.id)
-    return of_credential(world, session, region.naming) if session else of_identity(world, identity, instance.id, region.naming)
+    if session := region.index.sessions_of_instances.get(instance.arn):
+        return of_credential(world, session, region.naming)
+    return of_identity(world, identity, instance.id, region.naming) if who else ANONYMOUS
 
 
 def _anywhere(region: Region, asked: Asked) -> tuple[list[Gate], Place | None]:

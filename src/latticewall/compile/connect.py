@@ -1,22 +1,25 @@
-"""Who may connect to a TCP resource that has an auth policy of its own: decided per instance before its first packet.
+"""Who may connect to a TCP resource that has an auth policy of its own: decided per address of each instance before its first packet.
 
-The caller is known without a signature: it is the role of the connecting instance, and its address cannot be forged (source/destination check).
+The caller is known without a signature: it is the session of the connecting instance's role, and its address cannot be forged (source/destination
+check). An instance whose role does not let EC2 in has no session, so nobody asks. Time is decided on the safe side, as for TLS listeners.
 Ours, not AWS's: docs/features/auth-policies.md. What does not parse allows nobody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 
 from latticewall.base.faults import Fault
-from latticewall.compile.asked_keys import asks_for
-from latticewall.compile.index import Attached, Index
+from latticewall.compile.asked_keys import asks_for, moments
+from latticewall.compile.index import Index
 from latticewall.policy.combine import PrincipalPolicies
-from latticewall.policy.document import Form, parse_policy
+from latticewall.policy.document import Form, Policy, parse_policy
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.lattice import Route, connect_request, decide_connect
 from latticewall.policy.request import Principal, ResourceOwner, global_context
-from latticewall.world.types import Account, Identity, ResourceConfiguration, ServiceNetwork
+from latticewall.world.types import Account, Credential, Identity, ResourceConfiguration, ServiceNetwork
 
 MOST_PORTS = 256
 """Ports of a range that are decided one by one, where a policy asks for the port; of a wider range such a policy allows none."""
@@ -28,8 +31,7 @@ def allowed(
 ) -> tuple[tuple[tuple[str, ...], tuple[int, int]], ...]:
     """(addresses in the VPC whose instances may connect, range of the resource's ports they may connect to). network: None through an endpoint for the
     resource alone."""
-    texts = [configuration.policy, *(text for role in _roles(index).values() for text in (*role.policies, role.boundary))]
-    texts += [text for account in index.world.accounts for level in account.service_control for text in level]
+    texts = list(_texts(index, configuration))
     asks_port = any(asks_for(text, PORT_KEY) for text in texts)
     found = []
     for first, last in configuration.port_ranges:
@@ -42,19 +44,44 @@ def allowed(
 
 
 def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration, port: int) -> tuple[str, ...]:
-    """Addresses in the VPC whose instances may connect to that port of the resource."""
+    """Addresses in the VPC from which instances may connect to that port of the resource."""
+    vpc = index.vpcs[vpc_id]
+    accounts = {account.id: account for account in index.world.accounts}
+    owner = accounts.get(configuration.account, Account(configuration.account))
+    place = ResourceOwner(owner.id, owner.org_id, owner.org_paths, dict(configuration.tags))
+    route = Route(service_network_arn=network.arn if network else "", port=port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
+    times = moments(_texts(index, configuration), index.world.now)
+    roles = _roles(index)
     try:
-        policy = PolicySet([parse_policy(configuration.policy, Form.AUTH)])
+        policy = PolicySet([_policy(configuration.policy, Form.AUTH)])
     except Fault:
         return ()
-    roles = _roles(index)
-    found = [
-        str(address)
-        for item in index.attached_of.get(vpc_id, [])
-        if item.instance.role_arn in roles and _may_connect(index, item, roles[item.instance.role_arn], policy, network, configuration, port)
-        for address in (*item.interface.addresses, *item.interface.ipv6_addresses)
-    ]
+
+    def may_connect(principal: Principal, policies: PrincipalPolicies, source_ip: str, now: datetime) -> bool:
+        keys = global_context(principal, now=now, region=index.world.region, source_ip=source_ip, owner=place)
+        return decide_connect(connect_request(principal, route, configuration.arn, keys), policy, policies).allowed
+
+    found = []
+    for item in index.attached_of.get(vpc_id, []):
+        role, session = roles.get(item.instance.role_arn), index.sessions_of_instances.get(item.instance.arn)
+        if role is None or session is None or session.identity != role.id:
+            continue
+        account = accounts.get(role.account, Account(role.account))
+        principal, policies = _principal(session, account), _policies(role, account)
+        if policies is not None:
+            addresses = map(str, (*item.interface.addresses, *item.interface.ipv6_addresses))
+            found += [address for address in addresses if all(may_connect(principal, policies, address, now) for now in times)]
     return tuple(sorted(found))
+
+
+def _texts(index: Index, configuration: ResourceConfiguration) -> Iterator[str]:
+    """All policies that may have a part in a decision about the resource."""
+    yield configuration.policy
+    for role in _roles(index).values():
+        yield from (*role.policies, role.boundary)
+    for account in index.world.accounts:
+        for level in account.service_control:
+            yield from level
 
 
 def _roles(index: Index) -> dict[str, Identity]:
@@ -62,26 +89,27 @@ def _roles(index: Index) -> dict[str, Identity]:
     return {identity.arn: identity for identity in index.world.identities if identity.kind == "Role"}
 
 
-def _may_connect(
-    index: Index, item: Attached, role: Identity, policy: PolicySet, network: ServiceNetwork | None, configuration: ResourceConfiguration, port: int
-) -> bool:
-    account = next((known for known in index.world.accounts if known.id == role.account), Account(role.account))
-    principal = Principal(
-        arn=f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{item.instance.id}", account=role.account, type="AssumedRole", role_arn=role.arn,
-        userid=f"{role.id}:{item.instance.id}", tags=dict(role.tags), org_id=account.org_id, org_paths=account.org_paths,
+def _principal(session: Credential, account: Account) -> Principal:
+    """An instance's session as policies see it."""
+    return Principal(
+        arn=session.arn, account=session.account, type=session.principal_type, role_arn=session.role_arn, userid=session.user_id,
+        tags=dict(session.tags), org_id=account.org_id, org_paths=account.org_paths, session_keys=dict(session.keys),
     )  # fmt: skip
-    vpc = index.vpcs[item.interface.vpc_id]
-    route = Route(service_network_arn=network.arn if network else "", port=port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
-    keys = global_context(
-        principal, now=datetime.fromisoformat(index.world.now), region=index.world.region, source_ip=str(item.interface.addresses[0]),
-        owner=ResourceOwner(account=configuration.account),
-    )  # fmt: skip
+
+
+def _policies(role: Identity, account: Account) -> PrincipalPolicies | None:
+    """All that speaks for and limits a role; None if one of them cannot be read."""
     try:
-        identity = PrincipalPolicies(
-            identity=PolicySet([parse_policy(text, Form.IDENTITY) for text in role.policies]),
-            boundary=PolicySet([parse_policy(role.boundary, Form.IDENTITY)]) if role.boundary else None,
-            service_control=tuple(PolicySet([parse_policy(text, Form.SERVICE_CONTROL) for text in level]) for level in account.service_control),
+        return PrincipalPolicies(
+            identity=PolicySet([_policy(text, Form.IDENTITY) for text in role.policies]),
+            boundary=PolicySet([_policy(role.boundary, Form.IDENTITY)]) if role.boundary else None,
+            service_control=tuple(PolicySet([_policy(text, Form.SERVICE_CONTROL) for text in level]) for level in account.service_control),
         )
     except Fault:
-        return False
-    return decide_connect(connect_request(principal, route, configuration.arn, keys), policy, identity).allowed
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _policy(text: str, form: Form) -> Policy:
+    """A stored policy, read once. Raises Fault."""
+    return parse_policy(text, form)

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from latticewall.base.ids import device, namespace
 from latticewall.world.types import (
+    Credential,
     FirewallEndpoint,
     Instance,
     LoadBalancer,
@@ -25,6 +26,8 @@ from latticewall.world.types import (
 )
 
 RUNNING = ("pending", "running")
+SOURCE_INSTANCE = "ec2:SourceInstanceArn"
+"""The condition key that only sessions handed out by instance metadata have."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,17 @@ class Index:
         for interface in self.world.network_interfaces:
             if interface.instance_id in instances and interface.subnet_id in self.subnets:
                 found[interface.vpc_id].append(Attached(interface, self.subnets[interface.subnet_id], instances[interface.instance_id]))
+        return found
+
+    @cached_property
+    def sessions_of_instances(self) -> dict[str, Credential]:
+        """Instance ARN -> the session of its role that its metadata hands out, the one that lasts longest. A session that somebody else named after the
+        instance is not one."""
+        found: dict[str, Credential] = {}
+        for session in self.world.credentials:
+            instance = dict(session.keys).get(SOURCE_INSTANCE)
+            if instance and (instance not in found or session.expires > found[instance].expires):
+                found[instance] = session
         return found
 
     @cached_property

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 from latticewall.base.faults import Fault
-from latticewall.compile.asked_keys import asks_for
+from latticewall.compile.asked_keys import ADDRESS_KEY, asks_for, moments
 from latticewall.compile.authorization import AUTH_MODE_TAG
 from latticewall.compile.entrances import Entrance, entrances, listeners_at
 from latticewall.compile.index import Index
@@ -27,13 +27,6 @@ from latticewall.policy.engine import PolicySet
 from latticewall.policy.lattice import LatticeDecision, Layer, LayerAuth, Route, connect_request, decide_invoke
 from latticewall.policy.request import Principal, ResourceOwner, global_context
 from latticewall.world.types import Account, LatticeRule, Listener, Service, ServiceNetwork, TargetGroup, Vpc
-
-IN_FORCE = timedelta(seconds=75)
-"""How long after its `now` a world may be what decides: it is cut to the minute, and compiled again every ten seconds."""
-ADDRESS_KEY = "sourceip"
-"""aws:SourceIp and aws:VpcSourceIp, as a condition key or in a policy variable."""
-TIME_KEYS = "time"
-"""aws:CurrentTime and aws:EpochTime."""
 
 
 def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[tuple[TlsListener, ...], tuple[Problem, ...]]:
@@ -105,8 +98,7 @@ class _Decider:
 
     @cached_property
     def _moments(self) -> tuple[datetime, ...]:
-        now = datetime.fromisoformat(self.index.world.now)
-        return (now, now + IN_FORCE) if any(asks_for(text, TIME_KEYS) for text in self._texts) else (now,)
+        return moments(self._texts, self.index.world.now)
 
     @property
     def _audits(self) -> bool:

@@ -153,7 +153,7 @@ def _resource_configuration(rows: Rows, row: Row) -> ResourceConfiguration:
         definition=document.get("resourceConfigurationDefinition") or {}, custom_domain_name=text(document.get("customDomainName")),
         policy=text(deciding.document.get("_policy")), has_policy="_policy" in deciding.document, domain_verified=verified.get("status") == "VERIFIED",
         verification_lost_at=text(verified.get("_lostAt")), group_id=group.id if group else "", group_arn=group.arn if group else "",
-        group_domain=text((group or row).document.get("groupDomain")),
+        group_domain=text((group or row).document.get("groupDomain")), tags=tag_pairs(row.tags),
     )  # fmt: skip
 
 

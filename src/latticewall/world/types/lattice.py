@@ -147,6 +147,7 @@ class ResourceConfiguration:
     group_id: str = ""
     group_arn: str = ""
     group_domain: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
