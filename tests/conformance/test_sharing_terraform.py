@@ -37,7 +37,7 @@ def test_sharing_comes_and_goes(lab: Lab, tmp_path: Path) -> None:
         status = organizations.create_account(AccountName=name, Email=f"{name}@example.com")["CreateAccountStatus"]
         accounts[name] = status["AccountId"]
     organizations.remove_account_from_organization(AccountId=accounts["stranger"])
-    terraform = Terraform(tmp_path, lab, HERE / "sharing")
+    terraform = Terraform(tmp_path, lab, HERE / "sharing", aliases=True)
     terraform.environment |= {f"TF_VAR_{name}": number for name, number in accounts.items()}
     try:
         terraform.run("apply", "-auto-approve")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -35,10 +37,24 @@ pytestmark = [
 ]
 
 
-class Terraform:
-    """A working folder for one region, as the region's administrator. source: the folder of its `main.tf`."""
+def running_provider(environment: dict[str, str]) -> str:
+    """Start the AWS provider as a process that all commands of a test use; return what Terraform's TF_REATTACH_PROVIDERS takes. Started by each command, it
+    would take most of their time. It reads credentials in its own environment."""
+    assert MIRROR is not None
+    binary = max(MIRROR.glob("*/hashicorp/aws/*/*/terraform-provider-aws_*"))
+    process = subprocess.Popen([binary, "-debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    atexit.register(process.kill)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line):
+            return found[1]
+    raise AssertionError("the provider did not say how it is reached")
 
-    def __init__(self, folder: Path, lab: Lab, source: Path = HERE) -> None:
+
+class Terraform:
+    """A working folder for one region, as the region's administrator. source: the folder of its `main.tf`. aliases: the provider is configured twice."""
+
+    def __init__(self, folder: Path, lab: Lab, source: Path = HERE, *, aliases: bool = False) -> None:
         shutil.copy(source / "main.tf", folder)
         (folder / "server.py").write_text(server("tf", [7001], [7777, 7778, 7779, 9999]))
         (folder / "settings").write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n')
@@ -49,6 +65,8 @@ class Terraform:
             "TF_VAR_region": lab.region.name, "AWS_ACCESS_KEY_ID": session.credentials.access_key_id,
             "AWS_SECRET_ACCESS_KEY": session.credentials.secret_access_key.reveal(), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
         }  # fmt: skip
+        if not aliases:
+            self.environment["TF_REATTACH_PROVIDERS"] = running_provider(self.environment)
         self.run("init")
 
     def run(self, *words: str) -> str:

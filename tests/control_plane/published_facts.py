@@ -26,8 +26,8 @@ def published() -> dict[str, Any]:
 
 
 def spelled(resource_type: str) -> str:
-    """A type as kinds are compared with it: "route-table" and "RouteTable" are one, and "listener/app" is a listener."""
-    return resource_type.partition("/")[0].replace("-", "").lower()
+    """A type as kinds are compared with it: "route-table" and "RouteTable" are one, "function alias" and "FunctionAlias" too, "listener/app" is a listener."""
+    return resource_type.partition("/")[0].replace("-", "").replace(" ", "").lower()
 
 
 def resource_types() -> dict[str, dict[str, str]]:
