@@ -113,8 +113,9 @@ class Endpoint:
             return Caller("", certified.region, f"x509:{certified.fingerprint}", certified.fingerprint, CERTIFICATE), certified.service
         if not is_signed(head) and self._bears_token(request):
             return Caller("", self.region, "", "", "Anonymous"), "sts"
-        verified = self._authenticate(request)
-        return self._caller(verified), verified.service or None
+        with self.app.store.read():  # one view for both
+            verified = self._authenticate(request)
+            return self._caller(verified), verified.service or None
 
     def _bears_token(self, request: HttpRequest) -> bool:
         """Whether the request asks for the one operation whose parameters authenticate it."""
