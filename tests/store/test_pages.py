@@ -31,6 +31,12 @@ def test_pages_are_parts_of_the_list(store: Store) -> None:
             assert [row for start in range(0, 40, 4) for row in snapshot.page("a:Thing", start, 4, "deleted", **where)] == whole
 
 
+def test_statuses_are_found(store: Store) -> None:
+    with store.read() as snapshot:
+        assert snapshot.any_in(("creating", "deleted"))
+        assert not snapshot.any_in(("creating", "updating"))
+
+
 def test_others_are_those_of_other_accounts(store: Store) -> None:
     with store.read() as snapshot:
         assert snapshot.others("a:Thing", "2", "here") == [row for row in snapshot.rows("a:Thing") if row.account != "2"]

@@ -177,7 +177,7 @@ class ControlPlane:
 
 
 def _in_progress(snapshot: Snapshot) -> bool:
-    return any(snapshot.rows(status=status) for status in NEXT_STATUS)
+    return snapshot.any_in(NEXT_STATUS)
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -94,6 +94,12 @@ class Snapshot:
         clause, values = _clause(kind, where)
         (found,) = self._db.execute(f"SELECT COUNT(*) FROM resource WHERE {clause} AND status != ?", (*values, without)).fetchone()  # noqa: S608 - as above
         return int(found)
+
+    def any_in(self, statuses: Collection[str]) -> bool:
+        """Whether a row of any kind is in one of these statuses."""
+        marks = ", ".join("?" for _ in statuses)
+        query = f"SELECT 1 FROM resource WHERE status IN ({marks}) LIMIT 1"  # noqa: S608 - question marks only
+        return self._db.execute(query, tuple(statuses)).fetchone() is not None
 
     def others(self, kind: str, account: str, region: str) -> list[Row]:
         """Rows of other accounts; there being none costs nothing, however many there are of this one."""
