@@ -46,7 +46,7 @@ golden: setup
 # docs/operations.md from what tests perform: all of them, so that it takes as long as `make test`
 coverage: setup
 	rm -f build/operations.json
-	$(VENV)/python -m pytest -q -p tests.coverage_page
+	$(VENV)/python -m pytest -q $(PARALLEL) -p tests.coverage_page
 	$(VENV)/python scripts/coverage_page.py
 
 setup:

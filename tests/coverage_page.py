@@ -10,6 +10,7 @@ CloudFormation  by a stack's runner, for a resource of a template
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
@@ -101,8 +102,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Add to what earlier runs found: some tests need root, others an ordinary user."""
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    found = {way: sorted({*known.get(way, ()), *_performed.get(way, ())}) for way in {*known, *_performed}}
+    """Add to what earlier runs and the other processes of this one found: some tests need root, others an ordinary user."""
     FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    with FILE.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = json.loads(file.read() or "{}")
+        found = {way: sorted({*known.get(way, ()), *_performed.get(way, ())}) for way in {*known, *_performed}}
+        file.truncate(0)
+        file.write(json.dumps(found, indent=1, sort_keys=True) + "\n")
