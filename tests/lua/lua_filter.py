@@ -47,12 +47,9 @@ function info:dynamicMetadata() return metadata end
 local state = {}
 function state:get(name) return name == "latticewall.place" and place or nil end
 function info:filterState() return state end
-function info:downstreamDirectRemoteAddress() return source .. ":40000" end
+function info:downstreamDirectRemoteAddress() return (source:find(":", 1, true) and "[" .. source .. "]" or source) .. ":40000" end
 local route = {}
 function route:get(_) return context and context:match("^%S+ %S+") end
-local state = {}
-function state:get(_) return context:match("^%S+ %S+ (.*)$") end
-function info:filterState() return state end
 
 local handle = {}
 function handle:headers() return headers end
@@ -98,14 +95,17 @@ class LuaFilter:
         self.tables.announce()
 
     def ask(self, headers: Sequence[tuple[str, str]], context: str | None, source_ip: str) -> tuple[dict[str, Any], dict[str, str], tuple[int, str] | None]:
-        """headers: as Envoy has them, pseudo headers first. (header changes, facts, (status, body) or None when it passes); fails on a Lua error."""
+        """headers: as Envoy has them, pseudo headers first. context: of only two words where the listener says nothing.
+
+        (header changes, facts, (status, body) or None when it passes); fails on any other Lua error."""
         names = self.lua.table_from([name for name, _ in headers])
         values = self.lua.table_from([value for _, value in headers])
         # the service and its network are told by the route, the client's VPC, its owner and the port by the listener
         words = context.split(" ") if context is not None else None
-        told = (" ".join(words[:2]), " ".join(words[2:])) if words else (None, "")
+        told = (" ".join(words[:2]), " ".join(words[2:]) or None) if words else (None, "")
         added, facts, answer, problems = self.lua.globals().ask(names, values, len(headers), *told, source_ip)
-        assert not list(problems.values()), list(problems.values())
+        self.problems = list(problems.values())
+        assert not self.problems or told[1] is None, self.problems
         return dict(added), dict(facts), (int(answer[1]), str(answer[2])) if answer is not None else None
 
     def decide(self, inquiry: Inquiry) -> Answer:

@@ -175,6 +175,28 @@ def test_conditions_see_the_request(asking: Decide, condition: dict[str, object]
     assert asking(asked, with_network(policy("Deny", **condition))).status == 403
 
 
+IPV6 = "fd00:7:0:1::10"
+
+
+@pytest.mark.parametrize(
+    ("condition", "passes"),
+    [
+        ({"IpAddress": {"aws:SourceIp": "fd00:7::/32"}}, True),
+        ({"IpAddress": {"aws:SourceIp": "FD00:0007:0:1:0:0:0:10"}}, True),
+        ({"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "fd00:7:0:2::/64"]}}, False),
+        ({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, False),
+        ({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, True),
+        ({"NotIpAddress": {"aws:SourceIp": "fd00:7:0:1::/60"}}, False),
+        ({"StringEquals": {"aws:SourceIp": IPV6}}, True),
+    ],
+)
+def test_conditions_see_a_source_of_ipv6(asking: Decide, condition: dict[str, object], passes: bool) -> None:
+    asked = replace(inquiry("AKIAUSER"), source_ip=IPV6)
+    assert (asking(asked, with_network(policy(**condition))).status == 0) is passes
+    forbidding = with_identity(policies=(MAY_INVOKE, policy("Deny", principal="", **condition)))
+    assert (asking(asked, forbidding).status == 403) is passes
+
+
 def test_conditions_see_the_session(asking: Decide) -> None:
     asked = inquiry("ASIASESSION", token="TOKEN")
     for condition in ({"aws:SourceIdentity": "ann"}, {"aws:PrincipalOrgID": "o-1"}, {"aws:PrincipalArn": SESSION.role_arn}, {"aws:userid": "AROAWEB:i-1"}):
@@ -235,3 +257,18 @@ def test_what_no_route_takes_is_answered_404(tmp_path: Path) -> None:
     lua.put(PLAN, SIGNING)
     added, facts, answer = lua.ask([(":method", "CONNECT"), (":authority", HOST)], None, "10.0.0.10")
     assert (added, facts, answer) == ({IDENTITY: "pending"}, {}, (404, ""))
+
+
+@pytest.mark.parametrize("place", ["", " vpc-1", " vpc-1 444455556666"])
+def test_where_the_listener_does_not_say_where_a_request_came_in_nothing_passes(tmp_path: Path, place: str) -> None:
+    """Not in audit mode, and not where everybody may."""
+    lua = LuaFilter(tmp_path)
+    lua.now = int(NOW.timestamp())
+    lua.put(replace(PLAN, networks=(replace(PLAN.networks[0], audit=True),)), SIGNING)
+    head = [(":method", "GET"), (":path", "/a"), (":authority", HOST)]
+    added, _, answer = lua.ask(head, f"{SERVICE} {NETWORK}{place}", "10.0.0.10")
+    assert added == {IDENTITY: "pending"}
+    assert answer is not None
+    assert answer[0] == 403
+    assert len(lua.problems) == (place == "")
+    assert lua.ask(head, f"{SERVICE} {NETWORK} vpc-1 444455556666 80", "10.0.0.10")[2] is None
