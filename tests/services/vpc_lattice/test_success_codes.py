@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from .region import ACCOUNT, CATALOG, Region, forward
+from .things import call
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TIMES = ("createdAt", "lastUpdatedAt", "lastVerifiedTime")
@@ -148,8 +149,7 @@ class Recorder:
         self.region, self.answers = region, dict[str, Answer]()
 
     def __call__(self, operation: str, **params: Any) -> Any:
-        method = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
-        answer = getattr(self.region.lattice, method)(**params)
+        answer = call(self.region.lattice, operation, **params)
         self.answers.setdefault(operation, Answer(self.region.last_status, self.region.last_body))
         return answer
 
@@ -158,92 +158,92 @@ class Recorder:
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
     """Everything that VPC Lattice has: made, looked at, changed and deleted."""
     region = Region(tmp_path_factory.mktemp("region"))
-    call = Recorder(region)
+    record = Recorder(region)
     vpc = region.vpc()
     subnet = region.subnet(vpc)
     security_group = region.group(vpc)
-    network, service = call("CreateServiceNetwork", name="mesh"), call("CreateService", name="orders")
-    group = call(
+    network, service = record("CreateServiceNetwork", name="mesh"), record("CreateService", name="orders")
+    group = record(
         "CreateTargetGroup", name="orders", type="IP", config={"port": 5044, "protocol": "HTTP", "vpcIdentifier": vpc},
     )  # fmt: skip
     region.settle()
-    gate = {"resourceGatewayIdentifier": call("CreateResourceGateway", name="gate", vpcIdentifier=vpc, subnetIds=[subnet])["id"]}
+    gate = {"resourceGatewayIdentifier": record("CreateResourceGateway", name="gate", vpcIdentifier=vpc, subnetIds=[subnet])["id"]}
     definition = {"ipResource": {"ipAddress": "10.0.1.7"}}
-    made = call("CreateResourceConfiguration", name="cache", type="SINGLE", portRanges=["6379"], resourceConfigurationDefinition=definition, **gate)
+    made = record("CreateResourceConfiguration", name="cache", type="SINGLE", portRanges=["6379"], resourceConfigurationDefinition=definition, **gate)
     cache = {"resourceConfigurationIdentifier": made["id"]}
     mesh, orders, targets = {"serviceNetworkIdentifier": network["id"]}, {"serviceIdentifier": service["id"]}, {"targetGroupIdentifier": group["id"]}
-    web = {**orders, "listenerIdentifier": call("CreateListener", name="web", protocol="HTTP", defaultAction=forward(group["id"]), **orders)["id"]}
+    web = {**orders, "listenerIdentifier": record("CreateListener", name="web", protocol="HTTP", defaultAction=forward(group["id"]), **orders)["id"]}
     match, action = {"httpMatch": {"method": "GET"}}, {"fixedResponse": {"statusCode": 404}}
-    rule = {**web, "ruleIdentifier": call("CreateRule", name="get", priority=1, match=match, action=action, **web)["id"]}
-    call("RegisterTargets", targets=[{"id": "10.0.1.9"}], **targets)
+    rule = {**web, "ruleIdentifier": record("CreateRule", name="get", priority=1, match=match, action=action, **web)["id"]}
+    record("RegisterTargets", targets=[{"id": "10.0.1.9"}], **targets)
     joined = {
-        noun: {f"serviceNetwork{noun}AssociationIdentifier": call(f"CreateServiceNetwork{noun}Association", **mesh, **other)["id"]}
+        noun: {f"serviceNetwork{noun}AssociationIdentifier": record(f"CreateServiceNetwork{noun}Association", **mesh, **other)["id"]}
         for noun, other in (("Service", orders), ("Vpc", {"vpcIdentifier": vpc}), ("Resource", cache))
     }
     for kind, arn in (("ServiceNetwork", {"ServiceNetworkArn": network["arn"]}), ("Resource", {"ResourceConfigurationArn": made["arn"]})):
         region.ec2.create_vpc_endpoint(VpcEndpointType=kind, VpcId=vpc, SubnetIds=[subnet], **arn)
     log = {
-        "accessLogSubscriptionIdentifier": call(
+        "accessLogSubscriptionIdentifier": record(
             "CreateAccessLogSubscription", resourceIdentifier=network["id"], destinationArn=region.log_group()
         )["id"]
     }  # fmt: skip
-    domain = {"domainVerificationIdentifier": call("StartDomainVerification", domainName="example.com")["id"]}
+    domain = {"domainVerificationIdentifier": record("StartDomainVerification", domainName="example.com")["id"]}
     region.settle()
 
-    call("UpdateServiceNetwork", authType="AWS_IAM", **mesh)
-    call("UpdateService", idleTimeoutSeconds=90, **orders)
-    call("UpdateListener", defaultAction=forward(group["id"]), **web)
-    call("UpdateRule", priority=2, **rule)
-    call("BatchUpdateRule", rules=[{"ruleIdentifier": rule["ruleIdentifier"], "priority": 3}], **web)
-    call("UpdateTargetGroup", healthCheck={"path": "/health"}, **targets)
-    call("UpdateServiceNetworkVpcAssociation", securityGroupIds=[security_group], **joined["Vpc"])
-    call("UpdateResourceGateway", securityGroupIds=[security_group], **gate)
-    call("UpdateResourceConfiguration", portRanges=["6380"], **cache)
-    call("UpdateAccessLogSubscription", destinationArn=region.log_group("/other"), **log)
+    record("UpdateServiceNetwork", authType="AWS_IAM", **mesh)
+    record("UpdateService", idleTimeoutSeconds=90, **orders)
+    record("UpdateListener", defaultAction=forward(group["id"]), **web)
+    record("UpdateRule", priority=2, **rule)
+    record("BatchUpdateRule", rules=[{"ruleIdentifier": rule["ruleIdentifier"], "priority": 3}], **web)
+    record("UpdateTargetGroup", healthCheck={"path": "/health"}, **targets)
+    record("UpdateServiceNetworkVpcAssociation", securityGroupIds=[security_group], **joined["Vpc"])
+    record("UpdateResourceGateway", securityGroupIds=[security_group], **gate)
+    record("UpdateResourceConfiguration", portRanges=["6380"], **cache)
+    record("UpdateAccessLogSubscription", destinationArn=region.log_group("/other"), **log)
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"}]}
-    call("PutAuthPolicy", resourceIdentifier=network["id"], policy=json.dumps(policy))
+    record("PutAuthPolicy", resourceIdentifier=network["id"], policy=json.dumps(policy))
     actions = ["vpc-lattice:GetServiceNetwork"]
     sharing = {"Effect": "Allow", "Principal": {"AWS": "999988887777"}, "Action": actions, "Resource": network["arn"]}
-    call("PutResourcePolicy", resourceArn=network["arn"], policy=json.dumps({"Version": "2012-10-17", "Statement": [sharing]}))
-    call("TagResource", resourceArn=network["arn"], tags={"team": "core"})
+    record("PutResourcePolicy", resourceArn=network["arn"], policy=json.dumps({"Version": "2012-10-17", "Statement": [sharing]}))
+    record("TagResource", resourceArn=network["arn"], tags={"team": "core"})
     region.settle()
 
     for noun, params in (("ServiceNetwork", mesh), ("Service", orders), ("Listener", web), ("Rule", rule), ("TargetGroup", targets)):
-        call(f"Get{noun}", **params)
+        record(f"Get{noun}", **params)
     for noun, params in (("ResourceGateway", gate), ("ResourceConfiguration", cache), ("AccessLogSubscription", log), ("DomainVerification", domain)):
-        call(f"Get{noun}", **params)
+        record(f"Get{noun}", **params)
     for noun, params in joined.items():
-        call(f"GetServiceNetwork{noun}Association", **params)
-        call(f"ListServiceNetwork{noun}Associations", **mesh)
+        record(f"GetServiceNetwork{noun}Association", **params)
+        record(f"ListServiceNetwork{noun}Associations", **mesh)
     for noun in ("ServiceNetworks", "Services", "TargetGroups", "ResourceGateways", "ResourceConfigurations", "DomainVerifications"):
-        call(f"List{noun}")
+        record(f"List{noun}")
     for noun, params in (("Listeners", orders), ("Rules", web), ("Targets", targets), ("AccessLogSubscriptions", {"resourceIdentifier": network["id"]})):
-        call(f"List{noun}", **params)
-    call("GetAuthPolicy", resourceIdentifier=network["id"])
-    call("GetResourcePolicy", resourceArn=network["arn"])
-    call("ListTagsForResource", resourceArn=network["arn"])
-    call("ListServiceNetworkVpcEndpointAssociations", **mesh)
-    (reached,) = call("ListResourceEndpointAssociations", **cache)["items"]
+        record(f"List{noun}", **params)
+    record("GetAuthPolicy", resourceIdentifier=network["id"])
+    record("GetResourcePolicy", resourceArn=network["arn"])
+    record("ListTagsForResource", resourceArn=network["arn"])
+    record("ListServiceNetworkVpcEndpointAssociations", **mesh)
+    (reached,) = record("ListResourceEndpointAssociations", **cache)["items"]
 
-    call("UntagResource", resourceArn=network["arn"], tagKeys=["team", "absent"])
-    call("DeleteAuthPolicy", resourceIdentifier=network["id"])
-    call("DeleteResourcePolicy", resourceArn=network["arn"])
-    call("DeleteAccessLogSubscription", **log)
-    call("DeleteDomainVerification", **domain)
-    call("DeregisterTargets", targets=[{"id": "10.0.1.9"}], **targets)
-    call("DeleteRule", **rule)
-    call("DeleteListener", **web)
-    call("DeleteTargetGroup", **targets)
+    record("UntagResource", resourceArn=network["arn"], tagKeys=["team", "absent"])
+    record("DeleteAuthPolicy", resourceIdentifier=network["id"])
+    record("DeleteResourcePolicy", resourceArn=network["arn"])
+    record("DeleteAccessLogSubscription", **log)
+    record("DeleteDomainVerification", **domain)
+    record("DeregisterTargets", targets=[{"id": "10.0.1.9"}], **targets)
+    record("DeleteRule", **rule)
+    record("DeleteListener", **web)
+    record("DeleteTargetGroup", **targets)
     for noun, params in joined.items():
-        call(f"DeleteServiceNetwork{noun}Association", **params)
-    call("DeleteResourceEndpointAssociation", resourceEndpointAssociationIdentifier=reached["id"])
+        record(f"DeleteServiceNetwork{noun}Association", **params)
+    record("DeleteResourceEndpointAssociation", resourceEndpointAssociationIdentifier=reached["id"])
     region.ec2.delete_vpc_endpoints(VpcEndpointIds=[one["VpcEndpointId"] for one in region.ec2.describe_vpc_endpoints()["VpcEndpoints"]])
     region.settle()
-    call("DeleteResourceConfiguration", **cache)
+    record("DeleteResourceConfiguration", **cache)
     region.settle()
     for noun, params in (("ResourceGateway", gate), ("Service", orders), ("ServiceNetwork", mesh)):
-        call(f"Delete{noun}", **params)
-    return call.answers
+        record(f"Delete{noun}", **params)
+    return record.answers
 
 
 def test_all_operations_were_called(answers: dict[str, Answer]) -> None:

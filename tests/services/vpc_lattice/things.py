@@ -9,6 +9,12 @@ from .region import Region
 NOT_FOUND: dict[str, Any] = {"fixedResponse": {"statusCode": 404}}
 
 
+def call(client: Any, operation: str, /, **params: Any) -> Any:
+    """Perform an operation, by its own name, through a boto3 client."""
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)
+    return getattr(client, words[1:])(**params)
+
+
 class Things:
     """ids, arns: of the first of each noun, all ready, each tagged with its noun."""
 
@@ -39,9 +45,8 @@ class Things:
         return dict(self.call(operation, **params))
 
     def call(self, operation: str, lattice: Any = None, /, **params: Any) -> Any:
-        """Perform an operation by its own name. lattice: another account's client."""
-        words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)
-        return getattr(lattice or self.region.lattice, words[1:])(**params)
+        """As `call`. lattice: another account's client."""
+        return call(lattice or self.region.lattice, operation, **params)
 
     def params(self, noun: str, number: int) -> dict[str, Any]:
         """What the creation of the number-th one is given: as little as will do. Makes what another association needs to be of."""
