@@ -53,8 +53,15 @@ LATTICE_MEMBERS = {
     "vpc-lattice:PrivateDnsSpecifiedDomains": "dnsOptions.privateDnsSpecifiedDomains",
     "vpc-lattice:Protocol": "protocol",
     "vpc-lattice:SecurityGroupIds": "securityGroupIds",
+    "vpc-lattice:VpcEndpointId": "vpcEndpointId",
     "vpc-lattice:VpcId": "vpcIdentifier config.vpcIdentifier",
 }
+LATTICE_STORED = {
+    "vpc-lattice:DomainName": "domainName",
+    "vpc-lattice:VpcEndpointId": "vpcEndpointId",
+    "vpc-lattice:VpcId": "vpcId config.vpcIdentifier",
+}
+"""Keys that are of the resource, not "specified in the request": what it keeps, for whatever is done with it."""
 LATTICE_ENDS = {
     "vpc-lattice:ResourceConfigurationArn": ("vpc-lattice:ResourceConfiguration", "resourceConfigurationIdentifier"),
     "vpc-lattice:ServiceArn": ("vpc-lattice:Service", "serviceIdentifier"),
@@ -65,7 +72,7 @@ WITH_AUTH_TYPE = ("CreateService", "CreateServiceNetwork")
 
 
 def _lattice(ctx: Context, operation: Operation, params: Mapping[str, Any], resource: Named) -> Keys:
-    found = given(params, LATTICE_MEMBERS)
+    found = {**given(resource.row.document if resource.row else {}, LATTICE_STORED), **given(params, LATTICE_MEMBERS)}
     if operation.name in WITH_AUTH_TYPE:
         found.setdefault("vpc-lattice:AuthType", "NONE")
     if operation.name.startswith("Create"):
@@ -91,7 +98,7 @@ def _target_groups(ctx: Context, params: Mapping[str, Any]) -> Iterator[str]:
 def _ends(ctx: Context, params: Mapping[str, Any], resource: Named) -> Keys:
     """The two sides of an association, as asked for or as stored."""
     document = resource.row.document if resource.row and resource.type.endswith("association") else {}
-    found: Keys = {"vpc-lattice:VpcId": str(document["vpcId"])} if document.get("vpcId") else {}
+    found: Keys = {}
     for key, (kind, member) in LATTICE_ENDS.items():
         if given_end := str(params.get(member) or ""):
             row = ctx.tx.by_arn(given_end) if given_end.startswith("arn:") else ctx.find(kind, given_end)
