@@ -203,3 +203,39 @@ def test_a_log_is_searched_from_its_end_in_blocks(tmp_path: Path, monkeypatch: p
     assert list(recent.lines_with(path, "even", most=60)) == ["line 8 even", "line 6 even"]
     assert list(recent.lines_with(path, "line 8")) == ["line 8 even"]
     assert list(recent.lines_with(tmp_path / "none", "even")) == []
+
+
+@pytest.mark.parametrize(("sent", "known"), [("[fd00:77::9]:40000", False), ("10.99.0.9:40000", False), ("own", True)])
+def test_the_address_that_a_request_came_from_is_what_conditions_see(lab: Lab, sent: str, known: bool) -> None:
+    """That of no instance (through an endpoint), and an instance's IPv6 address."""
+    client = lab.web
+    if sent == "own":
+        block = lab.ec2.associate_vpc_cidr_block(VpcId=lab.vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+        lab.ec2.associate_subnet_cidr_block(SubnetId=lab.subnet, Ipv6CidrBlock=block.replace("/56", "/64"))
+        lab.ec2.modify_subnet_attribute(SubnetId=lab.subnet, AssignIpv6AddressOnCreation={"Value": True})
+        client = lab.instance("six")
+        lab.region.settle()
+        interface = lab.ec2.describe_instances(InstanceIds=[client])["Reservations"][0]["Instances"][0]["NetworkInterfaces"][0]
+        sent = f"[{interface['Ipv6Addresses'][0]['Ipv6Address']}]:40000"
+    address = sent.rpartition(":")[0].strip("[]")
+    lab.put_policy(lab.network, policy({**ALLOW_ALL, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}))
+    lab.denied(sourceIpPort=sent, **BY_NETWORK, **caller(lab))
+    answer = lab.explained()
+    assert gate(answer, "network-policy")["failed"] == [f"IpAddress: aws:SourceIp [192.0.2.0/24], the request has '{address}'"]
+    assert answer["request"]["address"] == address
+    assert bool(answer["request"]["instance"]) is known
+    assert not known or answer["request"]["instance"] == client
+
+
+def test_a_request_that_came_through_another_network_is_explained_by_that_one(lab: Lab) -> None:
+    """A VPC with an association has an endpoint of another service network that has the same service."""
+    other = lab.lattice.create_service_network(name="other", authType="AWS_IAM")
+    lab.lattice.create_service_network_service_association(serviceNetworkIdentifier=other["id"], serviceIdentifier=lab.service)
+    place = {"VpcId": lab.vpc, "SubnetIds": [lab.subnet], "SecurityGroupIds": [lab.door_group]}
+    lab.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", ServiceNetworkArn=other["arn"], **place)
+    lab.region.settle()
+    lab.put_policy(lab.network, policy({**ALLOW_ALL, "Sid": "First"}))
+    lab.put_policy(other["id"], policy({**ALLOW_ALL, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}))
+    lab.denied(serviceNetworkArn=other["arn"], **BY_NETWORK, **caller(lab))
+    found = gate(lab.explained(), "network-policy")
+    assert found["failed"] == ["StringEquals: aws:PrincipalOrgID [o-1], the request has no value"]

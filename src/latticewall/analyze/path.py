@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Address, ip_address
 
@@ -26,15 +26,17 @@ LATTICE_RANGE = "169.254.171.0/24 (the prefix list com.amazonaws.<region>.vpc-la
 
 @dataclass(frozen=True)
 class Source:
-    """Where a request comes from. attached: the primary interface of a running instance, None when only the VPC is known."""
+    """Where a request comes from. attached: the primary interface of a running instance, None when only the VPC is known. seen: the address that a request
+    came from, "" for one that nobody has made: it would come from the first of the interface, as IPv4 is what clients try first."""
 
     vpc: Vpc
     instance: Instance | None = None
     attached: Attached | None = None
+    seen: str = ""
 
     @property
     def address(self) -> str:
-        return str(self.attached.interface.addresses[0]) if self.attached else ""
+        return self.seen or (str(self.attached.interface.addresses[0]) if self.attached else "")
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,9 @@ def source_of(region: Region, vpc_id: str, address: str) -> Source | None:
     if vpc_id not in region.index.vpcs:
         return None
     for item in region.index.attached_of.get(vpc_id, []):
-        if address in map(str, item.interface.addresses):
-            return _source(region, item)
-    return Source(region.index.vpcs[vpc_id])
+        if address in map(str, (*item.interface.addresses, *item.interface.ipv6_addresses)):
+            return replace(_source(region, item), seen=address)
+    return Source(region.index.vpcs[vpc_id], seen=address)
 
 
 def _primary(region: Region) -> list[Attached]:
