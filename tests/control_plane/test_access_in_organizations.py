@@ -110,3 +110,20 @@ def test_a_users_policies_count_within_the_levels(region: Region, organized: Org
     organized.attach(organized.member, deny("ec2:Describe*"))
     with region.refused("UnauthorizedOperation", "explicit deny in a service control policy"):
         client("ec2", key).describe_vpcs()
+
+
+def test_resource_control_policies_reach_the_buckets_of_a_member(region: Region, organized: Organized) -> None:
+    """Whoever asks: the account's administrator, its root user, and another account that the bucket's policy lets in."""
+    s3 = organized.administrator("s3")
+    s3.create_bucket(Bucket="data")
+    s3.put_object(Bucket="data", Key="k", Body=b"x")
+    everyone = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::data/*"}
+    s3.put_bucket_policy(Bucket="data", Policy=document(everyone))
+    own, root, other = s3, region.of(organized.member, "s3"), region.of(ACCOUNT, "s3")
+    for caller in (own, root, other):
+        assert caller.get_object(Bucket="data", Key="k")["Body"].read() == b"x"
+    organized.attach(organized.unit, {**deny("s3:GetObject"), "Principal": "*"}, type_="RESOURCE")
+    for caller in (own, root, other):
+        with region.refused("AccessDenied", "resource control policy"):
+            caller.get_object(Bucket="data", Key="k")
+    own.put_object(Bucket="data", Key="k", Body=b"y")
