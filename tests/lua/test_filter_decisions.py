@@ -259,7 +259,7 @@ def test_what_no_route_takes_is_answered_404(tmp_path: Path) -> None:
     assert (added, facts, answer) == ({IDENTITY: "pending"}, {}, (404, ""))
 
 
-@pytest.mark.parametrize("place", ["", " vpc-1", " vpc-1 444455556666"])
+@pytest.mark.parametrize("place", ["", " vpc-1", " vpc-1 444455556666", " vpc-1 80 tls"])
 def test_where_the_listener_does_not_say_where_a_request_came_in_nothing_passes(tmp_path: Path, place: str) -> None:
     """Not in audit mode, and not where everybody may."""
     lua = LuaFilter(tmp_path)

@@ -7,8 +7,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from latticewall.compile.render import envoy_http
 from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, inconsistencies, render, version
 from latticewall.compile.render.envoy_paths import EnvoyPaths
+from latticewall.plan.https import ServerNames
 from latticewall.plan.proxy import (
     Cluster,
     Endpoint,
@@ -199,3 +203,23 @@ def test_no_text_of_a_plan_is_read_as_a_format() -> None:
     odd = replace(LISTENER, vpc_arn="arn:%REQ(authorization)%")
     snapshot = render(replace(PLAN, http_listeners=(odd,)), PATHS)
     assert "%REQ(authorization)%" not in json.dumps(tables(snapshot)).replace("%%REQ(authorization)%%", "")
+
+
+@pytest.mark.parametrize("names", [(), (ServerNames((), "lattice", 60), ServerNames(("orders.example.com",), "own", 60))])
+def test_every_way_in_says_where_it_is_and_believes_no_client(names: tuple[ServerNames, ...]) -> None:
+    """Of HTTP and of HTTPS: the order matters, the mark comes after the client's own copy has gone."""
+    document = envoy_http.listener(replace(LISTENER, vpc_owner="111122223333", server_names=names), PATHS)
+    assert len(document["filter_chains"]) == max(1, len(names))
+    for chain in document["filter_chains"]:
+        place, manager = chain["filters"]
+        words = place["typed_config"]["on_new_connection"][0]
+        assert words["object_key"] == "latticewall.place"
+        assert words["format_string"]["text_format_source"]["inline_string"] == "vpc-1 111122223333 80" + (" tls" if names else "")
+        config = manager["typed_config"]
+        (early,) = config["early_header_mutation_extensions"]
+        mutations = early["typed_config"]["mutations"]
+        gone = [step["remove_on_match"]["key_matcher"]["prefix"] for step in mutations if "remove_on_match" in step]
+        assert gone == ["x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn"]
+        assert mutations[len(gone)]["append"]["header"] == {"key": "x-amzn-lattice-identity", "value": "pending"}
+        assert [found["name"] for found in config["http_filters"]] == ["envoy.filters.http.lua", "envoy.filters.http.rbac", "router"]
+        assert (config["normalize_path"], config["merge_slashes"], config["skip_xff_append"]) == (False, False, True)

@@ -77,7 +77,7 @@ local function new_route(text)
   for word in text:gmatch("%S+") do
     words[#words + 1] = word
   end
-  if #words < 5 then
+  if #words < 5 or not words[5]:find("^%d+$") then
     return nil
   end
   if route_count >= MOST_ROUTES then
