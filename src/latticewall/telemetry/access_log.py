@@ -40,6 +40,8 @@ WRONG_VERSION = " version"
 DECIDED = "lua_response"
 UNDECIDED = "rbac_access_denied"
 """How Envoy's response code details begin for a request that the authorization filter refused, and for one that nobody decided about."""
+UPGRADE = "upgrade_failed"
+"""The same for one that asks for another protocol, such as WebSocket."""
 
 
 
@@ -191,7 +193,7 @@ def _is_refused(entry: dict[str, Any]) -> bool:
 def _failure_reason(entry: dict[str, Any]) -> str:
     """A request whose shape nobody can judge (its answer is 400) is malformed, not denied."""
     details = str(entry.get("responseCodeDetails") or "")
-    if str(entry.get("ruleId") or "").endswith(WRONG_VERSION):
+    if str(entry.get("ruleId") or "").endswith(WRONG_VERSION) or details == UPGRADE:
         return "ClientProtocolError"
     if _is_refused(entry):
         return "ClientProtocolError" if entry.get("responseCode") == 400 else "ClientAccessDenied"

@@ -16,6 +16,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length).decode()
         if self.path.startswith("/slow"):
             time.sleep(0.5)
+        if self.path.startswith("/silent"):
+            time.sleep(5)
         if self.path.startswith("/close"):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True

@@ -192,8 +192,16 @@ def _status(status: int) -> Document:
     return {"status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": "latticewall.never-set"}}}}
 
 
+_UPGRADE = [
+    _status(403),
+    {"header_filter": {"header": {"name": "upgrade", "present_match": True}}},
+    {"header_filter": {"header": {"name": "connection", "string_match": {"safe_regex": {"regex": r"(?i)(.*,)?\s*upgrade\s*(,.*)?"}}}}},
+]
+"""Envoy's answer to a request that would change the protocol, which nobody decides about: WebSockets are "not supported", not forbidden."""
+
 _LOCAL_REPLIES = [
     _local_reply(_status(431), 400, "Bad Request"),
+    _local_reply({"and_filter": {"filters": _UPGRADE}}, 400, "Bad Request"),
     _local_reply(_flags("UF", "UO"), 500, "Internal Server Error"),
     _local_reply(_flags("UC", "UR", "UPE"), 502, "Bad Gateway"),
     _local_reply(_flags("UH", "NC"), 503, "Service Unavailable"),

@@ -1,0 +1,150 @@
+"""Published limits and what is not supported: sizes of heads, idle time and life of connections, WebSockets, HTTP/2 in clear text."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from envoy_lab import HOST, Lab, authorization, cluster, forward, plan, tcp_listener, virtual_host
+from envoy_rig import SERVICES, until
+
+from latticewall.compile.render import envoy_http, envoy_tls
+from latticewall.compile.render.envoy import render
+from latticewall.plan.proxy import HttpRoute, ProxyPlan, RouteMatch
+from latticewall.telemetry import access_log
+
+pytestmark = [pytest.mark.netns, pytest.mark.engines]
+
+FIXED = virtual_host(routes=[HttpRoute(RouteMatch(), "fixed", fixed_status=500)])
+"""Answers by itself: a target's own limits play no part."""
+HEADS = 60 * 1024
+WEBSOCKET = (
+    ("Upgrade", "websocket"),
+    ("Connection", "keep-alive, Upgrade"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ("Sec-WebSocket-Version", "13"),
+)
+
+
+def reason(lab: Lab, path: str) -> str:
+    """The failureReason of the last request for a path, once it is logged."""
+
+    def found() -> list[str]:
+        records = [access_log.read(json.dumps(line)) for line in lab.rig.log_lines() if line.get("requestPath") == path]
+        return [str(item.record["failureReason"]) for item in records if item is not None]
+
+    return until(found, "the request is logged")[-1]
+
+
+def test_a_hundred_headers_and_no_more(lab: Lab) -> None:
+    """The `Host` is one of them."""
+    lab.publish(plan(FIXED))
+    for count, status in ((99, 500), (100, 400)):
+        assert lab.rig.request(host=HOST, headers=[(f"x-{number}", "1") for number in range(count)]).status == status
+
+
+def test_sixty_kilobytes_of_headers_and_no_more(lab: Lab) -> None:
+    """As they are sent, with what separates them; in one header or in many."""
+    lab.publish(plan(FIXED))
+    for count in (1, 50):
+        room = (HEADS - len("host" + HOST) - 100) // count
+        for more, status in ((0, 500), (200, 400)):
+            headers = [(f"x-{number:02}", "1" * (room + more // count - len("x-00: \r\n"))) for number in range(count)]
+            assert lab.rig.request(host=HOST, headers=headers).status == status, (count, more)
+
+
+def test_an_idle_connection_ends_and_a_busy_one_does_not(lab: Lab) -> None:
+    """Of a service with an idle timeout of one second. Who asks within the five seconds after it is answered, and told that the connection closes."""
+    lab.publish(plan(replace(virtual_host(), idle_timeout=1)))
+    busy = [lab.rig.request("/slow", host=HOST, connection="kept") for _ in range(4)]
+    assert ({answer.port for answer in busy}, {answer.header("connection") for answer in busy}) == ({busy[0].port}, {None})
+    time.sleep(1.2)
+    last = lab.rig.request(host=HOST, connection="kept")
+    assert (last.port, last.header("connection")) == (busy[0].port, "close")
+    started = time.monotonic()
+    assert lab.rig.tcp(SERVICES, 80, f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n").startswith("HTTP/1.1 200")
+    assert 1 <= time.monotonic() - started < 8
+
+
+def test_a_silent_target_ends_the_request(lab: Lab) -> None:
+    """After the idle timeout too: there is no other limit on how long an answer takes."""
+    lab.publish(plan(replace(virtual_host(), idle_timeout=1)))
+    assert lab.rig.request("/silent", host=HOST).status == 504
+    assert reason(lab, "/silent") == "TargetDataTimeout"
+
+
+def test_a_connection_has_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its life (here two seconds) a request under way is answered, with the word that the connection closes; the next one needs another."""
+    monkeypatch.setattr(envoy_http, "MAX_CONNECTION_DURATION", 2)
+    lab.publish(plan(virtual_host()))
+    started = time.monotonic()
+    answers = [lab.rig.request("/slow", host=HOST, connection="old")]
+    while answers[-1].header("connection") != "close":
+        assert time.monotonic() - started < 8
+        answers.append(lab.rig.request("/slow", host=HOST, connection="old"))
+    assert time.monotonic() - started >= 2
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.port for answer in answers} == {answers[0].port}
+    assert lab.rig.request(host=HOST, connection="old").port != answers[0].port
+
+
+def test_ten_minutes_a_minute_and_350_seconds(lab: Lab) -> None:
+    """As configured: connections to services have an end, those to resources none but silence ("Quotas for Amazon VPC Lattice")."""
+    assert (envoy_http.MAX_CONNECTION_DURATION, envoy_tls.MAX_CONNECTION_DURATION) == (600, 600)
+    text = json.dumps(_resources(lab, plan(replace(virtual_host(), idle_timeout=600))))
+    assert '"max_connection_duration": "600s"' in text
+    assert '"idle_timeout": "600s"' in text
+    text = json.dumps(_resources(lab, ProxyPlan((), (tcp_listener((6379, 6379)),), ())))
+    assert '"idle_timeout": "350s"' in text
+    assert "connection_duration" not in text
+
+
+def _resources(lab: Lab, proxy: ProxyPlan) -> list[Any]:
+    snapshot = render(proxy, lab.rig.paths)
+    return [resource for kind in (snapshot.listeners, snapshot.clusters, snapshot.routes) for resource in kind.values()]
+
+
+@pytest.mark.parametrize("authorized", [False, True])
+def test_websockets_are_not_spoken(lab: Lab, authorized: bool) -> None:
+    """A 400, whoever asks: it is not that the caller may not. No target hears of it."""
+    path = f"/websocket/{authorized}"
+    lab.publish(plan(virtual_host(authorize=authorized)))
+    lab.authorize(authorization())
+    answer = lab.rig.request(path, host=HOST, headers=WEBSOCKET)
+    assert (answer.status, answer.body) == (400, "Bad Request")
+    assert reason(lab, path) == "ClientProtocolError"
+    plain = lab.rig.request(path, host=HOST, headers=[("Upgrade", "websocket")])
+    assert plain.status == 200
+
+
+def test_a_denied_request_that_only_speaks_of_another_protocol_stays_denied(lab: Lab) -> None:
+    lab.publish(plan(virtual_host(authorize=True)))
+    lab.authorize(authorization('{"Version":"2012-10-17","Statement":[]}'))
+    for headers in ([], [("Upgrade", "websocket")], [("Connection", "x-upgrade"), ("Upgrade", "websocket")]):
+        assert lab.rig.request(host=HOST, headers=headers).status == 403
+    lab.authorize(authorization())
+
+
+def curl(lab: Lab, *words: str) -> str:
+    command = ["curl", "-s", "--max-time", "10", "--resolve", f"{HOST}:80:{SERVICES}", "-w", " %{http_version} %{http_code}", *words]
+    output, _ = lab.rig.spawn("i-client", command, stdout=subprocess.PIPE).communicate(timeout=20)
+    return str(output)
+
+
+def test_http_2_in_clear_text_is_spoken_to_who_begins_with_it(lab: Lab) -> None:
+    """With prior knowledge; an upgrade from HTTP/1.1 (`h2c`) is left aside, and the request answered as it is. AWS documents neither."""
+    lab.publish(plan(virtual_host(), clusters=[cluster()]))
+    assert curl(lab, "--http2-prior-knowledge", f"http://{HOST}/").endswith(" 2 200")
+    assert curl(lab, "--http2", f"http://{HOST}/").endswith(" 1.1 200")
+    assert curl(lab, "--http2-prior-knowledge", f"http://{HOST}/", "-H", "Host: nobody.example.com").endswith(" 2 404")
+    many = [word for number in range(120) for word in ("-H", f"x-{number}: 1")]
+    assert not curl(lab, "--http2-prior-knowledge", f"http://{HOST}/", *many).endswith("200")
+
+
+def test_a_host_may_have_a_port(lab: Lab) -> None:
+    lab.publish(plan(virtual_host(routes=[forward()])))
+    assert [lab.rig.request(host=host).status for host in (HOST, f"{HOST}:80", f"{HOST}:8443", f"x.{HOST}", f"{HOST}.", "")] == [200, 200, 200, 404, 404, 404]
