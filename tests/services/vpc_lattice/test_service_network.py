@@ -78,24 +78,6 @@ def test_a_custom_domain_that_is_none_is_refused(region: Region, name: str) -> N
         region.lattice.create_service(name="orders", customDomainName=name)
 
 
-def test_names_are_unique_in_the_region(region: Region) -> None:
-    region.network()
-    region.service()
-    with region.refused("ConflictException", "already exist"):
-        region.lattice.create_service_network(name="mesh")
-    with region.refused("ConflictException", "already exist") as error:
-        region.lattice.create_service(name="orders")
-    assert error["resourceType"] == "service"
-    assert region.last_status == 409
-
-
-@pytest.mark.parametrize("name", ["ab", "Orders", "-orders", "orders-", "or--ders", "svc-orders"])
-def test_a_name_of_the_wrong_form_is_refused(region: Region, name: str) -> None:
-    with region.refused("ValidationException", "name") as error:
-        region.lattice.create_service(name=name)
-    assert (error["reason"], error["fieldList"][0]["name"]) == ("fieldValidationFailed", "name")
-
-
 def test_a_quota_answers_402(region: Region) -> None:
     for number in range(50):
         region.network(f"mesh-{number}")
