@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from latticewall.compile.node import compile_node
+from latticewall.plan.proxy import HeaderMatch, RouteMatch
 from latticewall.world.from_rows import build_world
 from latticewall.world.types import World
 
@@ -60,3 +61,29 @@ def test_what_is_being_deleted_leaves_the_world_at_once(region: Region) -> None:
     region.settle()
     region.lattice.delete_service(serviceIdentifier=service)
     assert world_of(region).services == ()
+
+
+def test_what_a_rule_leaves_out_is_decided_the_documented_way_and_not_written_down(region: Region) -> None:
+    """Paths are compared with their case unless a rule says otherwise, headers without; target groups count by id and by ARN."""
+    vpc = region.vpc()
+    network, service, group = region.network(), region.service(), region.target_group(vpc)
+    listener = region.listener(service, **forward(region.lattice.get_target_group(targetGroupIdentifier=group)["arn"]))
+    matches = [
+        {"pathMatch": {"match": {"exact": "/A"}}, "headerMatches": [{"name": "X-Tier", "match": {"exact": "Gold"}}]},
+        {"pathMatch": {"match": {"prefix": "/A"}, "caseSensitive": False}, "headerMatches": [{"name": "b", "match": {"prefix": "B"}, "caseSensitive": True}]},
+    ]
+    for priority, match in ((2000, matches[0]), (1, matches[1])):
+        made = region.lattice.create_rule(
+            serviceIdentifier=service, listenerIdentifier=listener, name=f"rule{priority}", priority=priority, match={"httpMatch": match},
+            action={"fixedResponse": {"statusCode": 500}},
+        )  # fmt: skip
+        assert made["match"]["httpMatch"] == match
+    region.lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service)
+    region.lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=vpc)
+    (http,) = compile_node(world_of(region)).proxy.http_listeners
+    first, second, default = http.virtual_hosts[0].routes
+    assert (first.match, second.match) == (
+        RouteMatch("/A", "prefix", case_sensitive=False, headers=(HeaderMatch("b", "B", "prefix", case_sensitive=True),)),
+        RouteMatch("/A", "exact", case_sensitive=True, headers=(HeaderMatch("x-tier", "Gold", "exact", case_sensitive=False),)),
+    )
+    assert (first.fixed_status, default.clusters) == (500, ((group, 100),))
