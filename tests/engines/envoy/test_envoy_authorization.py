@@ -15,6 +15,7 @@ from envoy_rig import SERVICES, until
 from latticewall.auth.sigv4 import Credentials, sign
 from latticewall.base.secret import Secret
 from latticewall.dataplane.envoy.server import XdsServer
+from latticewall.plan.proxy import HttpRoute, RouteMatch
 from latticewall.telemetry import access_log
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines]
@@ -38,6 +39,18 @@ def test_an_unsigned_request_gets_the_one_line_refusal(lab: Lab) -> None:
     assert (answer.status, answer.body) == (403, ANONYMOUS_DENIED)
     assert answer.header("content-type") == "text/plain"
     assert answer.header("x-amzn-requestid")
+
+
+def test_a_refusal_where_a_rule_would_answer_has_its_id_too(lab: Lab) -> None:
+    """Envoy adds the route's headers to what filters answer only where the rule forwards."""
+    lab.publish(plan(virtual_host(routes=[HttpRoute(RouteMatch(), "r1", fixed_status=404)], authorize=True)))
+    answer = lab.rig.request("/a/b", host=HOST, headers=[("x-amzn-requestid", "mine")])
+    assert (answer.status, answer.body, answer.header("x-amzn-requestid")) == (403, ANONYMOUS_DENIED, "mine")
+    bad = lab.rig.request("/a/../b", host=HOST, headers=[("x-amzn-requestid", "mine")])
+    assert (bad.status, bad.header("x-amzn-requestid")) == (400, "mine")
+    assert lab.rig.request("/a/b", host=HOST, headers=WEB.sign("/a/b")).status == 404
+    lab.publish(plan(virtual_host(authorize=True)))
+    assert [name.lower() for name, _ in lab.rig.request("/", host=HOST).headers].count("x-amzn-requestid") == 1
 
 
 def test_a_request_signed_by_botocore_passes_with_the_callers_identity(lab: Lab) -> None:

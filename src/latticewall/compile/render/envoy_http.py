@@ -181,15 +181,15 @@ def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -
 
 
 def _local_reply(condition: Document, status: int, body: str) -> Document:
-    return {"filter": condition, "status_code": status, "body": {"inline_string": body}}
+    return {"filter": condition, "status_code": status, "body": {"inline_string": body}, "headers_to_add": [_REQUEST_ID_BACK]}
 
 
 def _flags(*flags: str) -> Document:
     return {"response_flag_filter": {"flags": list(flags)}}
 
 
-def _status(status: int) -> Document:
-    return {"status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": "latticewall.never-set"}}}}
+def _status(status: int, op: str = "EQ") -> Document:
+    return {"status_code_filter": {"comparison": {"op": op, "value": {"default_value": status, "runtime_key": "latticewall.never-set"}}}}
 
 
 _UPGRADE = [
@@ -199,6 +199,9 @@ _UPGRADE = [
 ]
 """Envoy's answer to a request that would change the protocol, which nobody decides about: WebSockets are "not supported", not forbidden."""
 
+_REQUEST_ID_BACK = _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")
+"""The id of a request in its answer."""
+
 _LOCAL_REPLIES = [
     _local_reply(_status(431), 400, "Bad Request"),
     _local_reply({"and_filter": {"filters": _UPGRADE}}, 400, "Bad Request"),
@@ -206,9 +209,10 @@ _LOCAL_REPLIES = [
     _local_reply(_flags("UC", "UR", "UPE"), 502, "Bad Gateway"),
     _local_reply(_flags("UH", "NC"), 503, "Service Unavailable"),
     _local_reply(_flags("UT", "SI"), 504, "Gateway Timeout"),
+    {"filter": _status(100, "GE"), "headers_to_add": [_REQUEST_ID_BACK]},
 ]
 """Codes of the proxy's own answers: "can't connect to targets" is a 500, a target's fault a 502 ("HTTP targets in VPC Lattice"). Envoy's texts name
-addresses inside the target's VPC: they stay inside."""
+addresses inside the target's VPC: they stay inside. What the route adds to answers is not added to those of filters where a rule answers itself."""
 
 
 def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Problem], None], memo: Memo) -> list[Document]:
@@ -260,7 +264,7 @@ def _route_configuration(plan: HttpListener, hosts: tuple[Document, ...]) -> Doc
             _header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
         ],
         "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal", *([VERSION_HEADER] if plan.server_names else [])],
-        "response_headers_to_add": [_header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")],
+        "response_headers_to_add": [_REQUEST_ID_BACK],
     }
 
 
