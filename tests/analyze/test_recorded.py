@@ -239,3 +239,16 @@ def test_a_request_that_came_through_another_network_is_explained_by_that_one(la
     lab.denied(serviceNetworkArn=other["arn"], **BY_NETWORK, **caller(lab))
     found = gate(lab.explained(), "network-policy")
     assert found["failed"] == ["StringEquals: aws:PrincipalOrgID [o-1], the request has no value"]
+
+
+def test_the_answer_is_the_one_that_was_given(lab: Lab) -> None:
+    """Whatever the policies, or what the log keeps of the request, say today."""
+    lab.put_policy(lab.service, policy({**ALLOW_ALL, "Condition": {"StringEquals": {"vpc-lattice-svcs:RequestHeader/x-team": "blue"}}}))
+    lab.logged()
+    passed = lab.explained()
+    assert (passed["verdict"], passed["decision"]["allowed"], "text" in passed["decision"]) == ("allowed", True, False)
+    noted = {"authDeniedReason": "Identity", "authDetail": '{"layer":"Identity","policy":"identity-based policy","explicit":true,"statement":0}'}
+    lab.denied(requestId="id-2", **noted, **caller(lab))
+    denied = lab.explained("id-2")["decision"]
+    assert (denied["allowed"], denied["layer"], denied["explicit"], denied["statements"]) == (False, "Identity", True, [])
+    assert denied["text"].endswith(" with an explicit deny in an identity-based policy")

@@ -14,7 +14,7 @@ from latticewall.analyze.gates import decision_at, head_gates
 from latticewall.analyze.path import Place, Region, Source, source_of
 from latticewall.analyze.record import Recorded
 from latticewall.analyze.signature import Diagnosis, claimed_key, without_token
-from latticewall.policy.lattice import Layer
+from latticewall.policy.lattice import LatticeDecision, Layer
 
 _ARRIVED = "passed: the request arrived at the service network"
 _DECIDING = POLICY_GATES[:3]
@@ -64,7 +64,15 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
         notes.append(_NOT_KEPT)
     gates += _end(record, _place(region, record))
     answer = GATE_OF[Layer(record.denial.layer)] if record.denial else ""
-    return concluded(gates, request, shown, decided.document() if decided else {}, notes, answer)
+    document = replace(decided, decision=_recorded_decision(record, decided.decision)).document() if decided else {}
+    return concluded(gates, request, shown, document, notes, answer)
+
+
+def _recorded_decision(record: Recorded, now: LatticeDecision) -> LatticeDecision:
+    """What was decided then; which statements that were is known only where the policies still decide so."""
+    denial = record.denial
+    then = LatticeDecision(denial is None, Layer(denial.layer) if denial else None, denial is not None and denial.explicit)
+    return replace(then, statements=now.statements) if (now.allowed, now.layer, now.explicit) == (then.allowed, then.layer, then.explicit) else then
 
 
 def _unknown(record: Recorded) -> dict[str, str]:
