@@ -238,6 +238,20 @@ def test_quotas_of_targets_and_of_a_service_s_target_groups(things: Things, monk
     assert (error["quotaCode"], error["resourceId"]) == ("L-3DEC3B9F", things.ids["Service"])
 
 
+def test_a_batch_of_rules_counts_all_its_target_groups(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota = lattice_quotas.BY_CODE[quotas.CODES["vpc-lattice:ServiceTargetGroup"]]
+    monkeypatch.setitem(lattice_quotas.BY_CODE, quota.code, replace(quota, default=1))
+    vpc, service = region.vpc(), region.service()
+    groups = [region.target_group(vpc, name) for name in ("first", "second")]
+    where = {"serviceIdentifier": service, "listenerIdentifier": region.listener(service)}
+    rule: dict[str, Any] = {"match": {"httpMatch": {"method": "GET"}}, "action": NOT_FOUND}
+    rules = [region.lattice.create_rule(**where, **rule, name=f"rule{number}", priority=number)["id"] for number in (1, 2)]
+    changes = [{"ruleIdentifier": identifier, "action": forward(group)} for identifier, group in zip(rules, groups, strict=True)]
+    answer = region.lattice.batch_update_rule(**where, rules=changes)
+    assert ([item["id"] for item in answer["successful"]], [item["ruleIdentifier"] for item in answer["unsuccessful"]]) == (rules[:1], rules[1:])
+    assert "target groups per service" in answer["unsuccessful"][0]["failureMessage"]
+
+
 # -- whose it is ---------------------------------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from latticewall.base.rows import Row
@@ -32,9 +33,10 @@ def services_of(ctx: Context, group: Row) -> list[str]:
     return sorted({rule.document["_serviceId"] for rule in ctx.referring(group, RULE)})
 
 
-def read(ctx: Context, service_id: str, protocol: str, action: Document, member: str) -> Action:
+def read(ctx: Context, service_id: str, protocol: str, action: Document, member: str, besides: Collection[str] = ()) -> Action:
     """Check an action for a listener of a service. protocol: the listener's; TLS listeners forward to TCP target groups, and nobody else does.
-    member: what the request calls the action. Identifiers stay in the form given (id or ARN)."""
+    member: what the request calls the action. besides: ids of target groups that the same request makes the service use.
+    Identifiers stay in the form given (id or ARN)."""
     if fixed := action.get("fixedResponse"):
         if protocol == TLS_PASSTHROUGH:
             raise text.invalid(f"{member}.fixedResponse", f"{TLS_PASSTHROUGH} listeners can only forward")
@@ -58,7 +60,7 @@ def read(ctx: Context, service_id: str, protocol: str, action: Document, member:
         groups.append(group.id)
         weight = item.get("weight")
         forwards.append({"targetGroupIdentifier": item["targetGroupIdentifier"], "weight": DEFAULT_WEIGHT if weight is None else weight})
-    _check_quota(ctx, service_id, groups)
+    _check_quota(ctx, service_id, {*groups, *besides})
     return Action({"forward": {"targetGroups": forwards}}, tuple(groups))
 
 
@@ -72,7 +74,7 @@ def _target_group(ctx: Context, service_id: str, identifier: str) -> Row:
     return group
 
 
-def _check_quota(ctx: Context, service_id: str, groups: list[str]) -> None:
+def _check_quota(ctx: Context, service_id: str, groups: set[str]) -> None:
     rules = [row for row in ctx.live(RULE) if row.document["_serviceId"] == service_id]
     used = {group.id for rule in rules for group in ctx.referred(rule, "targetGroups")}
     quotas.check(ctx, "vpc-lattice:ServiceTargetGroup", len(used.union(groups)), service_id)

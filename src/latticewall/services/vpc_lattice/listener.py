@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -106,7 +106,8 @@ def batch_update_rule(ctx: Context, params: Document) -> Document:
     for item in params["rules"]:
         try:
             rule = _changeable(ctx, listener, item["ruleIdentifier"])
-            accepted.append((rule, *_changes(ctx, listener, item)))
+            used = [group for _, _, action in accepted if action for group in action.target_groups]
+            accepted.append((rule, *_changes(ctx, listener, item, used)))
         except Fault as fault:
             code = "RuleNotFound" if isinstance(fault, NotFound) and fault.kind == RULE else "InvalidRule"
             unsuccessful.append({"ruleIdentifier": item["ruleIdentifier"], "failureCode": code, "failureMessage": fault.message})
@@ -151,8 +152,8 @@ def _check_priorities(listener: Row, rules: list[Row], changed: Mapping[str, int
         holders[priority] = rule_id
 
 
-def _changes(ctx: Context, listener: Row, given: Mapping[str, Any]) -> tuple[Document, Action | None]:
-    """The members that an update gives, checked."""
+def _changes(ctx: Context, listener: Row, given: Mapping[str, Any], used: Sequence[str] = ()) -> tuple[Document, Action | None]:
+    """The members that an update gives, checked. used: target groups that other changes of the same request forward to."""
     members: Document = {}
     if given.get("match"):
         members["match"] = actions.check_match(given["match"])
@@ -160,7 +161,7 @@ def _changes(ctx: Context, listener: Row, given: Mapping[str, Any]) -> tuple[Doc
         members["priority"] = given["priority"]
     if not given.get("action"):
         return members, None
-    return members, actions.read(ctx, listener.parent, listener.document["protocol"], given["action"], "action")
+    return members, actions.read(ctx, listener.parent, listener.document["protocol"], given["action"], "action", used)
 
 
 def _change_rule(ctx: Context, rule: Row, members: Document, action: Action | None) -> Row:
