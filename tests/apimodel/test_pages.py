@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -96,6 +97,28 @@ def test_a_token_of_another_list_is_refused() -> None:
         paginate(operation, ITEMS, {"MaxResults": 5, "NextToken": token, "VpcIds": ["vpc-1"]})
     with pytest.raises(Invalid):
         paginate(CATALOG.operation("ec2:DescribeSubnets"), ITEMS, {"NextToken": token})
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ":[]", ":[[],[]]", ":{}", ":7", ":null", ":[1,2]", ":x", ":" + "[" * 9000, ':[["","",""]]', ':[["","",""],["",""]]', ':[["","",0],["","",""]]',
+        ':[["","",""],["","",""]]', ':[["9","9","9"],["9","9","9"]]', "",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("position", ["1", "99", "-1", "0", "9" * 40, "9" * 5000, "1e3", "x", ""])
+def test_a_forged_token_gives_a_page_or_is_refused(position: str, rest: str) -> None:
+    """Who knows how tokens are made may ask for what he could have asked for anyway, and breaks nothing."""
+    operation = CATALOG.operation("vpc-lattice:ListServices")
+    items = [{"id": f"svc-{number}", "createdAt": "2026"} for number in range(5)]
+    issued = base64.b64decode(paginate(operation, items, {"maxResults": 1})["nextToken"]).decode()
+    token = base64.b64encode(f"{position}:{issued.split(':')[1]}{rest}".encode()).decode()
+    try:
+        page = paginate(operation, items, {"maxResults": 1, "nextToken": token})
+    except Invalid:
+        return
+    assert position in ("1", "99")
+    assert len(page["items"]) <= 1
 
 
 def test_a_limit_that_is_no_number_is_refused() -> None:

@@ -60,6 +60,9 @@ DEFAULT_LIMITS = {"vpc-lattice": 100}
 IDENTITIES = {"vpc-lattice": ("createdAt", "id", "port")}
 """The members that tell an item from the others of its list; the first is what the list is in order of, in lists whose items have it."""
 
+LONGEST = 1 << 31
+"""No list has more items; SQLite cannot count without end."""
+
 
 def paginate(operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, default_limit: int | None = None) -> dict[str, Any]:
     """The part of the output document that this page is: its items, and the token of the next page if there is one.
@@ -158,7 +161,7 @@ def _read(operation: Operation, page: Page, params: Mapping[str, Any], token: st
     try:
         position, binding, *rest = base64.b64decode(token, validate=True).decode().split(":", 2)
         sides = json.loads(rest[0]) if rest else []
-        if binding == _binding(operation, page, params) and int(position) > 0 and _are_sides(operation, sides):
+        if binding == _binding(operation, page, params) and 0 < int(position) <= LONGEST and _are_sides(operation, sides):
             return int(position), sides
     except (binascii.Error, ValueError, RecursionError):
         pass
@@ -167,8 +170,9 @@ def _read(operation: Operation, page: Page, params: Mapping[str, Any], token: st
 
 
 def _are_sides(operation: Operation, sides: Any) -> bool:
-    members = IDENTITIES.get(operation.service.name)
-    if not members or sides == []:
-        return bool(sides == [])
-    whole = isinstance(sides, list) and len(sides) == len(("shown", "unseen"))
-    return whole and all(isinstance(side, list) and [type(part) for part in side] == [str] * len(members) for side in sides)
+    """Whether a token says nothing of the items around it, or as much as `_token` writes."""
+    if sides == []:
+        return True
+    members = IDENTITIES.get(operation.service.name, ())
+    forms = [[type(part) for part in side] if isinstance(side, list) else None for side in sides] if isinstance(sides, list) else []
+    return bool(members) and forms == [[str] * len(members)] * 2
