@@ -48,6 +48,31 @@ def test_a_target_group_shows_its_defaults(region: Region) -> None:
         region.lattice.get_target_group(targetGroupIdentifier=created["id"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"),
+    [
+        ("INSTANCE", {}, "healthCheck port protocol protocolVersion vpcIdentifier"),
+        ("IP", {"ipAddressType": "IPV6"}, "healthCheck ipAddressType port protocol protocolVersion vpcIdentifier"),
+        ("IP", {"protocol": "TCP", "port": 5432}, "healthCheck ipAddressType port protocol vpcIdentifier"),
+        ("ALB", {"protocol": "HTTPS"}, "port protocol protocolVersion vpcIdentifier"),
+        ("LAMBDA", {"lambdaEventStructureVersion": "V2"}, "lambdaEventStructureVersion"),
+        ("LAMBDA", {}, ""),
+        ("LAMBDA", None, ""),
+    ],
+)
+def test_what_a_configuration_shows(region: Region, kind: str, given: dict[str, Any] | None, shown: str) -> None:
+    """Whole for those that are checked, without a health check for load balancers, and for functions no more than was given: `config` itself is left out."""
+    config = given if kind == "LAMBDA" else {"vpcIdentifier": region.vpc(), **(given or {})}
+    created = body(region.lattice.create_target_group(name="orders", type=kind, **({} if config is None else {"config": config})))
+    for answer in (created, body(region.lattice.get_target_group(targetGroupIdentifier=created["id"]))):
+        assert sorted(answer.get("config", ())) == shown.split()
+        assert ("config" in answer) == bool(shown)
+    assert (given or {}).items() <= created.get("config", {}).items()
+    if kind == "LAMBDA":
+        (summary,) = region.lattice.list_target_groups(targetGroupType="LAMBDA")["items"]
+        assert not {"port", "protocol", "ipAddressType", "vpcIdentifier"} & set(summary)
+
+
 def test_an_instance_group_shows_no_address_type_and_checks_in_its_own_protocol(region: Region) -> None:
     group = region.target_group(region.vpc(), protocol="HTTPS", port=8443)
     config = region.lattice.get_target_group(targetGroupIdentifier=group)["config"]
