@@ -74,6 +74,7 @@ def condition(operator: str, key: str, values: Any, also: dict[str, Any] | None 
         (condition("StringEquals", QUERY, "1"), "array-without-set-operator"),
         (condition("StringEquals", "aws:PrincipalType", "anonymous"), "impossible-value"),
         (condition("StringNotEquals", "aws:PrincipalType", "anonymous"), "impossible-value"),
+        (condition("StringLike", MET, "get"), "impossible-value"),
         (condition("ArnEquals", "aws:PrincipalArn", WEB.arn), "session-arn-as-principal-arn"),
         (condition("StringEquals", "aws:SourceIp", "10.0.0.0/8"), "address-block-as-text"),
         (condition("StringEquals", "aws:PrincipalOrgPaths", "o-x/*"), "wildcard-in-equals"),

@@ -80,6 +80,9 @@ def _values(condition: Condition, key: Key, path: Path) -> Iterator[Remark]:
             right = next((value for value in key.values if value.lower() == text.lower()), "")
             sentence = f'{condition.key} is never "{text}", so {operator} of it {effect}: it is one of {", ".join(key.values)}'
             yield warning("impossible-value", here, sentence, right)
+        if canonical_key(condition.key) == "vpc-lattice-svcs:requestmethod" and text != text.upper() and "IgnoreCase" not in operator.name:
+            sentence = f"{operator} minds the case, and clients send methods in capital letters: {text} is none of them"
+            yield warning("impossible-value", here, sentence, text.upper())
         if canonical_key(condition.key) == "aws:principalarn" and ":assumed-role/" in text:
             account, role = text.split(":")[4], text.split("/")[1]
             yield warning("session-arn-as-principal-arn", here, f"{condition.key} of a session is its role's ARN", f"arn:aws:iam::{account}:role/{role}")
