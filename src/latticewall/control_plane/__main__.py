@@ -42,6 +42,7 @@ from latticewall.control_plane.shipping import Shipper
 from latticewall.control_plane.world import Compiler
 from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Endpoint
+from latticewall.faces.serving import server_config
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.loop import Loop
 from latticewall.resources.kind import NEXT_STATUS
@@ -106,8 +107,7 @@ class ControlPlane:
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
         for thread in threads:
             thread.start()
-        config = uvicorn.Config(AsgiApp(self.endpoint), http="httptools", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75)
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config(AsgiApp(self.endpoint)))
         try:
             asyncio.run(server.serve(sockets=[self.listener]))
         finally:

@@ -10,6 +10,7 @@ import uvicorn
 
 from latticewall.control_plane.instance_endpoint import WithoutInner
 from latticewall.faces.asgi import AsgiApp
+from latticewall.faces.serving import server_config
 
 CONNECTIONS = 512
 
@@ -22,10 +23,7 @@ class FunctionEndpoint:
         self._server: uvicorn.Server | None = None
 
     def run(self, app: AsgiApp) -> None:
-        config = uvicorn.Config(
-            WithoutInner(app), http="httptools", ws="none", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75,
-            limit_concurrency=CONNECTIONS,
-        )  # fmt: skip
+        config = server_config(WithoutInner(app), limit_concurrency=CONNECTIONS)
         self._server = uvicorn.Server(config)
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

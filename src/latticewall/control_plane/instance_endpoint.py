@@ -19,6 +19,7 @@ from latticewall.control_plane.bounded_http import BoundedHttp, Open
 from latticewall.dataplane.names.sockets import bind_all, inside
 from latticewall.faces.asgi import AsgiApp, Receive, Scope, Send
 from latticewall.faces.http import INNER
+from latticewall.faces.serving import server_config
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.applier import Failure, Report
 
@@ -48,7 +49,7 @@ class InstanceEndpoint:
 
     def run(self, app: AsgiApp) -> None:
         """Serve until `stop`."""
-        config = uvicorn.Config(WithoutInner(app), http="httptools", ws="none", log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=75)
+        config = server_config(WithoutInner(app))
         config.load()
         self._server = uvicorn.Server(config)
         self._loop.call_soon(self._running.set)

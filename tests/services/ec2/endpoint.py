@@ -11,6 +11,7 @@ import uvicorn
 
 from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Endpoint
+from latticewall.faces.serving import server_config
 
 from .region import Region
 
@@ -36,7 +37,7 @@ def serving(region: Region) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         face = Endpoint(region.app, region.caller.account, region.caller.region, lambda _path, _params: None, lambda: None, open_mode=True)
-        server = uvicorn.Server(uvicorn.Config(AsgiApp(face), log_level="warning", lifespan="off"))
+        server = uvicorn.Server(server_config(AsgiApp(face)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         settler.start()

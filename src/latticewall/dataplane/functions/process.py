@@ -51,7 +51,7 @@ class FunctionsProcess:
         self._spool.start()
         options = uvicorn.Config(
             Lattice(self._pool, lambda: self._config), http="httptools", ws="none", log_level="warning", access_log=False, lifespan="off",
-            timeout_keep_alive=600, date_header=False, server_header=False,
+            timeout_keep_alive=600, date_header=False, server_header=False, proxy_headers=False,
         )  # fmt: skip
         server = _Server(options)
         async with asyncio.TaskGroup() as group:
