@@ -25,7 +25,7 @@ def test_certificates_come_are_replaced_and_go(lab: Lab, tmp_path: Path) -> None
     body, key = self_signed(tmp_path, "first", 9)
     renewed_body, renewed_key = self_signed(tmp_path, "renewed", 99)
     # the provider waits half a minute for every change of Route 53: one is enough
-    zone = lab.client("route53").create_hosted_zone(Name="terraform.test", CallerReference="1")["HostedZone"]["Id"].rpartition("/")[2]
+    zone = lab.client("route53").create_hosted_zone(Name="terraform.test", CallerReference="terraform.test")["HostedZone"]["Id"].rpartition("/")[2]
     first = ("-var", f"body={body}", "-var", f"key={key}", "-var", f"zone={zone}")
     own = (*first, "-var", "own=true", "-var", f"renewed_body={renewed_body}", "-var", f"renewed_key={renewed_key}")
     acm, lattice = lab.client("acm"), lab.client("vpc-lattice")
@@ -45,4 +45,4 @@ def test_certificates_come_are_replaced_and_go(lab: Lab, tmp_path: Path) -> None
         terraform.run("plan", "-detailed-exitcode", *own)
     finally:
         terraform.run("destroy", "-auto-approve", *first)
-    assert acm.list_certificates()["CertificateSummaryList"] == []
+    assert not {found["issued"], found["imported"]} & {one["CertificateArn"] for one in acm.list_certificates()["CertificateSummaryList"]}

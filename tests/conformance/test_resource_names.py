@@ -70,7 +70,7 @@ def site(lab: Lab) -> Site:
         name="brokers", vpcIdentifier=servers, subnetIds=ways, ipv4AddressesPerEni=3, resourceConfigDnsResolution="IN_VPC"
     )["id"]
     group = lab.group(servers, "brokers", allow(cidr="10.61.0.0/16"))
-    zone = route53.create_hosted_zone(Name="brokers.internal", CallerReference="1", VPC={"VPCRegion": lab.region.name, "VPCId": servers})["HostedZone"]["Id"]
+    zone = route53.create_hosted_zone(Name="brokers.internal", CallerReference="brokers.internal", VPC={"VPCRegion": lab.region.name, "VPCId": servers})["HostedZone"]["Id"]
     script = {number: server(f"b{number}", tcp=(PORT, PORT + 1)) for number in (1, 2, 3)}
     instances = [lab.instance("reader", lab.subnet(clients, "10.60.1.0/24"), "10.60.1.10")]
     instances += [lab.instance(f"broker-{number}", home, f"10.61.1.{10 + number}", [group], text) for number, text in script.items()]
@@ -226,7 +226,7 @@ def test_a_group_by_its_children_s_names_from_all_addresses_of_the_gateway(lab: 
     assert lab.talk(site.client, hosts[second["id"]], PORT, seconds=0.5) == ""
     assert lab.talk(site.client, hosts[second["id"]], PORT + 1).startswith("b2 ")
     assert resolved(lab, site, "b1.cluster.kafka.test") == ""  # nobody has shown that the domain is his
-    zone = route53.create_hosted_zone(Name="kafka.test", CallerReference="2")["HostedZone"]["Id"]
+    zone = route53.create_hosted_zone(Name="kafka.test", CallerReference="kafka.test")["HostedZone"]["Id"]
     txt = verification["txtMethodConfig"]
     point(lab, zone, txt["name"], f'"{txt["value"]}"', type_="TXT")
     until(lambda: resolved(lab, site, "b1.cluster.kafka.test").startswith("129.224."))

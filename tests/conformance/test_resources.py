@@ -139,7 +139,7 @@ def test_a_custom_domain_and_a_target_by_name(lab: Lab, site: Site) -> None:
     route53 = lab.client("route53")
     for value in ("EnableDnsHostnames", "EnableDnsSupport"):
         lab.ec2.modify_vpc_attribute(VpcId=site.client_vpc, **{value: {"Value": True}})
-    zone = route53.create_hosted_zone(Name="corp.test", CallerReference="1", VPC={"VPCRegion": lab.region.name, "VPCId": site.client_vpc})["HostedZone"]["Id"]
+    zone = route53.create_hosted_zone(Name="corp.test", CallerReference="corp.test of resources", VPC={"VPCRegion": lab.region.name, "VPCId": site.client_vpc})["HostedZone"]["Id"]
     record = {"Name": "cache.corp.test", "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": site.names["cache"]}]}
     change = route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]})
     route53.get_waiter("resource_record_sets_changed").wait(Id=change["ChangeInfo"]["Id"], WaiterConfig={"Delay": 1})
@@ -164,7 +164,7 @@ def test_everything_goes(lab: Lab, site: Site) -> None:
     until(lambda: not lattice.list_service_network_resource_associations(serviceNetworkIdentifier=site.network)["items"])
     for configuration in site.configurations.values():
         lattice.delete_resource_configuration(resourceConfigurationIdentifier=configuration)
-    until(lambda: not lattice.list_resource_configurations()["items"])
+    until(lambda: not {*site.configurations.values()} & {one["id"] for one in lattice.list_resource_configurations()["items"]})
     lattice.delete_resource_gateway(resourceGatewayIdentifier=site.gateway)
     found: list[dict[str, Any]] = lattice.list_service_network_vpc_associations(serviceNetworkIdentifier=site.network)["items"]
     lattice.delete_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=found[0]["id"])
@@ -172,4 +172,4 @@ def test_everything_goes(lab: Lab, site: Site) -> None:
     lattice.delete_service_network(serviceNetworkIdentifier=site.network)
     lab.ec2.terminate_instances(InstanceIds=[site.client, site.outsider, site.server])
     lab.ec2.get_waiter("instance_terminated").wait(InstanceIds=[site.client, site.outsider, site.server], WaiterConfig={"Delay": 1})
-    until(lambda: not lattice.list_resource_gateways()["items"])
+    until(lambda: site.gateway not in {one["id"] for one in lattice.list_resource_gateways()["items"]})

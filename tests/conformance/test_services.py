@@ -247,7 +247,7 @@ def test_everything_goes(lab: Lab, site: Site) -> None:
         assert len(lattice.deregister_targets(targetGroupIdentifier=identifier, targets=targets)["successful"]) == 1
         until(lambda identifier=identifier: not lattice.list_targets(targetGroupIdentifier=identifier)["items"])
         lattice.delete_target_group(targetGroupIdentifier=identifier)
-    until(lambda: not lattice.list_target_groups()["items"])
+    until(lambda: not {*site.groups.values()} & {one["id"] for one in lattice.list_target_groups()["items"]})
     instances = [*site.clients.values(), *site.servers.values()]
     lab.ec2.terminate_instances(InstanceIds=instances)
     lab.ec2.get_waiter("instance_terminated").wait(InstanceIds=instances, WaiterConfig={"Delay": 1})

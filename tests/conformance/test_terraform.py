@@ -37,12 +37,12 @@ pytestmark = [
 ]
 
 
-def running_provider(environment: dict[str, str]) -> str:
-    """Start the AWS provider as a process that all commands of a test use; return what Terraform's TF_REATTACH_PROVIDERS takes. Started by each command, it
+def running_provider(folder: Path, environment: dict[str, str]) -> str:
+    """Start the AWS provider as a process that all commands in a folder use; return what Terraform's TF_REATTACH_PROVIDERS takes. Started by each command, it
     would take most of their time. It reads credentials in its own environment."""
     assert MIRROR is not None
     binary = max(MIRROR.glob("*/hashicorp/aws/*/*/terraform-provider-aws_*"))
-    process = subprocess.Popen([binary, "-debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    process = subprocess.Popen([binary, "-debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder, env=environment)
     atexit.register(process.kill)
     assert process.stdout is not None
     for line in process.stdout:
@@ -66,7 +66,7 @@ class Terraform:
             "AWS_SECRET_ACCESS_KEY": session.credentials.secret_access_key.reveal(), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
         }  # fmt: skip
         if not aliases:
-            self.environment["TF_REATTACH_PROVIDERS"] = running_provider(self.environment)
+            self.environment["TF_REATTACH_PROVIDERS"] = running_provider(folder, self.environment)
         self.run("init")
 
     def run(self, *words: str) -> str:
@@ -107,7 +107,7 @@ def test_the_whole_architecture_comes_works_and_goes(lab: Lab, terraform: Terraf
     assert lab.talk(client, found["door"], 7778).startswith("tf 172.29.1.")
     assert lab.signed(client, f"http://{found['service']}:8443/first", "DELETE")[0] == 200
     terraform.run("destroy", "-auto-approve")
-    assert lab.client("vpc-lattice").list_services()["items"] == []
+    assert "tf-service" not in {one["name"] for one in lab.client("vpc-lattice").list_services()["items"]}
     assert {one["VpcEndpointType"] for one in lab.ec2.describe_vpc_endpoints()["VpcEndpoints"]} <= {"GatewayLoadBalancer"}
     assert lab.client("network-firewall").list_firewalls()["Firewalls"] == []
     assert "172.28.0.0/16" not in {vpc["CidrBlock"] for vpc in lab.ec2.describe_vpcs()["Vpcs"]}

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
 SECONDS = 60
 ORPHANS = Path(__file__).with_name("orphans.py")
 COMMAND = [sys.executable, "-m", "latticewall.faces.cli.main"]
-KEPT = {"credentials.json", "identity", "instances", "lock", "logs", "region.db", "region.db-shm", "region.db-wal"}
+KEPT = {"certificate-authority", "credentials.json", "functions", "identity", "instances", "lock", "logs", "region.db", "region.db-shm", "region.db-wal"}
 
 
 class Run:

@@ -18,7 +18,7 @@ from latticewall.wire.serialise import serialise
 
 LEFT_OUT = ("rolesanywhere:CreateSession", "s3:ListDirectoryBuckets", "s3:CreateSession")
 """Not in the SDKs, and S3 Express, which has endpoints of its own."""
-READ_ELSEWHERE = ("s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectAnnotation", "s3:GetObjectTorrent")
+READ_ELSEWHERE = ("s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectAnnotation", "s3:GetObjectTorrent", "lambda:Invoke")
 """Answers that botocore's parser leaves to later stages: an element that is all there is, streams."""
 OPERATIONS = [
     operation
@@ -42,7 +42,11 @@ def test_request_is_read_back(operation: Operation) -> None:
         params = document_of(operation.input, seed, full=full) if operation.input else {}
         request = sent(operation, params)
         assert identify(CATALOG, request, operation.service.signing_name) is operation
-        assert parse(operation, request) == params
+        found = parse(operation, request)
+        payload = operation.input.payload if operation.input else ""
+        if payload and found.get(payload) == {} and payload not in params:
+            del found[payload]  # botocore sends an empty document for none
+        assert found == params
 
 
 ANSWERED = [operation for operation in OPERATIONS if not streams(operation.output) and operation.qualified_name not in READ_ELSEWHERE]
@@ -57,7 +61,8 @@ def test_answer_is_read_by_botocore(operation: Operation) -> None:
         if payload and found.get(payload) == {} and payload not in document:
             del found[payload]  # what botocore makes of no body
         succeeded = {"Return": True} if operation.service.name == "ec2" and "Return" in operation_members(operation) else {}
-        assert decoded(operation, found) == {**succeeded, **document}
+        status = {name: operation.status for name, member in operation_members(operation).items() if member.location == "statusCode"}
+        assert decoded(operation, found) == {**succeeded, **status, **document}
 
 
 def operation_members(operation: Operation) -> Mapping[str, Shape]:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.netns
 
 FOLDER = Path("/run/latticewall/netns")
 PORT = 5044
-LOST_SECONDS = 0.2
+LOST_SECONDS = 0.5
 """How long a packet may take before it counts as lost; through these namespaces it takes microseconds."""
 
 
