@@ -1,8 +1,8 @@
 # make demo: the walkthrough, from nothing. make test: every test this machine can run. Both install what is missing first.
 VENV := .venv/bin
 DEMO_STATE ?= $(CURDIR)/build/demo
-# a file's tests stay together: they share regions and namespaces
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# a file's tests stay together: they share regions and namespaces. Four at a time on two cores: Terraform's tests mostly wait
+PARALLEL := -n 4 --dist loadfile
 UNIT := not (netns or engines or scenario or terraform)
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 

@@ -70,7 +70,8 @@ def site(lab: Lab) -> Site:
         name="brokers", vpcIdentifier=servers, subnetIds=ways, ipv4AddressesPerEni=3, resourceConfigDnsResolution="IN_VPC"
     )["id"]
     group = lab.group(servers, "brokers", allow(cidr="10.61.0.0/16"))
-    zone = route53.create_hosted_zone(Name="brokers.internal", CallerReference="brokers.internal", VPC={"VPCRegion": lab.region.name, "VPCId": servers})["HostedZone"]["Id"]
+    where = {"VPCRegion": lab.region.name, "VPCId": servers}
+    zone = route53.create_hosted_zone(Name="brokers.internal", CallerReference="brokers.internal", VPC=where)["HostedZone"]["Id"]
     script = {number: server(f"b{number}", tcp=(PORT, PORT + 1)) for number in (1, 2, 3)}
     instances = [lab.instance("reader", lab.subnet(clients, "10.60.1.0/24"), "10.60.1.10")]
     instances += [lab.instance(f"broker-{number}", home, f"10.61.1.{10 + number}", [group], text) for number, text in script.items()]

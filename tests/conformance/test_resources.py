@@ -139,7 +139,8 @@ def test_a_custom_domain_and_a_target_by_name(lab: Lab, site: Site) -> None:
     route53 = lab.client("route53")
     for value in ("EnableDnsHostnames", "EnableDnsSupport"):
         lab.ec2.modify_vpc_attribute(VpcId=site.client_vpc, **{value: {"Value": True}})
-    zone = route53.create_hosted_zone(Name="corp.test", CallerReference="corp.test of resources", VPC={"VPCRegion": lab.region.name, "VPCId": site.client_vpc})["HostedZone"]["Id"]
+    where = {"VPCRegion": lab.region.name, "VPCId": site.client_vpc}
+    zone = route53.create_hosted_zone(Name="corp.test", CallerReference="corp.test of resources", VPC=where)["HostedZone"]["Id"]
     record = {"Name": "cache.corp.test", "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": site.names["cache"]}]}
     change = route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]})
     route53.get_waiter("resource_record_sets_changed").wait(Id=change["ChangeInfo"]["Id"], WaiterConfig={"Delay": 1})
