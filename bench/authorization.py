@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -14,7 +14,7 @@ from typing import Any
 from bench.architecture import Architecture
 from bench.plain_envoy import PlainEnvoy
 from bench.region import Region
-from bench.signed import CONNECTIONS, write_requests, wrk
+from bench.signed import CONNECTIONS, Outcome, write_requests, wrk
 from bench.table import Figure, Section, skipped
 from latticewall.auth.sigv4 import Credentials
 from latticewall.base.secret import Secret
@@ -36,8 +36,9 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
     }
     how = (
         f"wrk, one thread, {CONNECTIONS} kept connections, {REQUESTS} signed requests over and over, {ROUNDS} rounds of {SECONDS} s each in turn, the median; "
-        "the network's policy asks for the organization, the service's for role, path and method, the role's identity policy allows. The external authorizer "
-        f"is an Envoy that answers 200 by itself. Latency: {_HALF_LOAD_CONNECTIONS} connections that pause, at about half the load plain Envoy carries."
+        "the network's policy asks for the organization, the service's for role, path and method, the role's identity policy allows. The external "
+        f"authorizer is an Envoy that answers 200 by itself. Latency: {_HALF_LOAD_CONNECTIONS} connections that pause, at about half the load plain Envoy "
+        "carries: the load generator's timers tick once a millisecond, so requests come in bunches and wait; and one connection without pause, where none does."
     )
     if shutil.which("wrk") is None:
         return Section("Authorization", how, tuple(skipped(name, "requests/s", "wrk is not installed") for name in names.values()))
@@ -62,9 +63,11 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         plain = median(rates["plain"])
         pause = max(1, round(1000 * _HALF_LOAD_CONNECTIONS / (plain / 2)))
         calm: dict[str, list[float]] = {"plain": [], "signed": []}
+        alone: dict[str, list[Outcome]] = {"plain": [], "signed": []}
         for _ in range(ROUNDS):
             for name, target in (("plain", peer.url), ("signed", url)):
                 calm[name].append(wrk(region, client, target, requests, SECONDS, pause=pause, connections=_HALF_LOAD_CONNECTIONS).p99)
+                alone[name].append(wrk(region, client, target, requests, SECONDS, connections=1))
     for _ in range(ROUNDS):
         load("none", url)
     figures = [Figure(text, median(rates[name]), "requests/s", plain, "plain Envoy") for name, text in names.items()]
@@ -72,10 +75,19 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
     figures.append(Figure("signature and policies inside Envoy", median(rates["signed"]), "requests/s", asking, "external authorization"))
     least = median(spent["plain"])
     figures += [Figure(f"Envoy's processor time for a request: {text}", median(spent[name]), "us", least, "plain Envoy") for name, text in names.items()]
-    added = median(calm["signed"]) - median(calm["plain"])
-    figures.append(Figure("p99 latency at half load, plain Envoy", median(calm["plain"]), "us"))
-    figures.append(Figure("p99 latency at half load, added by signature and policies", added, "us", median(calm["plain"]), "plain Envoy"))
+    figures += _latency("at half load, in bunches", calm)
+    figures.append(Figure("one connection, plain Envoy", median(one.rate for one in alone["plain"]), "requests/s", plain, "plain Envoy, 32 connections"))
+    figures += _latency("of one connection", {name: [one.p99 for one in found] for name, found in alone.items()})
     return Section("Authorization", how, tuple(figures))
+
+
+def _latency(how: str, found: Mapping[str, Sequence[float]]) -> list[Figure]:
+    plain = median(found["plain"])
+    added = median(found["signed"]) - plain
+    return [
+        Figure(f"p99 latency {how}, plain Envoy", plain, "us"),
+        Figure(f"p99 latency {how}, added by signature and policies", added, "us", plain, "plain Envoy"),
+    ]
 
 
 def _processor_seconds(pid: int) -> float:

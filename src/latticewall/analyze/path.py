@@ -27,7 +27,7 @@ LATTICE_RANGE = "169.254.171.0/24 (the prefix list com.amazonaws.<region>.vpc-la
 @dataclass(frozen=True)
 class Source:
     """Where a request comes from. attached: the primary interface of a running instance, None when only the VPC is known. seen: the address that a request
-    came from, "" for one that nobody has made: it would come from the first of the interface, as IPv4 is what clients try first."""
+    came from, "" for one that nobody has made: it is taken to come from the first IPv4 address of the interface."""
 
     vpc: Vpc
     instance: Instance | None = None
