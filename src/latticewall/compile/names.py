@@ -7,10 +7,11 @@ origin the one named first here answers: hosted zones, then those that VPC Latti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from latticewall.base.ids import namespace
+from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name
 from latticewall.base.private_dns import is_at_or_above
 from latticewall.compile import addresses
 from latticewall.compile.hosted_zones import Alias, absolute, address_records, record_sets, resolve_aliases
@@ -18,6 +19,7 @@ from latticewall.compile.index import Index
 from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
 from latticewall.compile.private_dns import private_zones
+from latticewall.compile.resource_doors import reached_through
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.units import Units
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
@@ -170,11 +172,23 @@ def _network_zones(index: Index, gates: ServiceNetworkGates) -> dict[str, tuple[
             _add_below(records, service.dns_name, 1, addresses.both_families(vpc, addresses.LATTICE_SERVICES))
         for resource, _configuration in gates.resources_of.get(network, ()):
             _add_below(records, resource.dns_name, 2, addresses.both_families(vpc, resource.address))
+    through_endpoints = list(_names_through_endpoints(index, gates))
     for records in found.values():
-        for name, labels, values in gates.names_through_endpoints:
+        for name, labels, values in through_endpoints:
             _add_below(records, name, labels, values)
         _load_balancer_names(index.world, records)
     return {network: tuple(_zones(records).values()) for network, records in found.items()}
+
+
+def _names_through_endpoints(index: Index, gates: ServiceNetworkGates) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """The names of services and resources through endpoints, of the whole region: (name, labels before its zone, addresses)."""
+    region = index.world.region
+    for endpoint in index.world.vpc_endpoints:
+        here = tuple(str(zone.service) for zone in endpoint.zones if zone.service)
+        for association, _ in gates.joined_of.get(endpoint.service_network_id, ()) if here else ():
+            yield endpoint_service_name(region, endpoint.id, association.id), 1, here
+        for item in reached_through(index, gates, endpoint):
+            yield endpoint_resource_name(region, endpoint.id, item.association_id, item.configuration.id), 2, item.addresses
 
 
 def _load_balancer_names(world: World, records: _Records) -> None:

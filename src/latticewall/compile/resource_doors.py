@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
 
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.index import Index
+from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.world.types import ResourceConfiguration, ServiceNetwork, Vpc, VpcEndpoint
-
-if TYPE_CHECKING:
-    from latticewall.compile.service_network import ServiceNetworkGates
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
-from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name
 from latticewall.compile import addresses, ipv6
 from latticewall.compile.connect import allowed
 from latticewall.compile.index import Index
 from latticewall.compile.render.envoy_tcp import MAX_PORTS
-from latticewall.compile.resource_doors import reached_through
 from latticewall.compile.security_groups import gate, gate_name
 from latticewall.plan.nft import Chain, Match, NftRule
 from latticewall.world.types import (
@@ -118,19 +116,6 @@ class ServiceNetworkGates:
         for association in self.index.world.resource_associations:
             if association.resource_configuration_id in self.configurations:
                 found[association.service_network_id].append((association, self.configurations[association.resource_configuration_id]))
-        return found
-
-    @cached_property
-    def names_through_endpoints(self) -> list[tuple[str, int, tuple[str, ...]]]:
-        """The names of services and resources through endpoints, of the whole region: (name, labels before its zone, addresses)."""
-        region = self.index.world.region
-        found: list[tuple[str, int, tuple[str, ...]]] = []
-        for endpoint in self.index.world.vpc_endpoints:
-            here = tuple(str(zone.service) for zone in endpoint.zones if zone.service)
-            joined = self.joined_of.get(endpoint.service_network_id, []) if here else []
-            found += [(endpoint_service_name(region, endpoint.id, association.id), 1, here) for association, _ in joined]
-            for item in reached_through(self.index, self, endpoint):
-                found.append((endpoint_resource_name(region, endpoint.id, item.association_id, item.configuration.id), 2, item.addresses))
         return found
 
     def resources(self, vpc_id: str) -> list[tuple[ResourceAssociation, ResourceConfiguration]]:
