@@ -64,12 +64,14 @@ def targets_gate(
         return Gate("target", Outcome.FAIL, "the rule forwards to no target group with a weight", decided_by)
     states = "; ".join(_described_group(cluster, health) for cluster in weighted)
     decided = ", ".join(arns.get(cluster.name, cluster.name) for cluster in weighted)
-    if any(cluster.endpoints for cluster in weighted):
+    if any(cluster.endpoints or cluster.socket for cluster in weighted):
         return Gate("target", Outcome.PASS, states, decided)
     return Gate("target", Outcome.FAIL, f"{states}: {nobody}", decided, change=(f"register a target with {weighted[0].name} (RegisterTargets)",))
 
 
 def _described_group(cluster: Cluster, health: Health) -> str:
+    if cluster.socket:
+        return f"{cluster.name}: a function"
     if not cluster.endpoints:
         return f"{cluster.name} has no registered target"
     known = health(cluster.name)
