@@ -99,8 +99,10 @@ class Firewall:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
     started = Region(tmp_path_factory.mktemp("region"))
-    yield Firewall(started)
-    started.stop()
+    try:
+        yield Firewall(started)
+    finally:
+        started.stop()
 
 
 @pytest.fixture
