@@ -13,7 +13,7 @@ import pytest
 
 from latticewall.faces.cli.system import missing_tools, search_path
 
-# Before anything imports gRPC, which reads it then: its fork handlers would give a forked child threads, and no process with threads may enter a user namespace.
+# Before anything imports gRPC, which reads it then: its fork handlers start threads in a forked child, and one with threads cannot enter a user namespace.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 MUST_RUN_IN_CI = ("netns", "engines", "scenario")
 """Terraform is not here: machines without it are expected."""
