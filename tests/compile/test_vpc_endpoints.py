@@ -43,7 +43,7 @@ def world(target: str) -> World:
         firewalls=(Firewall("arn:wall", "wall", "111122223333", "vpc-a", (wall,), "arn:p", {}, (), ()),),
         network_interfaces=(NetworkInterface("eni-1", "vpc-a", "subnet-doors", (IPv4Address("10.0.9.4"),), "02:00:00:00:00:01", ()),),
         service_networks=(ServiceNetwork("sn-1", "arn:sn-1", "111122223333", "NONE", ""),),
-        vpc_endpoints=(VpcEndpoint("vpce-1", "111122223333", "vpc-a", "sn-1", "", (EndpointZone("subnet-doors", "eni-1", SERVICE),)),),
+        vpc_endpoints=(VpcEndpoint("vpce-1", "111122223333", "vpc-a", "sn-1", "", (EndpointZone("subnet-doors", "eni-1", (SERVICE,)),)),),
     )  # fmt: skip
 
 

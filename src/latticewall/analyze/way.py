@@ -60,7 +60,7 @@ def _through(region: Region, source: Source, asked: Asked, door: EndpointInterfa
         _route(region, source, door, address),
         *_security_gates(region, source, door, address, asked.port),
     ]
-    if network and asked.scheme != "tcp" and not any(zone.service == address for zone in endpoint.zones):
+    if network and asked.scheme != "tcp" and not any(address in zone.services for zone in endpoint.zones):
         detail = f"{address} is the address of a TCP resource (ask with tcp://), not of the services of {network.id}"
         return Way((*gates, Gate("listener", Outcome.UNKNOWN, detail)), network)
     return Way(tuple(gates), network, address, vpc, endpoint.id)

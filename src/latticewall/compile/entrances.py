@@ -13,8 +13,8 @@ from latticewall.compile.index import Index
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.world.types import Listener, Service, ServiceAssociation, ServiceNetwork, Vpc
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a namespace that has the endpoint's addresses only
-"""Where services listen inside an endpoint's namespace, whose filter says which of its addresses are meant: a change of subnets touches no socket."""
+EVERYWHERE = {4: "0.0.0.0", 6: "::"}  # noqa: S104 - in a namespace that has the endpoint's addresses only
+"""Where services listen inside an endpoint's namespace, by family. Its filter says which of its addresses are meant: a change of subnets touches no socket."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ def entrances(index: Index, gates: ServiceNetworkGates) -> Iterator[Entrance]:
     for endpoint in index.world.vpc_endpoints:
         if endpoint.vpc_id in index.vpcs and endpoint.service_network_id in gates.networks:
             vpc, network = index.vpcs[endpoint.vpc_id], gates.networks[endpoint.service_network_id]
-            yield Entrance(endpoint.id, namespace("vpce", endpoint.id), EVERYWHERE, vpc, network, endpoint.id)
+            for version in sorted({address.version for zone in endpoint.zones for address in zone.services}):
+                key = endpoint.id if version == 4 else f"{endpoint.id}-ipv6"
+                yield Entrance(key, namespace("vpce", endpoint.id), EVERYWHERE[version], vpc, network, endpoint.id)
 
 
 def listeners_at(gates: ServiceNetworkGates, entrance: Entrance, *protocols: str) -> list[tuple[ServiceAssociation, Service, Listener]]:

@@ -167,7 +167,10 @@ class Index:
         for endpoint in self.world.vpc_endpoints:
             for zone in endpoint.zones:
                 if zone.interface_id in interfaces and zone.subnet_id in self.subnets and zone.addresses:
-                    interface = replace(interfaces[zone.interface_id], addresses=zone.addresses)
+                    interface = replace(
+                        interfaces[zone.interface_id], addresses=tuple(address for address in zone.addresses if isinstance(address, IPv4Address)),
+                        ipv6_addresses=tuple(address for address in zone.addresses if isinstance(address, IPv6Address)),
+                    )  # fmt: skip
                     found[endpoint.vpc_id].append(EndpointInterface(interface, self.subnets[zone.subnet_id], endpoint))
         return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
-from latticewall.compile.index import Attached, Connected
+from latticewall.compile.index import Connected
 from latticewall.plan.nft import Match, NftRule
 from latticewall.plan.topology import Address
 
@@ -48,17 +48,17 @@ def router(cidr: IPv6Network) -> IPv6Address:
     return cidr.network_address + 1
 
 
-def router_addresses(attached: Iterable[Attached]) -> Iterator[Address]:
+def router_addresses(connected: Iterable[Connected]) -> Iterator[Address]:
     """The subnet's router, on each interface behind which somebody asks for it."""
-    for item in attached:
+    for item in connected:
         if item.subnet.ipv6_cidr is not None and item.interface.ipv6_addresses:
             yield Address(item.router_device, f"{router(item.subnet.ipv6_cidr)}/128")
 
 
-def neighbours(devices: tuple[str, ...]) -> list[NftRule]:
-    """Neighbour discovery of those devices, which no security group can close."""
+def neighbours(devices: tuple[str, ...], key: str = "iifname") -> list[NftRule]:
+    """Neighbour discovery of those devices, which no security group can close. key: which way, iifname or oifname."""
     asked = Match("icmpv6 type", (_SOLICITATION, _ADVERTISEMENT))
-    return [NftRule((Match("iifname", devices), asked), "accept", comment="neighbour discovery")] if devices else []
+    return [NftRule((Match(key, devices), asked), "accept", comment="neighbour discovery")] if devices else []
 
 
 def sends_as_itself(item: Connected) -> NftRule:

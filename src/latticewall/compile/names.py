@@ -19,7 +19,7 @@ from latticewall.compile.index import Index
 from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
 from latticewall.compile.private_dns import private_zones
-from latticewall.compile.resource_doors import reached_through
+from latticewall.compile.resource_doors import published, reached_through
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.units import Units
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
@@ -184,11 +184,11 @@ def _names_through_endpoints(index: Index, gates: ServiceNetworkGates) -> Iterat
     """The names of services and resources through endpoints, of the whole region: (name, labels before its zone, addresses)."""
     region = index.world.region
     for endpoint in index.world.vpc_endpoints:
-        here = tuple(str(zone.service) for zone in endpoint.zones if zone.service)
+        here = published(endpoint, (address for zone in endpoint.zones for address in zone.services))
         for association, _ in gates.joined_of.get(endpoint.service_network_id, ()) if here else ():
             yield endpoint_service_name(region, endpoint.id, association.id), 1, here
         for item in reached_through(index, gates, endpoint):
-            yield endpoint_resource_name(region, endpoint.id, item.association_id, item.configuration.id), 2, item.addresses
+            yield endpoint_resource_name(region, endpoint.id, item.association_id, item.configuration.id), 2, published(endpoint, item.addresses)
 
 
 def _load_balancer_names(world: World, records: _Records) -> None:

@@ -12,7 +12,7 @@ from latticewall.base.private_dns import covers, is_at_or_above
 from latticewall.compile import addresses
 from latticewall.compile.hosted_zones import absolute, address_records
 from latticewall.compile.index import Index
-from latticewall.compile.resource_doors import reached_through
+from latticewall.compile.resource_doors import published, reached_through
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.names import Record
 from latticewall.world.types import ResourceConfiguration, Vpc
@@ -46,7 +46,7 @@ def _through_endpoints(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> It
             association = gates.associations[item.association_id] if item.association_id else None
             since = max(association.created_at if association else "", endpoint.created_at)
             if (association is None or association.private_dns_enabled) and is_wanted(gates, vpc, endpoint.dns_options, since, item.configuration):
-                yield item.configuration, item.addresses
+                yield item.configuration, published(endpoint, item.addresses, private=True)
 
 
 def zone_of(configuration: ResourceConfiguration) -> str:

@@ -105,7 +105,8 @@ def _used(http: tuple[HttpListener, ...], tls: tuple[TlsListener, ...]) -> froze
 def _http_listeners(
     memo: Memo, region: str, ways: tuple[Entrance, ...], joined: tuple[_Joined, ...], groups: tuple[TargetGroup, ...], https: HttpsPlan
 ) -> tuple[HttpListener, ...]:
-    """One for each entrance and port. What is there is the same at all associations of a service network, and made once; endpoints add names."""
+    """One for each entrance and port. What is there is the same at all associations of a service network, and made once; an endpoint adds names, the same for
+    both families."""
     hosts = _virtual_hosts(memo, joined, groups)
     by_place: dict[tuple[str, str, int], list[tuple[_Joined, VirtualHost]]] = defaultdict(list)
     for item, host in zip(joined, hosts, strict=True):
@@ -115,14 +116,17 @@ def _http_listeners(
     for network, protocol, port in sorted(shared):
         sockets[network].append((protocol, port))
     found = {}
+    named: dict[tuple[str, str, int], tuple[VirtualHost, ...]] = {}
     for way in ways:
         for protocol, port in sockets.get(way.network.id, ()):
-            place = way.network.id, protocol, port
+            place, here = (way.network.id, protocol, port), (way.endpoint_id, protocol, port)
+            if way.endpoint_id and here not in named:
+                named[here] = _named_there(region, way, by_place[place])
             found[way.key, protocol, port] = HttpListener(
                 name=f"{protocol}-{way.key}-{port}", namespace=way.namespace, address=way.address, port=port, vpc_id=way.vpc.id, vpc_arn=way.vpc.arn,
                 vpc_owner=way.vpc.account, vpc_endpoint_id=way.endpoint_id,
-                virtual_hosts=_named_there(region, way, by_place[place]) if way.endpoint_id else shared[place],
-                routes="" if way.endpoint_id else f"{protocol}-{way.network.id}-{port}",
+                virtual_hosts=named[here] if way.endpoint_id else shared[place],
+                routes=f"{protocol}-{way.endpoint_id or way.network.id}-{port}",
                 server_names=https.server_names[way.key, port] if protocol == "https" else (),
             )  # fmt: skip
     return tuple(sorted(memo.steady(HttpListener, found).values(), key=lambda listener: listener.name))

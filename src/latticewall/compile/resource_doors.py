@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
@@ -42,7 +42,7 @@ def resource_doors(index: Index, gates: ServiceNetworkGates) -> Iterator[Resourc
 
 
 def endpoint_doors(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> Iterator[ResourceDoor]:
-    """The doors of one endpoint: of each resource one per Availability Zone."""
+    """The doors of one endpoint: of each resource one per Availability Zone and family."""
     vpc, network = index.vpcs.get(endpoint.vpc_id), gates.networks.get(endpoint.service_network_id)
     if vpc is None:
         return
@@ -51,7 +51,7 @@ def endpoint_doors(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoi
         for association_id, configuration_id, address in zone.resources:
             configuration = gates.configurations.get(configuration_id)
             if configuration is not None and (association_id in joined if network else not association_id):
-                key = "-".join(filter(None, (endpoint.id, association_id, configuration_id, zone.subnet_id)))
+                key = "-".join(filter(None, (endpoint.id, association_id, configuration_id, zone.subnet_id, "ipv6" if address.version == 6 else "")))
                 place = namespace("vpce", endpoint.id)
                 yield ResourceDoor(key, place, address, vpc, configuration, association_id, network, endpoint.id)
 
@@ -62,12 +62,22 @@ class Reached:
 
     configuration: ResourceConfiguration
     association_id: str
-    addresses: tuple[str, ...]
+    addresses: tuple[IPv4Address | IPv6Address, ...]
 
 
 def reached_through(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> list[Reached]:
     """The resources behind an endpoint."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], list[IPv4Address | IPv6Address]] = {}
     for door in endpoint_doors(index, gates, endpoint):
-        found.setdefault((door.configuration.id, door.association_id), []).append(str(door.address))
+        found.setdefault((door.configuration.id, door.association_id), []).append(door.address)
     return [Reached(gates.configurations[configuration], association, tuple(values)) for (configuration, association), values in sorted(found.items())]
+
+
+_PUBLISHED = {"ipv4": (4,), "ipv6": (6,), "dualstack": (4, 6), "service-defined": (4, 6)}
+
+
+def published(endpoint: VpcEndpoint, found: Iterable[IPv4Address | IPv6Address], *, private: bool = False) -> tuple[str, ...]:
+    """Those of an endpoint's addresses that its names have ("DNS record IP type"). `service-defined` is both families, but IPv4 for private names."""
+    type_ = endpoint.dns_options.get("DnsRecordIpType") or "ipv4"
+    versions = (4,) if private and type_ == "service-defined" else _PUBLISHED[type_]
+    return tuple(str(address) for address in found if address.version in versions)

@@ -93,7 +93,7 @@ def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Addr
     local |= gates.local_addresses(vpc.id)
     found = [Address("lo", f"{address}/32") for address in local]
     if vpc.ipv6_cidrs:
-        found += ipv6.router_addresses(index.attached_of.get(vpc.id, []))
+        found += ipv6.router_addresses(index.connected(vpc.id))
         to_gateways = [item for item in index.attachment_subnets_of.get(vpc.id, []) if item.attachment.ipv6_support]
         found += [Address("lo", f"{address}/128") for address in gates.local_ipv6_addresses(vpc.id)]
         found += [Address(item.vpc_device, f"{ipv6.TRANSIT_GATEWAY_VPC_SIDE}/128") for item in to_gateways]
@@ -129,13 +129,17 @@ def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNet
 
 def _sends_as_itself(item: Connected) -> NftRule:
     """Half of the source/destination check, before anything looks at the packet: identity by source address depends on it."""
-    own = Match("ip saddr", tuple(str(address) for address in item.interface.addresses), negate=True)
-    return NftRule((Match("iifname", (item.router_device,)), own), "drop", comment=f"{item.interface.id} source/destination check")
+    return NftRule((Match("iifname", (item.router_device,)), _others("ip saddr", item)), "drop", comment=f"{item.interface.id} source/destination check")
 
 
 def _receives_as_itself(item: Connected) -> NftRule:
-    own = Match("ip daddr", tuple(str(address) for address in item.interface.addresses), negate=True)
-    return NftRule((Match("oifname", (item.router_device,)), own), "drop", comment=f"{item.interface.id} source/destination check")
+    return NftRule((Match("oifname", (item.router_device,)), _others("ip daddr", item)), "drop", comment=f"{item.interface.id} source/destination check")
+
+
+def _others(key: str, item: Connected) -> Match:
+    """All IPv4 addresses but the interface's own."""
+    found = tuple(str(address) for address in item.interface.addresses)
+    return Match(key, found, negate=True) if found else Match("meta nfproto", ("ipv4",))
 
 
 def _own_services(vpc: Vpc, devices: tuple[str, ...]) -> list[NftRule]:

@@ -32,10 +32,13 @@ def compile_vpc_endpoint(index: Index, gates: ServiceNetworkGates, endpoint: Vpc
     name, router = namespace("vpce", endpoint.id), namespace("vpc", endpoint.vpc_id)
     links = [Link(End(router, item.router_device), End(name, item.endpoint_device), addresses.VPC_MTU, item.interface.id) for item in interfaces]
     routes, rules = ways_out((item, item.endpoint_device) for item in interfaces)
+    own = [Address(item.endpoint_device, f"{address}/32") for item in interfaces for address in item.interface.addresses]
+    own += [Address(item.endpoint_device, f"{address}/128") for item in interfaces for address in item.interface.ipv6_addresses]
+    dual = tuple(sorted(item.endpoint_device for item in interfaces if item.interface.ipv6_addresses))
+    sysctls = tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward")
     found = Namespace(
-        name=name, kind="vpc-endpoint", owner=endpoint.id, routes=tuple(sorted(routes)), rules=tuple(sorted(rules)),
-        addresses=tuple(sorted(Address(item.endpoint_device, f"{address}/32") for item in interfaces for address in item.interface.addresses)),
-        sysctls=tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward"), ruleset=_ruleset(index, gates, endpoint, entrance),
+        name=name, kind="vpc-endpoint", owner=endpoint.id, routes=tuple(sorted(routes)), rules=tuple(sorted(rules)), addresses=tuple(sorted(own)),
+        sysctls=ipv6.dual_stack(sysctls, routes=False) if dual else sysctls, ruleset=_ruleset(index, gates, endpoint, entrance, dual),
     )  # fmt: skip
     return found, links
 
@@ -46,32 +49,36 @@ def ways_out(ends: Iterable[tuple[Connected, str]]) -> tuple[list[Route], list[P
     routes, rules = [], []
     for item, device in ends:
         table = table_number(item.interface.id)
-        routes.append(Route(table, "default", device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
+        if item.interface.addresses:
+            routes.append(Route(table, "default", device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
+        if item.interface.ipv6_addresses and item.subnet.ipv6_cidr is not None:
+            routes.append(Route(table, ipv6.DEFAULT, device, str(ipv6.router(item.subnet.ipv6_cidr)), origin="implicit router"))
         rules += [PolicyRule(RULE_PRIORITY, table, source=str(address)) for address in item.interface.addresses]
+        rules += [PolicyRule(RULE_PRIORITY, table, source=str(address), family=6) for address in item.interface.ipv6_addresses]
     return routes, rules
 
 
-def _ruleset(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None) -> Ruleset:
-    """In: connections to what is served, and after the auth policy of a resource that has one. Out: answers."""
+def _ruleset(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None, dual: tuple[str, ...]) -> Ruleset:
+    """In: connections to what is served, and after the auth policy of a resource that has one. Out: answers. dual: devices with IPv6."""
     doors = list(endpoint_doors(index, gates, endpoint))
     served = [*_services(gates, endpoint, entrance), *(rule for door in doors for rule in _resource(door))]
-    incoming = (ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept"), *served)
+    incoming = (ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept"), *ipv6.neighbours(dual), *served)
+    outgoing = (ESTABLISHED, NftRule((Match("oifname", ("lo",)),), "accept"), *ipv6.neighbours(dual, "oifname"))
     policies = {door.configuration.id: door for door in doors if door.configuration.has_policy}
     chains = [connect_chain(index, _policy_chain(door), endpoint.vpc_id, door.network, door.configuration) for _, door in sorted(policies.items())]
     capture = [capture_rule(door.address, door.configuration, door.configuration.id) for door in doors if capture_port(door.configuration)]
     return Ruleset(
         chains=(
             *captured(capture), Chain("input", incoming, hook="input", policy="drop"),
-            Chain("output", (ESTABLISHED, NftRule((Match("oifname", ("lo",)),), "accept")), hook="output", policy="drop"), *chains,
+            Chain("output", outgoing, hook="output", policy="drop"), *chains,
         )
     )  # fmt: skip
 
 
 def _services(gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None) -> Iterator[NftRule]:
-    here = tuple(str(zone.service) for zone in endpoint.zones if zone.service)
     ports = sorted({listener.port for _, _, listener in listeners_at(gates, entrance)}) if entrance else []
-    if here and ports:
-        yield NftRule((Match("ip daddr", here), Match("tcp dport", tuple(str(port) for port in ports))), "accept", comment="services")
+    for here in ipv6.addressed("daddr", (address for zone in endpoint.zones for address in zone.services)) if ports else ():
+        yield NftRule((here, Match("tcp dport", tuple(str(port) for port in ports))), "accept", comment="services")
 
 
 def _resource(door: ResourceDoor) -> Iterator[NftRule]:

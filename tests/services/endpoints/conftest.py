@@ -1,5 +1,13 @@
 from __future__ import annotations
 
-from tests.region import region
+import pytest
+from tests.region import Region, region
+
+from .site import Site
 
 __all__ = ["region"]
+
+
+@pytest.fixture
+def site(region: Region) -> Site:
+    return Site(region)

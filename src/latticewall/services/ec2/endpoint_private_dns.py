@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from latticewall.base import private_dns
-from latticewall.base.faults import Unsupported
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -15,17 +14,23 @@ from latticewall.services.ec2.requests import only
 KIND = "ec2:VpcEndpoint"
 OPTIONS = "DnsRecordIpType PrivateDnsPreference PrivateDnsSpecifiedDomains PrivateDnsOnlyForInboundResolverEndpoint"
 MOST_DOMAINS, LONGEST_DOMAIN = 10, 255
+RECORD_TYPES: Mapping[str, tuple[str, ...]] = {"ipv4": ("ipv4",), "ipv6": ("ipv6",), "dualstack": ("dualstack", "ipv4", "ipv6", "service-defined")}
+"""IpAddressType -> the types of DNS records that go with it, the first by itself ("DNS record IP type")."""
 
 
-def options(params: Document, present: Document, *, private: bool) -> Document:
-    """DnsOptions as they are from now on, checked. The preference counts only with private DNS."""
+def options(params: Document, present: Document, *, private: bool, address_type: str) -> Document:
+    """DnsOptions as they are from now on, checked. The preference counts only with private DNS. A type of records that a new IpAddressType cannot have gives
+    way to that one's own."""
     given = {member: value for member, value in (params.get("DnsOptions") or {}).items() if value not in (None, [], False)}
     only(given, OPTIONS)
     if given.get("PrivateDnsOnlyForInboundResolverEndpoint"):
         raise text.invalid("InvalidParameter", "PrivateDnsOnlyForInboundResolverEndpoint is not supported for this endpoint type.")
-    if given.get("DnsRecordIpType") not in (None, "ipv4", "service-defined"):
-        raise Unsupported(f"DnsRecordIpType {given['DnsRecordIpType']} is not supported yet; ipv4 is", kind=KIND, fields=(("DnsOptions", "not supported"),))
-    found = {"DnsRecordIpType": "ipv4", **present, **given}
+    known = RECORD_TYPES[address_type]
+    if given.get("DnsRecordIpType") not in (None, *RECORD_TYPES["dualstack"]):
+        raise text.bad_value(given["DnsRecordIpType"], "dnsOptions.dnsRecordIpType", f"It is not one of {', '.join(RECORD_TYPES['dualstack'])}.")
+    if given.get("DnsRecordIpType") not in (None, *known):
+        raise text.bad_combination(f"The DNS record IP type {given['DnsRecordIpType']} does not go with the IP address type {address_type}.")
+    found = {**present, "DnsRecordIpType": present["DnsRecordIpType"] if present.get("DnsRecordIpType") in known else known[0], **given}
     preference = found.get("PrivateDnsPreference")
     if preference and preference not in private_dns.PREFERENCES:
         raise text.bad_value(preference, "dnsOptions.privateDnsPreference", f"It is not one of {', '.join(private_dns.PREFERENCES)}.")

@@ -21,6 +21,8 @@ VPC_PREFIX = 56
 RESERVED = 4
 """The first addresses of a subnet belong to the VPC, as does the last one."""
 MAX_ADDRESSES = 50
+DELEGATED = 80
+"""Prefix length of the blocks that a network interface can have ("Assigning prefixes to network interfaces")."""
 
 
 def blocks(row: Row) -> list[IPv6Network]:
@@ -130,18 +132,18 @@ def choose_addresses(ctx: Context, home: Row, wanted: Sequence[str], more: int =
         raise text.invalid("InvalidParameterValue", f"Subnet {home.id} does not have an IPv6 CIDR block")
     if len(wanted) + more > MAX_ADDRESSES:
         raise text.conflict("IPv6AddressLimitExceeded", f"The maximum number of IPv6 addresses per interface is {MAX_ADDRESSES}")
-    taken = {IPv6Address(item["Ipv6Address"]) for row in ctx.tx.rows("ec2:NetworkInterface", parent=home.id) for item in row.document["Ipv6Addresses"]}
+    taken, delegated = _taken(ctx, home), _delegated(ctx, home)
     chosen: list[IPv6Address] = []
     for written in wanted:
-        address = _parse(written)
+        address = parse(written)
         if address not in network:
             raise text.invalid("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
         if int(address) - int(network[0]) < RESERVED or address == network[-1]:
             raise text.invalid("InvalidParameterValue", f"Address {address} is in subnet's reserved address range")
-        if address in taken or address in chosen:
+        if address in taken or address in chosen or any(address in block for block in delegated):
             raise text.conflict("InvalidIPAddress.InUse", f"Address {address} is in use.")
         chosen.append(address)
-    candidate = network[RESERVED]
+    candidate = network[RESERVED]  # what is delegated is far above, see free_prefix
     for _ in range(more):
         while candidate in taken or candidate in chosen:
             candidate += 1
@@ -149,11 +151,40 @@ def choose_addresses(ctx: Context, home: Row, wanted: Sequence[str], more: int =
     return [str(address) for address in chosen]
 
 
-def _parse(address: str) -> IPv6Address:
+def free_prefix(ctx: Context, home: Row) -> IPv6Network:
+    """The lowest /80 of the subnet, past the one in which addresses are picked, of which nothing is taken. Raises EC2's refusals."""
+    network = next(iter(blocks(home)), None)
+    if network is None:
+        raise text.invalid("InvalidParameterValue", f"Subnet {home.id} does not have an IPv6 CIDR block")
+    size, taken = 1 << (128 - DELEGATED), {*_taken(ctx, home), network[-1]}
+    held = {int(address) // size for address in taken} | {int(block[0]) // size for block in _delegated(ctx, home)}
+    first = int(network[0]) // size
+    for number in range(first + 1, first + network.num_addresses // size):
+        if number not in held:
+            return IPv6Network((number * size, DELEGATED))
+    raise text.conflict("InsufficientCidrBlocks", f"The specified subnet '{home.id}' does not have enough free cidr blocks: a free /{DELEGATED} is needed")
+
+
+def _taken(ctx: Context, home: Row) -> set[IPv6Address]:
+    """Single addresses of the interfaces in the subnet."""
+    return {IPv6Address(item["Ipv6Address"]) for row in ctx.tx.rows("ec2:NetworkInterface", parent=home.id) for item in row.document["Ipv6Addresses"]}
+
+
+def _delegated(ctx: Context, home: Row) -> list[IPv6Network]:
+    """Blocks of the interfaces in the subnet."""
+    rows = ctx.tx.rows("ec2:NetworkInterface", parent=home.id)
+    return [IPv6Network(item["Ipv6Prefix"]) for row in rows for item in row.document.get("Ipv6Prefixes") or ()]
+
+
+def parse(address: str, parameter: str = "ipv6Addresses") -> IPv6Address:
+    """An address without a zone (fe80::1%eth0). Raises InvalidParameterValue."""
     try:
-        return IPv6Address(address)
+        found = IPv6Address(address)
     except AddressValueError:
-        raise text.bad_value(address, "ipv6Addresses", "This is not a valid IPv6 address.") from None
+        found = None
+    if found is None or found.scope_id is not None:
+        raise text.bad_value(address, parameter, "This is not a valid IPv6 address.")
+    return found
 
 
 def wanted(params: Document, home: Row) -> tuple[list[str], int]:
@@ -186,7 +217,7 @@ def unassign_ipv6_addresses(ctx: Context, params: Document) -> Document:
     """UnassignIpv6Addresses."""
     only(params, "NetworkInterfaceId Ipv6Addresses")
     row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
-    gone = [str(_parse(address)) for address in params.get("Ipv6Addresses") or ()]
+    gone = [str(parse(address)) for address in params.get("Ipv6Addresses") or ()]
     present = [item["Ipv6Address"] for item in row.document["Ipv6Addresses"]]
     for address in gone:
         if address not in present:

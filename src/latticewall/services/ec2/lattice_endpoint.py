@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from latticewall.auth.resource_policies import allows
-from latticewall.base.faults import Unsupported
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import endpoint_private_dns, endpoint_zones, network_interface, text
+from latticewall.services.ec2 import cidrs, endpoint_private_dns, endpoint_zones, ipv6, network_interface, text
+from latticewall.services.ec2.endpoint_zones import ANY, IPV4, IPV6, Chosen
 from latticewall.services.ec2.requests import only, tags_for
 
 KIND = "ec2:VpcEndpoint"
@@ -50,13 +50,15 @@ def create(ctx: Context, params: Document) -> Document:
     _refuse(params, type_, f"VpcEndpointType VpcId SubnetIds SubnetConfigurations SecurityGroupIds PrivateDnsEnabled IpAddressType DnsOptions {leading.member}")
     vpc = ctx.resolve("ec2:Vpc", params["VpcId"])
     target = _target(ctx, type_, params.get(leading.member))
-    addresses = _wanted_addresses(params)
-    homes = _homes(ctx, vpc, [*dict.fromkeys((*(params.get("SubnetIds") or ()), *addresses))])
+    address_type = params.get("IpAddressType") or "ipv4"
+    chosen = _chosen(params, address_type)
+    homes = _homes(ctx, vpc, [*dict.fromkeys((*(params.get("SubnetIds") or ()), *chosen))], address_type)
     groups = network_interface.check_groups(ctx, vpc.id, params.get("SecurityGroupIds") or ())
     private = bool(params.get("PrivateDnsEnabled"))
     document: Document = {
-        "VpcEndpointType": type_, "VpcId": vpc.id, leading.member: target.arn, "SubnetIds": [home.id for home in homes], "IpAddressType": "ipv4",
-        "PrivateDnsEnabled": private, "DnsOptions": endpoint_private_dns.options(params, {}, private=private), "_groups": groups, "_zones": [], "_failed": [],
+        "VpcEndpointType": type_, "VpcId": vpc.id, leading.member: target.arn, "SubnetIds": [home.id for home in homes], "IpAddressType": address_type,
+        "PrivateDnsEnabled": private, "DnsOptions": endpoint_private_dns.options(params, {}, private=private, address_type=address_type),
+        "_groups": groups, "_zones": [], "_failed": [],
     }  # fmt: skip
     row = ctx.create(KIND, document, tags=tags_for(params, "vpc-endpoint"), refs={"VpcId": vpc.id})
     for home in homes:
@@ -67,7 +69,7 @@ def create(ctx: Context, params: Document) -> Document:
     }  # fmt: skip
     ctx.create(leading.association, association, refs={leading.role: target, "vpcEndpointId": row})
     endpoint_private_dns.check(ctx, row, vpc)
-    zones = [endpoint_zones.open_zone(ctx, row, home, groups, addresses.get(home.id, "")) for home in homes]
+    zones = [endpoint_zones.open_zone(ctx, row, home, groups, chosen.get(home.id, ANY)) for home in homes]
     row = endpoint_zones.follow(ctx, ctx.change(row, {"_zones": zones}), endpoint_zones.reached(ctx, row))
     if row.document["_failed"]:
         raise text.conflict(row.document["_failed"][0]["Code"], row.document["_failed"][0]["Message"])
@@ -83,8 +85,9 @@ def modify(ctx: Context, row: Row, params: Document) -> None:
         raise text.incorrect_state(f"The Vpc Endpoint '{row.id}' is in state {ctx.view(row)['State']} and cannot be modified")
     given = params.get("PrivateDnsEnabled")
     private = bool(row.document["PrivateDnsEnabled"] if given is None else given)
-    options = endpoint_private_dns.options(params, row.document["DnsOptions"], private=private)
-    row = ctx.change(row, {"PrivateDnsEnabled": private, "DnsOptions": options}, settle=True)
+    address_type = params.get("IpAddressType") or row.document["IpAddressType"]
+    options = endpoint_private_dns.options(params, row.document["DnsOptions"], private=private, address_type=address_type)
+    row = ctx.change(row, {"PrivateDnsEnabled": private, "DnsOptions": options, "IpAddressType": address_type}, settle=True)
     row = _change_subnets(ctx, _change_groups(ctx, row, params), params)
     endpoint_private_dns.check(ctx, row, ctx.resolve("ec2:Vpc", row.document["VpcId"]))
     endpoint_zones.follow(ctx, row, endpoint_zones.reached(ctx, row))
@@ -96,8 +99,8 @@ def _refuse(params: Mapping[str, Any], type_: str, known: str) -> None:
         if params.get(member):
             name = member[:1].lower() + member[1:]
             raise text.invalid("InvalidParameter", f"The parameter {name} is not supported for endpoints of type {type_}.")
-    if params.get("IpAddressType") not in (None, "ipv4"):
-        raise Unsupported(f"IP address type {params['IpAddressType']} is not supported yet; ipv4 is", kind=KIND, fields=(("IpAddressType", "not supported"),))
+    if params.get("IpAddressType") not in (None, *endpoint_zones.FAMILIES):
+        raise text.bad_value(params["IpAddressType"], "ipAddressType", f"It is not one of {', '.join(endpoint_zones.FAMILIES)}.")
     only(params, known)
 
 
@@ -125,8 +128,8 @@ def _target(ctx: Context, type_: str, arn: str | None) -> Row:
 # -- subnets and security groups -----------------------------------------------------------------------------------------------------------------
 
 
-def _homes(ctx: Context, vpc: Row, identifiers: Sequence[str]) -> list[Row]:
-    """The endpoint's subnets: in the VPC, one per Availability Zone."""
+def _homes(ctx: Context, vpc: Row, identifiers: Sequence[str], address_type: str) -> list[Row]:
+    """The endpoint's subnets: in the VPC, one per Availability Zone, with addresses of the families that it is to have."""
     if not identifiers:
         raise text.missing_parameter("subnetIds")
     rows = [ctx.resolve("ec2:Subnet", identifier) for identifier in identifiers]
@@ -136,46 +139,61 @@ def _homes(ctx: Context, vpc: Row, identifiers: Sequence[str]) -> list[Row]:
             raise text.invalid("InvalidParameter", f"The subnet {row.id} does not belong to the VPC {vpc.id}.")
         if zones.setdefault(row.document["AvailabilityZone"], row.id) != row.id:
             raise text.invalid("DuplicateSubnetsInSameZone", f"Found another VPC endpoint subnet in the availability zone of {row.id}")
+        if IPV6 in endpoint_zones.FAMILIES[address_type] and not ipv6.blocks(row):
+            raise text.invalid("InvalidParameter", f"The subnet {row.id} does not support the IP address type {address_type}: it has no IPv6 CIDR block.")
     return rows
 
 
-def _wanted_addresses(params: Document) -> dict[str, str]:
-    """SubnetConfigurations: subnet id -> the address of the endpoint's interface there."""
-    found = {}
+def _chosen(params: Document, address_type: str) -> dict[str, Chosen]:
+    """SubnetConfigurations: subnet id -> the addresses of the endpoint's interface there, one of each family that the endpoint has ("SubnetConfiguration")."""
+    found: dict[str, Chosen] = {}
     for one in params.get("SubnetConfigurations") or ():
-        if one.get("Ipv6"):
-            raise Unsupported("IPv6 addresses of endpoints are not supported yet", kind=KIND, fields=(("SubnetConfigurations", "not supported"),))
         if not one.get("SubnetId"):
             raise text.missing_parameter("subnetConfigurations.subnetId")
-        found[one["SubnetId"]] = one.get("Ipv4") or ""
+        for family, member in ((IPV4, "Ipv4"), (IPV6, "Ipv6")):
+            wanted = family in endpoint_zones.FAMILIES[address_type]
+            if bool(one.get(member)) != wanted:
+                message = f"subnetConfigurations.{member.lower()} is {'needed' if wanted else 'not allowed'} for endpoints of IP address type {address_type}"
+                raise text.invalid("InvalidParameter", f"{message}: {one['SubnetId']}")
+        found[one["SubnetId"]] = Chosen(
+            str(cidrs.parse_address(one["Ipv4"], "subnetConfigurations.ipv4")) if one.get("Ipv4") else "",
+            str(ipv6.parse(one["Ipv6"], "subnetConfigurations.ipv6")) if one.get("Ipv6") else "",
+        )
     return found
 
 
 def _change_subnets(ctx: Context, row: Row, params: Document) -> Row:
-    present, addresses = list(row.document["SubnetIds"]), _wanted_addresses(params)
+    """Subnets come and go; where another address is chosen for one that stays, another interface takes the place of the present one."""
+    present, chosen = list(row.document["SubnetIds"]), _chosen(params, row.document["IpAddressType"])
     removed = list(params.get("RemoveSubnetIds") or ())
-    added = [one for one in dict.fromkeys((*(params.get("AddSubnetIds") or ()), *addresses)) if one not in present]
+    added = [one for one in dict.fromkeys((*(params.get("AddSubnetIds") or ()), *chosen)) if one not in present]
     for identifier in removed:
         if identifier not in present:
             raise text.invalid("InvalidParameter", f"The subnet {identifier} is not one of the endpoint {row.id}.")
-    for identifier, address in addresses.items():
-        if identifier in present and address and address != _address_in(ctx, row, identifier):
-            raise Unsupported(f"The address of {row.id} in {identifier} cannot be changed", kind=KIND, fields=(("SubnetConfigurations", "not supported"),))
     wanted = [identifier for identifier in present if identifier not in removed] + added
-    homes = {home.id: home for home in _homes(ctx, ctx.resolve("ec2:Vpc", row.document["VpcId"]), wanted)}
+    homes = {home.id: home for home in _homes(ctx, ctx.resolve("ec2:Vpc", row.document["VpcId"]), wanted, row.document["IpAddressType"])}
     zones = {zone["SubnetId"]: zone for zone in row.document["_zones"]}
     for identifier in removed:
-        endpoint_zones.close_zone(ctx, zones.pop(identifier))
         ctx.forget(row, "SubnetIds", identifier)
+    replaced = [identifier for identifier in zones if identifier not in removed and _is_elsewhere(ctx, zones[identifier], chosen.get(identifier))]
+    for identifier in (*removed, *replaced):
+        endpoint_zones.close_zone(ctx, zones.pop(identifier))
     for identifier in added:
         ctx.refer(row, "SubnetIds", identifier)
-        zones[identifier] = endpoint_zones.open_zone(ctx, row, homes[identifier], row.document["_groups"], addresses.get(identifier, ""))
+    for identifier, home in homes.items():
+        one = chosen.get(identifier, ANY)
+        if identifier in zones:
+            zones[identifier] = endpoint_zones.fit_zone(ctx, row, zones[identifier], home, one)
+        else:
+            zones[identifier] = endpoint_zones.open_zone(ctx, row, home, row.document["_groups"], one)
     return ctx.change(row, {"SubnetIds": wanted, "_zones": [zones[identifier] for identifier in wanted]})
 
 
-def _address_in(ctx: Context, row: Row, subnet_id: str) -> str:
-    zone = next(zone for zone in row.document["_zones"] if zone["SubnetId"] == subnet_id)
-    return str(ctx.resolve("ec2:NetworkInterface", zone["NetworkInterfaceId"]).document["PrivateIpAddress"])
+def _is_elsewhere(ctx: Context, zone: Document, chosen: Chosen | None) -> bool:
+    """Whether the zone's interface has another primary address than the one chosen."""
+    interface = ctx.resolve("ec2:NetworkInterface", zone["NetworkInterfaceId"])
+    pairs = [(wanted, family.held(interface)) for family in (IPV4, IPV6) for wanted in (chosen.of(family) if chosen else ())]
+    return any(held and held[0] != wanted for wanted, held in pairs)
 
 
 def _change_groups(ctx: Context, row: Row, params: Document) -> Row:

@@ -76,14 +76,14 @@ def check_groups(ctx: Context, vpc_id: str, group_ids: Sequence[str]) -> list[st
 
 
 def make(
-    ctx: Context, home: Row, *, addresses: Sequence[str] = (), more: int = 0, groups: Sequence[str] | None = (), description: str = "",
+    ctx: Context, home: Row, *, addresses: Sequence[str] | None = (), more: int = 0, groups: Sequence[str] | None = (), description: str = "",
     tags: dict[str, str] | None = None, interface_type: str = "interface", requester_managed: bool = False,
     of_ipv6: tuple[Sequence[str], int] = ((), 0),
 ) -> Row:  # fmt: skip
-    """A new interface in the subnet `home`. groups: none given = the default group; None = an interface that never has groups. of_ipv6: addresses, and how
-    many to pick."""
+    """A new interface in the subnet `home`. addresses: of IPv4, None for an interface without. groups: none given = the default group; None = an interface
+    that never has groups. of_ipv6: addresses, and how many to pick."""
     group_ids = [] if groups is None else check_groups(ctx, home.document["VpcId"], groups)
-    chosen = choose_addresses(ctx, home, addresses, more)
+    chosen = [] if addresses is None else choose_addresses(ctx, home, addresses, more)
     identifier = ctx.new_id("eni-")
     document = {
         "SubnetId": home.id, "VpcId": home.document["VpcId"], "AvailabilityZone": home.document["AvailabilityZone"], "OwnerId": ctx.caller.account,
@@ -100,19 +100,20 @@ def make(
 
 
 def address_members(addresses: Sequence[str]) -> Document:
-    """The members of a document that hold the addresses, the primary first."""
+    """The members of a document that hold the addresses, the primary first; of an interface that has IPv6 only, none."""
     listed = [{"PrivateIpAddress": address, "Primary": index == 0} for index, address in enumerate(addresses)]
-    return {"PrivateIpAddress": addresses[0], "PrivateIpAddresses": listed}
+    return {"PrivateIpAddress": addresses[0] if addresses else None, "PrivateIpAddresses": listed}
 
 
 def view(ctx: Context, row: Row) -> Document:
-    """Status, and names where the VPC gives names."""
+    """Status, the first IPv6 address, and names where the VPC gives names."""
     used = bool(row.document.get("Attachment") or row.document["RequesterManaged"] or ctx.tx.edges_to(row.kind, row.id))
     shown: Document = {"Status": "in-use" if used else "available"}
     shown["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(row.tags.items())]
-    vpc = ctx.find("ec2:Vpc", row.document["VpcId"])
-    if vpc and vpc.document["_EnableDnsHostnames"]:
-        addresses = row.document["PrivateIpAddresses"]
+    if row.document["Ipv6Addresses"]:
+        shown["Ipv6Address"] = row.document["Ipv6Addresses"][0]["Ipv6Address"]
+    vpc, addresses = ctx.find("ec2:Vpc", row.document["VpcId"]), row.document["PrivateIpAddresses"]
+    if vpc and vpc.document["_EnableDnsHostnames"] and addresses:
         shown["PrivateIpAddresses"] = [{**item, "PrivateDnsName": internal_name(row.region, item["PrivateIpAddress"])} for item in addresses]
         shown["PrivateDnsName"] = internal_name(row.region, row.document["PrivateIpAddress"])
     return shown

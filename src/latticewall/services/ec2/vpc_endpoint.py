@@ -36,9 +36,8 @@ def _leading_to_lattice(ctx: Context, row: Row) -> Document:
         "RequesterManaged": False, "Groups": security_group.groups_shown(ctx, row.document["_groups"]) if row.status != "deleting" else [],
         "NetworkInterfaceIds": [zone["NetworkInterfaceId"] for zone in zones],
     }  # fmt: skip
-    prefixes = [{"SubnetId": zone["SubnetId"], "IpPrefixes": [f"{zone['Service']}/{endpoint_zones.BLOCK}"]} for zone in zones if zone.get("Service")]
-    if prefixes:
-        shown["Ipv4Prefixes"] = prefixes
+    for family in endpoint_zones.families_of(row) if row.document["VpcEndpointType"] == endpoint_zones.SERVICE_NETWORK else ():
+        shown[family.prefixes] = [{"SubnetId": zone["SubnetId"], "IpPrefixes": [endpoint_zones.reserved(zone, family)]} for zone in zones]
     if row.document["VpcEndpointType"] == "Resource":
         shown["DnsEntries"] = [
             {"DnsName": endpoint_resource_name(row.region, row.id, "", leaf.id), "HostedZoneId": zone_id("rsc", row.region)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import Any
 
 from latticewall.base.rows import Row
@@ -30,8 +30,10 @@ def _endpoint(row: Row, association: dict[str, Any]) -> VpcEndpoint:
 
 
 def _zone(item: dict[str, Any]) -> EndpointZone:
-    service = IPv4Address(item["Service"]) if item.get("Service") else None
-    resources = (
-        (held["AssociationId"], held["ConfigurationId"], IPv4Address(held["Address"])) for held in item.get("Resources") or ()
-    )
-    return EndpointZone(item["SubnetId"], item["NetworkInterfaceId"], service, tuple(sorted(resources)))
+    services = tuple(ip_address(item[member]) for member in ("Service", "Ipv6Service") if item.get(member))
+    resources = [
+        (held["AssociationId"], held["ConfigurationId"], ip_address(held[member]))
+        for held in item.get("Resources") or () for member in ("Address", "Ipv6Address") if held.get(member)
+    ]  # fmt: skip
+    resources.sort(key=lambda held: (*held[:2], held[2].version, held[2]))
+    return EndpointZone(item["SubnetId"], item["NetworkInterfaceId"], services, tuple(resources))

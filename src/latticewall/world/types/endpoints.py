@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
+
+Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True)
 class EndpointZone:
-    """An endpoint in one Availability Zone. service: where the services of the network are, None of an endpoint for a resource. resources: (association with
-    the service network, "" without one; resource configuration, of one address or name; its address)."""
+    """An endpoint in one Availability Zone. services: where the services of the network are, one address of each family that the endpoint has; none of an
+    endpoint for a resource. resources: (association with the service network, "" without one; resource configuration, of one address or name; one of its
+    addresses), for each family too."""
 
     subnet_id: str
     interface_id: str
-    service: IPv4Address | None
-    resources: tuple[tuple[str, str, IPv4Address], ...] = ()
+    services: tuple[Address, ...]
+    resources: tuple[tuple[str, str, Address], ...] = ()
 
     @property
-    def addresses(self) -> tuple[IPv4Address, ...]:
-        """Everything that is served there."""
-        found = [address for _, _, address in self.resources]
-        return tuple(sorted({*found, self.service} if self.service else set(found)))
+    def addresses(self) -> tuple[Address, ...]:
+        """Everything that is served there, IPv4 first."""
+        return tuple(sorted({*self.services, *(address for _, _, address in self.resources)}, key=lambda address: (address.version, address)))
 
 
 @dataclass(frozen=True)

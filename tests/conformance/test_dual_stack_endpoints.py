@@ -1,0 +1,179 @@
+"""VPC endpoints over IPv6: by name, from their own VPC and over a Transit Gateway, for every protocol, behind IPv6 rules, and as policies and logs see them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from ipaddress import IPv6Network
+from typing import Any
+
+import pytest
+from bench.region import until
+
+from .lab import Lab, server
+from .test_vpc_endpoints import associations, endpoint
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
+HOME, TLS, DOMAIN = "172.23.4.44", "tls.six.example.com", "cache.six.example.com"
+LOGS = "/lattice/dual-stack"
+CURL = ("curl", "-s", "-k", "-o", "/dev/stdout", "-w", "\n%{http_code} %{local_ip}", "-m", "3")
+SECURE = f"""
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={TLS} -addext subjectAltName=DNS:{TLS} -keyout /tmp/key.pem -out /tmp/certificate.pem
+openssl s_server -accept 8443 -www -key /tmp/key.pem -cert /tmp/certificate.pem &
+"""
+ASK = """
+import sys, dns.resolver
+resolver = dns.resolver.Resolver()
+for type in ("A", "AAAA"):
+    try:
+        print(type, *sorted(str(found) for found in resolver.resolve(sys.argv[1], type, lifetime=5)))
+    except dns.resolver.NoAnswer:
+        print(type, "NODATA")
+    except dns.resolver.NXDOMAIN:
+        print(type, "NXDOMAIN")
+"""
+
+
+@dataclass
+class Site:
+    """near, far: clients with both families, in the VPC of the endpoints and behind a Transit Gateway; addresses: of them, in IPv6. blocks: of the doors'
+    subnets. names: through `both` (dual stack) and `six` (IPv6 alone), by what they lead to."""
+
+    clients: str
+    doors: list[str]
+    blocks: list[IPv6Network]
+    near: str
+    far: str
+    addresses: dict[str, str]
+    group: str
+    network: str
+    service: str
+    tls: str
+    configuration: str
+    both: str
+    six: str
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def dual_vpc(lab: Lab, cidr: str, subnets: dict[str, str]) -> tuple[str, list[str], list[IPv6Network]]:
+    """A VPC with IPv6 and subnets of a /64 each: IPv4 block -> zone."""
+    made = lab.ec2.create_vpc(CidrBlock=cidr, AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    blocks = list(IPv6Network(made["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]).subnets(new_prefix=64))[: len(subnets)]
+    found = [
+        lab.ec2.create_subnet(VpcId=made["VpcId"], CidrBlock=inner, Ipv6CidrBlock=str(block), AvailabilityZone=lab.zone(letter))["Subnet"]["SubnetId"]
+        for (inner, letter), block in zip(subnets.items(), blocks, strict=True)
+    ]
+    return made["VpcId"], found, blocks
+
+
+def six(protocol: str, first: int, last: int, cidr: str) -> dict[str, Any]:
+    return {"IpProtocol": protocol, "FromPort": first, "ToPort": last, "Ipv6Ranges": [{"CidrIpv6": cidr}]}
+
+
+def open_to_ipv4(lab: Lab, group: str) -> None:
+    everything = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    lab.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everything])
+
+
+@pytest.fixture(scope="module")
+def site(lab: Lab) -> Site:
+    lattice, ec2 = lab.client("vpc-lattice"), lab.ec2
+    clients, (near, *doors), (_, *blocks) = dual_vpc(lab, "10.66.0.0/16", {"10.66.1.0/24": "a", "10.66.9.0/24": "a", "10.66.10.0/24": "b"})
+    others, (far,), (far_block,) = dual_vpc(lab, "10.67.0.0/16", {"10.67.1.0/24": "a"})
+    ec2.modify_vpc_attribute(VpcId=clients, EnableDnsHostnames={"Value": True})
+    home = lab.vpc("172.23.0.0/16")
+    inside = lab.subnet(home, "172.23.4.0/24")
+    gateway = lab.transit_gateway()
+    lab.attached(*(lab.attach(gateway, vpc, [subnet], Ipv6Support="enable") for vpc, subnet in ((clients, near), (others, far))))
+    near_table = lab.route_table(clients, [near, *doors])
+    far_table = lab.route_table(others, [far])
+    ec2.create_route(RouteTableId=near_table, DestinationIpv6CidrBlock=str(far_block), TransitGatewayId=gateway)
+    for block in blocks:
+        ec2.create_route(RouteTableId=far_table, DestinationIpv6CidrBlock=str(block), TransitGatewayId=gateway)
+    serving, group = lab.group(home, "serving-six"), lab.group(clients, "doors-six")
+    open_to_ipv4(lab, serving)
+    script = server("six", [8080], [7777]).replace("#!/usr/bin/env python3\n", "")
+    script = f"#!/bin/sh\n{SECURE}\nexec python3 - <<'END'\n{script}\nEND\n"
+    instances = [lab.instance("near-six", near, Ipv6AddressCount=1), lab.instance("far-six", far, Ipv6AddressCount=1),
+                 lab.instance("serving-six", inside, HOME, [serving], script)]  # fmt: skip
+
+    network = lattice.create_service_network(name="six-doors")
+    config = {"port": 8080, "protocol": "HTTP", "vpcIdentifier": home}
+    targets = lattice.create_target_group(name="six-doors", type="IP", config=config)["id"]
+    secure = lattice.create_target_group(name="six-tls", type="IP", config={**config, "port": 8443, "protocol": "TCP"})["id"]
+    service, tls = lattice.create_service(name="six-shop"), lattice.create_service(name="six-tls", customDomainName=TLS)["id"]
+    rgw = lattice.create_resource_gateway(name="six-doors", vpcIdentifier=home, subnetIds=[inside], ipv4AddressesPerEni=1)["id"]
+    definition = {"resourceGatewayIdentifier": rgw, "resourceConfigurationDefinition": {"ipResource": {"ipAddress": HOME}}, "type": "SINGLE"}
+    cache = lattice.create_resource_configuration(name="six-cache", portRanges=["7777"], customDomainName=DOMAIN, **definition)
+    everything = lattice.create_resource_configuration(name="six-all", **definition)
+    lab.settled()
+    for identifier, protocol, name, port, group_id in (
+        (service["id"], "HTTP", "web", 80, targets), (service["id"], "HTTPS", "secure", 443, targets), (tls, "TLS_PASSTHROUGH", "tls", 8443, secure),
+    ):  # fmt: skip
+        action = {"forward": {"targetGroups": [{"targetGroupIdentifier": group_id}]}}
+        lattice.create_listener(serviceIdentifier=identifier, name=name, protocol=protocol, port=port, defaultAction=action)
+    for group_id in (targets, secure):
+        lattice.register_targets(targetGroupIdentifier=group_id, targets=[{"id": HOME}])
+    for identifier in (service["id"], tls):
+        lattice.create_service_network_service_association(serviceNetworkIdentifier=network["id"], serviceIdentifier=identifier)
+    for configuration in (cache, everything):
+        join = lattice.create_service_network_resource_association
+        join(serviceNetworkIdentifier=network["id"], resourceConfigurationIdentifier=configuration["id"], privateDnsEnabled=True)
+    lab.client("logs").create_log_group(logGroupName=LOGS)
+    arn = f"arn:aws:logs:{lab.region.name}:{service['arn'].split(':')[4]}:log-group:{LOGS}"
+    for resource in (cache["id"], service["id"], tls):
+        lattice.create_access_log_subscription(resourceIdentifier=resource, destinationArn=arn)
+    place: dict[str, Any] = {"VpcId": clients, "SecurityGroupIds": [group]}
+    of_network = {"VpcEndpointType": "ServiceNetwork", "ServiceNetworkArn": network["arn"], **place}
+    both = endpoint(lab, IpAddressType="dualstack", SubnetIds=doors, **of_network)
+    alone = endpoint(
+        lab, VpcEndpointType="Resource", ResourceConfigurationArn=cache["arn"], IpAddressType="ipv6", SubnetIds=doors[:1], PrivateDnsEnabled=True,
+        DnsOptions={"PrivateDnsPreference": "ALL_DOMAINS"}, **place,
+    )  # fmt: skip
+    lab.running(*instances)
+    lab.settled()
+    described = {one["InstanceId"]: one for page in ec2.describe_instances(InstanceIds=instances[:2])["Reservations"] for one in page["Instances"]}
+    addresses = {one: described[one]["NetworkInterfaces"][0]["Ipv6Addresses"][0]["Ipv6Address"] for one in instances[:2]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[six("tcp", 1, 65535, f"{addresses[instances[0]]}/128")])
+    lab.settled()
+    found = Site(
+        clients, doors, blocks, *instances[:2], addresses, group, network["id"], service["id"], tls, cache["id"], both, alone
+    )  # fmt: skip
+    through = {one["AssociatedResourceArn"].rpartition("/")[2]: one["DnsEntry"]["DnsName"] for one in lab.ec2.describe_vpc_endpoint_associations(
+        VpcEndpointIds=[both])["VpcEndpointAssociations"]}  # fmt: skip
+    found.names = {"both": {"service": through[service["id"]], "tls": through[tls], "cache": through[cache["id"]], "all": through[everything["id"]]},
+                   "six": {"cache": associations(lab, alone)["resourceconfiguration"]["DnsEntry"]["DnsName"]}}  # fmt: skip
+    until(lambda: lab.talk(instances[2], "127.0.0.1", 7777))
+    until(lambda: lab.talk(instances[2], "127.0.0.1", 8443, "x", 0.5) is not None)
+    return found
+
+
+def curl(lab: Lab, instance: str, url: str, *options: str) -> tuple[int, str, str]:
+    """Status (0: no answer), the client's own address, and the body."""
+    body, _, last = lab.run(instance, *CURL, *options, url).stdout.rpartition("\n")
+    status, _, address = last.partition(" ")
+    return int(status or 0), address, body
+
+
+def resolved(lab: Lab, site: Site, name: str) -> dict[str, list[str]]:
+    lines = lab.run(site.near, sys.executable, "-c", ASK, name).stdout.splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
+def test_a_service_over_both_families(lab: Lab, site: Site) -> None:
+    """The group has a rule for IPv6 only."""
+    for scheme in ("http", "https"):
+        status, address, body = curl(lab, site.near, f"{scheme}://{site.names['both']['service']}/", "-6")
+        assert (status, address) == (200, site.addresses[site.near])
+        headers = {name.lower(): value for name, value in json.loads(body)["headers"].items()}
+        assert (headers["x-forwarded-for"], headers["x-amzn-source-vpc"]) == (site.addresses[site.near], site.clients)
+    assert curl(lab, site.near, f"http://{site.names['both']['service']}/", "-4", "-m", "1")[0] == 0
+
+
+def test_resources(lab: Lab, site: Site) -> None:
+    for names in site.names.values():
+        assert lab.talk(site.near, names["cache"], 7777).startswith("six ")
+    assert lab.talk(site.near, site.names["both"]["all"], 7777).startswith("six ")
+    assert lab.talk(site.near, DOMAIN, 7777).startswith("six ")
+    assert lab.talk(site.near, site.names["both"]["cache"], 7778, seconds=0.5) == ""
