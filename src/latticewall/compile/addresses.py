@@ -10,8 +10,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from latticewall.world.types import Vpc
 
+LATTICE_RANGE = IPv4Network("169.254.171.0/24")
 LATTICE_SERVICES = IPv4Address("169.254.171.32")
 LATTICE_UPSTREAM = IPv4Address("169.254.171.2")
+LATTICE_RESOURCES = IPv4Network("129.224.0.0/17")
 LATTICE_IPV6 = IPv6Network("fd00:ec2:80::/64")
 
 METADATA = IPv4Address("169.254.169.254")

@@ -101,7 +101,7 @@ def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Addr
 
 
 def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNetworkGates) -> Ruleset:
-    acl_jumps, acl_chains = compile_acls(index, vpc)
+    acls = compile_acls(index, vpc)
     connected = index.connected(vpc.id)
     checked = [item for item in connected if item.interface.source_dest_check]
     dual = checked if vpc.ipv6_cidrs else []
@@ -115,14 +115,14 @@ def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNet
     known = tuple(sorted({*devices, *routed}))
     passed = [NftRule((Match("iifname", known), Match("oifname", known)), "accept", comment="both gates passed")] if known else []
     misdirected = [*(_receives_as_itself(item) for item in checked), *(ipv6.receives_as_itself(item) for item in dual)]
-    forward = Chain("forward", (*misdirected, *acl_jumps, ESTABLISHED, *leave, *arrive, *passed), hook="forward", policy="drop")
+    forward = Chain("forward", (*misdirected, *acls.forward, ESTABLISHED, *leave, *arrive, *passed), hook="forward", policy="drop")
     own = _own_services(vpc, tuple(sorted(item.router_device for item in attached)))
     neighbours = ipv6.neighbours(known) if vpc.ipv6_cidrs else []
-    incoming = Chain("input", (*own, *neighbours, *gates.input_rules(vpc.id)), hook="input", policy="drop")
-    outgoing = Chain("output", (ESTABLISHED, *gates.output_rules(vpc.id), *_only_through_gates(arrive)), hook="output")
+    incoming = Chain("input", (*acls.incoming, *own, *neighbours, *gates.input_rules(vpc.id)), hook="input", policy="drop")
+    outgoing = Chain("output", (*acls.outgoing, ESTABLISHED, *gates.output_rules(vpc.id), *_only_through_gates(arrive)), hook="output")
     return Ruleset(
         chains=(
-            prerouting, *gates.capture_chain(vpc.id), forward, incoming, outgoing, *acl_chains, *compile_gates(index, connected), *gates.chains(vpc.id),
+            prerouting, *gates.capture_chain(vpc.id), forward, incoming, outgoing, *acls.chains, *compile_gates(index, connected), *gates.chains(vpc.id),
         )
     )
 
