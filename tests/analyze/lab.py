@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,24 @@ class Lab:
         )  # fmt: skip
         refresh_instance_sessions(self.region.app)
         return str(made["Instances"][0]["InstanceId"])
+
+    @contextmanager
+    def closing(self, subnet: str) -> Iterator[str]:
+        """A network ACL of the subnet alone, in which nothing is allowed yet."""
+        acl = str(self.ec2.create_network_acl(VpcId=self.vpc)["NetworkAcl"]["NetworkAclId"])
+        found = self.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["NetworkAcls"][0]
+        before = next(one["NetworkAclAssociationId"] for one in found["Associations"] if one["SubnetId"] == subnet)
+        now = self.ec2.replace_network_acl_association(AssociationId=before, NetworkAclId=acl)["NewAssociationId"]
+        try:
+            yield acl
+        finally:
+            self.ec2.replace_network_acl_association(AssociationId=now, NetworkAclId=found["NetworkAclId"])
+
+    def entry(self, acl: str, number: int, *, egress: bool, cidr: str, ports: tuple[int, int], action: str = "allow") -> None:
+        """One entry about TCP."""
+        self.ec2.create_network_acl_entry(
+            NetworkAclId=acl, RuleNumber=number, Protocol="6", RuleAction=action, Egress=egress, CidrBlock=cidr, PortRange={"From": ports[0], "To": ports[1]}
+        )
 
     def put_policy(self, resource: str, text: str) -> None:
         self.lattice.put_auth_policy(resourceIdentifier=resource, policy=text)

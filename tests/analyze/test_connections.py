@@ -75,7 +75,7 @@ def test_a_resource_without_policy_is_open_to_all_who_get_there(lab: Lab) -> Non
     open_door(lab)
     answer = connect(lab, name)
     assert answer["verdict"] == "allowed", answer
-    assert list(outcomes(answer))[4:] == ["listener", "resource-policy", "identity-policy", "target"]
+    assert list(outcomes(answer))[5:] == ["listener", "resource-policy", "identity-policy", "target"]
     assert gate(answer, "resource-policy")["outcome"] == "skip"
     assert enforced(lab, configuration, 6379)
     assert gate(connect(lab, name, 7011), "listener")["detail"].endswith("it has 6379, 7000-7010: the connection is not answered")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.region import NAME
@@ -32,7 +33,12 @@ class Doors(Lab):
         found = self.ec2.describe_vpc_endpoint_associations()["VpcEndpointAssociations"]
         self.names = {one["VpcEndpointId"]: one["DnsEntry"]["DnsName"] for one in found}
 
-    def through(self, path: str = "/today", **params: str) -> dict[str, object]:
+    def address_of(self, endpoint: str) -> str:
+        answer = self.through()
+        assert gate(answer, "vpc-endpoint")["decided_by"] == endpoint
+        return str(gate(answer, "vpc-endpoint")["detail"].split(" ")[0])
+
+    def through(self, path: str = "/today", **params: str) -> dict[str, Any]:
         return self.explainer({"url": f"http://{self.names[self.mesh]}{path}", "source": "web", **params})
 
 
@@ -65,7 +71,7 @@ def test_its_groups_are_asked(doors: Doors) -> None:
 
 
 def test_what_is_not_followed_is_said(doors: Doors) -> None:
-    """Another VPC's way there, and a network ACL on the way."""
+    """Another VPC's way there."""
     other = doors.region.vpc("10.7.0.0/16")
     doors.region.settle()
     answer = doors.explainer({"url": f"http://{doors.names[doors.mesh]}/today", "source": other, "who": "anonymous"})
@@ -73,12 +79,23 @@ def test_what_is_not_followed_is_said(doors: Doors) -> None:
     same = doors.region.vpc("10.0.0.0/16")
     doors.region.settle()
     assert outcomes(doors.explainer({"url": f"http://{doors.names[doors.mesh]}/today", "source": same, "who": "anonymous"}))["route"] == "fail"
-    acl = doors.ec2.create_network_acl(VpcId=doors.vpc)["NetworkAcl"]["NetworkAclId"]
-    acls = doors.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [doors.doors]}])["NetworkAcls"]
-    association = next(one["NetworkAclAssociationId"] for one in acls[0]["Associations"] if one["SubnetId"] == doors.doors)
-    doors.ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=acl)
-    doors.region.settle()
-    assert (doors.through()["verdict"], gate(doors.through(), "route")["decided_by"]) == ("unknown", acl)
+
+
+def test_network_acls_of_both_subnets_are_asked(doors: Doors) -> None:
+    assert outcomes(doors.through())["network-acl"] == "pass"
+    with doors.closing(doors.doors) as acl:
+        answer = doors.through()
+        assert (answer["verdict"], gate(answer, "network-acl")["decided_by"]) == ("denied", f"{acl} *")
+        doors.entry(acl, 100, egress=False, cidr="10.0.1.0/24", ports=(80, 80))
+        answer = doors.through()
+        assert gate(answer, "network-acl")["detail"].startswith("answers from 10.0.9.")
+        doors.entry(acl, 100, egress=True, cidr="10.0.1.0/24", ports=(1024, 40000))
+        assert (doors.through()["verdict"], gate(doors.through(), "network-acl")["outcome"]) == ("unknown", "unknown")
+        doors.entry(acl, 101, egress=True, cidr="10.0.1.0/24", ports=(40001, 65535))
+        assert doors.through()["verdict"] == "allowed", doors.through()
+    with doors.closing(doors.subnet) as acl:
+        doors.entry(acl, 100, egress=True, cidr="10.0.9.0/24", ports=(1, 79))
+        assert gate(doors.through(), "network-acl")["change"] == [f"allow TCP 80 to {doors.address_of(doors.mesh)} in an outbound entry of {acl}"]
 
 
 def test_names_say_where_they_lead(doors: Doors) -> None:

@@ -11,7 +11,7 @@ from tests.control_plane.organized import Organized
 from .lab import ALLOW_ALL, IDENTITY, Lab, gate, outcomes, policy, without
 
 WHOLE_WAY = [
-    "vpc-association", "name", "security-group-egress", "security-group-ingress", "listener", "signature", "network-policy", "service-policy",
+    "vpc-association", "name", "security-group-egress", "network-acl", "security-group-ingress", "listener", "signature", "network-policy", "service-policy",
     "identity-policy", "listener-rule", "target",
 ]  # fmt: skip
 
@@ -77,6 +77,20 @@ def test_the_association_s_security_group(lab: Lab) -> None:
     assert "HTTP 80" in gate(answer, "listener")["detail"]
 
 
+def test_the_network_acl_of_the_client_s_subnet(lab: Lab) -> None:
+    with lab.closing(lab.subnet) as acl:
+        assert failing(lab.ask(), "network-acl")["decided_by"] == f"{acl} *"
+        lab.entry(acl, 200, egress=True, cidr="0.0.0.0/0", ports=(0, 65535))
+        lab.entry(acl, 150, egress=True, cidr="169.254.171.0/24", ports=(80, 80), action="deny")
+        found = failing(lab.ask(), "network-acl")
+        assert found["decided_by"] == f"{acl} #150"
+        assert found["change"] == [f"allow TCP 80 to 169.254.171.32 in an outbound entry of {acl} with a number below 150"]
+        lab.ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=150, Egress=True)
+        assert failing(lab.ask(), "network-acl")["detail"].startswith("answers from 169.254.171.32 to 10.0.1."), "it keeps no state"
+        lab.entry(acl, 100, egress=False, cidr="169.254.171.0/24", ports=(1024, 65535))
+        assert lab.ask()["verdict"] == "allowed"
+
+
 def test_a_network_policy_that_wants_another_header(lab: Lab) -> None:
     condition = {"StringEquals": {"vpc-lattice-svcs:RequestHeader/x-team": "blue"}}
     lab.put_policy(lab.network, policy({**ALLOW_ALL, "Condition": condition}))
@@ -137,7 +151,7 @@ def test_another_caller_than_the_instance_s_role(lab: Lab) -> None:
 def test_without_an_instance_only_the_decision_is_explained(lab: Lab) -> None:
     answer = lab.ask(source="", who="web")
     assert answer["verdict"] == "allowed"
-    assert list(outcomes(answer)) == WHOLE_WAY[4:]
+    assert list(outcomes(answer)) == WHOLE_WAY[5:]
     assert "no instance was given" in answer["notes"][0]
 
 

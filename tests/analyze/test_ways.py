@@ -78,6 +78,11 @@ PACKET = Packet(IPv4Address("10.0.0.7"), IPv4Address("169.254.171.32"), 80, "e1"
         (Match("iifname", ("e2",)), False),
         (Match("ct state", ("established", "related")), False),
         (Match("ct state", ("new",)), True),
+        (Match("meta nfproto", ("ipv4",)), True),
+        (Match("meta nfproto", ("ipv6",)), False),
+        (Match("ip6 daddr", ("::/0",)), False),
+        (Match("icmpv6 type", ("135",)), False),
+        (Match("oifname", ("e1",)), False),
     ],
 )
 def test_conditions(match: Match, holds: bool) -> None:

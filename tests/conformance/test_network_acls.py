@@ -22,10 +22,11 @@ EVERYTHING = {"ipv4", "ipv6", "resource"}
 
 @dataclass
 class Site:
-    """resource: its IPv4 address. acls: by subnet, each with nothing but entries that let everything pass."""
+    """resource: the IPv4 address of what is called name. acls: by subnet, each with nothing but entries that let everything pass."""
 
     client: str
     service: str
+    name: str
     resource: str
     group: str
     acls: dict[str, str]
@@ -73,7 +74,7 @@ def site(lab: Lab) -> Site:
     acls = {name: _open_acl(lab, clients if name == "clients" else servers, identifier) for name, identifier in subnets.items()}
     lab.settled()
     address = until(lambda: lab.run(instances[0], "getent", "ahostsv4", shown["dnsEntry"]["domainName"]).stdout).split()[0]
-    found = Site(instances[0], service["dnsEntry"]["domainName"], address, targets, acls)
+    found = Site(instances[0], service["dnsEntry"]["domainName"], shown["dnsEntry"]["domainName"], address, targets, acls)
     assert until(lambda: reached(lab, found) == EVERYTHING)
     return found
 
@@ -109,6 +110,18 @@ def reached(lab: Lab, site: Site) -> set[str]:
     return found | ({"resource"} if lab.talk(site.client, site.resource, DATA, seconds=0.7) else set())
 
 
+def explained(lab: Lab, site: Site) -> dict[str, bool]:
+    """What `explain` says of the same; where it says no, it names the ACL's entry."""
+    found = {}
+    for name, url in (("ipv4", f"http://{site.service}/"), ("resource", f"tcp://{site.name}:{DATA}")):
+        answer = lab.region.session.ask("explain", {"url": url, "source": site.client})
+        assert answer["verdict"] in ("allowed", "denied"), answer
+        found[name] = answer["verdict"] == "allowed"
+        failing = [gate for gate in answer["gates"] if gate["outcome"] == "fail"]
+        assert all(gate["name"].endswith("network-acl") and gate["decided_by"].endswith(" #100") for gate in failing), failing
+    return found
+
+
 @pytest.mark.parametrize(
     ("subnet", "egress", "cidr", "ports", "left"),
     [
@@ -128,6 +141,7 @@ def reached(lab: Lab, site: Site) -> set[str]:
 def test_what_an_acl_closes(lab: Lab, site: Site, subnet: str, egress: bool, cidr: str, ports: tuple[int, int], left: set[str]) -> None:
     with closed(lab, site.acls[subnet], egress=egress, cidr=cidr, ports=ports):
         assert reached(lab, site) == left
+        assert explained(lab, site) == {name: name in left for name in ("ipv4", "resource")}
 
 
 def test_health_checks_meet_the_targets_acl(lab: Lab, site: Site) -> None:

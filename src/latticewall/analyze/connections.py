@@ -9,10 +9,10 @@ from datetime import datetime
 
 from latticewall.analyze.callers import ANONYMOUS, Caller
 from latticewall.analyze.decision import GATE_OF, Circumstances, Decided, audited, decide, decide_resource
-from latticewall.analyze.forwarding import Health, targets_gate
 from latticewall.analyze.gate import Gate, Outcome, Unclear
 from latticewall.analyze.path import Region, Source, Way
 from latticewall.analyze.question import Asked
+from latticewall.analyze.targets import Health, resource_filters, target_gates
 from latticewall.analyze.way import way
 from latticewall.plan.proxy import TcpListener
 from latticewall.plan.tls_passthrough import TlsService
@@ -39,7 +39,7 @@ def tls_gates(region: Region, source: Source, asked: Asked, health: Health, now:
     listener = Gate("listener", Outcome.PASS, f"service {service.service_id} listens on port {asked.port}", service.listener_id)
     signature = Gate("signature", Outcome.SKIP, "a TLS listener sees no request: the caller is anonymous")
     decided, gates = _tls_decision(region, found, source, asked, service, now)
-    return [*found.gates, listener, signature, *gates, _tls_target(region, service, health)], decided
+    return [*found.gates, listener, signature, *gates, *_tls_targets(region, service, health)], decided
 
 
 def _tls_decision(region: Region, found: Way, source: Source, asked: Asked, service: TlsService, now: datetime) -> tuple[Decided, tuple[Gate, ...]]:
@@ -53,9 +53,9 @@ def _tls_decision(region: Region, found: Way, source: Source, asked: Asked, serv
     return decided, audited(decided.gates, dict(network.tags))
 
 
-def _tls_target(region: Region, service: TlsService, health: Health) -> Gate:
+def _tls_targets(region: Region, service: TlsService, health: Health) -> list[Gate]:
     arns = {group.id: group.arn for group in region.index.world.target_groups}
-    return targets_gate(region.plan.proxy, service.clusters, arns, service.listener_id, "the connection is closed", health)
+    return target_gates(region, service.clusters, arns, service.listener_id, "the connection is closed", health)
 
 
 def tcp_gates(region: Region, source: Source, asked: Asked, caller: Caller, now: datetime) -> Answer:
@@ -85,7 +85,7 @@ def tcp_gates(region: Region, source: Source, asked: Asked, caller: Caller, now:
     route = Route(service_network_arn=arn, port=asked.port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
     decided = decide_resource(region.index.world, configuration, caller, route, source.address, now)
     gates += decided.gates if decided else _undecided(configuration)
-    return [*gates, _tcp_target(listener, asked.port)], decided
+    return [*gates, _tcp_target(listener, asked.port), *resource_filters(region, listener, asked.port)], decided
 
 
 def _tcp_target(listener: TcpListener, port: int) -> Gate:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-
 from latticewall.analyze.gate import Gate, Outcome
+from latticewall.analyze.path import Region
 from latticewall.analyze.question import Asked
-from latticewall.plan.proxy import Cluster, HeaderMatch, ProxyPlan, RouteMatch, VirtualHost
-
-Health = Callable[[str], Mapping[tuple[str, int], str]]
-"""Target group id -> {(address, port): HEALTHY or UNHEALTHY}, for the targets that have been checked."""
+from latticewall.analyze.targets import Health, target_gates
+from latticewall.plan.proxy import HeaderMatch, RouteMatch, VirtualHost
 
 
-def forwarding_gates(proxy: ProxyPlan, host: VirtualHost, asked: Asked, health: Health) -> list[Gate]:
-    """The listener's first rule that matches, then its targets."""
+def forwarding_gates(region: Region, host: VirtualHost, asked: Asked, health: Health) -> list[Gate]:
+    """The listener's first rule that matches, then its targets and what is between."""
     route = next((route for route in host.routes if matches(route.match, asked)), None)
     if route is None:
         detail = f"no rule of listener {host.listener_id} matches {asked.method} {asked.path}: the answer is 404"
@@ -21,7 +18,7 @@ def forwarding_gates(proxy: ProxyPlan, host: VirtualHost, asked: Asked, health: 
     rule = Gate("listener-rule", Outcome.PASS, f"{described(route.match)} matches {asked.method} {asked.path}", route.rule_id)
     if route.fixed_status:
         return [rule, Gate("target", Outcome.SKIP, f"the rule answers {route.fixed_status} itself", route.rule_id)]
-    return [rule, targets_gate(proxy, route.clusters, dict(route.target_groups), route.rule_id, "the answer is 503", health)]
+    return [rule, *target_gates(region, route.clusters, dict(route.target_groups), route.rule_id, "the answer is 503", health, asked)]
 
 
 def matches(match: RouteMatch, asked: Asked) -> bool:
@@ -51,29 +48,3 @@ def described(match: RouteMatch) -> str:
     parts = [match.method, "any path" if match.path_mode == "any" else f"path {match.path_mode} {match.path}"]
     parts += [f"header {header.name} {header.mode} {header.value}" for header in match.headers]
     return ", ".join(filter(None, parts))
-
-
-def targets_gate(
-    proxy: ProxyPlan, weights: Iterable[tuple[str, int]], arns: Mapping[str, str], decided_by: str, nobody: str, health: Health
-) -> Gate:
-    """Whether somebody is there to answer. Without a healthy target all are used ("Health checks for your VPC Lattice target groups"). weights: target
-    groups. nobody: what happens when there is no target."""
-    clusters = {cluster.name: cluster for cluster in proxy.clusters}
-    weighted = [clusters[name] for name, weight in weights if weight > 0 and name in clusters]
-    if not weighted:
-        return Gate("target", Outcome.FAIL, "the rule forwards to no target group with a weight", decided_by)
-    states = "; ".join(_described_group(cluster, health) for cluster in weighted)
-    decided = ", ".join(arns.get(cluster.name, cluster.name) for cluster in weighted)
-    if any(cluster.endpoints or cluster.socket for cluster in weighted):
-        return Gate("target", Outcome.PASS, states, decided)
-    return Gate("target", Outcome.FAIL, f"{states}: {nobody}", decided, change=(f"register a target with {weighted[0].name} (RegisterTargets)",))
-
-
-def _described_group(cluster: Cluster, health: Health) -> str:
-    if cluster.socket:
-        return f"{cluster.name}: a function"
-    if not cluster.endpoints:
-        return f"{cluster.name} has no registered target"
-    known = health(cluster.name)
-    states = [f"{item.address}:{item.port} {known.get((item.address, item.port), 'not checked').lower()}" for item in cluster.endpoints]
-    return f"{cluster.name}: {', '.join(states)}"

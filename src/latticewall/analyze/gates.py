@@ -9,10 +9,11 @@ from typing import Any
 from latticewall.analyze.callers import ANONYMOUS, Caller, find_credential, find_identity, of_credential, of_identity
 from latticewall.analyze.connections import tcp_gates, tls_gates
 from latticewall.analyze.decision import Circumstances, Decided, audited, decide
-from latticewall.analyze.forwarding import Health, forwarding_gates
+from latticewall.analyze.forwarding import forwarding_gates
 from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, concluded
 from latticewall.analyze.path import Place, Region, Source, find_source, places
 from latticewall.analyze.question import Asked
+from latticewall.analyze.targets import Health
 from latticewall.analyze.way import path_gates
 from latticewall.auth.canonical import has_bad_escape, has_dot_segment
 from latticewall.world.types import Service
@@ -42,7 +43,7 @@ def explain_question(region: Region, asked: Asked, *, who: str, source: str, now
     else:
         signature = Gate("signature", Outcome.PASS, "taken to be right: nothing was signed")
     decided = decision_at(region, place, asked, caller, start, now)
-    gates += [*head_gates(asked), signature, *decided[1], *forwarding_gates(region.plan.proxy, place.host, asked, health)]
+    gates += [*head_gates(asked), signature, *decided[1], *forwarding_gates(region, place.host, asked, health)]
     return concluded(gates, _request(asked, start), caller.document(), decided[0].document(), notes, decided[0].gate)
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from latticewall.analyze.gate import Unclear
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
 
+Address = IPv4Address | IPv6Address
 MOST_JUMPS = 16
 """As the kernel's own limit on nested chains."""
 
 
 @dataclass(frozen=True)
 class Packet:
-    """The first packet of a TCP connection."""
+    """The first packet of a TCP connection. device: it comes in by; what it goes out by is taken to be another subnet's."""
 
-    source: IPv4Address
-    destination: IPv4Address
+    source: Address
+    destination: Address
     port: int
     device: str = ""
 
@@ -69,7 +70,9 @@ def _holds(match: Match, packet: Packet) -> bool:
     return any(test(value, packet) for value in match.values) is not match.negate
 
 
-def _within(value: str, address: IPv4Address) -> bool:
+def _within(value: str, address: Address, version: int) -> bool:
+    if address.version != version:
+        return False
     first, dash, last = value.partition("-")
     if dash:
         return int(ip_address(first)) <= int(address) <= int(ip_address(last))
@@ -83,8 +86,12 @@ def _port_within(value: str, port: int) -> bool:
 
 _TESTS: dict[str, Callable[[str, Packet], bool]] = {
     "iifname": lambda value, packet: packet.device == value,
-    "ip saddr": lambda value, packet: _within(value, packet.source),
-    "ip daddr": lambda value, packet: _within(value, packet.destination),
+    "oifname": lambda *_: False,
+    "ip saddr": lambda value, packet: _within(value, packet.source, 4),
+    "ip daddr": lambda value, packet: _within(value, packet.destination, 4),
+    "ip6 saddr": lambda value, packet: _within(value, packet.source, 6),
+    "ip6 daddr": lambda value, packet: _within(value, packet.destination, 6),
+    "meta nfproto": lambda value, packet: value == f"ipv{packet.source.version}",
     "tcp dport": lambda value, packet: _port_within(value, packet.port),
     "meta l4proto": lambda value, _: value in ("tcp", "6"),
     "ct state": lambda value, _: value == "new",
@@ -92,4 +99,6 @@ _TESTS: dict[str, Callable[[str, Packet], bool]] = {
     "udp dport": lambda *_: False,
     "icmp type": lambda *_: False,
     "icmp code": lambda *_: False,
+    "icmpv6 type": lambda *_: False,
+    "icmpv6 code": lambda *_: False,
 }

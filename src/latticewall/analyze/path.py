@@ -1,4 +1,4 @@
-"""The way from an instance to a service's listener: association, name, security groups, listener. Read from the plan that the data plane follows."""
+"""The way from an instance to a service's listener: association, name, filters, listener. Read from the plan that the data plane follows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, ip_address
 from latticewall.analyze.callers import Naming, nameless
 from latticewall.analyze.gate import Gate, Outcome, Unclear
 from latticewall.analyze.names import look_up
+from latticewall.analyze.network_acls import Border, acl_gate
 from latticewall.analyze.packets import Packet, walk
 from latticewall.analyze.question import Asked
 from latticewall.base.ids import namespace
@@ -22,6 +23,9 @@ from latticewall.plan.proxy import HttpListener, VirtualHost
 from latticewall.world.types import Instance, ServiceNetwork, Vpc, VpcAssociation
 
 LATTICE_RANGE = "169.254.171.0/24 (the prefix list com.amazonaws.<region>.vpc-lattice)"
+
+FILTERS = ("security-group-egress", "network-acl", "security-group-ingress")
+"""What a packet meets on its way to a listener."""
 
 
 @dataclass(frozen=True)
@@ -193,23 +197,29 @@ def is_address(host: str) -> bool:
 
 
 def _security_gates(region: Region, source: Source, association: VpcAssociation, address: IPv4Address, port: int) -> list[Gate]:
-    """Two independent gates: what the instance's groups let out, and what the association's groups let in."""
+    """What the instance's groups let out, its subnet's network ACL lets pass both ways, and the association's groups let in."""
     ruleset = region.ruleset(source.vpc.id)
     if source.attached is None:
-        reason = "no instance was named, so its security groups are not asked"
-        return [Gate("security-group-egress", Outcome.SKIP, reason), Gate("security-group-ingress", Outcome.SKIP, reason)]
+        return unasked()
     item = source.attached
     packet = Packet(item.interface.addresses[0], address, port, item.router_device)
     groups = item.interface.security_group_ids
     owner = f"interface {item.interface.id} of {item.instance.id}"
     change = f"allow TCP {port} to {LATTICE_RANGE if address == addresses.LATTICE_SERVICES else address} in an egress rule of {' or '.join(groups)}"
     gates = [security_gate(ruleset, "security-group-egress", gate_name("eg", item.interface.id), packet, owner, groups, change)]
+    gates.append(acl_gate("network-acl", [Border(ruleset, item.subnet, leaving=True)], packet.source, address, port))
     if not association.security_group_ids:
         return [*gates, Gate("security-group-ingress", Outcome.PASS, f"association {association.id} has no security groups", association.id)]
     groups = association.security_group_ids
     change = f"allow TCP {port} from {packet.source} (or its security group) in an ingress rule of {' or '.join(groups)}"
     owner = f"association {association.id}"
     return [*gates, security_gate(ruleset, "security-group-ingress", gate_name("in", association.id), packet, owner, groups, change)]
+
+
+def unasked() -> list[Gate]:
+    """The gates that belong to an instance's interface, when none was named."""
+    reason = "no instance was named, so its security groups and its subnet's network ACL are not asked"
+    return [Gate(name, Outcome.SKIP, reason) for name in FILTERS]
 
 
 def security_gate(ruleset: Ruleset, name: str, chain: str, packet: Packet, owner: str, groups: tuple[str, ...], change: str) -> Gate:

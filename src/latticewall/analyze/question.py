@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from latticewall.analyze.gate import Unclear
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "tls": 443, "tcp": 0}
+DEFAULT_PORTS = {"http": 80, "https": 443, "tls": 443, "tcp": 0}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _TARGET = re.compile(r"/[\x21-\x7e]*\Z")
 
@@ -43,14 +43,14 @@ def asked(method: str, url: str, headers: list[str] | tuple[str, ...] = ()) -> A
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise Unclear(f"`{url}` is not a URL: {error}") from None
-    if parts.scheme not in _DEFAULT_PORTS or not host:
+    if parts.scheme not in DEFAULT_PORTS or not host:
         raise Unclear(f"`{url}` is not a URL of the form http://service/path, https://service/ or tcp://resource:port")
     if parts.scheme == "tcp" and not port:
         raise Unclear(f"`{url}` names no port")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not _TARGET.match(target):
         raise Unclear("the path and query of the URL must be percent-encoded ASCII, as they are on the wire")
-    return Asked(method, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme], target, tuple(map(_header, headers)), parts.scheme)
+    return Asked(method, host.lower().rstrip("."), port or DEFAULT_PORTS[parts.scheme], target, tuple(map(_header, headers)), parts.scheme)
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from latticewall.analyze.decision import GATE_OF, Decided
 from latticewall.analyze.forwarding import described
 from latticewall.analyze.gate import POLICY_GATES, Explanation, Gate, Outcome, Unclear, concluded
 from latticewall.analyze.gates import decision_at, head_gates
-from latticewall.analyze.path import Place, Region, Source, source_of
+from latticewall.analyze.path import FILTERS, Place, Region, Source, source_of
 from latticewall.analyze.record import Recorded
 from latticewall.analyze.signature import Diagnosis, claimed_key, without_token
 from latticewall.policy.lattice import LatticeDecision, Layer
@@ -40,7 +40,7 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     """now: aware, UTC; the policies are asked as of then. diagnosis: of the signature, if that was refused."""
     source = source_of(region, record.vpc_id, record.address)
     caller = caller_of(region, record)
-    gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in (_entered_by(region, record), "name", "security-group-egress", "security-group-ingress")]
+    gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in (_entered_by(region, record), "name", *FILTERS)]
     request, shown = _request(record, source), _unknown(record) if caller is None else caller.document()
     if not record.service_arn:
         detail = f"no service is called {record.asked.host}: the answer was {record.status}"

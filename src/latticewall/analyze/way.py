@@ -6,11 +6,11 @@ from ipaddress import IPv4Address, IPv4Network
 
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.names import look_up
+from latticewall.analyze.network_acls import Border, acl_gate
 from latticewall.analyze.packets import Packet
-from latticewall.analyze.path import Place, Region, Source, Way, association_way, is_address, listener_gate, security_gate
+from latticewall.analyze.path import Place, Region, Source, Way, association_way, is_address, listener_gate, security_gate, unasked
 from latticewall.analyze.question import Asked
 from latticewall.compile.index import EndpointInterface
-from latticewall.compile.network_acls import allows_everything
 from latticewall.compile.security_groups import gate_name
 from latticewall.world.types import Route, Subnet
 
@@ -58,7 +58,7 @@ def _through(region: Region, source: Source, asked: Asked, door: EndpointInterfa
         Gate("vpc-endpoint", Outcome.PASS, f"{address} is endpoint {endpoint.id} in {vpc.id}, which leads to {leads}", endpoint.id),
         Gate("name", Outcome.PASS, trail),
         _route(region, source, door, address),
-        *_security_gates(region, source, door, address, asked.port),
+        *_filters(region, source, door, address, asked.port),
     ]
     if network and asked.scheme != "tcp" and not any(address in zone.services for zone in endpoint.zones):
         detail = f"{address} is the address of a TCP resource (ask with tcp://), not of the services of {network.id}"
@@ -67,7 +67,7 @@ def _through(region: Region, source: Source, asked: Asked, door: EndpointInterfa
 
 
 def _route(region: Region, source: Source, door: EndpointInterface, address: IPv4Address) -> Gate:
-    """Only the direct way inside one VPC is followed, past network ACLs that let everything pass."""
+    """Only the direct way inside one VPC is followed."""
     if door.endpoint.vpc_id != source.vpc.id:
         if any(address in cidr for cidr in source.vpc.cidrs):
             return Gate("route", Outcome.FAIL, f"{address} is inside {source.vpc.id} itself, so nothing leads from there to {door.endpoint.vpc_id}")
@@ -80,9 +80,6 @@ def _route(region: Region, source: Source, door: EndpointInterface, address: IPv
     diverted = [route for pair in ((home, door.subnet), (door.subnet, home)) for route in _diverting(region, source, *pair)]
     if diverted:
         return Gate("route", Outcome.UNKNOWN, f"{diverted[0].destination} leads through {diverted[0].target}, which is not followed here", diverted[0].target)
-    closed = [acl for subnet in (home, door.subnet) if (acl := _closing_acl(region, subnet))]
-    if closed:
-        return Gate("route", Outcome.UNKNOWN, f"network ACL {closed[0]} does not let everything pass, and is not followed here", closed[0])
     return Gate("route", Outcome.PASS, f"from {home.id} to {door.subnet.id} inside {source.vpc.id}")
 
 
@@ -94,24 +91,20 @@ def _diverting(region: Region, source: Source, subnet: Subnet, other: Subnet) ->
     return [route for route, where in inside if where.overlaps(other.cidr)]
 
 
-def _closing_acl(region: Region, subnet: Subnet) -> str:
-    acl = next((item for item in region.index.world.network_acls if item.id == subnet.network_acl_id), None)
-    return acl.id if acl and not allows_everything(acl) else ""
-
-
-def _security_gates(region: Region, source: Source, door: EndpointInterface, address: IPv4Address, port: int) -> list[Gate]:
-    """What the instance's groups let out, and what the groups of the endpoint's interface let in."""
+def _filters(region: Region, source: Source, door: EndpointInterface, address: IPv4Address, port: int) -> list[Gate]:
+    """What the instance's groups let out, the network ACLs of both subnets let pass, and the groups of the endpoint's interface let in."""
     item = source.attached
     if item is None:
-        reason = "no instance was named, so its security groups are not asked"
-        return [Gate(name, Outcome.SKIP, reason) for name in ("security-group-egress", "security-group-ingress")]
+        return unasked()
     packet = Packet(item.interface.addresses[0], address, port, item.router_device)
     groups, guarding = item.interface.security_group_ids, door.interface.security_group_ids
+    home, there = region.ruleset(source.vpc.id), region.ruleset(door.endpoint.vpc_id)
     out = security_gate(
-        region.ruleset(source.vpc.id), "security-group-egress", gate_name("eg", item.interface.id), packet,
+        home, "security-group-egress", gate_name("eg", item.interface.id), packet,
         f"interface {item.interface.id} of {item.instance.id}", groups, f"allow TCP {port} to {address} in an egress rule of {' or '.join(groups)}",
     )  # fmt: skip
+    borders = [Border(home, item.subnet, leaving=True), Border(there, door.subnet, leaving=False)] if item.subnet.id != door.subnet.id else []
+    acl = acl_gate("network-acl", borders, packet.source, address, port)
     change = f"allow TCP {port} from {packet.source} (or its security group) in an ingress rule of {' or '.join(guarding)}"
     owner = f"interface {door.interface.id} of endpoint {door.endpoint.id}"
-    ruleset, chain = region.ruleset(door.endpoint.vpc_id), gate_name("in", door.interface.id)
-    return [out, security_gate(ruleset, "security-group-ingress", chain, packet, owner, guarding, change)]
+    return [out, acl, security_gate(there, "security-group-ingress", gate_name("in", door.interface.id), packet, owner, guarding, change)]
