@@ -104,8 +104,9 @@ def test_keys_of_lattice(region: Region) -> None:
     lattice = region.lattice
     network, service = lattice.create_service_network(name="mesh"), lattice.create_service(name="orders")
     group = lattice.create_target_group(name="targets", type="IP", config={"port": 80, "protocol": "HTTP", "vpcIdentifier": vpc})
-    (made,) = asked(region, "vpc-lattice:CreateTargetGroup", name="more", type="IP", config={"port": 80, "protocol": "HTTP", "vpcIdentifier": vpc})
+    made, described = asked(region, "vpc-lattice:CreateTargetGroup", name="more", type="IP", config={"port": 80, "protocol": "HTTP", "vpcIdentifier": vpc})
     assert made.keys["vpc-lattice:VpcId"] == vpc
+    assert (described.action, described.keys["aws:CalledVia"]) == ("ec2:DescribeVpcs", ("vpc-lattice.amazonaws.com",))
     assert asked(region, "vpc-lattice:CreateService", name="x")[0].keys["vpc-lattice:AuthType"] == "NONE"
     assert asked(region, "vpc-lattice:UpdateService", serviceIdentifier=service["id"], authType="AWS_IAM")[0].keys["vpc-lattice:AuthType"] == "AWS_IAM"
     forward = {"forward": {"targetGroups": [{"targetGroupIdentifier": group["id"]}]}}

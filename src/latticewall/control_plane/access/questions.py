@@ -13,6 +13,7 @@ from typing import Any
 from latticewall.apimodel.catalog import Operation
 from latticewall.control_plane.access.ec2_keys import Keys
 from latticewall.control_plane.access.keys import keys_of
+from latticewall.control_plane.access.lattice import lattice_questions
 from latticewall.control_plane.access.named import ALL, PARAMETER, Named, named
 from latticewall.control_plane.access.s3 import S3_ACTIONS, s3_questions
 from latticewall.resources import tags
@@ -73,7 +74,6 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         keys = {**tag_keys(tags_given(params, resource)), **keys_of(ctx, operation, params, resource)}
         yield Question(action, resource, {**keys, **_keys_taken_away(params)})
     yield from _tagging(ctx, operation, params, resources)
-    yield from _endpoint(operation, params)
     service = PASSING.get(operation.qualified_name)
     for role in _passed_roles(ctx, params) if service is not None else ():
         yield Question("iam:PassRole", role, {"iam:PassedToService": service} if service else {})
@@ -81,8 +81,8 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(PARAMETER))
     if operation.qualified_name in ("lambda:CreateFunction", "lambda:UpdateFunctionCode"):
         yield from _code_in_s3(ctx, params)
-    if operation.qualified_name == "vpc-lattice:RegisterTargets":
-        yield from _function_targets(ctx, params)
+    for action, resource, own in lattice_questions(ctx, operation, params):
+        yield Question(action, resource, own)
 
 
 def tags_given(params: Mapping[str, Any], resource: Named) -> dict[str, str]:
@@ -123,14 +123,6 @@ def _tagging(ctx: Context, operation: Operation, params: Mapping[str, Any], reso
         yield Question(action, made, {**tag_keys(given), **create})
 
 
-def _endpoint(operation: Operation, params: Mapping[str, Any]) -> Iterator[Question]:
-    """An endpoint of a service network takes VPC Lattice's permission too, which is about no resource ("Actions, resources, and condition keys for Amazon
-    VPC Lattice"); what the owner of the network allows, the operation itself asks."""
-    if operation.qualified_name == "ec2:CreateVpcEndpoint" and params.get("ServiceNetworkArn"):
-        keys: Keys = {"vpc-lattice:ServiceNetworkArn": str(params["ServiceNetworkArn"]), "vpc-lattice:VpcId": str(params.get("VpcId"))}
-        yield Question("vpc-lattice:CreateServiceNetworkVpcEndpointAssociation", ALL, keys)
-
-
 def _passed_roles(ctx: Context, params: Mapping[str, Any]) -> Iterator[Named]:
     """The roles that a call hands on, itself or in an instance profile; none when there is none (the operation then says what is missing)."""
     of_destinations = [value.get("RoleARN") for value in params.values() if isinstance(value, Mapping)]
@@ -156,14 +148,3 @@ def _code_in_s3(ctx: Context, params: Mapping[str, Any]) -> Iterator[Question]:
     if given.get("S3Bucket") and given.get("S3Key"):
         bucket = ctx.find("s3:Bucket", str(given["S3Bucket"]))
         yield Question("s3:GetObject", Named(f"arn:aws:s3:::{given['S3Bucket']}/{given['S3Key']}", "object", bucket.account if bucket else "", row=bucket))
-
-
-def _function_targets(ctx: Context, params: Mapping[str, Any]) -> Iterator[Question]:
-    """Registering a function reads it and lets VPC Lattice invoke it ("How Amazon VPC Lattice works with IAM")."""
-    for target in params.get("targets") or ():
-        arn = str(target.get("id") or "")
-        if arn.startswith("arn:aws:lambda:"):
-            row = ctx.tx.by_arn(":".join(arn.split(":")[:7]))
-            function = Named(row.arn, "function", row.account, row.tags, row) if row else Named(arn, "function")
-            yield Question("lambda:GetFunction", function)
-            yield Question("lambda:AddPermission", function, {"lambda:Principal": "vpc-lattice.amazonaws.com"})

@@ -81,17 +81,21 @@ def _refusal(ctx: Context, group: Row, arn: str) -> str:
 
 def _let_in(ctx: Context, group: Row, arn: str) -> None:
     """The permission that the group needs, as registering a function in the console or the command line gives it; once."""
-    statement = f"vpc-lattice-{group.id}"
     try:
         policy = json.loads(ctx.call("lambda:GetPolicy", {"FunctionName": arn})["Policy"])
     except NotFound:
         policy = {"Statement": []}
-    if not any(one["Sid"] == statement or _is_for(one, group) for one in policy["Statement"]):
+    if not any(lets_in(one, group) for one in policy["Statement"]):
         permission = {"Action": "lambda:InvokeFunction", "Principal": PRINCIPAL, "SourceArn": group.arn}
-        ctx.call("lambda:AddPermission", {"FunctionName": arn, "StatementId": statement, **permission})
+        ctx.call("lambda:AddPermission", {"FunctionName": arn, "StatementId": _sid(group), **permission})
 
 
-def _is_for(statement: Mapping[str, Any], group: Row) -> bool:
-    """Whether the user has given the permission already."""
+def lets_in(statement: Mapping[str, Any], group: Row) -> bool:
+    """Whether a statement of a function's policy is the permission that the group needs, given by the user or by an earlier registration."""
     source = ((statement.get("Condition") or {}).get("ArnLike") or {}).get("AWS:SourceArn")
-    return bool(statement["Principal"] == {"Service": PRINCIPAL} and statement["Action"] == "lambda:InvokeFunction" and source == group.arn)
+    given = statement["Principal"] == {"Service": PRINCIPAL} and statement["Action"] == "lambda:InvokeFunction" and source == group.arn
+    return bool(given or statement["Sid"] == _sid(group))
+
+
+def _sid(group: Row) -> str:
+    return f"vpc-lattice-{group.id}"
