@@ -129,6 +129,7 @@ class Region:
             "certificate_authority": authority(),
             "objects": self.objects,
             "functions": functions,
+            "postgresql": lambda: ("15.14", "13.20"),
         }  # fmt: skip
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=authorise, ports=ports)
         self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode, download=functions.download)

@@ -33,6 +33,7 @@ PROTOCOLS = {
     "cloudwatch": "json",
     "s3": "rest-xml",
     "lambda": "rest-json",
+    "rds": "query",
 }
 
 

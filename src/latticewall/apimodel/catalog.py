@@ -34,6 +34,7 @@ IN_SCOPE = (
     "cloudwatch",
     "s3",
     "lambda",
+    "rds",
 )
 """The services a region serves, by botocore's names."""
 

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from latticewall.base.ids import device, namespace
 from latticewall.world.types import (
     Credential,
+    Database,
     FirewallEndpoint,
     Instance,
     LoadBalancer,
@@ -86,6 +87,21 @@ class BalancerInterface(Connected):
     @property
     def balancer_namespace(self) -> str:
         return namespace("alb", self.balancer.id.rpartition("/")[2])
+
+
+@dataclass(frozen=True)
+class DatabaseInterface(Connected):
+    """The network interface of a DB instance that runs."""
+
+    database: Database
+
+    @property
+    def database_device(self) -> str:
+        return device("d", self.interface.id)
+
+    @property
+    def database_namespace(self) -> str:
+        return namespace("db", self.database.id)
 
 
 @dataclass(frozen=True)
@@ -185,9 +201,21 @@ class Index:
                     found[balancer.vpc_id].append(BalancerInterface(interfaces[node.interface_id], self.subnets[node.subnet_id], balancer, node))
         return found
 
+    @cached_property
+    def database_interfaces_of(self) -> dict[str, list[DatabaseInterface]]:
+        """VPC id -> interfaces of its DB instances that run."""
+        interfaces = {interface.id: interface for interface in self.world.network_interfaces} if self.world.databases else {}
+        found = defaultdict(list)
+        for database in self.world.databases:
+            if database.running and database.interface_id in interfaces and database.subnet_id in self.subnets:
+                interface = interfaces[database.interface_id]
+                found[database.vpc_id].append(DatabaseInterface(interface, self.subnets[database.subnet_id], database))
+        return found
+
     def connected(self, vpc_id: str) -> list[Connected]:
         """All interfaces that packets of a VPC can come from and go to."""
-        return [*self.attached_of.get(vpc_id, []), *self.endpoint_interfaces_of.get(vpc_id, []), *self.balancer_interfaces_of.get(vpc_id, [])]
+        of_services = (self.endpoint_interfaces_of, self.balancer_interfaces_of, self.database_interfaces_of)
+        return [*self.attached_of.get(vpc_id, []), *(item for found in of_services for item in found.get(vpc_id, []))]
 
     @cached_property
     def attachment_subnets_of(self) -> dict[str, list[AttachmentSubnet]]:

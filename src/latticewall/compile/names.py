@@ -14,6 +14,7 @@ from latticewall.base.ids import namespace
 from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name
 from latticewall.base.private_dns import is_at_or_above
 from latticewall.compile import addresses
+from latticewall.compile.databases import database_names
 from latticewall.compile.hosted_zones import Alias, absolute, address_records, record_sets, resolve_aliases
 from latticewall.compile.index import Index
 from latticewall.compile.internal_names import internal_domain, internal_name
@@ -177,6 +178,8 @@ def _network_zones(index: Index, gates: ServiceNetworkGates) -> dict[str, tuple[
         for name, labels, values in through_endpoints:
             _add_below(records, name, labels, values)
         _load_balancer_names(index.world, records)
+        for record in database_names(index.world):
+            records.setdefault(record.name.split(".", 1)[1], []).append(record)
     return {network: tuple(_zones(records).values()) for network, records in found.items()}
 
 

@@ -8,6 +8,7 @@ from latticewall.base.ids import namespace
 from latticewall.base.memo import Memo
 from latticewall.compile import addresses
 from latticewall.compile.authorization import compile_authorization
+from latticewall.compile.databases import compile_database, compile_servers
 from latticewall.compile.entrances import entrances
 from latticewall.compile.firewall_endpoints import compile_firewalls
 from latticewall.compile.functions import compile_functions
@@ -21,6 +22,7 @@ from latticewall.compile.transit_gateway import compile_transit_gateway
 from latticewall.compile.units import Units
 from latticewall.compile.vpc import compile_vpc
 from latticewall.compile.vpc_endpoints import compile_vpc_endpoint
+from latticewall.plan.databases import DatabasePlan
 from latticewall.plan.firewall_endpoint import FirewallEndpoint
 from latticewall.plan.functions import FunctionsPlan
 from latticewall.plan.instances import InstancePlan
@@ -33,7 +35,7 @@ def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
     """World -> plan. memo: of this region's rounds; with it, a part of the plan to which nothing has happened is the same object again."""
     memo = memo or Memo()
     units = Units(world, memo)
-    routed = [units.follow(unit) for unit in (_routers, _transit_gateways, _vpc_endpoints, _load_balancers)]
+    routed = [units.follow(unit) for unit in (_routers, _transit_gateways, _vpc_endpoints, _load_balancers, _databases)]
     firewalls, firewall_namespaces, firewall_links, problems = units.follow(_firewalls)
     proxy, proxy_problems = compile_proxy(units)
     return NodePlan(
@@ -47,6 +49,7 @@ def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
         instances=units.follow(_instances),
         problems=tuple(sorted([*problems, *proxy_problems, *units.follow(names_problems)])),
         functions=units.follow(_functions),
+        databases=units.follow(_database_servers),
     )
 
 
@@ -81,6 +84,15 @@ def _vpc_endpoints(index: Index, gates: ServiceNetworkGates) -> _Routed:
 def _load_balancers(index: Index, _: ServiceNetworkGates) -> _Routed:
     found = [made for balancer in index.world.load_balancers if (made := compile_load_balancer(index, balancer))]
     return _Routed(tuple(space for space, _ in found), tuple(link for _, links in found for link in links))
+
+
+def _databases(index: Index, _: ServiceNetworkGates) -> _Routed:
+    found = [compile_database(item) for items in index.database_interfaces_of.values() for item in items]
+    return _Routed(tuple(space for space, _ in found), tuple(link for _, link in found))
+
+
+def _database_servers(index: Index, _: ServiceNetworkGates) -> tuple[DatabasePlan, ...]:
+    return compile_servers(index)
 
 
 def _firewalls(index: Index, _: ServiceNetworkGates) -> tuple[tuple[FirewallEndpoint, ...], tuple[Namespace, ...], tuple[Link, ...], tuple[Problem, ...]]:

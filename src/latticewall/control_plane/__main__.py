@@ -86,7 +86,7 @@ class ControlPlane:
         self.app = App(self.store, registry(), Catalog(), clock, random, authorise=authorise, ports=ports)
         self.account = ensure_account(self.app, state, region, f"http://{host}:{port}")
         self.region = region
-        self._failures: dict[str, str] | None = None
+        self._outcome: tuple[dict[str, str], frozenset[str]] | None = None
         self.compiler = Compiler()
         self._sessions = StoredSessions()
         self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
@@ -141,15 +141,18 @@ class ControlPlane:
         return plan
 
     def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> None:
-        """One short transaction, only when something waits, fails as it did not before, or is due."""
+        """One short transaction, only when something waits, fails or is tried as it was not before, or is due."""
+        outcome = (dict(failures), frozenset(unsettled))
         with self.store.read() as snapshot:
-            due = _in_progress(snapshot) or self._failures != failures or self.app.registry.is_due(snapshot)
-        self._failures = dict(failures)
+            due = _in_progress(snapshot) or self._outcome != outcome or self.app.registry.is_due(snapshot)
+        self._outcome = outcome
         if due:
             with self.store.write("latticewall", "settled") as tx:
                 settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures, unsettled)
                 kept = {row.id for row in tx.rows("ec2:Instance") if row.status != "deleted"}
+                databases = {row.id for row in tx.rows("rds:DBInstance")}
             self.appliers.forget_instances(kept)
+            self.appliers.forget_databases(databases)
 
     def _catch_up(self) -> None:
         """Let the data plane reach what is acknowledged, for a moment, so that what is ready is also shown as ready."""

@@ -18,6 +18,7 @@ from latticewall.control_plane.instance_endpoint import InstanceEndpoint
 from latticewall.dataplane.authorization.applier import AuthorizationApplier, write_filter
 from latticewall.dataplane.authorization.crypto import libcrypto
 from latticewall.dataplane.authorization.tables import Tables, digest
+from latticewall.dataplane.databases.applier import DatabasesApplier
 from latticewall.dataplane.envoy.admin import counters, reopen_logs, target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
 from latticewall.dataplane.envoy.lua_bundle import bundle
@@ -68,7 +69,7 @@ class Appliers:
         run: Path = RUN,
         tables: Path = TABLES,
     ) -> None:
-        for folder in ("netns", "envoy", "suricata", "rulesets", "functions"):
+        for folder in ("netns", "envoy", "suricata", "rulesets", "functions", "databases"):
             (run / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run = run
         self.access_log = state / "logs" / "access.jsonl"
@@ -77,6 +78,7 @@ class Appliers:
         self.firewalls = FirewallApplier(self._processes, run / "suricata", state / "logs")
         self._instance_folder = state / "instances"
         self._instances = InstanceApplier(self._processes, self._instance_folder, certificates.root)
+        self._databases = DatabasesApplier(self._processes, state / "databases", run / "databases", state / "logs", certificates.own)
         source = bundle({"folder": str(tables), "crypto": libcrypto(), "skew": SKEW_SECONDS, "strict_generic": False})
         xds_socket = run / "xds.sock"
         xds_socket.unlink(missing_ok=True)
@@ -96,6 +98,7 @@ class Appliers:
                 self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates.pair, self.access_log,
             ),
             self.firewalls,
+            self._databases,
             self._instances,
         )
 
@@ -154,6 +157,10 @@ class Appliers:
         for folder in self._instance_folder.iterdir() if self._instance_folder.exists() else ():
             if folder.name not in kept:
                 self._instances.forget(folder.name)
+
+    def forget_databases(self, kept: Collection[str]) -> None:
+        """Remove the files of databases that are no longer known."""
+        self._databases.forget(kept)
 
     def console_output(self, instance_id: str) -> str:
         return self._instances.console(instance_id)

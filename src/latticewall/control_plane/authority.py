@@ -59,10 +59,10 @@ class Certificates:
 
     def pair(self, wanted: Certificate) -> Pair | None:
         """The certificate (with its chain) and key to be served; None for one that has gone."""
-        return self._stored(wanted.arn) if wanted.arn else self._own(wanted.domain)
+        return self._stored(wanted.arn) if wanted.arn else self.own(wanted.domain)
 
-    def _own(self, domain: str) -> Pair:
-        """Lattice's certificate of a domain: a new one well before the last one ends."""
+    def own(self, domain: str) -> Pair:
+        """A certificate of the region's own authority for a domain (Lattice's generated names, databases): a new one well before the last one ends."""
         now = self._clock.now().astimezone(UTC)
         ends, pair = self._generated.get(domain, (now, ("", Secret(""))))
         if ends - RENEW_BEFORE <= now:

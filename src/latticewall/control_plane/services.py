@@ -16,6 +16,7 @@ from latticewall.services import (
     network_firewall,
     organizations,
     ram,
+    rds,
     rolesanywhere,
     route53,
     s3,
@@ -43,6 +44,7 @@ SERVICES = (
     s3.SERVICE,
     elbv2.SERVICE,
     firehose.SERVICE,
+    rds.SERVICE,
     cloudwatch.SERVICE,
     cloudformation.SERVICE,
 )

@@ -65,6 +65,7 @@ def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
             functions=tuple(item for plan in found for item in plan.functions.functions),
             targets=tuple(item for plan in found for item in plan.functions.targets),
         ),
+        databases=tuple(item for plan in found for item in plan.databases),
         problems=tuple(item for plan in found for item in plan.problems),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from latticewall.plan.authorization import AuthorizationPlan
+from latticewall.plan.databases import DatabasePlan
 from latticewall.plan.firewall_endpoint import FirewallEndpoint
 from latticewall.plan.functions import FunctionsPlan
 from latticewall.plan.instances import InstancePlan
@@ -38,3 +39,4 @@ class NodePlan:
     instances: tuple[InstancePlan, ...]
     problems: tuple[Problem, ...] = ()
     functions: FunctionsPlan = field(default_factory=FunctionsPlan)
+    databases: tuple[DatabasePlan, ...] = ()

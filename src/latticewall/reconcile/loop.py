@@ -17,6 +17,8 @@ Failures = Mapping[str, str]
 """Resource id (or ARN) -> why it cannot be realised."""
 Settle = Callable[[int, Failures, Collection[str]], None]
 RESYNC_SECONDS = 10.0
+AWAITED_SECONDS = 0.25
+"""When to look again at what is on its way by itself."""
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 PATIENCE_SECONDS = 30.0
 """How long an applier's failure is tried again before the resource is said to have failed. What does not compile fails at once,
@@ -52,6 +54,7 @@ class Loop:
         self._applied = threading.Condition()
         self._failing_since: dict[str, float] = {}
         self._passing_since: dict[str, float] = {}
+        self._awaited: set[str] = set()
         self.progress = Progress()
         self.plan: NodePlan | None = None
 
@@ -63,7 +66,7 @@ class Loop:
             if self.round() and not self._failing_since:
                 attempt = 0
                 seen = self.plan.revision if self.plan else seen
-                self._wait(seen, RESYNC_SECONDS)
+                self._wait(seen, AWAITED_SECONDS if self._awaited else RESYNC_SECONDS)
             else:
                 self._stop.wait(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
                 attempt += 1
@@ -82,6 +85,7 @@ class Loop:
             return False
         self.plan = plan
         failures: dict[str, str] = {}
+        awaited: set[str] = set()
         errors = {}
         for applier in self._appliers:
             try:
@@ -91,14 +95,16 @@ class Loop:
                 errors[applier.name] = f"{type(error).__name__}: {error}"
                 continue
             failures.update({failure.id: failure.message for failure in report.failures})
+            awaited.update(report.awaited)
         problems = {problem.id: problem.message for problem in plan.problems}
         self.progress.failures, self.progress.errors = {**failures, **problems}, errors
         if errors:
             return False
+        self._awaited = awaited
         lasting = self._lasting(failures)
         young = self._young({problem.id for problem in plan.problems if problem.passing})
         try:
-            self._settle(plan.revision, {**lasting, **problems}, (failures.keys() - lasting.keys()) | young)
+            self._settle(plan.revision, {**lasting, **problems}, (failures.keys() - lasting.keys()) | young | awaited)
         except Exception as error:
             log.exception("revision %d cannot be settled", plan.revision)
             self.progress.errors = {"settle": str(error)}

@@ -40,7 +40,7 @@ class Lifecycle:
 
 INSTANT = Lifecycle()
 NEXT_STATUS: Mapping[str, str] = {
-    "creating": "ready", "updating": "ready", "starting": "ready", "stopping": "stopped", "deleting": "deleted",
+    "creating": "ready", "updating": "ready", "starting": "ready", "rebooting": "ready", "stopping": "stopped", "deleting": "deleted",
 }  # fmt: skip
 """What becomes of a status when the data plane has settled; a deleted row goes away or becomes a tombstone."""
 

@@ -23,6 +23,8 @@ ALIASES = {
     "lambda:Version": "functionversion",
     "network-firewall:RuleGroup": "{type}rulegroup",
     "ram:Permission": "customermanagedpermission",
+    "rds:DBInstance": "db",
+    "rds:DBSubnetGroup": "subgrp",
 }
 """Types of kinds that AWS calls otherwise; {type} is the member Type."""
 ARN_WORDS = {"ou": "organizationalunit"}

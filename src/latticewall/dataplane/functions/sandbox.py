@@ -8,7 +8,6 @@ API. It has a user of its own, no capability, and cannot gain one.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from latticewall.dataplane import syscalls
+from latticewall.dataplane.confinement import Cell, drop_privileges, shut_in
 from latticewall.dataplane.holder.isolation import link_up
 
 API_PORT = 4566
@@ -29,11 +29,6 @@ FIRST_USER, USERS = 62_000, 1_000
 """Users of environments, one each while there are enough: none of the system's own."""
 PROCESSES, FILES = 1024, 1024
 """Lambda's quotas for an environment ("Lambda quotas")."""
-CAPABILITIES = 64
-_SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_ETC = ("ssl", "pki", "ca-certificates", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
-_DEVICES = ("null", "zero", "full", "random", "urandom")
-_READ_ONLY = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV
 
 
 def main() -> int:
@@ -62,66 +57,12 @@ def main() -> int:
 
 
 def _shut_in(spec: Mapping[str, Any]) -> None:
-    """A root of its own; the old one is detached."""
-    os.umask(0o022)
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    syscalls.mount("none", "/", flags=syscalls.MS_PRIVATE | syscalls.MS_REC)
-    socket.sethostname("lambda")
-    root = Path(spec["root"])
-    syscalls.mount("tmpfs", root, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=755,size=1m")
-    for name in _SYSTEM:
-        _same(Path("/") / name, root / name)
-    for name in _ETC:
-        _same(Path("/etc") / name, root / "etc" / name)
-    for source, target in spec["mounts"]:
-        _bind(Path(source), root / str(target).lstrip("/"))
-    for device in _DEVICES:
-        _bind(Path("/dev") / device, root / "dev" / device, flags=syscalls.MS_NOSUID)
-    for name, target in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")):
-        (root / "dev" / name).symlink_to(target)
     user = int(spec["user"])
-    for name, text in (
-        ("passwd", f"sbx_user1051:x:{user}:{user}::/tmp:/sbin/nologin\n"), ("group", f"sbx_user1051:x:{user}:\n"),
-        ("hosts", "127.0.0.1 localhost\n"), ("resolv.conf", ""), ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
-    ):  # fmt: skip
-        file = root / "etc" / name
-        file.write_text(text)
-        file.chmod(0o644)
-    for name in ("proc", "tmp"):
-        (root / name).mkdir()
-    syscalls.mount("proc", root / "proc", "proc", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC)
-    size = int(spec["storage"])
-    syscalls.mount("tmpfs", root / "tmp", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, f"mode=1777,size={size}m")
-    _read_only(root)
-    os.chdir(root)
-    syscalls.pivot_root(".", ".")
-    syscalls.unmount(".")
-    os.chdir("/")
-
-
-def _same(source: Path, target: Path) -> None:
-    """A part of the system at the same place, if this system has it."""
-    if source.is_symlink():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(os.readlink(source))
-    elif source.exists():
-        _bind(source, target)
-
-
-def _bind(source: Path, target: Path, flags: int = _READ_ONLY) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        target.mkdir(exist_ok=True)
-    else:
-        target.touch()
-    syscalls.mount(str(source), target, flags=syscalls.MS_BIND | syscalls.MS_REC)
-    _read_only(target, flags)
-
-
-def _read_only(target: Path, flags: int = _READ_ONLY) -> None:
-    """Remount with more flags; those that are there already may not be taken away (mount_namespaces(7))."""
-    held = os.statvfs(target).f_flag & (syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC)
-    syscalls.mount("none", target, flags=syscalls.MS_REMOUNT | syscalls.MS_BIND | flags | held)
+    passwd, group = f"sbx_user1051:x:{user}:{user}::/tmp:/sbin/nologin\n", f"sbx_user1051:x:{user}:\n"
+    hosts, services = "127.0.0.1 localhost\n", "passwd: files\ngroup: files\nhosts: files\n"
+    files = {"passwd": passwd, "group": group, "hosts": hosts, "resolv.conf": "", "nsswitch.conf": services}
+    mounts = [(str(source), str(target)) for source, target in spec["mounts"]]
+    shut_in(Cell(Path(spec["root"]), "lambda", user, files, mounts, tmpfs={"/tmp": int(spec["storage"])}))  # noqa: S108 - inside, made just now
 
 
 def _become(spec: Mapping[str, Any], channel: socket.socket) -> NoReturn:
@@ -136,45 +77,10 @@ def _become(spec: Mapping[str, Any], channel: socket.socket) -> NoReturn:
         (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, PROCESSES), (resource.RLIMIT_NOFILE, FILES), (resource.RLIMIT_DATA, data),
     ):  # fmt: skip
         resource.setrlimit(kind, (limit, limit))
-    _drop_privileges(int(spec["user"]))
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    drop_privileges(int(spec["user"]))
     os.chdir("/var/task")
     argv: list[str] = spec["argv"]
     os.execve(argv[0], argv, spec["environment"])  # noqa: S606 - no shell is wanted
-
-
-def _drop_privileges(user: int) -> None:
-    """Another user, where the region has more than one; else one in a user namespace of its own. No capability, none to be had."""
-    if _is_mapped(user):
-        os.setgroups([])
-    else:
-        syscalls.unshare(syscalls.CLONE_NEWUSER)
-        Path("/proc/self/setgroups").write_text("deny")
-        for name in ("uid_map", "gid_map"):
-            Path(f"/proc/self/{name}").write_text(f"{user} 0 1")
-    for capability in range(CAPABILITIES):
-        try:
-            syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
-        except OSError:
-            break  # this kernel knows no more
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
-    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    _no_capabilities()
-
-
-def _is_mapped(user: int) -> bool:
-    lines = (line.split() for line in Path("/proc/self/uid_map").read_text().splitlines())
-    return any(int(first) <= user < int(first) + int(count) for first, _, count in lines)
-
-
-def _no_capabilities() -> None:
-    """capset(2) to nothing, so that the user namespace's own are gone too."""
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    data = (ctypes.c_uint32 * 6)()
-    if ctypes.CDLL(None, use_errno=True).capset(header, data) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"capset: {os.strerror(code)}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
+from latticewall.world.from_rows.databases import build_databases
 from latticewall.world.from_rows.ec2 import (
     build_instances,
     build_network_acls,
@@ -79,4 +80,5 @@ def build_world(rows: Iterable[Row] | Mapping[str, tuple[Row, ...]], region: str
         identities=follow(build_identities),
         credentials=build_credentials(found, now),
         functions=follow(build_functions),
+        databases=follow(build_databases),
     )

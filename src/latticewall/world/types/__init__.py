@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latticewall.world.types.databases import Database
 from latticewall.world.types.endpoints import EndpointZone, VpcEndpoint
 from latticewall.world.types.firewall import (
     Firewall,
@@ -65,6 +66,7 @@ from latticewall.world.types.vpc import (
 __all__ = [
     "Account",
     "Credential",
+    "Database",
     "EndpointZone",
     "Firewall",
     "FirewallEndpoint",
@@ -145,3 +147,4 @@ class World:
     identities: tuple[Identity, ...] = ()
     credentials: tuple[Credential, ...] = ()
     functions: tuple[LambdaFunction, ...] = ()
+    databases: tuple[Database, ...] = ()
