@@ -10,7 +10,7 @@ from latticewall.apimodel.error_tables import DIALECTS, EC2_NOUNS
 from latticewall.base import faults
 
 CATALOG = Catalog()
-COMMON = {"AccessDenied", "AccessDeniedException", "ValidationError"}
+COMMON = {"AccessDenied", "AccessDeniedException", "InvalidParameterCombination", "InvalidParameterValue", "ValidationError"}
 S3_LISTED = {"BucketNotEmpty", "InvalidArgument", "NotImplemented", "OperationAborted", "TooManyBuckets"}
 """Codes that every service of a protocol has, without modelling them ("Common errors")."""
 

@@ -2,7 +2,7 @@
 
 Pages: "Condition keys for Amazon VPC Lattice", "... for AWS Identity and Access Management (IAM)", "... for AWS Organizations", "... for Amazon Route 53",
 "... for AWS CloudFormation", "... for AWS Systems Manager", "... for AWS Certificate Manager", "... for AWS Elastic
-Load Balancing V2". EC2's are in `ec2_keys`.
+Load Balancing V2", "... for Amazon RDS". EC2's are in `ec2_keys`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from latticewall.apimodel.catalog import Operation
 from latticewall.base.organization_policies import MANAGED
 from latticewall.control_plane.access.ec2_keys import Keys, ec2_keys
 from latticewall.control_plane.access.named import Named
+from latticewall.resources import tags
 from latticewall.resources.context import Context
 
 Source = Callable[[Context, Operation, Mapping[str, Any], Named], Keys]
@@ -211,6 +212,23 @@ def _load_balancing(_: Context, operation: Operation, params: Mapping[str, Any],
     return {**found, **{f"elasticloadbalancing:ResourceTag/{key}": value for key, value in resource.tags.items()}}
 
 
+RDS_MEMBERS = {
+    "rds:BackupTarget": "BackupTarget", "rds:CopyTagsToSnapshot": "CopyTagsToSnapshot", "rds:DatabaseClass": "DBInstanceClass",
+    "rds:DatabaseEngine": "Engine", "rds:DatabaseName": "DBName", "rds:ManageMasterUserPassword": "ManageMasterUserPassword", "rds:MultiAz": "MultiAZ",
+    "rds:PubliclyAccessible": "PubliclyAccessible", "rds:StorageEncrypted": "StorageEncrypted", "rds:StorageSize": "AllocatedStorage",
+}  # fmt: skip
+RDS_TAG_KEYS = {"db": "db-tag", "subgrp": "subgrp-tag"}
+
+
+def _rds(_: Context, __: Operation, params: Mapping[str, Any], resource: Named) -> Keys:
+    """What a DB instance is, as asked for or else as stored; tags under RDS's own names too."""
+    found = {**given(resource.row.document if resource.row else {}, RDS_MEMBERS), **given(params, RDS_MEMBERS)}
+    found["rds:Vpc"] = "true"
+    own = RDS_TAG_KEYS.get(resource.type)
+    found |= {f"rds:{own}/{key}": value for key, value in resource.tags.items()} if own else {}
+    return found | {f"rds:req-tag/{key}": value for key, value in tags.read(params.get("Tags")).items()}
+
+
 SOURCES: Mapping[str, Source] = {
     "acm": _acm,
     "cloudwatch": lambda _, __, params, ___: given(params, {"cloudwatch:namespace": "Namespace"}),
@@ -221,6 +239,7 @@ SOURCES: Mapping[str, Source] = {
     "lambda": lambda _, __, params, ___: given(params, {"lambda:Principal": "Principal"}),
     "organizations": _organizations,
     "ram": _ram,
+    "rds": _rds,
     "route53": _route53,
     "ssm": lambda _, __, params, ___: given(params, SSM_MEMBERS),
     "vpc-lattice": _lattice,

@@ -45,6 +45,7 @@ SPOKEN = {
     "iam:CreateServiceLinkedRole": ("arn:aws:iam::{account}:role/aws-service-role/{AWSServiceName}/{RoleName}",),
     "iam:CreateOpenIDConnectProvider": ("arn:aws:iam::{account}:oidc-provider/{Url}",),
     "organizations:InviteAccountToOrganization": ("arn:aws:organizations::{account}:account/*",),
+    "rds:CreateDBInstance": ("arn:aws:rds:{region}:{account}:pg:{DBParameterGroupName}", "arn:aws:rds:{region}:{account}:og:{OptionGroupName}"),
     "route53:GetChange": ("arn:aws:route53:::change/{Id}",),
     "service-quotas:RequestServiceQuotaIncrease": ("arn:aws:servicequotas:{region}:{account}:{ServiceCode}/{QuotaCode}",),
     "sts:GetFederationToken": ("arn:aws:sts::{account}:federated-user/{Name}",),
@@ -58,6 +59,7 @@ NAME_MEMBERS = {
 }
 """Members that hold names of a kind, in lower case, where they are not the kind's own name member alone."""
 STORED_NAME: Mapping[str, Callable[[str], str]] = {
+    **dict.fromkeys(("rds:DBInstance", "rds:DBSubnetGroup"), str.lower),
     "lambda:Function": lambda name: name.rpartition("function:")[2].partition(":")[0],
     "ssm:Parameter": lambda name: "/" + re.sub(r":\d+\Z", "", name).lstrip("/"),
 }

@@ -32,6 +32,7 @@ TAGGING: Mapping[str, str] = {
     "iam:CreateUser": "iam:TagUser",
     "firehose:CreateDeliveryStream": "firehose:TagDeliveryStream",
     "logs:CreateLogGroup": "logs:TagResource",
+    **dict.fromkeys(("rds:CreateDBInstance", "rds:CreateDBSubnetGroup"), "rds:AddTagsToResource"),
     "ssm:PutParameter": "ssm:AddTagsToResource",
     **dict.fromkeys(("organizations:CreateAccount", "organizations:CreateOrganizationalUnit", "organizations:CreatePolicy"), "organizations:TagResource"),
     "organizations:InviteAccountToOrganization": "organizations:TagResource",

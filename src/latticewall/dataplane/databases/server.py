@@ -8,6 +8,7 @@ configuration (read-only), and the folder with its unix socket. PostgreSQL refus
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
@@ -31,6 +32,8 @@ FIRST_USER, USERS = 63_000, 1_000
 """Users of servers, by their names: none of the system's own, none of the functions'."""
 FILES, CONFIGURATION, SOCKETS = "/var/lib/postgresql", "/etc/postgresql", "/run/postgresql"
 DATA, DRAFT = f"{FILES}/data", f"{FILES}/draft"
+LOCK = 3
+"""File descriptor."""
 MEMORY_MB = 64
 """For temporary files in memory, and as much again for memory shared between the server's processes."""
 
@@ -44,6 +47,7 @@ def main() -> int:
     if is_mapped(user):
         for folder in (arguments.files, arguments.sockets):
             os.chown(folder, user, user)
+    _lock(arguments.files.with_name("lock"))
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     syscalls.unshare(namespaces)
     child = os.fork()
@@ -58,6 +62,16 @@ def main() -> int:
         signal.signal(taken, _handing_on(child, given))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return code if code >= 0 else 128 - code
+
+
+def _lock(file: Path) -> None:
+    """Wait until no process of an earlier server is left: each has the lock open, to its end. PostgreSQL's own guards do not see into another's namespaces,
+    and two servers on the same files would destroy them."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.dup2(descriptor, LOCK)  # which programs that are started from here inherit
+    if descriptor != LOCK:
+        os.close(descriptor)
 
 
 def _handing_on(child: int, number: int) -> Callable[[int, FrameType | None], None]:
@@ -92,7 +106,7 @@ def _serve(arguments: argparse.Namespace, user: int) -> NoReturn:
     drop_privileges(user)
     os.setsid()
     os.umask(0o077)
-    os.closerange(3, 4096)
+    os.closerange(LOCK + 1, 4096)
     environment = {"PATH": f"{arguments.programs}:/usr/bin:/bin", "HOME": FILES, "LANG": "C.UTF-8", "TZ": "UTC"}
     if not Path(DATA).exists():
         _initialise(initdb, environment)

@@ -1,0 +1,7 @@
+"""DB instances in the region that all tests share."""
+
+from __future__ import annotations
+
+from tests.region import region
+
+__all__ = ["region"]
