@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network
@@ -32,6 +33,13 @@ for type in ("A", "AAAA"):
         print(type, "NODATA")
     except dns.resolver.NXDOMAIN:
         print(type, "NXDOMAIN")
+"""
+KEEP_TALKING = """
+import socket, sys
+found = socket.create_connection((sys.argv[1], 7777), 5)
+for line in sys.stdin:
+    found.sendall(line.encode())
+    print(found.recv(100).decode().strip())
 """
 
 
@@ -177,3 +185,117 @@ def test_resources(lab: Lab, site: Site) -> None:
     assert lab.talk(site.near, site.names["both"]["all"], 7777).startswith("six ")
     assert lab.talk(site.near, DOMAIN, 7777).startswith("six ")
     assert lab.talk(site.near, site.names["both"]["cache"], 7778, seconds=0.5) == ""
+
+
+def test_tls_passthrough(lab: Lab, site: Site) -> None:
+    """By server name; the client's address may be asked for by a policy."""
+    there = ("--connect-to", f"{TLS}:8443:{site.names['both']['tls']}:8443")
+    assert curl(lab, site.near, f"https://{TLS}:8443/", "-6", *there)[0] == 200
+    lattice = lab.client("vpc-lattice")
+    lattice.update_service(serviceIdentifier=site.tls, authType="AWS_IAM")
+    for source, status in ((f"{site.addresses[site.near]}/128", 200), ("2001:db8::/64", 0), ("0.0.0.0/0", 0)):
+        allowed = policy("vpc-lattice-svcs:Connect", IpAddress={"aws:SourceIp": source}, StringEquals={"vpc-lattice-svcs:SourceVpc": site.clients})
+        lattice.put_auth_policy(resourceIdentifier=site.tls, policy=allowed)
+        lab.settled()
+        assert curl(lab, site.near, f"https://{TLS}:8443/", "-6", *there)[0] == status
+    lattice.update_service(serviceIdentifier=site.tls, authType="NONE")
+    lab.settled()
+
+
+def policy(action: str, **condition: Any) -> str:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*", "Condition": condition}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_policies_see_the_client_and_the_endpoint_s_vpc(lab: Lab, site: Site) -> None:
+    lattice, url = lab.client("vpc-lattice"), f"http://{site.names['both']['service']}/"
+    lattice.update_service(serviceIdentifier=site.service, authType="AWS_IAM")
+    near = site.addresses[site.near]
+    for condition, status in (
+        ({"IpAddress": {"aws:SourceIp": f"{near}/128"}}, 200), ({"IpAddress": {"aws:SourceIp": IPv6Network(f"{near}/64", strict=False).exploded}}, 200),
+        ({"IpAddress": {"aws:SourceIp": "10.66.0.0/16"}}, 403), ({"NotIpAddress": {"aws:SourceIp": f"{near}/128"}}, 403),
+        ({"StringEquals": {"vpc-lattice-svcs:SourceVpc": site.clients}}, 200), ({"StringEquals": {"vpc-lattice-svcs:SourceVpc": "vpc-0"}}, 403),
+    ):  # fmt: skip
+        lattice.put_auth_policy(resourceIdentifier=site.service, policy=policy("vpc-lattice-svcs:Invoke", **condition))
+        lab.settled()
+        assert curl(lab, site.near, url, "-6")[0] == status, condition
+    lattice.update_service(serviceIdentifier=site.service, authType="NONE")
+    lab.settled()
+
+
+def test_over_a_transit_gateway_behind_ipv6_rules(lab: Lab, site: Site) -> None:
+    url, cache = f"http://{site.names['both']['service']}/", site.names["six"]["cache"]
+    assert (curl(lab, site.far, url, "-6", "-m", "1")[0], lab.talk(site.far, cache, 7777, seconds=0.5)) == (0, "")
+    far = six("tcp", 1, 65535, f"{site.addresses[site.far]}/128")
+    lab.ec2.authorize_security_group_ingress(GroupId=site.group, IpPermissions=[far])
+    lab.settled()
+    status, address, body = curl(lab, site.far, url, "-6")
+    assert (status, address) == (200, site.addresses[site.far])
+    headers = {name.lower(): value for name, value in json.loads(body)["headers"].items()}
+    assert (headers["x-forwarded-for"], headers["x-amzn-source-vpc"]) == (site.addresses[site.far], site.clients)
+    assert lab.talk(site.far, cache, 7777).startswith("six ")
+    lab.ec2.revoke_security_group_ingress(GroupId=site.group, IpPermissions=[far])
+    lab.settled()
+    assert curl(lab, site.far, url, "-6", "-m", "1")[0] == 0
+
+
+def test_names_have_the_records_that_are_asked_for(lab: Lab, site: Site) -> None:
+    """A and AAAA by DnsRecordIpType; a name with records of the other family has no data, one that nobody has does not exist."""
+    service, cache = site.names["both"]["service"], site.names["both"]["cache"]
+    fixed = {"A": ["10.66.10.16", "10.66.9.16"], "AAAA": [str(block[(1 << 48) + 1]) for block in site.blocks]}
+    assert resolved(lab, site, service) == fixed
+    assert [len(found) for found in resolved(lab, site, cache).values()] == [2, 2]
+    assert resolved(lab, site, site.names["six"]["cache"]) == {"A": ["NODATA"], "AAAA": [str(site.blocks[0][5])]}
+    assert resolved(lab, site, DOMAIN) == {"A": ["NODATA"], "AAAA": [str(site.blocks[0][5])]}
+    assert resolved(lab, site, f"vpce-0{service.partition('.')[2]}") == {"A": ["NXDOMAIN"], "AAAA": ["NXDOMAIN"]}
+    nodata = ["NODATA"]
+    for type_, wanted in (("ipv4", {**fixed, "AAAA": nodata}), ("ipv6", {**fixed, "A": nodata}), ("service-defined", fixed), ("dualstack", fixed)):
+        lab.ec2.modify_vpc_endpoint(VpcEndpointId=site.both, DnsOptions={"DnsRecordIpType": type_})
+        lab.settled()
+        assert resolved(lab, site, service) == wanted, type_
+
+
+def test_private_names_of_service_defined_records_are_ipv4(lab: Lab, site: Site) -> None:
+    preference = {"PrivateDnsPreference": "ALL_DOMAINS"}
+    lab.ec2.modify_vpc_endpoint(VpcEndpointId=site.six, PrivateDnsEnabled=False)
+    for type_, families in (("service-defined", {"A"}), ("dualstack", {"A", "AAAA"}), ("ipv6", {"AAAA"})):
+        lab.ec2.modify_vpc_endpoint(VpcEndpointId=site.both, PrivateDnsEnabled=True, DnsOptions={"DnsRecordIpType": type_, **preference})
+        lab.settled()
+        assert {family for family, found in resolved(lab, site, DOMAIN).items() if found != ["NODATA"]} == families, type_
+    lab.ec2.modify_vpc_endpoint(VpcEndpointId=site.both, PrivateDnsEnabled=False, DnsOptions={"DnsRecordIpType": "dualstack"})
+    lab.ec2.modify_vpc_endpoint(VpcEndpointId=site.six, PrivateDnsEnabled=True)
+    lab.settled()
+
+
+def test_logs_have_addresses_of_ipv6(lab: Lab, site: Site) -> None:
+    near = f"[{site.addresses[site.near]}]:"
+
+    def found() -> list[dict[str, Any]] | None:
+        records = [json.loads(event["message"]) for event in lab.client("logs").filter_log_events(logGroupName=LOGS)["events"]]
+        own = [one for one in records if str(one["sourceIpPort"]).startswith(near)]
+        kinds = {one.get("listenerType") or one["vpcEndpointId"] for one in own}
+        return own if kinds >= {"HTTP", "HTTPS", site.both, site.six} else None
+
+    curl(lab, site.near, f"http://{site.names['both']['service']}/", "-6")
+    records = until(found)
+    through = [one for one in records if one.get("vpcEndpointId") == site.six]
+    assert {one["destinationIpPort"] for one in through} == {f"[{site.blocks[0][5]}]:7777"}
+    assert {one["sourceVpcArn"].rpartition("/")[2] for one in records} == {site.clients}
+
+
+def test_changing_the_type_keeps_what_lasts(lab: Lab, site: Site) -> None:
+    """A connection over IPv6 outlives the coming and going of IPv4."""
+    name = site.names["six"]["cache"]
+    with subprocess.Popen(
+        lab.region.inside(site.near, "python3", "-uc", KEEP_TALKING, name), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as talk:  # fmt: skip
+        assert talk.stdin is not None
+        assert talk.stdout is not None
+        for type_, families in (("dualstack", {"A", "AAAA"}), ("ipv6", {"AAAA"})):
+            lab.ec2.modify_vpc_endpoint(VpcEndpointId=site.six, IpAddressType=type_, DnsOptions={"DnsRecordIpType": type_})
+            lab.settled()
+            print(type_, file=talk.stdin, flush=True)
+            assert talk.stdout.readline().startswith("six ")
+            assert {family for family, found in resolved(lab, site, name).items() if found != ["NODATA"]} == families
+        talk.stdin.close()
+    assert lab.ec2.describe_vpc_endpoints(VpcEndpointIds=[site.six])["VpcEndpoints"][0]["State"] == "available"

@@ -47,11 +47,14 @@ resource "aws_vpc" "v" {
   cidr_block           = each.value
   enable_dns_hostnames = true
   tags                 = { Name = each.key }
+
+  assign_generated_ipv6_cidr_block = each.key == "client"
 }
 resource "aws_subnet" "s" {
   for_each          = local.nets
   vpc_id            = aws_vpc.v[each.value.vpc].id
   cidr_block        = cidrsubnet(local.vpcs[each.value.vpc], 24 - tonumber(split("/", local.vpcs[each.value.vpc])[1]), each.value.number)
+  ipv6_cidr_block   = each.value.vpc == "client" ? cidrsubnet(aws_vpc.v["client"].ipv6_cidr_block, 8, each.value.number) : null
   availability_zone = data.aws_availability_zones.z.names[1]
 }
 resource "aws_security_group" "open" {
@@ -430,16 +433,25 @@ resource "aws_vpc_endpoint" "network" {
   service_network_arn = aws_vpclattice_service_network.n.arn
   subnet_ids          = [aws_subnet.s["client-way"].id]
   security_group_ids  = var.greeting == "first" ? [aws_security_group.open["client"].id] : null
+  ip_address_type     = var.greeting == "first" ? "ipv4" : "dualstack"
   tags                = { Greeting = var.greeting }
+  dns_options { dns_record_ip_type = var.greeting == "first" ? "ipv4" : "service-defined" }
 }
 resource "aws_vpc_endpoint" "lines" {
   vpc_id                     = aws_vpc.v["client"].id
   vpc_endpoint_type          = "Resource"
   resource_configuration_arn = aws_vpclattice_resource_configuration.lines.arn
-  subnet_ids                 = [aws_subnet.s["client-${var.greeting == "first" ? "way" : "home"}"].id]
+  subnet_ids                 = [local.lines.id]
   security_group_ids         = [aws_security_group.open["client"].id]
   private_dns_enabled        = true
+  ip_address_type            = "dualstack"
+  subnet_configuration {
+    subnet_id = local.lines.id
+    ipv4      = cidrhost(local.lines.cidr_block, 77)
+    ipv6      = cidrhost(local.lines.ipv6_cidr_block, 119)
+  }
 }
+locals { lines = aws_subnet.s["client-${var.greeting == "first" ? "way" : "home"}"] }
 data "aws_vpc_endpoint_associations" "lines" { vpc_endpoint_id = aws_vpc_endpoint.lines.id }
 
 output "door" { value = data.aws_vpc_endpoint_associations.lines.associations[0].dns_entry[0].dns_name }

@@ -252,12 +252,14 @@ def test_service_networks(region: Region) -> None:
 
 
 def doors(*, second: bool, team: str, network: str = "One") -> dict[str, Any]:
-    zones = {name: of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=cidr, AvailabilityZone={"Fn::Select": [number, {"Fn::GetAZs": ""}]})
+    blocks = {"Fn::Cidr": [{"Fn::Select": [0, att("Vpc", "Ipv6CidrBlocks")]}, 2, 64]}
+    zones = {name: {"DependsOn": "Six", **of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=cidr, AvailabilityZone={"Fn::Select": [number, {"Fn::GetAZs": ""}]},
+                                             Ipv6CidrBlock={"Fn::Select": [number, blocks]})}
              for name, cidr, number in (("A", "10.0.1.0/24", 0), ("B", "10.0.2.0/24", 1))}  # fmt: skip
     return template(
         {"Names": {"Value": {"Fn::Join": [" ", att("Vault", "DnsEntries")]}}, "Made": {"Value": att("Mesh", "CreationTimestamp")},
          "Interfaces": {"Value": {"Fn::Join": [" ", att("Mesh", "NetworkInterfaceIds")]}}, "Id": {"Value": att("Mesh", "Id")}},
-        Vpc=vpc(EnableDnsHostnames=True), **zones, Own=group(80),
+        Vpc=vpc(EnableDnsHostnames=True), Six=of("EC2::VPCCidrBlock", VpcId=ref("Vpc"), AmazonProvidedIpv6CidrBlock=True), **zones, Own=group(80),
         One=of("VpcLattice::ServiceNetwork"), Two=of("VpcLattice::ServiceNetwork"),
         Gate=of("VpcLattice::ResourceGateway", Name="gate", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("A")]),
         Cache=of(
@@ -267,10 +269,11 @@ def doors(*, second: bool, team: str, network: str = "One") -> dict[str, Any]:
         Mesh=of(
             "EC2::VPCEndpoint", VpcEndpointType="ServiceNetwork", VpcId=ref("Vpc"), ServiceNetworkArn=att(network, "Arn"),
             SubnetIds=[ref("A"), *([ref("B")] if second else [])], Tags=[{"Key": "team", "Value": team}],
-            **({"SecurityGroupIds": [ref("Own")]} if second else {}),
+            **({"SecurityGroupIds": [ref("Own")], "IpAddressType": "dualstack", "DnsOptions": {"DnsRecordIpType": "service-defined"}} if second else {}),
         ),
         Vault=of(
             "EC2::VPCEndpoint", VpcEndpointType="Resource", VpcId=ref("Vpc"), ResourceConfigurationArn=att("Cache", "Arn"), SubnetIds=[ref("A")],
+            IpAddressType="dualstack" if second else "ipv6",
             **({"PrivateDnsEnabled": True, "DnsOptions": {"PrivateDnsPreference": "ALL_DOMAINS"}} if second else {}),
         ),
     )  # fmt: skip
@@ -283,6 +286,8 @@ def test_endpoints(region: Region) -> None:
     mesh, vault = region.physical("Mesh"), region.physical("Vault")
     (shown,) = region.ec2.describe_vpc_endpoints(VpcEndpointIds=[mesh])["VpcEndpoints"]
     assert (shown["State"], len(shown["SubnetIds"]), [one["GroupId"] for one in shown["Groups"]]) == ("available", 2, [region.physical("Own")])
+    assert (shown["IpAddressType"], shown["DnsOptions"], len(shown["Ipv6Prefixes"])) == ("dualstack", {"DnsRecordIpType": "service-defined"}, 2)
+    assert region.ec2.describe_vpc_endpoints(VpcEndpointIds=[vault])["VpcEndpoints"][0]["DnsOptions"]["DnsRecordIpType"] == "ipv6"
     assert {"Key": "team", "Value": "red"} in shown["Tags"]
     assert (found["Id"], found["Interfaces"].split()) == (mesh, shown["NetworkInterfaceIds"])
     (entry,) = region.ec2.describe_vpc_endpoint_associations(VpcEndpointIds=[vault])["VpcEndpointAssociations"]

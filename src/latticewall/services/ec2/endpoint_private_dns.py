@@ -37,7 +37,7 @@ def options(params: Document, present: Document, *, private: bool, address_type:
     if preference not in private_dns.WITH_DOMAINS and "PrivateDnsSpecifiedDomains" not in given:
         found.pop("PrivateDnsSpecifiedDomains", None)
     _check_domains(preference, found.get("PrivateDnsSpecifiedDomains") or ())
-    if preference and given and not private:
+    if given.get("PrivateDnsPreference") and not private:
         raise text.bad_combination("A private DNS preference needs PrivateDnsEnabled.")
     return found
 
