@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.region import NAME
 
-from .lab import Lab, gate, outcomes
+from .lab import ALLOW_ALL, Lab, gate, outcomes, policy
 
 
 class Doors(Lab):
@@ -102,3 +103,40 @@ def test_names_say_where_they_lead(doors: Doors) -> None:
     assert doors.names[doors.mesh].endswith(f".vpc-lattice-svcs.{NAME}.on.aws")
     answer = doors.explainer({"url": f"tcp://{doors.names[doors.mesh]}:6379", "source": "web"})
     assert (answer["verdict"], outcomes(answer)["listener"]) == ("unknown", "unknown")
+
+
+def test_over_ipv6(tmp_path: Path) -> None:
+    """The client takes IPv6 where it has it and the endpoint's name too: rules and policies are asked about that address. HTTPS is HTTPS there, too."""
+    lab = Lab(tmp_path)
+    lab.lattice.delete_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=lab.association)
+    block = lab.ec2.associate_vpc_cidr_block(VpcId=lab.vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    home, *_ = IPv6Network(block).subnets(new_prefix=64)
+    lab.ec2.associate_subnet_cidr_block(SubnetId=lab.subnet, Ipv6CidrBlock=str(home))
+    (interface,) = lab.ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [lab.web]}])["NetworkInterfaces"]
+    lab.ec2.assign_ipv6_addresses(NetworkInterfaceId=interface["NetworkInterfaceId"], Ipv6Addresses=[str(home[0x99])])
+    lab.lattice.create_listener(serviceIdentifier=lab.service, name="secure", protocol="HTTPS", port=443, defaultAction={"fixedResponse": {"statusCode": 404}})
+    place = {"VpcId": lab.vpc, "SubnetIds": [lab.subnet], "SecurityGroupIds": [lab.door_group]}
+    made = lab.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", ServiceNetworkArn=lab.network_arn, IpAddressType="dualstack", **place)["VpcEndpoint"]
+    lab.region.settle()
+    (one,) = lab.ec2.describe_vpc_endpoint_associations()["VpcEndpointAssociations"]
+    address = str(IPv6Network(made["Ipv6Prefixes"][0]["IpPrefixes"][0])[1])
+
+    def ask(host: str = one["DnsEntry"]["DnsName"], scheme: str = "http") -> dict[str, Any]:
+        return lab.explainer({"url": f"{scheme}://{host}/today", "source": "web"})
+
+    answer = ask()
+    assert (answer["verdict"], answer["request"]["address"]) == ("allowed", str(home[0x99])), answer
+    assert address in gate(answer, "name")["detail"]
+    assert outcomes(ask(f"[{address}]"))["vpc-endpoint"] == "pass"
+    assert outcomes(ask(scheme="https"))["security-group-ingress"] == "fail"
+    world = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    lab.ec2.authorize_security_group_ingress(GroupId=lab.door_group, IpPermissions=[{**world, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    lab.region.settle()
+    assert outcomes(ask(scheme="https"))["security-group-ingress"] == "fail"
+    lab.ec2.authorize_security_group_ingress(GroupId=lab.door_group, IpPermissions=[{**world, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}])
+    lab.region.settle()
+    assert (outcomes(ask(scheme="https"))["security-group-ingress"], outcomes(ask(scheme="https"))["listener"]) == ("pass", "pass")
+    for source, verdict in ((str(home), "allowed"), ("10.0.0.0/8", "denied")):
+        lab.put_policy(lab.service, policy({**ALLOW_ALL, "Condition": {"IpAddress": {"aws:SourceIp": source}}}))
+        lab.region.settle()
+        assert ask()["verdict"] == verdict

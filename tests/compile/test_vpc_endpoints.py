@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
@@ -72,3 +73,40 @@ def test_without_what_it_leads_to_there_is_no_way_in() -> None:
     assert space.ruleset is not None
     (incoming,) = [chain for chain in space.ruleset.chains if chain.name == "input"]
     assert (incoming.policy, [rule.comment for rule in incoming.rules if rule.verdict == "accept"]) == ("drop", ["replies", ""])
+
+
+PREFIX = IPv6Network("2001:db8:0:9:1::/80")
+SIX = PREFIX[1]
+
+
+def dual(*services: IPv4Address | IPv6Address) -> World:
+    """The endpoint with these addresses of services, in subnets with IPv6."""
+    found = world("")
+    (vpc,), (endpoint,) = found.vpcs, found.vpc_endpoints
+    blocks = dict(zip(("subnet-clients", "subnet-doors", "subnet-wall"), IPv6Network("2001:db8:0:8::/62").subnets(new_prefix=64), strict=False))
+    zone = EndpointZone("subnet-doors", "eni-1", services)
+    return replace(
+        found, vpcs=(replace(vpc, ipv6_cidrs=(IPv6Network("2001:db8::/56"),)),), vpc_endpoints=(replace(endpoint, zones=(zone,)),),
+        subnets=tuple(replace(subnet, ipv6_cidr=blocks[subnet.id]) for subnet in found.subnets),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("services", [(SERVICE, SIX), (SIX,)], ids=["dualstack", "ipv6"])
+def test_both_families_are_routed_filtered_and_answered(services: tuple[IPv4Address | IPv6Address, ...]) -> None:
+    plan = compile_node(dual(*services))
+    space = next(item for item in plan.namespaces if item.kind == "vpc-endpoint")
+    router = next(item for item in plan.namespaces if item.kind == "vpc")
+    assert {address.cidr for address in space.addresses} == {f"{address}/{address.max_prefixlen}" for address in services}
+    assert {(route.destination, route.via) for route in space.routes} >= {("::/0", "2001:db8:0:9::1")}
+    assert ("default" in {route.destination for route in space.routes}) is (SERVICE in services)
+    assert ("ipv6/conf/all/disable_ipv6", "0") in space.sysctls
+    assert space.ruleset is not None
+    for chain in space.ruleset.chains:
+        assert "neighbour discovery" in [rule.comment for rule in chain.rules]
+    device = next(route.device for route in router.routes if route.destination == f"{SIX}/128")
+    assert ("2001:db8:0:9::1/128", device) in {(address.cidr, address.device) for address in router.addresses}
+    assert router.ruleset is not None
+    sent = [rule for chain in router.ruleset.chains if chain.name == "prerouting" for rule in chain.rules]
+    everything = [match for rule in sent for match in rule.matches if match.key == "meta nfproto"]
+    assert bool(everything) is (SERVICE not in services)  # nothing of IPv4 comes from an interface without an IPv4 address
+    assert all(match.values for rule in sent for match in rule.matches)

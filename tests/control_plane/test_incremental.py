@@ -54,6 +54,9 @@ class Walk:
         vpc = self.region.vpc()
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnet = self.region.subnet(vpc)
+        if self.random.random() < 0.5:
+            made = self.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]
+            self.ec2.associate_subnet_cidr_block(SubnetId=subnet, Ipv6CidrBlock=made["Ipv6CidrBlock"].replace("/56", "/64"))
         self.vpcs.append(vpc)
         image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet)
@@ -102,9 +105,11 @@ class Walk:
 
     def endpoint(self) -> None:
         vpc, network = self.random.choice(self.vpcs), self.random.choice(self.networks)
-        subnets = [one["SubnetId"] for one in self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]]
+        subnets = self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
         arn = self.lattice.get_service_network(serviceNetworkIdentifier=network)["arn"]
-        self.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", VpcId=vpc, ServiceNetworkArn=arn, SubnetIds=subnets)
+        type_ = self.random.choice(["dualstack", "ipv6"]) if subnets[0]["Ipv6CidrBlockAssociationSet"] else "ipv4"
+        where = {"VpcId": vpc, "SubnetIds": [one["SubnetId"] for one in subnets], "IpAddressType": type_}
+        self.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", ServiceNetworkArn=arn, **where)
 
     def end_endpoint(self) -> None:
         found = self.ec2.describe_vpc_endpoints()["VpcEndpoints"]

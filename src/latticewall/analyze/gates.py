@@ -14,7 +14,7 @@ from latticewall.analyze.gate import Explanation, Gate, Outcome, Unclear, conclu
 from latticewall.analyze.path import Place, Region, Source, find_source, places
 from latticewall.analyze.question import Asked
 from latticewall.analyze.targets import Health
-from latticewall.analyze.way import path_gates
+from latticewall.analyze.way import facing, path_gates, way
 from latticewall.auth.canonical import has_bad_escape, has_dot_segment
 from latticewall.world.types import Service
 
@@ -26,7 +26,9 @@ def explain_question(region: Region, asked: Asked, *, who: str, source: str, now
     """The whole way of a request. who: a role or user by name or ARN, an access key id, `anonymous`, or "" for the role of the instance it comes
     from (without one: anonymous). source: an instance or VPC, "" when only the decision is asked for. Raises Unclear."""
     start = find_source(region, source) if source else None
-    if asked.scheme == "https" and not places(region, asked, start.vpc.id if start else ""):
+    if start is not None:
+        start = facing(region, start, asked)
+    if asked.scheme == "https" and not places(region, asked, (way(region, start, asked).key or start.vpc.id) if start else ""):
         asked = replace(asked, scheme="tls")
     if asked.scheme not in ("http", "https"):
         return _connection(region, asked, who, start, now, health)

@@ -11,7 +11,8 @@ MOST_ALIASES = 9
 
 @dataclass(frozen=True)
 class Lookup:
-    """addresses: those of the last name. trail: the names on the way, the asked one first. zone: origin of the last zone asked, "" when none holds the name."""
+    """addresses: those of the last name, IPv4 first. trail: the names on the way, the asked one first. zone: origin of the last zone asked, "" when none
+    holds the name."""
 
     addresses: tuple[str, ...]
     trail: tuple[str, ...]
@@ -19,7 +20,7 @@ class Lookup:
 
 
 def look_up(resolver: Resolver, name: str) -> Lookup:
-    """The IPv4 addresses of a name."""
+    """The addresses of a name."""
     wanted = name.lower().rstrip(".") + "."
     trail: list[str] = []
     origin = ""
@@ -30,8 +31,8 @@ def look_up(resolver: Resolver, name: str) -> Lookup:
             return Lookup((), tuple(trail))
         origin = zone.origin
         records = {record.type: record for record in _covering(zone, wanted)}
-        if "A" in records:
-            return Lookup(records["A"].values, tuple(trail), origin)
+        if found := tuple(address for type_ in ("A", "AAAA") if type_ in records for address in records[type_].values):
+            return Lookup(found, tuple(trail), origin)
         if "CNAME" not in records:
             break
         wanted = records["CNAME"].values[0].lower().rstrip(".") + "."

@@ -67,12 +67,12 @@ def _holds(match: Match, packet: Packet) -> bool:
     test = _TESTS.get(match.key)
     if test is None:
         raise Unclear(f"the condition `{match.key}` is not one that an explanation can follow")
+    if match.key.split(" ")[0] == {4: "ip6", 6: "ip"}[packet.source.version]:
+        return False  # a condition on the other family's header, negated or not
     return any(test(value, packet) for value in match.values) is not match.negate
 
 
-def _within(value: str, address: Address, version: int) -> bool:
-    if address.version != version:
-        return False
+def _within(value: str, address: Address) -> bool:
     first, dash, last = value.partition("-")
     if dash:
         return int(ip_address(first)) <= int(address) <= int(ip_address(last))
@@ -87,10 +87,10 @@ def _port_within(value: str, port: int) -> bool:
 _TESTS: dict[str, Callable[[str, Packet], bool]] = {
     "iifname": lambda value, packet: packet.device == value,
     "oifname": lambda *_: False,
-    "ip saddr": lambda value, packet: _within(value, packet.source, 4),
-    "ip daddr": lambda value, packet: _within(value, packet.destination, 4),
-    "ip6 saddr": lambda value, packet: _within(value, packet.source, 6),
-    "ip6 daddr": lambda value, packet: _within(value, packet.destination, 6),
+    "ip saddr": lambda value, packet: _within(value, packet.source),
+    "ip daddr": lambda value, packet: _within(value, packet.destination),
+    "ip6 saddr": lambda value, packet: _within(value, packet.source),
+    "ip6 daddr": lambda value, packet: _within(value, packet.destination),
     "meta nfproto": lambda value, packet: value == f"ipv{packet.source.version}",
     "tcp dport": lambda value, packet: _port_within(value, packet.port),
     "meta l4proto": lambda value, _: value in ("tcp", "6"),

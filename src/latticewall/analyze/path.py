@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
 
 from latticewall.analyze.callers import Naming, nameless
 from latticewall.analyze.gate import Gate, Outcome, Unclear
 from latticewall.analyze.names import look_up
 from latticewall.analyze.network_acls import Border, acl_gate
-from latticewall.analyze.packets import Packet, walk
+from latticewall.analyze.packets import Address, Packet, walk
 from latticewall.analyze.question import Asked
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
@@ -31,7 +31,7 @@ FILTERS = ("security-group-egress", "network-acl", "security-group-ingress")
 @dataclass(frozen=True)
 class Source:
     """Where a request comes from. attached: the primary interface of a running instance, None when only the VPC is known. seen: the address that a request
-    came from, "" for one that nobody has made: it is taken to come from the first IPv4 address of the interface."""
+    came from, or would come from by the way it takes; "" while that is not known: it is taken to be the first IPv4 address of the interface."""
 
     vpc: Vpc
     instance: Instance | None = None
@@ -123,7 +123,7 @@ class Way:
 
     gates: tuple[Gate, ...]
     network: ServiceNetwork | None = None
-    address: IPv4Address | None = None
+    address: Address | None = None
     vpc: Vpc | None = None
     endpoint_id: str = ""
 
@@ -147,7 +147,7 @@ def association_way(region: Region, source: Source, asked: Asked) -> Way:
     return Way((first, name, *_security_gates(region, source, association, address, asked.port)), network, address, source.vpc)
 
 
-def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, IPv4Address | None]:
+def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, Address | None]:
     """Whether the client's resolver leads it to the service network, and to which address there."""
     resolver = next((item for item in region.plan.names.resolvers if item.vpc_id == source.vpc.id), None)
     if resolver is None or not resolver.enabled:
@@ -156,12 +156,12 @@ def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: A
     wanted = _addresses(region, source.vpc.id, asked.scheme)
     if is_address(asked.host):
         if asked.host in wanted:
-            return Gate("name", Outcome.PASS, f"{asked.host} is an address of the service network"), IPv4Address(asked.host)
+            return Gate("name", Outcome.PASS, f"{asked.host} is an address of the service network"), ip_address(asked.host)
         return Gate("name", Outcome.UNKNOWN, f"{asked.host} is not an address of the service network's {_LEADS_TO[asked.scheme]}"), None
     found = look_up(resolver, asked.host)
     trail = " -> ".join((*found.trail, ", ".join(found.addresses) or "no address"))
     if hits := [address for address in found.addresses if address in wanted]:
-        return Gate("name", Outcome.PASS, trail, f"zone {found.zone}"), IPv4Address(hits[0])
+        return Gate("name", Outcome.PASS, trail, f"zone {found.zone}"), ip_address(hits[0])
     if found.addresses:
         detail = f"{trail}: not an address of the service network's {_LEADS_TO[asked.scheme]}; this explains only those"
         return Gate("name", Outcome.UNKNOWN, detail, f"zone {found.zone}"), None
@@ -196,7 +196,7 @@ def is_address(host: str) -> bool:
     return True
 
 
-def _security_gates(region: Region, source: Source, association: VpcAssociation, address: IPv4Address, port: int) -> list[Gate]:
+def _security_gates(region: Region, source: Source, association: VpcAssociation, address: Address, port: int) -> list[Gate]:
     """What the instance's groups let out, its subnet's network ACL lets pass both ways, and the association's groups let in."""
     ruleset = region.ruleset(source.vpc.id)
     if source.attached is None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import ip_address
 
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.names import look_up
 from latticewall.analyze.network_acls import Border, acl_gate
-from latticewall.analyze.packets import Packet
+from latticewall.analyze.packets import Address, Packet
 from latticewall.analyze.path import Place, Region, Source, Way, association_way, is_address, listener_gate, security_gate, unasked
 from latticewall.analyze.question import Asked
 from latticewall.compile.index import EndpointInterface
 from latticewall.compile.security_groups import gate_name
-from latticewall.world.types import Route, Subnet
+from latticewall.world.types import Network, NetworkInterface, Route, Subnet
 
 
 def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
@@ -33,24 +35,45 @@ def way(region: Region, source: Source, asked: Asked) -> Way:
     return association_way(region, source, asked)
 
 
-def _resolved(region: Region, source: Source, host: str) -> tuple[str, list[IPv4Address]]:
+def facing(region: Region, source: Source, asked: Asked) -> Source:
+    """The source with the address by which it would come to an endpoint: of the family of the endpoint's."""
+    address = next((one for one in _resolved(region, source, asked.host)[1] if _interface_at(region, source, one, asked.host)), None)
+    if address is None or source.attached is None or source.seen:
+        return source
+    return replace(source, seen=str(_own(source.attached.interface, address)))
+
+
+def _own(interface: NetworkInterface, address: Address) -> Address:
+    """The address of a client's interface that it uses with another one."""
+    return interface.ipv6_addresses[0] if address.version == 6 else interface.addresses[0]
+
+
+def _resolved(region: Region, source: Source, host: str) -> tuple[str, list[Address]]:
     """What the client's resolver makes of the host, and the trail of names that led there."""
     if is_address(host):
-        return host, [IPv4Address(host)] if ":" not in host else []
+        return host, _preferred(source, [host])
     resolver = next((item for item in region.plan.names.resolvers if item.vpc_id == source.vpc.id and item.enabled), None)
     found = look_up(resolver, host) if resolver else None
-    return (" -> ".join((*found.trail, ", ".join(found.addresses))), [IPv4Address(one) for one in found.addresses]) if found else ("", [])
+    return (" -> ".join((*found.trail, ", ".join(found.addresses))), _preferred(source, found.addresses)) if found else ("", [])
 
 
-def _interface_at(region: Region, source: Source, address: IPv4Address, host: str) -> EndpointInterface | None:
+def _preferred(source: Source, found: Iterable[str]) -> list[Address]:
+    """As a client tries them: IPv6 first, and only families that it has ("Default Address Selection", RFC 6724)."""
+    addresses = sorted(map(ip_address, found), key=lambda address: -address.version)
+    versions = {4, 6} if source.attached is None or source.attached.interface.ipv6_addresses else {4}
+    return [address for address in addresses if address.version in versions]
+
+
+def _interface_at(region: Region, source: Source, address: Address, host: str) -> EndpointInterface | None:
     """The endpoint's interface with that address: one of the client's VPC, else one of another VPC."""
-    found = [item for items in region.index.endpoint_interfaces_of.values() for item in items if address in item.interface.addresses]
+    connected = [item for items in region.index.endpoint_interfaces_of.values() for item in items]
+    found = [item for item in connected if address in (*item.interface.addresses, *item.interface.ipv6_addresses)]
     own = (item for item in found if item.endpoint.vpc_id == source.vpc.id)
     named = (item for item in found if host.startswith(item.endpoint.id))
     return next(own, None) or next(named, None) or (found[0] if found else None)
 
 
-def _through(region: Region, source: Source, asked: Asked, door: EndpointInterface, address: IPv4Address, trail: str) -> Way:
+def _through(region: Region, source: Source, asked: Asked, door: EndpointInterface, address: Address, trail: str) -> Way:
     endpoint = door.endpoint
     vpc, network = region.index.vpcs[endpoint.vpc_id], region.gates.networks.get(endpoint.service_network_id)
     leads = f"service network {network.id}" if network else f"resource configuration {endpoint.resource_configuration_id}"
@@ -66,7 +89,7 @@ def _through(region: Region, source: Source, asked: Asked, door: EndpointInterfa
     return Way(tuple(gates), network, address, vpc, endpoint.id)
 
 
-def _route(region: Region, source: Source, door: EndpointInterface, address: IPv4Address) -> Gate:
+def _route(region: Region, source: Source, door: EndpointInterface, address: Address) -> Gate:
     """Only the direct way inside one VPC is followed."""
     if door.endpoint.vpc_id != source.vpc.id:
         if any(address in cidr for cidr in source.vpc.cidrs):
@@ -77,26 +100,32 @@ def _route(region: Region, source: Source, door: EndpointInterface, address: IPv
     home = source.attached.subnet
     if home.id == door.subnet.id:
         return Gate("route", Outcome.PASS, f"both are in {home.id}")
-    diverted = [route for pair in ((home, door.subnet), (door.subnet, home)) for route in _diverting(region, source, *pair)]
+    diverted = [route for pair in ((home, door.subnet), (door.subnet, home)) for route in _diverting(region, source, *pair, address)]
     if diverted:
         return Gate("route", Outcome.UNKNOWN, f"{diverted[0].destination} leads through {diverted[0].target}, which is not followed here", diverted[0].target)
     return Gate("route", Outcome.PASS, f"from {home.id} to {door.subnet.id} inside {source.vpc.id}")
 
 
-def _diverting(region: Region, source: Source, subnet: Subnet, other: Subnet) -> list[Route]:
-    """Routes of a subnet that lead packets to another one of the same VPC elsewhere than straight there."""
+def _diverting(region: Region, source: Source, subnet: Subnet, other: Subnet, address: Address) -> list[Route]:
+    """Routes of a subnet that lead packets of the address's family to another subnet of the same VPC elsewhere than straight there."""
     table = next((item for item in region.index.world.route_tables if item.id == subnet.route_table_id), None)
-    written = [(route, route.destination) for route in (table.routes if table else ()) if route.target != "local"]
-    inside = [(route, where) for route, where in written if isinstance(where, IPv4Network) and any(where.subnet_of(cidr) for cidr in source.vpc.cidrs)]
-    return [route for route, where in inside if where.overlaps(other.cidr)]
+    written = [route for route in (table.routes if table else ()) if route.target != "local" and route.destination.version == address.version]
+    blocks: tuple[Network, ...] = (*source.vpc.cidrs, *source.vpc.ipv6_cidrs)
+    inside = [route for route in written if any(_is_within(route.destination, cidr) for cidr in blocks)]
+    there = other.cidr if address.version == 4 else other.ipv6_cidr
+    return [route for route in inside if there is not None and route.destination.overlaps(there)]
 
 
-def _filters(region: Region, source: Source, door: EndpointInterface, address: IPv4Address, port: int) -> list[Gate]:
+def _is_within(one: Network, other: Network) -> bool:
+    return int(one[0]) >= int(other[0]) and int(one[-1]) <= int(other[-1]) and one.version == other.version
+
+
+def _filters(region: Region, source: Source, door: EndpointInterface, address: Address, port: int) -> list[Gate]:
     """What the instance's groups let out, the network ACLs of both subnets let pass, and the groups of the endpoint's interface let in."""
     item = source.attached
     if item is None:
         return unasked()
-    packet = Packet(item.interface.addresses[0], address, port, item.router_device)
+    packet = Packet(_own(item.interface, address), address, port, item.router_device)
     groups, guarding = item.interface.security_group_ids, door.interface.security_group_ids
     home, there = region.ruleset(source.vpc.id), region.ruleset(door.endpoint.vpc_id)
     out = security_gate(
