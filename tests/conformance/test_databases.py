@@ -48,7 +48,9 @@ def site(lab: Lab) -> Site:
     clients = [lab.instance("near", subnets[0], "10.70.1.10", [near]), lab.instance("stranger", subnets[0], "10.70.1.11")]
     lab.running(*clients)
     available(lab)
-    return Site(vpc, subnets, guard, *clients, described(lab)["Endpoint"]["Address"])
+    found = Site(vpc, subnets, guard, *clients, described(lab)["Endpoint"]["Address"])
+    sql(lab, found.near, found.host, "create table kept (x int); insert into kept values (7)")
+    return found
 
 
 def described(lab: Lab) -> dict[str, Any]:
@@ -116,7 +118,6 @@ def test_another_password_and_other_groups_count_at_once(lab: Lab, site: Site) -
 
 def test_stop_start_and_reboot_keep_data_and_address(lab: Lab, site: Site) -> None:
     rds, first = lab.client("rds"), sql(lab, site.near, site.host, "select pg_postmaster_start_time()")
-    sql(lab, site.near, site.host, "create table kept (x int); insert into kept values (7)")
     assert rds.stop_db_instance(DBInstanceIdentifier="orders")["DBInstance"]["DBInstanceStatus"] == "stopping"
     available(lab, "stopped")
     assert "timeout expired" in sql(lab, site.near, site.host, "select 1")
@@ -139,3 +140,107 @@ def test_a_server_that_dies_is_started_again_with_what_was_committed(lab: Lab, s
     until(lambda: sql(lab, site.near, site.host, "select x from lasting") == "8", seconds=30)
     assert lab.region.processes()[name]["pid"] != before[name]["pid"]
     available(lab)
+
+
+# -- by way of VPC Lattice ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Way:
+    configuration: str
+    association: str
+    name: str
+    gateway_group: str
+    guest: str
+    endpoint_guest: str
+    endpoint_name: str
+
+
+@pytest.fixture(scope="module")
+def way(lab: Lab, site: Site) -> Way:
+    """A service network in one VPC, and a resource endpoint in another: both to the DB instance by its ARN."""
+    lattice, arn = lab.client("vpc-lattice"), described(lab)["DBInstanceArn"]
+    gateway_group = lab.group(site.vpc, "gateway")
+    lab.ec2.authorize_security_group_ingress(GroupId=site.guard, IpPermissions=[allow("tcp", PORT, group=gateway_group)])
+    gateway = lattice.create_resource_gateway(name="orders", vpcIdentifier=site.vpc, subnetIds=site.subnets[:1], securityGroupIds=[gateway_group])["id"]
+    until(lambda: lattice.get_resource_gateway(resourceGatewayIdentifier=gateway)["status"] == "ACTIVE")
+    definition = {"arnResource": {"arn": arn}}
+    made = lattice.create_resource_configuration(name="orders", type="ARN", resourceGatewayIdentifier=gateway, resourceConfigurationDefinition=definition)
+    assert (made["resourceConfigurationDefinition"], "portRanges" in made) == (definition, False)
+    network = lattice.create_service_network(name="orders")["id"]
+    far, other = lab.vpc("10.71.0.0/16"), lab.vpc("10.70.0.0/16")
+    for vpc in (far, other):
+        lab.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    gate = lab.group(far, "gate", allow("tcp", PORT, cidr="10.71.0.0/16"))
+    lattice.create_service_network_vpc_association(
+        serviceNetworkIdentifier=network, vpcIdentifier=far, securityGroupIds=[gate], privateDnsEnabled=True,
+    )  # fmt: skip
+    until(lambda: state(lab, made["id"]) == "ACTIVE")
+    association = lattice.create_service_network_resource_association(serviceNetworkIdentifier=network, resourceConfigurationIdentifier=made["id"])["id"]
+    home, place = lab.subnet(far, "10.71.1.0/24"), lab.subnet(other, "10.70.1.0/24")
+    door = lab.group(other, "door", allow("tcp", PORT, cidr="10.70.1.10/32"))
+    endpoint = lab.ec2.create_vpc_endpoint(
+        VpcEndpointType="Resource", VpcId=other, ResourceConfigurationArn=made["arn"], SubnetIds=[place], SecurityGroupIds=[door], PrivateDnsEnabled=True,
+    )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
+    guests = [lab.instance("guest", home, "10.71.1.10"), lab.instance("endpoint guest", place, "10.70.1.10")]
+    lab.running(*guests)
+    get = lattice.get_service_network_resource_association
+    shown = until(lambda: (a := get(serviceNetworkResourceAssociationIdentifier=association))["status"] == "ACTIVE" and a)
+    assert (shown["privateDnsEnabled"], shown["privateDnsEntry"]["domainName"]) == (True, site.host)
+    describe = lab.ec2.describe_vpc_endpoint_associations
+    found = until(lambda: describe(VpcEndpointIds=[endpoint])["VpcEndpointAssociations"])[0]
+    lab.settled()
+    return Way(made["id"], association, shown["dnsEntry"]["domainName"], gateway_group, *guests, found["DnsEntry"]["DnsName"])
+
+
+def state(lab: Lab, configuration: str) -> str:
+    return str(lab.client("vpc-lattice").get_resource_configuration(resourceConfigurationIdentifier=configuration)["status"])
+
+
+def test_a_db_instance_is_reached_through_a_service_network_and_through_an_endpoint(lab: Lab, site: Site, way: Way) -> None:
+    """By the names that VPC Lattice gives it, and by its own; it sees the resource gateway's addresses. The endpoint's VPC has the addresses of its own VPC."""
+    for guest, names in ((way.guest, (way.name, site.host)), (way.endpoint_guest, (way.endpoint_name, site.host))):
+        for name in names:
+            assert sql(lab, guest, name, "select host(inet_client_addr()) from kept where x = 7").startswith("10.70.1."), name
+    encrypted = f"sslmode=verify-full sslrootcert={AUTHORITIES}"
+    assert sql(lab, way.guest, site.host, "select 3", options=encrypted) == "3"
+    assert lab.run(way.guest, "getent", "hosts", site.host).stdout.split()[0].startswith("129.224.")
+    assert lab.run(site.near, "getent", "hosts", site.host).stdout.split()[0].startswith("10.70.2.")
+
+
+def test_the_groups_of_gateway_and_database_both_count(lab: Lab, site: Site, way: Way) -> None:
+    opened = [allow("tcp", PORT, group=way.gateway_group)]
+    lab.ec2.revoke_security_group_ingress(GroupId=site.guard, IpPermissions=opened)
+    lab.settled()
+    assert "select" not in sql(lab, way.guest, way.name, "select 'select'")
+    lab.ec2.authorize_security_group_ingress(GroupId=site.guard, IpPermissions=opened)
+    lab.ec2.revoke_security_group_egress(GroupId=way.gateway_group, IpPermissions=[allow(cidr="0.0.0.0/0")])
+    lab.settled()
+    assert "select" not in sql(lab, way.endpoint_guest, way.endpoint_name, "select 'select'")
+    lab.ec2.authorize_security_group_egress(GroupId=way.gateway_group, IpPermissions=[allow(cidr="0.0.0.0/0")])
+    lab.settled()
+    assert sql(lab, way.guest, way.name, "select 4") == "4"
+
+
+def test_an_auth_policy_on_it_decides_about_connections(lab: Lab, way: Way) -> None:
+    lattice, about = lab.client("vpc-lattice"), {"resourceIdentifier": way.configuration}
+    lattice.put_auth_policy(**about, policy='{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}')
+    lab.settled()
+    assert "select" not in sql(lab, way.guest, way.name, "select 'select'")
+    lattice.delete_auth_policy(**about)
+    lab.settled()
+    assert sql(lab, way.guest, way.name, "select 5") == "5"
+
+
+def test_the_configuration_follows_the_db_instance(lab: Lab, site: Site, way: Way) -> None:
+    rds = lab.client("rds")
+    rds.stop_db_instance(DBInstanceIdentifier="orders")
+    available(lab, "stopped")
+    until(lambda: state(lab, way.configuration) == "UPDATE_FAILED")
+    reason = lab.client("vpc-lattice").get_resource_configuration(resourceConfigurationIdentifier=way.configuration)["failureReason"]
+    assert "does not run" in reason
+    assert "select" not in sql(lab, way.guest, way.name, "select 'select'")
+    rds.start_db_instance(DBInstanceIdentifier="orders")
+    available(lab)
+    until(lambda: state(lab, way.configuration) == "ACTIVE")
+    assert sql(lab, way.guest, way.name, "select 6") == "6"

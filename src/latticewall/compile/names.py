@@ -101,8 +101,10 @@ def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, 
 
 
 def public_zones(world: World) -> tuple[Zone, ...]:
-    """The region's public hosted zones: all that public DNS is here."""
-    zones: dict[str, Zone] = {}
+    """The region's public hosted zones, and the names of DB instances: all that public DNS is here."""
+    records: _Records = {}
+    _database_names(world, records)
+    zones = _zones(records)
     return _in_order(zones, _add_public(zones, _public(world)))
 
 
@@ -178,8 +180,7 @@ def _network_zones(index: Index, gates: ServiceNetworkGates) -> dict[str, tuple[
         for name, labels, values in through_endpoints:
             _add_below(records, name, labels, values)
         _load_balancer_names(index.world, records)
-        for record in database_names(index.world):
-            records.setdefault(record.name.split(".", 1)[1], []).append(record)
+        _database_names(index.world, records)
     return {network: tuple(_zones(records).values()) for network, records in found.items()}
 
 
@@ -200,6 +201,12 @@ def _load_balancer_names(world: World, records: _Records) -> None:
         name = absolute(balancer.dns_name)
         addresses_of = tuple(sorted(str(node.address) for node in balancer.nodes))
         records.setdefault(name.split(".", 1)[1], []).append(Record(name, "A", TTL, addresses_of))
+
+
+def _database_names(world: World, records: _Records) -> None:
+    """The names of all DB instances, known everywhere, as their private addresses."""
+    for record in database_names(world):
+        records.setdefault(record.name.split(".", 1)[1], []).append(record)
 
 
 def _add_below(records: _Records, dns_name: str, labels: int, values: tuple[str, ...]) -> None:

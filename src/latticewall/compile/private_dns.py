@@ -67,8 +67,10 @@ def is_wanted(gates: ServiceNetworkGates, vpc: Vpc, options: Mapping[str, Any], 
 
 
 def _hides_its_target(gates: ServiceNetworkGates, vpc: Vpc, configuration: ResourceConfiguration) -> bool:
-    """In the gateway's own VPC, a zone at or above the name by which the gateway looks for the resource there."""
+    """In the gateway's own VPC, a zone at or above the name by which the gateway looks for the resource there, or by which a DB instance is known there."""
     gateway = gates.gateways.get(configuration.gateway_id)
+    if configuration.type == "ARN":  # there its name leads to the DB instance itself
+        return gateway is not None and gateway.vpc_id == vpc.id
     target = configuration.definition.get("dnsResource", {}).get("domainName", "")
     if gateway is None or not target or gateway.vpc_id != vpc.id or gateway.resolution != IN_VPC:
         return False

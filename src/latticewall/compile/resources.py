@@ -112,6 +112,8 @@ class Resources:
         return self._zones[place]
 
     def _unresolved(self, found: Leaf) -> str:
+        if resource := found.configuration.definition.get("arnResource"):
+            return f"DB instance {resource['arn']} does not run"
         name = (found.configuration.definition.get("dnsResource") or {}).get("domainName", "")
         where = f"by the resolver of {found.gateway.vpc_id}" if found.gateway.resolution == IN_VPC else "in the region's public hosted zones"
         return f"{name} does not resolve to an IPv{_family(found.configuration)} address {where} ({found.gateway.id}: {found.gateway.resolution})"

@@ -76,14 +76,20 @@ def private_names(ctx: Context, row: Row) -> Iterator[tuple[str, Row, str]]:
     verified = [item.document["domainName"] for item in ctx.tx.rows("vpc-lattice:DomainVerification") if item.document.get("status") == "VERIFIED"]
     for association, configuration, leaf in endpoint_zones.leads_to(ctx, row):
         if association is None or association.document.get("privateDnsEnabled"):
-            domain = leaf.document.get("customDomainName")
-            if domain and any(_is_covered(row, one, verified) for one in _domains(configuration, leaf)):
+            domain = _own_domain(leaf)
+            known = [*verified, domain] if leaf.document["type"] == "ARN" else verified
+            if domain and any(_is_covered(row, one, known) for one in _domains(configuration, leaf)):
                 yield association.id if association else "", leaf, domain
+
+
+def _own_domain(leaf: Row) -> str:
+    """Its custom domain name; of a DB instance the name that it has from AWS."""
+    return str(leaf.document.get("customDomainName") or leaf.document.get("_domain") or "")
 
 
 def _domains(configuration: Row, leaf: Row) -> list[str]:
     """The domains by which a resource's private name may be wanted: its own, of a child also that of its group, without which it has no private name."""
-    own, group = leaf.document.get("customDomainName"), configuration.document.get("groupDomain")
+    own, group = _own_domain(leaf), configuration.document.get("groupDomain")
     if configuration.id != leaf.id:
         return [own, group] if own and group else []
     return [own] if own else []

@@ -129,7 +129,8 @@ def create_resource_association(ctx: Context, params: Document) -> Document:
     if is_shareable(ctx, network) and not configuration.document["allowAssociationToShareableServiceNetwork"]:
         message = f"Resource configuration {configuration.id} does not allow association with {network.id}, which is enabled for sharing"
         raise text.invalid("serviceNetworkIdentifier", message)
-    members = {"privateDnsEnabled": bool(params.get("privateDnsEnabled")), "createdBy": ctx.caller.account, **sharing.sides(ctx, network, configuration)}
+    private = bool(params.get("privateDnsEnabled")) or configuration.document["type"] == "ARN"  # whose private DNS is always on
+    members = {"privateDnsEnabled": private, "createdBy": ctx.caller.account, **sharing.sides(ctx, network, configuration)}
     refs = {"serviceNetworkIdentifier": network, "resourceConfigurationIdentifier": configuration}
     row = _join(ctx, network, configuration, members, refs, tags.read(params.get("tags")))
     if configuration.document["type"] == "GROUP":
@@ -164,7 +165,7 @@ def _join(ctx: Context, network: Row, configuration: Row, members: Document, ref
     if configuration.document["type"] != "GROUP":
         document["dnsEntry"] = dns.resource_entry(ctx.caller.region, identifier, configuration.id)
         document["_address"] = _free_address(ctx.referring(network, RESOURCE_ASSOCIATION))
-    domain = configuration.document.get("customDomainName") or configuration.document.get("groupDomain")
+    domain = configuration.document.get("customDomainName") or configuration.document.get("groupDomain") or configuration.document.get("_domain")
     if domain and document["privateDnsEnabled"]:
         document["privateDnsEntry"] = {"domainName": domain}
     return ctx.create(RESOURCE_ASSOCIATION, document, id=identifier, tags=tagged, refs=refs)

@@ -1,7 +1,7 @@
 """Resource configurations: what clients reach through a resource gateway ("Resource configurations for VPC resources").
 
 A SINGLE is one address or one name. A GROUP is a container for CHILD configurations, which are as a SINGLE but for what they have from their group: the
-gateway, the protocol, whether they can be shared, and the verification of the domain. ARN and CIDR are refused.
+gateway, the protocol, whether they can be shared, and the verification of the domain. An ARN is a DB instance. CIDR is refused.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import associations, dns, quotas, text
+from latticewall.services.vpc_lattice.arn_resource import arn_definition
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import DOMAIN_VERIFICATION, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, VPC
 
@@ -24,13 +25,12 @@ ALL_PORTS = "1-65535"
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 _MEMBERS_OF = {
-    "resourceConfigurationGroupIdentifier": ("CHILD",), "groupDomain": ("GROUP",), "resourceConfigurationDefinition": ("SINGLE", "CHILD"),
-    "customDomainName": ("SINGLE", "CHILD"), "domainVerificationIdentifier": ("SINGLE", "GROUP"),
+    "resourceConfigurationGroupIdentifier": ("CHILD",), "groupDomain": ("GROUP",), "resourceConfigurationDefinition": ("SINGLE", "CHILD", "ARN"),
+    "portRanges": ("SINGLE", "GROUP", "CHILD"), "customDomainName": ("SINGLE", "CHILD"), "domainVerificationIdentifier": ("SINGLE", "GROUP"),
 }  # fmt: skip
 """The types for which a member is."""
 _INHERITED = ("protocol", "allowAssociationToShareableServiceNetwork", "domainVerificationId", "domainVerificationArn")
 _REFUSED = {
-    "ARN": "ARN resource configurations are for Amazon RDS databases, and there is no Amazon RDS here: use SINGLE with the database's name or address",
     "CIDR": "CIDR resource configurations are reached through tunnel VPC endpoints, which are not supported yet; SINGLE, GROUP and CHILD are",
 }
 
@@ -44,10 +44,13 @@ def create_resource_configuration(ctx: Context, params: Document) -> Document:
     quotas.check(ctx, RESOURCE_CONFIGURATION, ctx.count(RESOURCE_CONFIGURATION) + 1)
     document: Document = {
         "type": type_, "resourceGatewayId": gateway.id, "protocol": params.get("protocol") or "TCP",
-        "portRanges": port_ranges(params.get("portRanges") or (group.document["portRanges"] if group else ())),
         "allowAssociationToShareableServiceNetwork": bool(params.get("allowAssociationToShareableServiceNetwork")),
     }  # fmt: skip
-    if type_ != "GROUP":
+    if type_ == "ARN":
+        document |= arn_definition(ctx, _arn(params), gateway)
+    else:
+        document["portRanges"] = port_ranges(params.get("portRanges") or (group.document["portRanges"] if group else ()))
+    if type_ in ("SINGLE", "CHILD"):
         document["resourceConfigurationDefinition"] = _definition(ctx, params, gateway)
     refs = {"resourceGatewayIdentifier": gateway.id}
     for member in ("customDomainName", "groupDomain"):
@@ -72,7 +75,10 @@ def update_resource_configuration(ctx: Context, params: Document) -> Document:
     row = usable(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"])
     _check_members(params, row.document["type"])
     changes: Document = {}
-    if params.get("resourceConfigurationDefinition"):
+    if params.get("resourceConfigurationDefinition") and row.document["type"] == "ARN":
+        if params["resourceConfigurationDefinition"] != row.document["resourceConfigurationDefinition"]:
+            raise text.invalid("resourceConfigurationDefinition", "The resource of a resource configuration of type ARN cannot be changed")
+    elif params.get("resourceConfigurationDefinition"):
         gateway = usable(ctx, RESOURCE_GATEWAY, row.document["resourceGatewayId"])
         changes["resourceConfigurationDefinition"] = _definition(ctx, params, gateway)
     if params.get("portRanges") is not None:
@@ -173,6 +179,13 @@ def _definition(ctx: Context, params: Mapping[str, Any], gateway: Row) -> Docume
         name = dns.check_name("resourceConfigurationDefinition.dnsResource.domainName", resource["domainName"])
         return {"dnsResource": {"domainName": name, **({"ipAddressType": family} if family else {})}}
     raise text.invalid("resourceConfigurationDefinition", "A resource configuration of type SINGLE or CHILD needs an ipResource or a dnsResource")
+
+
+def _arn(params: Mapping[str, Any]) -> str:
+    arn = ((params.get("resourceConfigurationDefinition") or {}).get("arnResource") or {}).get("arn")
+    if not arn:
+        raise text.invalid("resourceConfigurationDefinition", "A resource configuration of type ARN needs an arnResource")
+    return str(arn)
 
 
 def _check_family(member: str, family: str, gateway: Row) -> None:

@@ -116,6 +116,10 @@ def update_resource_gateway(ctx: Context, params: Document) -> Document:
     changes: Document = {}
     if params.get("resourceConfigDnsResolution"):
         changes["resourceConfigDnsResolution"] = params["resourceConfigDnsResolution"]
+        for user in ctx.referring(row, RESOURCE_CONFIGURATION) if params["resourceConfigDnsResolution"] == "IN_VPC" else ():
+            if user.document["type"] == "ARN":
+                message = f"Resource gateway {row.id} is used by resource configuration {user.id} of type ARN, for which IN_VPC is not supported"
+                raise text.invalid("resourceConfigDnsResolution", message)
     if params.get("securityGroupIds") is not None:
         vpc = vpc_of(ctx, row.document["vpcId"])
         groups = security_groups_in(ctx, vpc, params["securityGroupIds"]) or [_default_group(ctx, vpc)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 from latticewall.base.rows import Row
+from latticewall.world.from_rows.databases import STOPPED
 from latticewall.world.from_rows.rows import Rows, tag_pairs, text
 from latticewall.world.types import (
     Instance,
@@ -147,14 +149,31 @@ def _resource_configuration(rows: Rows, row: Row) -> ResourceConfiguration:
     deciding = row if group is None or "_policy" in document else group
     verification = rows.get("vpc-lattice:DomainVerification", text(document.get("domainVerificationId")))
     verified = verification.document if verification else {}
+    database = rows.by_arn("rds:DBInstance", text((document.get("resourceConfigurationDefinition") or {}).get("arnResource", {}).get("arn")))
     return ResourceConfiguration(
         id=row.id, arn=row.arn, account=row.account, type=document["type"], gateway_id=text(document.get("resourceGatewayId")),
-        protocol=document.get("protocol", "TCP"), port_ranges=tuple(_port_range(item) for item in document.get("portRanges") or ()),
-        definition=document.get("resourceConfigurationDefinition") or {}, custom_domain_name=text(document.get("customDomainName")),
-        policy=text(deciding.document.get("_policy")), has_policy="_policy" in deciding.document, domain_verified=verified.get("status") == "VERIFIED",
+        protocol=document.get("protocol", "TCP"), port_ranges=_port_ranges(document, database),
+        definition=_definition(document, database), custom_domain_name=text(document.get("customDomainName") or document.get("_domain")),
+        policy=text(deciding.document.get("_policy")), has_policy="_policy" in deciding.document,
+        domain_verified=verified.get("status") == "VERIFIED" or document["type"] == "ARN",
         verification_lost_at=text(verified.get("_lostAt")), group_id=group.id if group else "", group_arn=group.arn if group else "",
         group_domain=text((group or row).document.get("groupDomain")), tags=tag_pairs(row.tags),
     )  # fmt: skip
+
+
+def _port_ranges(document: dict[str, Any], database: Row | None) -> tuple[tuple[int, int], ...]:
+    """Of a DB instance its port: the one that it had when there was one, while it is not there."""
+    if document["type"] != "ARN":
+        return tuple(_port_range(item) for item in document.get("portRanges") or ())
+    port = int(database.document["_endpoint"]["Port"] if database else document["_port"])
+    return ((port, port),)
+
+
+def _definition(document: dict[str, Any], database: Row | None) -> dict[str, Any]:
+    """A DB instance that runs is where its address is; one that does not is nowhere."""
+    if database is None or database.status in STOPPED:
+        return dict(document.get("resourceConfigurationDefinition") or {})
+    return {"ipResource": {"ipAddress": database.document["_address"]}}
 
 
 def _port_range(text: str) -> tuple[int, int]:
