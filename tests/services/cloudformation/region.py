@@ -107,6 +107,7 @@ class Region:
         (folder / "functions" / "packages").mkdir(parents=True)
         self.functions = FunctionsPort(folder / "functions", folder / "door.sock", self.clock, Sequence())
         ports = {"firewall_rules": FirewallRules(), "target_health": lambda _: {}, "functions": self.functions, "certificate_authority": authority()}
+        ports["postgresql"] = lambda: ("15.14",)
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=lambda *_: None, ports=ports)
         self.caller = root(ACCOUNT, NAME)
         self.runner = StackRunner(self.app)

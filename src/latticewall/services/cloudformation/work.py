@@ -20,7 +20,7 @@ from latticewall.store import Snapshot, Store, Transaction
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SYSTEM_TAGS = "aws:cloudformation:"
-WAITING = ("creating", "updating", "starting", "stopping", "deleting")
+WAITING = ("creating", "updating", "starting", "stopping", "rebooting", "deleting")
 
 
 class Home(Protocol):

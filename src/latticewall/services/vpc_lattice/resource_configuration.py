@@ -81,7 +81,7 @@ def update_resource_configuration(ctx: Context, params: Document) -> Document:
     elif params.get("resourceConfigurationDefinition"):
         gateway = usable(ctx, RESOURCE_GATEWAY, row.document["resourceGatewayId"])
         changes["resourceConfigurationDefinition"] = _definition(ctx, params, gateway)
-    if params.get("portRanges") is not None:
+    if params.get("portRanges") is not None and row.document["type"] != "ARN":
         changes["portRanges"] = port_ranges(params["portRanges"])
     if row.document["type"] == "CHILD":
         _refuse_difference(params, row.document)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from latticewall.services.cloudformation.resource_types import (
     certificates,
+    databases,
     ec2,
     endpoints,
     firewall,
@@ -29,7 +30,7 @@ from latticewall.services.cloudformation.resource_types.row import Made, Propert
 
 _MODULES = (
     ec2, endpoints, transit, instances, firewall, lattice, load_balancing, identity, roles_anywhere, organizations, sharing, storage, functions, certificates,
-    others,
+    databases, others,
 )  # fmt: skip
 TABLE: Mapping[str, ResourceType] = {row.type: row for module in _MODULES for row in module.TYPES}
 

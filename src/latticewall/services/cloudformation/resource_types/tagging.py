@@ -121,6 +121,10 @@ STYLES: Mapping[str, Style] = {
         _list, "acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate", lambda row, tags: {"CertificateArn": row.arn, "Tags": as_list(tags)},
         lambda row, keys: {"CertificateArn": row.arn, "Tags": [{"Key": key} for key in keys]},
     ),
+    "rds": Style(
+        _list, "rds:AddTagsToResource", "rds:RemoveTagsFromResource", lambda row, tags: {"ResourceName": row.arn, "Tags": as_list(tags)},
+        lambda row, keys: {"ResourceName": row.arn, "TagKeys": keys},
+    ),
     "ssm": Style(_list),
     "policy": Style(_list),
 }  # fmt: skip
