@@ -180,7 +180,7 @@ def test_another_session_s_secret_is_recognised(lab: Lab) -> None:
 
 
 def test_a_request_that_is_not_in_the_log(lab: Lab) -> None:
-    assert "has no request id-1" in lab.explained()["summary"], "there is no log yet"
+    assert "has no request or record id-1" in lab.explained()["summary"], "there is no log yet"
     lab.logged(requestId="id-10")
     assert lab.explained()["verdict"] == "unknown", "a longer id is another"
     assert lab.explained('"}')["verdict"] == "unknown"
@@ -232,12 +232,14 @@ def test_a_request_that_came_through_another_network_is_explained_by_that_one(la
     other = lab.lattice.create_service_network(name="other", authType="AWS_IAM")
     lab.lattice.create_service_network_service_association(serviceNetworkIdentifier=other["id"], serviceIdentifier=lab.service)
     place = {"VpcId": lab.vpc, "SubnetIds": [lab.subnet], "SecurityGroupIds": [lab.door_group]}
-    lab.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", ServiceNetworkArn=other["arn"], **place)
+    endpoint = lab.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", ServiceNetworkArn=other["arn"], **place)["VpcEndpoint"]["VpcEndpointId"]
     lab.region.settle()
     lab.put_policy(lab.network, policy({**ALLOW_ALL, "Sid": "First"}))
     lab.put_policy(other["id"], policy({**ALLOW_ALL, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}))
-    lab.denied(serviceNetworkArn=other["arn"], **BY_NETWORK, **caller(lab))
-    found = gate(lab.explained(), "network-policy")
+    lab.denied(serviceNetworkArn=other["arn"], vpcEndpointId=endpoint, **BY_NETWORK, **caller(lab))
+    answer = lab.explained()
+    assert gate(answer, "vpc-endpoint")["decided_by"] == endpoint
+    found = gate(answer, "network-policy")
     assert found["failed"] == ["StringEquals: aws:PrincipalOrgID [o-1], the request has no value"]
 
 

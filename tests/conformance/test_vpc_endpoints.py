@@ -106,7 +106,14 @@ def test_a_service_through_an_endpoint(lab: Lab, site: Site) -> None:
     headers = {name.lower(): value for name, value in answer["headers"].items()}
     assert (headers["x-forwarded-for"], headers["x-amzn-source-vpc"]) == (NEAR, site.clients)
     assert lab.curl(site.near, f"http://{site.names['service']}:81/")[0] == 0
-    assert lab.get(site.near, f"https://{site.names['service']}/")["client"] == "169.254.171.2"
+    secured = lab.get(site.near, f"https://{site.names['service']}/")
+    assert secured["client"] == "169.254.171.2"
+    for made in (answer, secured):
+        told = explained(lab, request_id={name.lower(): value for name, value in made["headers"].items()}["x-amzn-requestid"])
+        assert (told["verdict"], told["gates"][0]["name"], told["gates"][0]["decided_by"]) == ("allowed", "vpc-endpoint", site.mesh)
+    for scheme in ("http", "https"):
+        told = explained(lab, url=f"{scheme}://{site.names['service']}/", source=site.near)
+        assert told["verdict"] == "allowed", told["summary"]
 
 
 def test_resources_through_endpoints(lab: Lab, site: Site) -> None:
@@ -116,9 +123,17 @@ def test_resources_through_endpoints(lab: Lab, site: Site) -> None:
         assert lab.talk(site.near, name, 7778, seconds=0.5) == ""
     record = until(lambda: next((one for one in logged(lab) if one["vpcEndpointId"] == site.vault), None))
     assert (record["serviceNetworkArn"], record["serviceNetworkResourceAssociationId"], record["sourceIpPort"].split(":")[0]) == ("-", "-", NEAR)
+    told = explained(lab, request_id=record["recordId"])
+    assert (told["verdict"], told["gates"][0]["decided_by"], told["request"]["port"]) == ("allowed", site.vault, 7777), told
+    assert told["gates"][-1]["detail"].endswith(record["resourceIpPort"])
     record = until(lambda: next((one for one in logged(lab) if one["vpcEndpointId"] == site.mesh), None))
     assert record["serviceNetworkArn"].endswith(site.network)
     assert record["serviceNetworkResourceAssociationId"].startswith("snra-")
+
+
+def explained(lab: Lab, **question: str) -> dict[str, Any]:
+    answer: dict[str, Any] = lab.region.session.ask("explain", question)
+    return answer
 
 
 def logged(lab: Lab) -> list[dict[str, Any]]:

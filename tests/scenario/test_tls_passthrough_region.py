@@ -148,6 +148,8 @@ def test_the_clients_tls_ends_at_the_target(shop: Shop) -> None:
     record = until(lambda: next((item for item in shop.logged() if item["sourceIpPort"].startswith(OTHER)), None))
     assert (record["listenerType"], record["serverNameIndication"], record["targetIpPort"]) == ("TLS_PASSTHROUGH", NAME, f"{TARGET}:{PORT}")
     assert (record["resolvedUser"], record["failureReason"]) == ("-", "-")
+    told = shop.region.session.ask("explain", {"request_id": record["recordId"]})
+    assert (told["verdict"], told["request"]["host"], told["request"]["port"]) == ("allowed", NAME, 443), told
 
 
 def test_who_may_connect(shop: Shop) -> None:
@@ -156,6 +158,10 @@ def test_who_may_connect(shop: Shop) -> None:
     record = until(lambda: next((item for item in shop.logged() if item["authDeniedReason"] == "Service"), None))
     assert record["sourceIpPort"].startswith(f"{OTHER}:")
     assert (record["resolvedUser"], record["failureReason"], record["targetIpPort"]) == ("Anonymous", "ClientAccessDenied", "-")
+    told = shop.region.session.ask("explain", {"request_id": record["recordId"]})
+    assert told["summary"].startswith("denied at service-policy"), told
+    (gate,) = (gate for gate in told["gates"] if gate["name"] == "service-policy")
+    assert gate["failed"] == [f"IpAddress: aws:SourceIp [{ALLOWED}/32], the request has '{OTHER}'"]
     shop.require(policy(StringEquals={"vpc-lattice-svcs:SourceVpc": "vpc-0123456789abcdef0"}))
     assert (shop.status(ALLOWED), shop.status(OTHER)) == ("000", "000")
     shop.require(policy(NumericEquals={"vpc-lattice-svcs:Port": "443"}))

@@ -23,7 +23,7 @@ def zone(vpc: str, address: str) -> str:
 def line(**change: Any) -> str:
     about = {
         "startTime": "2026-01-02T03:04:05Z", "service": f"sn-arn {SERVICE} listener-1 no", "target": f"{GROUP} vpc-2", "responseCode": 200,
-        "sourceVpcArn": "arn:aws:ec2:eu-north-7:111122223333:vpc/vpc-1", "sourceIpPort": "10.0.0.5:4000", "targetIpPort": "10.1.0.9:80",
+        "source": "arn:aws:ec2:eu-north-7:111122223333:vpc/vpc-1", "sourceIpPort": "10.0.0.5:4000", "targetIpPort": "10.1.0.9:80",
         "bytesReceived": 100, "bytesSent": 1000, "duration": 7, "responseFlags": "-",
     }  # fmt: skip
     return json.dumps({"http": [{**about, **change}.get(name) for name in HTTP_MEMBERS]}, separators=(",", ":"))

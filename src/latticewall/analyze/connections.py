@@ -5,19 +5,20 @@ Pages followed: "TLS listeners for VPC Lattice services". Auth policies on resou
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from latticewall.analyze.callers import ANONYMOUS, Caller
 from latticewall.analyze.decision import GATE_OF, Circumstances, Decided, audited, decide, decide_resource
 from latticewall.analyze.gate import Gate, Outcome, Unclear
-from latticewall.analyze.path import Region, Source, Way
+from latticewall.analyze.path import Region, Source
 from latticewall.analyze.question import Asked
 from latticewall.analyze.targets import Health, resource_filters, target_gates
 from latticewall.analyze.way import way
 from latticewall.plan.proxy import TcpListener
 from latticewall.plan.tls_passthrough import TlsService
 from latticewall.policy.lattice import Layer, Route
-from latticewall.world.types import ResourceConfiguration
+from latticewall.world.types import ResourceConfiguration, Vpc
 
 Answer = tuple[list[Gate], Decided | None]
 """The gates, and the policies' decision if it came to one."""
@@ -38,19 +39,19 @@ def tls_gates(region: Region, source: Source, asked: Asked, health: Health, now:
         return [*found.gates, Gate("listener", Outcome.FAIL, detail, change=change)], None
     listener = Gate("listener", Outcome.PASS, f"service {service.service_id} listens on port {asked.port}", service.listener_id)
     signature = Gate("signature", Outcome.SKIP, "a TLS listener sees no request: the caller is anonymous")
-    decided, gates = _tls_decision(region, found, source, asked, service, now)
-    return [*found.gates, listener, signature, *gates, *_tls_targets(region, service, health)], decided
+    vpc = found.vpc or source.vpc
+    decided = decide_tls_connection(region, asked, service.service_network_arn, service.service_arn, vpc, source.address, now)
+    return [*found.gates, listener, signature, *decided.gates, *_tls_targets(region, service, health)], decided
 
 
-def _tls_decision(region: Region, found: Way, source: Source, asked: Asked, service: TlsService, now: datetime) -> tuple[Decided, tuple[Gate, ...]]:
-    network = region.network(service.service_network_arn)
-    owner = next((item for item in region.index.world.services if item.arn == service.service_arn), None)
+def decide_tls_connection(region: Region, asked: Asked, network_arn: str, service_arn: str, vpc: Vpc, address: str, now: datetime) -> Decided:
+    """As they take effect. vpc: whose connection it is; address: where it comes from. Raises Unclear."""
+    network = region.network(network_arn)
+    owner = next((item for item in region.index.world.services if item.arn == service_arn), None)
     if network is None or owner is None:
         raise Unclear("the service or its service network is gone")
-    vpc = found.vpc or source.vpc
-    known = Circumstances(asked, network, owner, now, vpc.id, vpc.account, source.address)
-    decided = decide(region.index.world, known, ANONYMOUS)
-    return decided, audited(decided.gates, dict(network.tags))
+    decided = decide(region.index.world, Circumstances(asked, network, owner, now, vpc.id, vpc.account, address), ANONYMOUS)
+    return replace(decided, gates=audited(decided.gates, dict(network.tags)))
 
 
 def _tls_targets(region: Region, service: TlsService, health: Health) -> list[Gate]:
@@ -82,9 +83,8 @@ def tcp_gates(region: Region, source: Source, asked: Asked, caller: Caller, now:
         reason = f"resource configuration {configuration.id} has an auth policy, which knows instances of the endpoint's own VPC {vpc.id} only"
         return [*gates, Gate(GATE_OF[Layer.RESOURCE], Outcome.FAIL, reason, configuration.id)], None
     arn = found.network.arn if found.network else ""
-    route = Route(service_network_arn=arn, port=asked.port, source_vpc=vpc.id, source_vpc_owner=vpc.account)
-    decided = decide_resource(region.index.world, configuration, caller, route, source.address, now)
-    gates += decided.gates if decided else _undecided(configuration)
+    decided = decide_resource_connection(region, configuration, arn, asked.port, caller, replace(source, vpc=vpc), now)
+    gates += decided.gates if decided else undecided(configuration)
     return [*gates, _tcp_target(listener, asked.port), *resource_filters(region, listener, asked.port)], decided
 
 
@@ -97,6 +97,15 @@ def _tcp_target(listener: TcpListener, port: int) -> Gate:
     return Gate("target", Outcome.PASS, detail, listener.gateway_id)
 
 
-def _undecided(configuration: ResourceConfiguration) -> list[Gate]:
+def decide_resource_connection(
+    region: Region, configuration: ResourceConfiguration, network_arn: str, port: int, caller: Caller, source: Source, now: datetime
+) -> Decided | None:
+    """network_arn: "" of an endpoint for the resource alone. None when nobody decides."""
+    route = Route(service_network_arn=network_arn, port=port, source_vpc=source.vpc.id, source_vpc_owner=source.vpc.account)
+    return decide_resource(region.index.world, configuration, caller, route, source.address, now)
+
+
+def undecided(configuration: ResourceConfiguration) -> list[Gate]:
+    """The gates of a resource without an auth policy."""
     reason = f"resource configuration {configuration.id} has no auth policy, so nobody is asked"
     return [Gate(GATE_OF[layer], Outcome.SKIP, reason) for layer in (Layer.RESOURCE, Layer.IDENTITY)]

@@ -27,11 +27,17 @@ class Denial:
     explicit: bool
     statement: int
 
+    def words(self, *, counted: bool = True) -> str:
+        """counted: with the statement's number."""
+        which = f"statement {self.statement}" if counted else "a statement"
+        return f"{which} of the {self.part} denied it" if self.explicit else f"no statement of the {self.part} allowed it"
+
 
 @dataclass(frozen=True)
 class Recorded:
-    """A record. head: as it was signed, None unless the signature was refused. refused: why a signature (or the request as a whole) was. enforced: the filter
-    answered itself. undecided: refused without a decision. rule_id, service_arn, network_arn, listener_id: "" where the request did not get that far."""
+    """A record. endpoint_id: the VPC endpoint that the request came in by. head: as it was signed, None unless the signature was refused. refused: why a
+    signature (or the request as a whole) was. enforced: the filter answered itself. undecided: refused without a decision. rule_id, service_arn, network_arn,
+    listener_id: "" where the request did not get that far."""
 
     request_id: str
     started: str
@@ -48,6 +54,7 @@ class Recorded:
     failure: str
     target: str
     authorized: bool
+    endpoint_id: str = ""
     denial: Denial | None = None
     refused: str = ""
     head: Head | None = None
@@ -79,27 +86,34 @@ def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded
     )  # fmt: skip
     return Recorded(
         request_id=str(entry.get("requestId") or ""), started=str(entry.get("startTime") or ""), asked=asked, vpc_id=str(entry.get("sourceVpcId") or ""),
-        address=str(entry.get("sourceIpPort") or "").rpartition(":")[0].strip("[]"), service_arn=_text(entry, "serviceArn"),
-        network_arn=_text(entry, "serviceNetworkArn"), listener_id=_text(entry, "listenerId"), rule_id=_text(entry, "ruleId").partition(" ")[0],
-        status=int(entry.get("responseCode") or 0), caller=_text(record, "callerPrincipal"), access_key_id=_text(entry, "accessKeyId"),
-        failure=_text(record, "failureReason"), target=_text(record, "targetIpPort"), authorized=entry.get("authorized") == "yes",
+        address=str(entry.get("sourceIpPort") or "").rpartition(":")[0].strip("[]"), service_arn=text(entry, "serviceArn"),
+        network_arn=text(entry, "serviceNetworkArn"), listener_id=text(entry, "listenerId"), rule_id=text(entry, "ruleId").partition(" ")[0],
+        status=int(entry.get("responseCode") or 0), caller=text(record, "callerPrincipal"), access_key_id=text(entry, "accessKeyId"),
+        failure=text(record, "failureReason"), target=text(record, "targetIpPort"), authorized=entry.get("authorized") == "yes",
+        endpoint_id=text(entry, "vpcEndpointId"),
         denial=_denial(noted), refused=str(noted.get("refused") or ""), head=head, enforced=details.startswith(REFUSED),
         undecided=details.startswith(UNDECIDED) or (details.startswith(REFUSED) and not noted),
     )  # fmt: skip
 
 
-def _text(document: Mapping[str, Any], name: str) -> str:
+def text(document: Mapping[str, Any], name: str) -> str:
+    """A member, "" where there is none."""
     found = document.get(name)
     return "" if found in (None, "-") else str(found)
 
 
-def _noted(text: str) -> dict[str, Any]:
+def _noted(written: str) -> dict[str, Any]:
     """The filter's own note; one that was cut off is kept as the reason."""
     try:
-        found = json.loads(text) if text else {}
+        found = json.loads(written) if written else {}
     except ValueError:
-        return {"refused": text[:200]}
+        return {"refused": written[:200]}
     return found if isinstance(found, dict) else {}
+
+
+def noted_denial(entry: Mapping[str, Any]) -> Denial | None:
+    """Who denied, of any line; None when nobody did."""
+    return _denial(_noted(str(entry.get("authDetail") or "")))
 
 
 def _denial(noted: Mapping[str, Any]) -> Denial | None:

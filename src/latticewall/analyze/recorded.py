@@ -31,16 +31,12 @@ _REMEDIES = (
 )
 
 
-def _entered_by(region: Region, record: Recorded) -> str:
-    """The log does not say it, but a VPC without association has no other way in than an endpoint."""
-    return "vpc-association" if record.vpc_id in region.gates.association_of else "vpc-endpoint"
-
-
 def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None, now: datetime) -> Explanation:
     """now: aware, UTC; the policies are asked as of then. diagnosis: of the signature, if that was refused."""
     source = source_of(region, record.vpc_id, record.address)
     caller = caller_of(region, record)
-    gates = [Gate(name, Outcome.PASS, _ARRIVED) for name in (_entered_by(region, record), "name", *FILTERS)]
+    entered = Gate("vpc-endpoint" if record.endpoint_id else "vpc-association", Outcome.PASS, _ARRIVED, record.endpoint_id)
+    gates = [entered, *(Gate(name, Outcome.PASS, _ARRIVED) for name in ("name", *FILTERS))]
     request, shown = _request(record, source), _unknown(record) if caller is None else caller.document()
     if not record.service_arn:
         detail = f"no service is called {record.asked.host}: the answer was {record.status}"
@@ -139,8 +135,8 @@ def _replay(region: Region, record: Recorded, source: Source | None, caller: Cal
 def _place(region: Region, record: Recorded) -> Place | None:
     for listener in region.plan.proxy.http_listeners:
         for host in listener.virtual_hosts:
-            wanted = (record.vpc_id, record.network_arn, record.listener_id, record.service_arn)
-            if (listener.vpc_id, host.service_network_arn, host.listener_id, host.service_arn) == wanted:
+            wanted = (record.vpc_id, record.endpoint_id, record.network_arn, record.listener_id, record.service_arn)
+            if (listener.vpc_id, listener.vpc_endpoint_id, host.service_network_arn, host.listener_id, host.service_arn) == wanted:
                 return Place(listener, host)
     return None
 
@@ -153,13 +149,13 @@ def _as_recorded(record: Recorded, decided: Decided | None, notes: list[str], pr
     found = []
     for name in _DECIDING:
         gate = now.get(name) or Gate(name, Outcome.SKIP, problem)
-        denied = record.denial is not None and GATE_OF[Layer(record.denial.layer)] == name
-        if denied and not gate.fails:
-            notes.append(f"the log says {_described(record)}; as of now, and as far as the log kept the request, {name} would not deny it")
-            found.append(Gate(name, _denied_outcome(record), _described(record)))
-        elif denied:
+        denial = record.denial if record.denial and GATE_OF[Layer(record.denial.layer)] == name else None
+        if denial and not gate.fails:
+            notes.append(f"the log says {denial.words()}; as of now, and as far as the log kept the request, {name} would not deny it")
+            found.append(Gate(name, _denied_outcome(record), denial.words()))
+        elif denial:
             # which statement it was is what `decided_by` says: the log counts over all policies of a part
-            found.append(replace(gate, outcome=_denied_outcome(record), detail=_described(record, counted=False)))
+            found.append(replace(gate, outcome=_denied_outcome(record), detail=denial.words(counted=False)))
         elif gate.fails and record.denial is None:
             notes.append(f"the request passed {name} then; as of now, and as far as the log kept the request, {gate.detail}")
             found.append(Gate(name, Outcome.PASS, "passed then"))
@@ -170,13 +166,6 @@ def _as_recorded(record: Recorded, decided: Decided | None, notes: list[str], pr
 
 def _denied_outcome(record: Recorded) -> Outcome:
     return Outcome.AUDIT if record.audited else Outcome.FAIL
-
-
-def _described(record: Recorded, *, counted: bool = True) -> str:
-    denial = record.denial
-    assert denial is not None
-    which = f"statement {denial.statement}" if counted else "a statement"
-    return f"{which} of the {denial.part} denied it" if denial.explicit else f"no statement of the {denial.part} allowed it"
 
 
 def _end(record: Recorded, place: Place | None) -> list[Gate]:

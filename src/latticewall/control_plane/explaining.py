@@ -17,6 +17,7 @@ from latticewall.analyze.path import Region
 from latticewall.analyze.question import Asked, asked
 from latticewall.analyze.record import Recorded, read_record
 from latticewall.analyze.recorded import explain_record
+from latticewall.analyze.recorded_connections import explain_connection, read_connection
 from latticewall.analyze.signature import Diagnosis, SigningKey, claimed_key, diagnose
 from latticewall.analyze.signing_mistakes import Surroundings
 from latticewall.app import App, iso
@@ -26,10 +27,11 @@ from latticewall.base.rows import Row
 from latticewall.base.secret import Secret
 from latticewall.compile.index import Index
 from latticewall.compile.node import compile_node
+from latticewall.control_plane.record_ids import ACCESS_CURSOR, RecordIds
 from latticewall.control_plane.world import build_worlds
 from latticewall.store import Snapshot
 from latticewall.telemetry import access_log
-from latticewall.telemetry.followed_file import rotated
+from latticewall.telemetry.followed_file import Position, rotated
 from latticewall.telemetry.recent import MOST_BYTES, lines_with
 from latticewall.world.types import Identity, World
 
@@ -38,6 +40,7 @@ FLUSH_SECONDS = 2.0
 NEW_BYTES = 8 << 20
 """Of the file's end that are looked at again while waiting."""
 MOST_SIBLINGS = 20
+_RECORD_ID = re.compile(r"[0-9a-f]{32}\Z")
 _REQUEST_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}\Z")
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 
@@ -70,6 +73,8 @@ class Explainer:
 
     def _record(self, request_id: str) -> dict[str, Any]:
         entry = self._find(request_id)
+        if entry["kind"] != "http":
+            return self._connection(request_id, entry)
         shipped = access_log.read(json.dumps(entry))
         record = read_record(entry, shipped.record if shipped else {})
         region = self._region_of(lambda world: any(vpc.id == record.vpc_id for vpc in world.vpcs))
@@ -77,10 +82,18 @@ class Explainer:
         found = explain_record(region, record, diagnosis, self._app.clock.now()).document()
         return {**found, "signature": diagnosis.document() if diagnosis else None}
 
+    def _connection(self, record_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+        shipped = access_log.read(json.dumps(entry))
+        made = read_connection(record_id, entry, shipped.record if shipped else {})
+        region = self._region_of(lambda world: any(vpc.id == made.vpc_id for vpc in world.vpcs))
+        return {**explain_connection(region, made, self._app.clock.now()).document(), "signature": None}
+
     def _find(self, request_id: str) -> dict[str, Any]:
-        """The newest line of that request: clients may give an id themselves, and use it again. Raises Unclear."""
+        """The line with that record id, or the newest of that request: clients may give an id themselves, and use it again. Raises Unclear."""
         if not _REQUEST_ID.match(request_id):
             raise Unclear("a request id has only printable characters, no quotes, and no spaces")
+        if _RECORD_ID.match(request_id) and (line := self._line(request_id)):
+            return dict(access_log.parse(line))
         deadline = time.monotonic() + FLUSH_SECONDS
         most = MOST_BYTES
         while True:
@@ -89,9 +102,14 @@ class Explainer:
                 if entry.get("requestId") == request_id and entry.get("kind") == "http":
                     return dict(entry)
             if time.monotonic() >= deadline:
-                raise Unclear(f"the access log of this boot has no request {request_id}")
+                raise Unclear(f"the access log of this boot has no request or record {request_id}")
             most = NEW_BYTES
             time.sleep(FLUSH_SECONDS / 10)
+
+    def _line(self, record_id: str) -> str | None:
+        with self._app.store.read() as snapshot:
+            followed = Position.parse(snapshot.cursor(ACCESS_CURSOR))
+        return RecordIds(self._app).find(record_id, self._access_log, followed)
 
     def _diagnosis(self, region: Region, record: Recorded) -> Diagnosis | None:
         """What became of a signature that was refused; secrets are used here, and none is in the answer."""

@@ -6,7 +6,6 @@ buckets and streams (`delivery`): nothing is lost and nothing accepted twice.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import threading
@@ -26,6 +25,7 @@ from latticewall.control_plane.appliers import Appliers
 from latticewall.control_plane.delivery import Batches, subscription_destination
 from latticewall.control_plane.measuring import LOG_CURSOR
 from latticewall.control_plane.object_files import ObjectFiles, remove_discarded
+from latticewall.control_plane.record_ids import ACCESS_CURSOR, RecordIds
 from latticewall.reconcile.loop import Loop
 from latticewall.services.firehose.streams import destination_of
 from latticewall.store import Snapshot, Transaction
@@ -65,7 +65,7 @@ class Shipper:
         self._loop = loop
         self._stop = threading.Event()
         self._readers: dict[str, EveReader] = {}
-        self._seed = _seed(app)
+        self._record_ids = RecordIds(app)
 
     def run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
@@ -82,9 +82,9 @@ class Shipper:
         """Take over what has been appended since the last time, and deliver what is due."""
         remove_discarded(self._app.store, self._objects)
         for _ in range(MOST_CHUNKS):
-            if not self._follow("access", self._appliers.access_log, self._access_deliveries):
+            if not self._follow(ACCESS_CURSOR, self._appliers.access_log, self._access_deliveries):
                 break
-        self._rotate("access", self._appliers.access_log, self._appliers.reopen_access_log, LOG_CURSOR)
+        self._rotate(ACCESS_CURSOR, self._appliers.access_log, self._appliers.reopen_access_log, LOG_CURSOR)
         plan = self._loop.plan
         for endpoint in plan.firewalls if plan else ():
             path = self._appliers.engine_logs / endpoint.endpoint_id / "eve.json"
@@ -158,7 +158,7 @@ class Shipper:
             if not any(arn in line.text for arn in wanted):
                 continue
             try:
-                record = access_log.read(line.text, self._record_id(line))
+                record = access_log.read(line.text, self._record_ids.of(line.file, line.offset))
             except ValueError:
                 log.warning("an access-log line cannot be read: %.200s", line.text)
                 continue
@@ -167,10 +167,6 @@ class Shipper:
                 if any(_subscribes(row, item) for item in record.subscribed):
                     found += _deliveries(snapshot, row, _milliseconds(record.record), record.line)
         return found
-
-    def _record_id(self, line: Line) -> str:
-        """The same for the same line, whenever it is read; no other line of any region has it."""
-        return hashlib.blake2b(f"{self._seed} {line.file} {line.offset}".encode(), digest_size=16).hexdigest()
 
     # -- firewall logs ------------------------------------------------------------------------------------------------------------------
 
@@ -200,17 +196,6 @@ class Shipper:
     def _held(self, endpoint_id: str) -> str:
         reader = self._readers.get(endpoint_id)
         return "\n".join(reader.held) if reader else ""
-
-
-def _seed(app: App) -> str:
-    """What tells the records of this region from those of all others."""
-    with app.store.read() as snapshot:
-        found = snapshot.cursor("record ids")
-    if not found:
-        found = app.random.token_bytes(16).hex()
-        with app.store.write("latticewall", "record ids") as tx:
-            tx.move_cursor("record ids", found)
-    return found
 
 
 def _held_by(name: str) -> str:

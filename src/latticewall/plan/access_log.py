@@ -11,7 +11,7 @@ HTTP_MEMBERS = (
     "service",
     "ruleId",
     "target",
-    "sourceVpcArn",
+    "source",
     "sourceIpPort",
     "targetIpPort",
     "identity",
@@ -35,5 +35,10 @@ HTTP_MEMBERS = (
     "responseFlags",
     "responseCodeDetails",
 )
-JOINED = {"service": ("serviceNetworkArn", "serviceArn", "listenerId", "authorized"), "target": ("targetGroupArn", "targetNamespace")}
-"""Members that are several texts with spaces between: looking up metadata costs most after the length. authorized: `yes` when requests to the service are."""
+JOINED = {
+    "service": ("serviceNetworkArn", "serviceArn", "listenerId", "authorized"),
+    "target": ("targetGroupArn", "targetNamespace"),
+    "source": ("sourceVpcArn", "vpcEndpointId"),
+}
+"""Members that are several texts with spaces between: looking up metadata costs most after the length. authorized: `yes` when requests to the service are.
+vpcEndpointId: only of what came in by one."""

@@ -61,6 +61,12 @@ def read_lines(path: Path, start: Position) -> tuple[list[Line], Position]:
     return _read(path, start) if here else ([], start)
 
 
+def numbered(path: Path, followed: Position) -> list[tuple[Path, int]]:
+    """The log and the one before it, each with its number."""
+    number = followed.number + (followed.inode != _inode(path))
+    return [(path, number), (rotated(path), number - 1)]
+
+
 def _read(path: Path, start: Position) -> tuple[list[Line], Position]:
     try:
         with path.open("rb") as file:

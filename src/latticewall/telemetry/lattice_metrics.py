@@ -25,7 +25,7 @@ Zone = Callable[[str, str], str]
 
 _AT = {name: position for position, name in enumerate(HTTP_MEMBERS)}
 _START, _SERVICE, _TARGET, _VPC, _FROM, _TO, _CODE, _FLAGS = (
-    _AT[name] for name in ("startTime", "service", "target", "sourceVpcArn", "sourceIpPort", "targetIpPort", "responseCode", "responseFlags")
+    _AT[name] for name in ("startTime", "service", "target", "source", "sourceIpPort", "targetIpPort", "responseCode", "responseFlags")
 )
 _RECEIVED, _SENT, _DURATION = (_AT[name] for name in ("bytesReceived", "bytesSent", "duration"))
 
@@ -78,7 +78,7 @@ def _add(
     _, service_arn, *_ = [*service.split(" "), "", ""]
     target_arn, namespace, *_ = [*target.split(" "), "", ""]
     if service_arn.startswith("arn:"):
-        dimensions = list(_series_of("Service", service_arn, zone(vpc.rpartition("/")[2], source)))
+        dimensions = list(_series_of("Service", service_arn, zone(vpc.partition(" ")[0].rpartition("/")[2], source)))
         _requests(points, minute, dimensions, code, alike)
         if TIMED_OUT & set(flags.split(",")):
             _put(points, minute, dimensions, "RequestTimeoutCount", COUNT, {1: sum(alike.durations.values())})

@@ -1,4 +1,4 @@
-"""Finding one line of a log that grows, from its end, with bounded work."""
+"""Finding one line of a log that grows, with bounded work."""
 
 from __future__ import annotations
 
@@ -37,3 +37,18 @@ def lines_with(path: Path, text: str, most: int = MOST_BYTES) -> Iterator[str]:
             for line in reversed(block_rest.split(b"\n")) if newline else ():
                 if wanted in line:
                     yield line.decode("utf-8", "replace")
+
+
+def lines_at(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Complete lines and where each begins, from the beginning; none when the file does not exist. A log is put aside long before it has MOST_BYTES."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        offset = 0
+        for line in file:
+            if not line.endswith(b"\n") or offset > MOST_BYTES:
+                return
+            yield offset, line
+            offset += len(line)

@@ -32,7 +32,7 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
         "service": f"%METADATA(VIRTUAL_HOST:{METADATA_NAMESPACE}:service)%",
         "ruleId": "%ROUTE_NAME%",
         "target": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:target)%",
-        "sourceVpcArn": literal(listener.vpc_arn),
+        "source": literal(" ".join(filter(None, (listener.vpc_arn, listener.vpc_endpoint_id)))),
         "sourceIpPort": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
         "targetIpPort": "%UPSTREAM_HOST%",
         "identity": f"%REQ({IDENTITY_HEADER.upper()})%",

@@ -70,6 +70,7 @@ def _members(plan: TlsListener, service: TlsService, decision: TlsDecision) -> D
         "listenerId": literal(service.listener_id),
         "targetGroupArn": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:targetGroupArn)%",
         "targetNamespace": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:namespace)%",
+        **({"vpcEndpointId": literal(plan.vpc_endpoint_id)} if plan.vpc_endpoint_id else {}),
         "sourceVpcArn": literal(plan.vpc_arn),
         "sourceVpcId": literal(plan.vpc_id),
         "sourceIpPort": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",

@@ -15,8 +15,11 @@ _CODES = {"allowed": 0, "denied": NOT_AS_EXPECTED}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    what = "a URL that would be asked for (http://service/path, https://tls-service/, tcp://resource:port), or the id of a request that was made"
-    parser.add_argument("what", metavar="URL|REQUEST-ID", help=what)
+    what = (
+        "a URL that would be asked for (http://service/path, https://tls-service/, tcp://resource:port), the id of a request that was made, "
+        "or the recordId of an access-log record"
+    )
+    parser.add_argument("what", metavar="URL|REQUEST-ID|RECORD-ID", help=what)
     who = "who asks: a role or user by name or ARN, an access key id, or `anonymous` (default: the role of the instance of --from)"
     parser.add_argument("--as", dest="who", metavar="ROLE", default="", help=who)
     parser.add_argument("--from", dest="source", metavar="INSTANCE", default="", help="from where: an instance id or Name tag, or a VPC id")
