@@ -13,8 +13,7 @@ from typing import Any
 
 from bench.architecture import ADDRESSES, BULK_PORT, TARGET_PORT, Architecture
 from bench.region import REGION, Region, until
-from latticewall.base.memo import Memo
-from latticewall.compile.render import envoy_http
+from latticewall.compile.render import envoy_http, envoy_routes
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.control_plane.appliers import envoy_program
 from latticewall.dataplane.envoy.applier import MOST_WORKERS
@@ -114,13 +113,13 @@ def _asking_listener(built: Architecture, neighbour: str) -> dict[str, Any]:
     document = envoy_http.listener(plan, paths)
     document["address"]["socket_address"]["network_namespace_filepath"] = neighbour
     manager = document["filter_chains"][0]["filters"][-1]["typed_config"]
-    del manager["rds"]
+    del manager["scoped_routes"]
     manager["http_filters"] = [_external_authorization(), manager["http_filters"][-1]]
-    (routes,) = envoy_http.route_configurations([plan], print, Memo())
+    routes = envoy_routes.route_configuration(envoy_routes.Services(plan.services, plan.port, plan.scheme), plan.virtual_hosts[0], (built.api,))
     hosts = [{name: value for name, value in item.items() if name != "typed_per_filter_config"} for item in routes["virtual_hosts"]]
     # wrk names the host it was given, curl the address
     hosts[0]["domains"] = ["*"]
-    manager["route_config"] = {**routes, "virtual_hosts": hosts[:1]}
+    manager["route_config"] = {**routes, "virtual_hosts": hosts}
     return document
 
 

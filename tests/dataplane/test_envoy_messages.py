@@ -1,15 +1,13 @@
-"""Documents as Envoy's messages: in one piece and in parts, anew and out of what was packed before."""
+"""Documents as Envoy's messages: anew and out of what was packed before."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from envoy.config.route.v3.route_pb2 import RouteConfiguration
-
 from latticewall.base.memo import Memo
-from latticewall.compile.render.envoy import TYPE_URLS, VIRTUAL_HOST, inconsistencies, render
+from latticewall.compile.render.envoy import inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
-from latticewall.dataplane.envoy.protobufs import pack, pack_of_parts, serialised
+from latticewall.dataplane.envoy.delta import Published
 from latticewall.dataplane.envoy.server import publishable
 from latticewall.plan.proxy import Cluster, Endpoint, HttpListener, HttpRoute, ProxyPlan, RouteMatch, VirtualHost
 
@@ -27,34 +25,36 @@ def plan(*hosts: VirtualHost, vpcs: int = 3) -> ProxyPlan:
     return ProxyPlan(http_listeners=tuple(listeners), clusters=tuple(clusters))
 
 
-def test_parts_make_the_same_message() -> None:
-    document = render(plan(*map(host, range(40)))).routes["http-sn-80"]
-    frame = {name: value for name, value in document.items() if name != "virtual_hosts"}
-    parts = [serialised(VIRTUAL_HOST, part) for part in document["virtual_hosts"]]
-    whole = pack(TYPE_URLS["routes"], document)
-    in_parts = pack_of_parts(TYPE_URLS["routes"], frame, "virtual_hosts", parts)
-    assert RouteConfiguration.FromString(in_parts.value) == RouteConfiguration.FromString(whole.value)
-
-
-def test_vpcs_of_a_service_network_share_one_route_configuration() -> None:
+def test_vpcs_of_a_service_network_share_its_services() -> None:
     snapshot = render(plan(host(1), host(2), vpcs=5))
-    assert list(snapshot.routes) == ["http-sn-80"]
+    assert list(snapshot.routes) == ["http-sn-80 svc-001", "http-sn-80 svc-002"]
+    assert {name: scope["route_configuration_name"] for name, scope in snapshot.scopes.items()} == {
+        "http-sn-80 1.example.com": "http-sn-80 svc-001", "http-sn-80 2.example.com": "http-sn-80 svc-002",
+    }  # fmt: skip
     assert len(snapshot.listeners) == 5
-    assert publishable(snapshot).listeners["http-vpc-4-80"].needs == ("http-sn-80",)
+    assert publishable(snapshot).scopes["http-sn-80 1.example.com"].needs == ("http-sn-80 svc-001",)
 
 
-def test_another_service_is_one_virtual_host_and_no_other_listener() -> None:
+def test_another_service_is_one_route_configuration_and_its_scopes_and_touches_nothing_else() -> None:
     memo, packing = Memo(), Memo()
     paths = EnvoyPaths()
     hosts = tuple(map(host, range(30)))
     before = render(plan(*hosts), paths, memo)
     published = publishable(before, packing)
-    for changed in ((*hosts, host(99)), (*hosts[:7], *hosts[8:]), (*hosts[:3], replace(host(3), authorize=False), *hosts[4:])):
-        after = render(plan(*changed), paths, memo)
-        assert after == render(plan(*changed), paths)
+
+    def changed(after: Published, kind: str) -> set[str]:
+        old, new = published.table(kind), after.table(kind)
+        return {name for name in old.keys() | new.keys() if name not in old or name not in new or old[name].version != new[name].version}
+
+    for number, hosts_now in {
+        99: (*hosts, host(99)), 7: (*hosts[:7], *hosts[8:]), 3: (*hosts[:3], replace(host(3), authorize=False), *hosts[4:])
+    }.items():  # fmt: skip
+        after = render(plan(*hosts_now), paths, memo)
+        assert after == render(plan(*hosts_now), paths)
         assert inconsistencies(after, memo) == inconsistencies(after) == ()
         assert all(after.listeners[name] is before.listeners[name] for name in before.listeners)
         again, anew = publishable(after, packing), publishable(after)
         assert again == anew
-        assert again.routes["http-sn-80"].version != published.routes["http-sn-80"].version
-        assert {name: item.version for name, item in again.listeners.items()} == {name: item.version for name, item in published.listeners.items()}
+        assert changed(again, "routes") == {f"http-sn-80 svc-{number:03}"}
+        assert changed(again, "scopes") == (set() if number == 3 else {f"http-sn-80 {number}.example.com"})
+        assert changed(again, "listeners") == changed(again, "clusters") == set()

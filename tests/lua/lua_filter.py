@@ -37,6 +37,14 @@ function pairs(object)
     end
   end
 end
+function headers:get(wanted)
+  for index = 1, request.n do
+    if request.names[index] == wanted then
+      return request.values[index]
+    end
+  end
+  return nil
+end
 function headers:replace(name, value) added[name] = value end
 function headers:remove(name) added[name] = false end
 

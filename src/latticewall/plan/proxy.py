@@ -147,7 +147,8 @@ class HttpListener:
         return "https" if self.server_names else "http"
 
     @property
-    def route_configuration(self) -> str:
+    def services(self) -> str:
+        """What is the same for all listeners with these virtual hosts, and for no other."""
         return self.routes or self.name
 
 

@@ -136,17 +136,17 @@ def test_a_change_touches_no_more_than_it_must() -> None:
     more_targets = replace(CLUSTERS[0], endpoints=(*CLUSTERS[0].endpoints, Endpoint("10.0.0.12", 8080)))
     assert changed(PLAN, replace(PLAN, clusters=(more_targets, CLUSTERS[1]))) == {("endpoints", "tg-a")}
     closed = replace(LISTENER, virtual_hosts=(ORDERS, replace(OPEN, authorize=True)))
-    assert changed(PLAN, replace(PLAN, http_listeners=(closed,))) == {("routes", "http-vpc-1-80")}
+    assert changed(PLAN, replace(PLAN, http_listeners=(closed,))) == {("routes", "http-vpc-1-80 svc-status")}
     fewer = replace(LISTENER, virtual_hosts=(ORDERS,))
-    assert changed(PLAN, replace(PLAN, http_listeners=(fewer,))) == {("routes", "http-vpc-1-80")}
+    assert changed(PLAN, replace(PLAN, http_listeners=(fewer,))) == {("routes", "http-vpc-1-80 svc-status"), ("scopes", "http-vpc-1-80 status.example.com")}
 
 
 def test_two_services_cannot_share_a_name_on_one_port() -> None:
     thief = host("svc-thief", "orders.example.com", forward(("tg-b", 1)))
     snapshot = render(replace(PLAN, http_listeners=(replace(LISTENER, virtual_hosts=(ORDERS, thief)),)), PATHS)
     assert [(problem.kind, problem.id) for problem in snapshot.problems] == [("vpc-lattice:Service", "svc-thief")]
-    names = [item["name"] for item in snapshot.routes["http-vpc-1-80"]["virtual_hosts"]]
-    assert names == ["svc-orders", "unknown-host"]
+    assert list(snapshot.routes) == ["http-vpc-1-80 svc-orders"]
+    assert {scope["route_configuration_name"] for scope in snapshot.scopes.values()} == set(snapshot.routes)
 
 
 def test_a_resource_that_moves_touches_its_destination_only() -> None:
@@ -189,11 +189,11 @@ def test_what_names_nothing_or_claims_twice_is_found() -> None:
     twin = replace(LISTENER, name="http-twin")
     snapshot = render(ProxyPlan((LISTENER, twin), (), CLUSTERS[:1]), PATHS)
     found = "\n".join(inconsistencies(snapshot))
-    assert "route configuration http-vpc-1-80 names the cluster tg-b, which does not exist" in found
+    assert "route configuration http-vpc-1-80 svc-orders names the cluster tg-b, which does not exist" in found
     assert "listeners http-vpc-1-80 and http-twin claim the same socket 169.254.171.32:80" in found
     broken = replace(render(PLAN, PATHS), routes={}, endpoints={})
     found = "\n".join(inconsistencies(broken))
-    assert "listener http-vpc-1-80 names the route configuration http-vpc-1-80, which does not exist" in found
+    assert "scope http-vpc-1-80 orders.example.com names the route configuration http-vpc-1-80 svc-orders, which does not exist" in found
     assert "cluster tg-a has no endpoints resource" in found
     odd = render(replace(PLAN, http_listeners=(replace(LISTENER, port=70000),)), PATHS)
     assert inconsistencies(odd) == ("listener http-vpc-1-80 has the port 70000",)
@@ -220,6 +220,8 @@ def test_every_way_in_says_where_it_is_and_believes_no_client(names: tuple[Serve
         mutations = early["typed_config"]["mutations"]
         gone = [step["remove_on_match"]["key_matcher"]["prefix"] for step in mutations if "remove_on_match" in step]
         assert gone == ["x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn"]
-        assert mutations[len(gone)]["append"]["header"] == {"key": "x-amzn-lattice-identity", "value": "pending"}
+        assert [step["append"]["header"] for step in mutations[len(gone) : len(gone) + 2]] == [
+            {"key": "x-amzn-lattice-identity", "value": "pending"}, {"key": "x-amzn-lattice-services", "value": "http-vpc-1-80"},
+        ]  # fmt: skip
         assert [found["name"] for found in config["http_filters"]] == ["envoy.filters.http.lua", "envoy.filters.http.rbac", "router"]
         assert (config["normalize_path"], config["merge_slashes"], config["skip_xff_append"]) == (False, False, True)

@@ -11,13 +11,17 @@ def resource(version: str = "1", *needs: str) -> Resource:
     return Resource(version, f"message {version}", needs)
 
 
-def published(*, clusters: Mapping[str, str], listeners: Mapping[str, str], endpoints: str = "1", routes: str = "1") -> Published:
-    """Resources by name and version; each cluster needs its endpoints, each listener its routes."""
+def published(
+    *, clusters: Mapping[str, str], listeners: Mapping[str, str], endpoints: str = "1", routes: str = "1", scopes: Mapping[str, str] | None = None
+) -> Published:
+    """Resources by name and version; each cluster needs its endpoints, each listener and each scope its routes."""
+    scopes = scopes or {}
     return Published(
         clusters={name: resource(version, name) for name, version in clusters.items()},
         endpoints={name: resource(endpoints) for name in clusters},
         listeners={name: resource(version, name) for name, version in listeners.items()},
-        routes={name: resource(routes) for name in listeners},
+        scopes={name: resource(version, name) for name, version in scopes.items()},
+        routes={name: resource(routes) for name in (*listeners, *scopes)},
     )
 
 
@@ -29,7 +33,7 @@ class Client:
         self.refuses = refuses
         self.log: list[str] = []
         has = has or {}
-        for kind in ("clusters", "listeners"):
+        for kind in ("clusters", "scopes", "listeners"):
             stream.receive(Request(kind, initial_versions=has.get(kind, {})))
         for kind in ("endpoints", "routes"):
             if has.get(kind):
@@ -42,7 +46,7 @@ class Client:
         self.log.append(f"{response.kind} {shown}".strip() + (" refused" if bad else ""))
         self.stream.receive(Request(response.kind, nonce=response.nonce, error=f"bad {','.join(bad)}" if bad else ""))
         if wanted := tuple(name for name, item in response.resources.items() if item.needs and name not in bad):
-            self.stream.receive(Request({"clusters": "endpoints", "listeners": "routes"}[response.kind], subscribe=wanted))
+            self.stream.receive(Request({"clusters": "endpoints"}.get(response.kind, "routes"), subscribe=wanted))
 
     def follow(self, snapshot: Published) -> list[str]:
         """Answer everything until the server has nothing more to say; what was received, in order."""
@@ -57,27 +61,50 @@ ONE = published(clusters={"c": "1"}, listeners={"l": "1"})
 
 def test_a_new_client_gets_clusters_before_endpoints_before_listeners_before_routes() -> None:
     client = Client(DeltaStream())
-    assert client.follow(ONE) == ["clusters c", "endpoints c", "listeners l", "routes l"]
+    assert client.follow(ONE) == ["clusters c", "endpoints c", "scopes", "listeners l", "routes l"]
     assert client.stream.settled(ONE)
     assert client.follow(ONE) == []
 
 
+def test_listeners_come_when_the_services_behind_them_can_be_found() -> None:
+    client = Client(DeltaStream())
+    snapshot = published(clusters={"c": "1"}, listeners={"l": "1"}, scopes={"one": "1", "two": "1"})
+    assert client.follow(snapshot) == ["clusters c", "endpoints c", "scopes one,two", "routes one,two", "listeners l", "routes l"]
+    assert client.stream.settled(snapshot)
+
+
+def test_a_service_goes_before_its_cluster_and_comes_after_it() -> None:
+    client = Client(DeltaStream())
+    client.follow(published(clusters={"c": "1"}, listeners={"l": "1"}, scopes={"one": "1"}))
+    other = published(clusters={"d": "1"}, listeners={"l": "1"}, scopes={"two": "1"})
+    assert client.follow(other) == ["clusters d", "endpoints d", "scopes  -one", "scopes two", "routes two", "clusters  -c"]
+    assert client.stream.settled(other)
+    nobody = published(clusters={}, listeners={})
+    assert client.follow(nobody) == ["scopes  -two", "listeners  -l", "clusters  -d"]
+    assert client.stream.settled(nobody)
+
+
+def test_a_service_that_went_while_nobody_was_connected_goes_when_the_client_comes_back() -> None:
+    client = Client(DeltaStream(), has={"scopes": {"one": "1", "gone": "1"}, "routes": {"one": "1", "gone": "1"}})
+    assert client.follow(published(clusters={}, listeners={}, scopes={"one": "1"})) == ["clusters", "scopes  -gone", "listeners"]
+
+
 def test_an_empty_network_is_said_once() -> None:
     client = Client(DeltaStream())
-    assert client.follow(Published()) == ["clusters", "listeners"]
+    assert client.follow(Published()) == ["clusters", "scopes", "listeners"]
     assert client.stream.settled(Published())
 
 
-def test_a_reconnecting_client_that_has_everything_is_sent_nothing() -> None:
+def test_a_reconnecting_client_that_has_everything_is_sent_nothing_of_it() -> None:
     stream = DeltaStream()
     client = Client(stream, has={"clusters": {"c": "1"}, "endpoints": {"c": "1"}, "listeners": {"l": "1"}, "routes": {"l": "1"}})
-    assert client.follow(ONE) == []
+    assert client.follow(ONE) == ["scopes"]
     assert stream.settled(ONE)
 
 
 def test_a_reconnecting_client_loses_what_is_gone_meanwhile() -> None:
     client = Client(DeltaStream(), has={"clusters": {"c": "1", "old": "1"}, "endpoints": {"c": "1"}, "listeners": {"gone": "1"}})
-    assert client.follow(ONE) == ["listeners  -gone", "listeners l", "routes l", "clusters  -old"]
+    assert client.follow(ONE) == ["scopes", "listeners  -gone", "listeners l", "routes l", "clusters  -old"]
     assert client.stream.settled(ONE)
 
 
@@ -98,7 +125,7 @@ def test_listeners_wait_until_their_clusters_are_answered() -> None:
     assert stream.next(ONE) is None
     assert not stream.settled(ONE)
     client.take(sent)
-    assert client.follow(ONE) == ["endpoints c", "listeners l", "routes l"]
+    assert client.follow(ONE) == ["endpoints c", "scopes", "listeners l", "routes l"]
 
 
 def test_a_rebuilt_cluster_gets_its_unchanged_endpoints_again() -> None:
@@ -129,14 +156,14 @@ def test_endpoints_with_an_opening_are_opened_once() -> None:
     # a rebuilt cluster shares its endpoints with the one it replaces, which must not lose them
     assert follow(checked("2", "2")) == ["targets"]
     again = Client(DeltaStream(), has={"clusters": {"c": "2"}, "endpoints": {"c": "2"}})
-    assert again.follow(checked("2", "2")) == ["listeners"]
+    assert again.follow(checked("2", "2")) == ["scopes", "listeners"]
 
 
 def test_a_refused_response_is_repeated_one_by_one_so_that_the_refusal_has_a_name() -> None:
     client = Client(DeltaStream(), refuses=frozenset({"bad"}))
     snapshot = published(clusters={}, listeners={"bad": "1", "good": "1", "fine": "1"})
     client.follow(snapshot)
-    assert client.log[:2] == ["clusters", "listeners bad,fine,good refused"]
+    assert client.log[:3] == ["clusters", "scopes", "listeners bad,fine,good refused"]
     assert {"listeners bad refused", "listeners fine", "listeners good"} <= set(client.log)
     assert client.stream.refusals() == (Refusal("listeners", "bad", "1", "bad bad"),)
     assert client.stream.settled(snapshot)

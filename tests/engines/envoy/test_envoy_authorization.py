@@ -30,7 +30,7 @@ ANONYMOUS_DENIED = (
 def guarded(lab: Lab) -> None:
     """Each test starts from a service with AWS_IAM, whose network lets the organization's principals pass."""
     lab.authorize(authorization(ALLOW_ORGANIZATION))
-    if lab.snapshot.routes["http-vpc-client-80"]["virtual_hosts"][0]["typed_per_filter_config"]["envoy.filters.http.lua"].get("disabled"):
+    if lab.snapshot.routes["http-vpc-client-80 svc-orders"]["virtual_hosts"][0]["typed_per_filter_config"]["envoy.filters.http.lua"].get("disabled"):
         lab.publish(plan(virtual_host(authorize=True)))
 
 
@@ -63,6 +63,18 @@ def test_a_request_signed_by_botocore_passes_with_the_callers_identity(lab: Lab)
         rf"principal={WEB.principal.arn};principalorgid=o-ours;principalorgpath=o-ours/r-1/;team=a\;b"
     ]
     assert answer.seen("authorization")
+
+
+def test_a_service_asked_for_in_capitals_is_decided_like_any_other(lab: Lab) -> None:
+    """What was signed is the host as it is spelt."""
+    shouted = HOST.upper()
+    signed = [item for item in WEB.sign("/a/b", headers=[("host", shouted)]) if item[0].lower() != "host"]
+    answer = lab.rig.request("/a/b", host=shouted, headers=signed)
+    assert (answer.status, answer.seen("host")) == (200, [shouted])
+    assert answer.seen("x-amzn-lattice-identity")[0].startswith(f"Principal={WEB.principal.arn};")
+    assert (lab.rig.request("/a/b", host=shouted).status, lab.rig.request("/a/b", host=shouted).body) == (403, ANONYMOUS_DENIED)
+    assert lab.rig.request("/a/c", host=shouted, headers=signed).status == 403
+    assert lab.rig.request("/a/b", host="NOBODY.example.com", headers=signed).status == 404
 
 
 def test_a_request_signed_by_curl_passes(lab: Lab) -> None:

@@ -105,6 +105,28 @@ def test_services_are_told_apart_by_host_and_unknown_ones_do_not_exist(lab: Lab)
     assert lab.rig.request(host="169.254.171.32").status == 404
 
 
+def test_a_service_is_reached_through_the_listeners_of_its_own_network_only(lab: Lab) -> None:
+    """Also when a client says where it would like to be, and in capitals, which find their service another way; and no more once it is gone."""
+    other = virtual_host("svc-b", ("b.example.com",), [forward(None, "default", [("tg-b", 1)])])
+    both = replace(plan(clusters=[cluster(), cluster("tg-b", 8081)]), http_listeners=(http_listener(), http_listener(other, port=8088)))
+    lab.publish(both)
+    until(lambda: not isinstance(lab.rig.try_request(host="b.example.com", port=8088), str), "the other listener listens")
+    places = {80: (HOST, "http-vpc-client-80"), 8088: ("b.example.com", "http-vpc-client-8088")}
+    for port, foreign in ((80, 8088), (8088, 80)):
+        host, (other_host, other_place) = places[port][0], places[foreign]
+        for spelt in (host, host.upper(), f"{host.title()}:{port}"):
+            answer = lab.rig.request(host=spelt, port=port)
+            assert (answer.status, answer.seen("host")) == (200, [spelt])
+            assert not answer.seen("x-amzn-lattice-services")
+        for spelt in (other_host, other_host.upper(), f"{other_host}.", f"{other_host}:80:80", f"{host}.{other_host}", "[::1]:80", ":80"):
+            headers = [("x-amzn-lattice-services", other_place), ("x_amzn_lattice_services", other_place)]
+            answer = lab.rig.request(host=spelt, port=port, headers=headers, connection=f"steady-{port}")
+            assert answer.status in (400, 404), spelt
+    lab.publish(replace(both, http_listeners=(http_listener(other), http_listener(other, port=8088))))
+    assert [lab.rig.request(host=spelt, connection="steady-80").status for spelt in ("b.example.com", HOST, HOST.upper())] == [200, 404, 404]
+    lab.publish(plan())
+
+
 def test_oversized_heads_are_bad_requests(lab: Lab) -> None:
     many = [(f"x-{number}", "1") for number in range(120)]
     assert lab.rig.request(host=HOST, headers=many).status == 400

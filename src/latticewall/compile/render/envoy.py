@@ -1,8 +1,8 @@
 """ProxyPlan -> Envoy's resources, as plain dictionaries in proto3 JSON form, so that a golden file can be read and compared.
 
-Six kinds of resource, one table each: clusters, endpoints, destinations, listeners, routes, secrets. What changes often is kept apart from what is expensive
-to change: registering a target touches endpoints only, a rule or an auth type touches routes only, another address of a TCP resource its destination only,
-another certificate its secret only, and none of them closes a connection.
+Seven kinds of resource, one table each: clusters, endpoints, destinations, listeners, scopes, routes, secrets. What changes often is kept apart from what is
+expensive to change: registering a target touches endpoints only, a rule or an auth type touches the service's routes only, a service its scopes and its routes
+only, another address of a TCP resource its destination only, another certificate its secret only, and none of them closes a connection.
 A listener's definition holds only what belongs to its (VPC, port).
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
-from latticewall.compile.render import envoy_clusters, envoy_http, envoy_load_balancers, envoy_tcp, envoy_tls
+from latticewall.compile.render import envoy_clusters, envoy_http, envoy_load_balancers, envoy_routes, envoy_tcp, envoy_tls
 from latticewall.compile.render.envoy_https import certificates_of
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.compile.render.envoy_sockets import by_socket
@@ -31,12 +31,10 @@ TYPE_URLS = {
     "endpoints": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
     "destinations": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
     "listeners": "type.googleapis.com/envoy.config.listener.v3.Listener",
+    "scopes": "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
     "routes": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
     "secrets": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 }
-
-VIRTUAL_HOST = "type.googleapis.com/envoy.config.route.v3.VirtualHost"
-"""The parts of a route configuration."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class EnvoySnapshot:
     endpoints: Table = field(default_factory=dict)
     destinations: Table = field(default_factory=dict)
     listeners: Table = field(default_factory=dict)
+    scopes: Table = field(default_factory=dict)
     routes: Table = field(default_factory=dict)
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -60,15 +59,7 @@ class EnvoySnapshot:
 
 def version(document: Document) -> str:
     """A resource's version: a hash of its content, so that an unchanged resource keeps its version whoever serves it."""
-    return _digest(json.dumps(document, sort_keys=True, separators=(",", ":")))
-
-
-def version_of(frame: Document, parts: Iterable[str]) -> str:
-    """The version of a document of many parts, from the versions of the parts and the document without them."""
-    return _digest(" ".join((version(frame), *parts)))
-
-
-def _digest(text: str) -> str:
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -86,7 +77,7 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
         *memo.map(envoy_tls.listener, plan.tls_listeners, [paths] * len(plan.tls_listeners)),
     ]
     listeners = by_socket(served)
-    routes = envoy_http.route_configurations(plan.http_listeners, problems.append, memo)
+    scopes, routes = envoy_routes.route_configurations(plan.http_listeners, problems.append, memo)
     destinations: dict[str, Document] = {}
     for rendered in memo.map(envoy_tcp.rendered, plan.tcp_listeners, [paths] * len(plan.tcp_listeners)):
         problems += rendered.problems
@@ -103,6 +94,7 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
         endpoints=endpoints,
         destinations=memo.steady("destinations", destinations),
         listeners=memo.steady("listeners", _by_name("listeners", listeners, problems)),
+        scopes=_by_name("scopes", scopes, problems),
         routes=_by_name("routes", routes, problems),
         certificates={item.name: item for item in plan.certificates},
         problems=tuple(sorted(problems)),
@@ -129,8 +121,7 @@ def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[
     memo = memo or Memo()
     found: list[str] = []
     listeners = dict(zip(snapshot.listeners, memo.map(_mentions, snapshot.listeners.values()), strict=True))
-    hosts = [host for route in snapshot.routes.values() for host in route["virtual_hosts"]]
-    mentions = iter(memo.map(_clusters_of, hosts))
+    mentions = dict(zip(snapshot.routes, memo.map(_clusters_of, snapshot.routes.values()), strict=True))
     for name, listener in listeners.items():
         missing = [route for route in listener.routes if route not in snapshot.routes]
         found += [f"listener {name} names the route configuration {route}, which does not exist" for route in missing]
@@ -138,8 +129,10 @@ def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[
         found += [f"listener {name} names the certificate {certificate}, which does not exist" for certificate in unknown]
         found += [f"listener {name} names the cluster {c}, which does not exist" for c in listener.clusters if c not in snapshot.clusters]
         found += [f"listener {name} names the destination {d}, which does not exist" for d in listener.destinations if d not in snapshot.destinations]
-    for name, route in snapshot.routes.items():
-        clusters = [cluster for _ in route["virtual_hosts"] for cluster in next(mentions)]
+    for name, scope in snapshot.scopes.items():
+        if scope["route_configuration_name"] not in snapshot.routes:
+            found.append(f"scope {name} names the route configuration {scope['route_configuration_name']}, which does not exist")
+    for name, clusters in mentions.items():
         found += [f"route configuration {name} names the cluster {c}, which does not exist" for c in clusters if c not in snapshot.clusters]
     found += [
         f"cluster {name} has no endpoints resource"

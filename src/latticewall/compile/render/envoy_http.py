@@ -1,4 +1,4 @@
-"""HTTP and HTTPS listeners and their routes: services as seen through one port in one VPC.
+"""HTTP and HTTPS listeners: one port in one VPC. Their services and routes are in `envoy_routes`.
 
 Order for a request: strip what only the service network may say, mark the request as undecided and set its id (before anything looks at it), choose the
 service by Host and the rule, decide (the Lua filter), refuse what is still undecided, then add what targets are promised and forward.
@@ -7,18 +7,16 @@ Pages followed: "HTTP listeners", "Listener rules for your VPC Lattice service",
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_https
-from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
+from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, http_access_log, literal
-from latticewall.compile.render.envoy_versions import REFUSED, STATUS, VERSION_HEADER, Variant, conditions, variants
-from latticewall.plan.node import Problem
-from latticewall.plan.proxy import HeaderMatch, HttpListener, RouteMatch, VirtualHost
+from latticewall.compile.render.envoy_versions import VERSION_HEADER
+from latticewall.plan.proxy import HttpListener, VirtualHost
 from latticewall.policy.to_lua import literal as lua_literal
 
 if TYPE_CHECKING:
@@ -38,6 +36,8 @@ MAX_STREAMS = 128
 REQUEST_ID = "x-amzn-requestid"
 REQUEST_ID_LENGTH = 512
 DEFAULT_IDLE = 60
+SERVICES_HEADER = "x-amzn-lattice-services"
+"""Which services a request may be for: the name that the listeners share whose routes are the same. No target gets it."""
 PLACE, SOURCE_VPC, SOURCE_VPC_ARN = "latticewall.place", "latticewall.source_vpc", "latticewall.source_vpc_arn"
 """State of a connection: what is said of the listener it came in by. Routes hold nothing of it, so that all VPCs of a service network share them."""
 
@@ -48,12 +48,24 @@ _OURS_TO_SAY = ("x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn")
 """How headers begin that only the service network may set; also spelt with underscores, which many frameworks take for the same header."""
 
 _EXTENSIONS = "envoy.extensions.filters"
-_PER_ROUTE_LUA = f"{_EXTENSIONS}.http.lua.v3.LuaPerRoute"
-_OFF = any_of("envoy.config.route.v3.FilterConfig", disabled=True)
+_ADS = {"ads": {}, "resource_api_version": "V3"}
+SCOPED_ROUTES: Document = {
+    "name": "services",
+    "scope_key_builder": {
+        "fragments": [
+            {"header_value_extractor": {"name": SERVICES_HEADER, "index": 0}},
+            {"header_value_extractor": {"name": ":authority", "element_separator": ":", "index": 0}},
+        ]
+    },
+    "rds_config_source": _ADS,
+    "scoped_rds": {"scoped_rds_config_source": _ADS},
+}
+"""Where every connection manager finds the routes of a request (docs/decisions/0019-scopes-of-services.md): by what its listener says in a header,
+and by the host that it names, without the port. A pair that is no scope has no route."""
 
 
 def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
-    """The socket and the connection settings of one (VPC, port); everything about services is in its route configuration, which it may share with others."""
+    """The socket and the connection settings of one (VPC, port); everything about services is in their routes, which it may share with others."""
     document = {"name": plan.name, "address": socket_address(plan.address, plan.port, paths.namespace(plan.namespace))}
     if not plan.server_names:
         idle = max([host.idle_timeout for host in plan.virtual_hosts], default=DEFAULT_IDLE)
@@ -73,7 +85,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
     config = any_of(
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="service_network",
-        rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.route_configuration},
+        scoped_routes=SCOPED_ROUTES,
         http_filters=[_authorization_filter(paths), _refuse_undecided(), _router()],
         access_log=[http_access_log(plan, paths.access_log)],
         early_header_mutation_extensions=[_early_header_mutation(plan)],
@@ -134,7 +146,7 @@ def _authorization_filter(paths: EnvoyPaths) -> Document:
     Every filter chain has a Lua state in every worker. It reads the filter with its first request: most chains never have one that must be decided.
     """
     source = _LOADER.format(path=lua_literal(paths.authorization))
-    return {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": source})}
+    return {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": source}, clear_route_cache=False)}
 
 
 _LOADER = """local decide
@@ -167,21 +179,22 @@ def _early_header_mutation(plan: HttpListener) -> Document:
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
             *({"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _OURS_TO_SAY),
-            {"append": _header(IDENTITY_HEADER, PENDING)},
-            {"append": _header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
-            {"append": _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},
-            *([{"append": _header(VERSION_HEADER, "%PROTOCOL%")}] if plan.server_names else []),
+            {"append": header(IDENTITY_HEADER, PENDING)},
+            {"append": header(SERVICES_HEADER, literal(plan.services))},
+            {"append": header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
+            {"append": header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},
+            *([{"append": header(VERSION_HEADER, "%PROTOCOL%")}] if plan.server_names else []),
         ],
     )
     return {"name": "identity-headers", "typed_config": config}
 
 
-def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Document:
+def header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Document:
     return {"header": {"key": name, "value": value}, "append_action": action}
 
 
 def _local_reply(condition: Document, status: int, body: str) -> Document:
-    return {"filter": condition, "status_code": status, "body": {"inline_string": body}, "headers_to_add": [_REQUEST_ID_BACK]}
+    return {"filter": condition, "status_code": status, "body": {"inline_string": body}, "headers_to_add": [REQUEST_ID_BACK]}
 
 
 def _flags(*flags: str) -> Document:
@@ -199,7 +212,7 @@ _UPGRADE = [
 ]
 """Envoy's answer to a request that would change the protocol, which nobody decides about: WebSockets are "not supported", not forbidden."""
 
-_REQUEST_ID_BACK = _header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")
+REQUEST_ID_BACK = header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")
 """The id of a request in its answer."""
 
 _LOCAL_REPLIES = [
@@ -209,128 +222,7 @@ _LOCAL_REPLIES = [
     _local_reply(_flags("UC", "UR", "UPE"), 502, "Bad Gateway"),
     _local_reply(_flags("UH", "NC"), 503, "Service Unavailable"),
     _local_reply(_flags("UT", "SI"), 504, "Gateway Timeout"),
-    {"filter": _status(100, "GE"), "headers_to_add": [_REQUEST_ID_BACK]},
+    {"filter": _status(100, "GE"), "headers_to_add": [REQUEST_ID_BACK]},
 ]
 """Codes of the proxy's own answers: "can't connect to targets" is a 500, a target's fault a 502 ("HTTP targets in VPC Lattice"). Envoy's texts name
 addresses inside the target's VPC: they stay inside. What the route adds to answers is not added to those of filters where a rule answers itself."""
-
-
-def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Problem], None], memo: Memo) -> list[Document]:
-    """All services of one listener, or of all that share their routes, by Host (the port in it plays no part and stays in it); any other name is a 404."""
-    owners: dict[str, HttpListener] = {}
-    for listener_plan in listeners:
-        owners.setdefault(listener_plan.route_configuration, listener_plan)
-    claims = memo.map(_claims, [plan.virtual_hosts for plan in owners.values()])
-    for plan, claimed in zip(owners.values(), claims, strict=True):
-        for host, domain in claimed.refused:
-            report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {plan.port} of {plan.vpc_id}"))
-    pairs = [pair for claimed in claims for pair in claimed.hosts]
-    rendered = iter(memo.map(_virtual_host, [host for host, _ in pairs], [domains for _, domains in pairs]))
-    hosts = {name: tuple(islice(rendered, len(claimed.hosts))) for name, claimed in zip(owners, claims, strict=True)}
-    return list(memo.map(_route_configuration, owners.values(), memo.steady(_route_configuration, hosts).values()))
-
-
-class _Claims(NamedTuple):
-    """hosts: with the names that each has, in order of service. refused: what a host may not have, because another one has it."""
-
-    hosts: tuple[tuple[VirtualHost, tuple[str, ...]], ...]
-    refused: tuple[tuple[VirtualHost, str], ...]
-
-
-def _claims(virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
-    taken: set[str] = set()
-    hosts: list[tuple[VirtualHost, tuple[str, ...]]] = []
-    refused: list[tuple[VirtualHost, str]] = []
-    for host in sorted(virtual_hosts, key=lambda item: item.service_id):
-        clashes = taken.intersection(host.domains)
-        domains = tuple(domain for domain in host.domains if domain not in taken) if clashes else host.domains
-        refused += [(host, domain) for domain in sorted(clashes)]
-        taken.update(domains)
-        if domains:
-            hosts.append((host, domains))
-    return _Claims(tuple(hosts), tuple(refused))
-
-
-def _route_configuration(plan: HttpListener, hosts: tuple[Document, ...]) -> Document:
-    return {
-        "name": plan.route_configuration,
-        "virtual_hosts": [*hosts, _UNKNOWN_HOST],
-        "ignore_port_in_host_matching": True,
-        "request_headers_to_add": [
-            _header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
-            _header("x-forwarded-port", str(plan.port)),
-            _header("x-forwarded-proto", plan.scheme),
-            _header("x-amzn-lattice-network", f"SourceVpcArn=%FILTER_STATE({SOURCE_VPC_ARN}:PLAIN)%"),
-            _header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
-        ],
-        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal", *([VERSION_HEADER] if plan.server_names else [])],
-        "response_headers_to_add": [_REQUEST_ID_BACK],
-    }
-
-
-_UNKNOWN_HOST: Document = {
-    "name": "unknown-host",
-    "domains": ["*"],
-    "routes": [{"match": {"prefix": ""}, "direct_response": {"status": 404}}],
-    "typed_per_filter_config": {LUA: any_of(_PER_ROUTE_LUA, disabled=True), UNDECIDED: _OFF},
-}
-
-
-def _virtual_host(host: VirtualHost, domains: tuple[str, ...]) -> Document:
-    words = (host.service_network_arn, host.service_arn, host.listener_id, "yes" if host.authorize else "no")
-    document: Document = {
-        "name": host.service_id,
-        "domains": list(domains),
-        "routes": [_route(host, variant) for route in host.routes for variant in variants(route)],
-        "typed_per_filter_config": _authorization(host),
-        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"service": " ".join(words)}}},
-    }
-    return document if host.authorize else {**document, "request_headers_to_remove": [IDENTITY_HEADER]}
-
-
-def _authorization(host: VirtualHost) -> Document:
-    """What the filter is told about what the request is for; where it came in, it knows from the connection's state."""
-    if not host.authorize:
-        return {LUA: any_of(_PER_ROUTE_LUA, disabled=True), UNDECIDED: _OFF}
-    return {LUA: any_of(_PER_ROUTE_LUA, filter_context={"at": f"{host.service_arn} {host.service_network_arn}"})}
-
-
-def _route(host: VirtualHost, variant: Variant) -> Document:
-    route = variant.route
-    document: Document = {"name": route.rule_id, "match": conditions(_match(route.match), variant)}
-    if variant.refuses:
-        return {**document, "name": f"{route.rule_id} {REFUSED}", "direct_response": {"status": STATUS}}
-    weighted = [(name, weight) for name, weight in route.clusters if weight > 0]
-    if route.fixed_status:
-        return {**document, "direct_response": {"status": route.fixed_status}}
-    if not weighted:
-        # a forward action whose weights are all zero has nowhere to go: the service cannot connect to a target
-        return {**document, "direct_response": {"status": 500}}
-    arns = dict(route.target_groups)
-    clusters = [
-        {"name": name, "weight": weight, "request_headers_to_add": [_target_header(host, arns.get(name, "-"))]} for name, weight in weighted
-    ]
-    idle = seconds(host.idle_timeout)
-    # no limit on the whole request, only on silence: the idle timeout governs ("Quotas for Amazon VPC Lattice")
-    return {**document, "route": {"weighted_clusters": {"clusters": clusters}, "timeout": "0s", "idle_timeout": idle}}
-
-
-def _target_header(host: VirtualHost, target_group_arn: str) -> Document:
-    value = f"ServiceArn={host.service_arn}; ServiceNetworkArn={host.service_network_arn}; TargetGroupArn={target_group_arn}"
-    return _header("x-amzn-lattice-target", literal(value))
-
-
-def _match(match: RouteMatch) -> Document:
-    document: Document = {"path": match.path} if match.path_mode == "exact" else {"prefix": match.path if match.path_mode == "prefix" else ""}
-    if match.path_mode != "any" and not match.case_sensitive:
-        document["case_sensitive"] = False
-    headers = [_header_match(header) for header in match.headers]
-    if match.method:
-        headers.insert(0, {"name": ":method", "string_match": {"exact": match.method}})
-    if headers:
-        document["headers"] = headers
-    return document
-
-
-def _header_match(header: HeaderMatch) -> Document:
-    return {"name": header.name, "string_match": {header.mode: header.value, "ignore_case": not header.case_sensitive}}

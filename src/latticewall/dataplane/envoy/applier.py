@@ -113,7 +113,9 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
     owners: dict[str, list[Owner]] = {cluster.name: [("vpc-lattice:TargetGroup", cluster.name)] for cluster in plan.clusters}
     for http in plan.http_listeners:
         services: list[Owner] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
-        owners[http.route_configuration] = services
+        for host in http.virtual_hosts:
+            owners[f"{http.services} {host.service_id}"] = [("vpc-lattice:Service", host.service_id)]
+            owners |= {f"{http.services} {domain}": [("vpc-lattice:Service", host.service_id)] for domain in host.domains}
         owners[socket_name(http.name)] = [*owners.get(socket_name(http.name), ()), *services]
     for tls in plan.tls_listeners:
         owners[socket_name(tls.name)] = [*owners.get(socket_name(tls.name), ()), *(("vpc-lattice:Service", item.service_id) for item in tls.services)]

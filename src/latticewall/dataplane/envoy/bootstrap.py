@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from latticewall.compile.render.envoy_clusters import any_of
+from latticewall.compile.render.envoy_http import SCOPED_ROUTES
 
 XDS_CLUSTER = "latticewall-xds"
 _HTTP2 = {
@@ -40,7 +41,24 @@ def bootstrap(node_id: str, sockets: Sockets) -> dict[str, Any]:
             "lds_config": ads,
             "cds_config": ads,
         },
-        "static_resources": {"clusters": [_local_grpc(XDS_CLUSTER, sockets.xds)]},
+        "static_resources": {"clusters": [_local_grpc(XDS_CLUSTER, sockets.xds)], "listeners": [_subscriber()]},
+    }
+
+
+def _subscriber() -> dict[str, Any]:
+    """A listener without a socket: it subscribes to scopes like those of services. Without it, once the last of them has gone and one comes again, Envoy
+    would wait for scopes for which it does not ask a second time on the same stream."""
+    manager = any_of(
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="scopes",
+        scoped_routes=SCOPED_ROUTES,
+        http_filters=[{"name": "router", "typed_config": any_of("envoy.extensions.filters.http.router.v3.Router")}],
+    )
+    return {
+        "name": "scopes",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 1}},
+        "bind_to_port": False,
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
     }
 
 

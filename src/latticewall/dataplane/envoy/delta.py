@@ -1,7 +1,7 @@
 """The incremental xDS protocol as a state machine, apart from gRPC: what one connected Envoy has, and what it must be sent next.
 
-Order is make before break: clusters and their endpoints first, then listeners and routes, and only when nobody refers to them any more are clusters
-removed. Versions are content hashes, so an Envoy that reconnects (the control plane was restarted) and still has everything is sent nothing.
+Order is make before break: clusters and their endpoints first, then scopes and their routes, then listeners, and only when nobody refers to them any more are
+clusters removed. Versions are content hashes, so an Envoy that reconnects (the control plane was restarted) and still has everything is sent nothing.
 A response that Envoy refuses is sent again resource by resource, so that the refusal ends up at the resource that caused it.
 """
 
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from operator import is_
 from typing import Any
 
-KINDS = ("clusters", "endpoints", "destinations", "listeners", "routes", "secrets")
-WILDCARD_KINDS = ("clusters", "listeners")
+KINDS = ("clusters", "endpoints", "destinations", "scopes", "routes", "listeners", "secrets")
+WILDCARD_KINDS = ("clusters", "scopes", "listeners")
+_PARENTS = {"endpoints": ("clusters",), "routes": ("scopes", "listeners"), "destinations": ("listeners",), "secrets": ("listeners",)}
+"""What asks for resources of a kind by name."""
 _STALE = "stale"
 """In place of a version: the client has something of that name, and must get it again."""
 
@@ -40,6 +42,7 @@ class Published:
     clusters: Mapping[str, Resource] = field(default_factory=dict)
     endpoints: Mapping[str, Resource] = field(default_factory=dict)
     destinations: Mapping[str, Resource] = field(default_factory=dict)
+    scopes: Mapping[str, Resource] = field(default_factory=dict)
     listeners: Mapping[str, Resource] = field(default_factory=dict)
     routes: Mapping[str, Resource] = field(default_factory=dict)
     secrets: Mapping[str, Resource] = field(default_factory=dict)
@@ -146,20 +149,21 @@ class DeltaStream:
     def next(self, published: Published) -> Response | None:
         """The next response to send, None while there is nothing to say or an answer is awaited."""
         carried = self._done(published, "clusters") and self._done(published, "endpoints")
-        released = carried and all(self._done(published, kind) for kind in ("listeners", "routes", "destinations", "secrets"))
+        routed = carried and self._done(published, "scopes") and self._complete(published, "routes", ("scopes",))
+        released = carried and all(self._left(published, kind) for kind in ("scopes", "listeners", "routes", "destinations", "secrets"))
         for kind in KINDS:
             subscription = self._subscriptions[kind]
             if not subscription.started or subscription.pending is not None:
                 continue
-            if kind in ("listeners", "routes", "secrets") and not carried:
+            if (kind in ("scopes", "routes", "secrets") and not carried) or (kind == "listeners" and not routed):
                 continue
-            response = self._difference(kind, subscription, published, may_remove=kind == "listeners" or released)
+            response = self._difference(kind, subscription, published, may_remove=kind != "clusters" or released)
             if response is not None:
                 return self._send(subscription, response)
         return None
 
     def _difference(self, kind: str, subscription: _Subscription, published: Published, *, may_remove: bool) -> Response | None:
-        removed = self._removed(kind, subscription, published) if may_remove else ()
+        removed = self._removed(kind, published) if may_remove else ()
         if removed:
             return self._response(kind, {}, removed)
         wanted = self._opened(subscription, self._wanted(kind, published))
@@ -201,10 +205,13 @@ class DeltaStream:
     def _opened(subscription: _Subscription, wanted: Mapping[str, Resource]) -> dict[str, Resource]:
         return {name: item.opening if item.opening and name not in subscription.known else item for name, item in wanted.items()}
 
-    @staticmethod
-    def _removed(kind: str, subscription: _Subscription, published: Published) -> tuple[str, ...]:
-        """Endpoints, destinations, routes and secrets go with their cluster or listener: Envoy unsubscribes from them itself."""
-        return tuple(sorted(subscription.known.keys() - published.table(kind).keys())) if kind in WILDCARD_KINDS else ()
+    def _removed(self, kind: str, published: Published) -> tuple[str, ...]:
+        """Endpoints, destinations, routes and secrets go with what needs them: Envoy unsubscribes from them itself."""
+        if kind not in WILDCARD_KINDS:
+            return ()
+        table, subscription = published.table(kind), self._subscriptions[kind]
+        found: tuple[str, ...] = self._once("removed", kind, lambda: tuple(sorted(subscription.known.keys() - table.keys())), table, subscription.changes)
+        return found
 
     def _response(self, kind: str, resources: Mapping[str, Resource], removed: tuple[str, ...] = ()) -> Response:
         self._nonce += 1
@@ -221,21 +228,30 @@ class DeltaStream:
         return response
 
     def _done(self, published: Published, kind: str) -> bool:
-        """Nothing of this kind is left to send or to be answered, including what accepted clusters and listeners will ask for."""
+        """Nothing of this kind is left to send or to be answered, including what accepted clusters, scopes and listeners will ask for."""
         subscription = self._subscriptions[kind]
         if kind in WILDCARD_KINDS:
             return subscription.started and subscription.pending is None and not self._wanted(kind, published)
-        parents = "clusters" if kind == "endpoints" else "listeners"
-        parent, table, parent_table = self._subscriptions[parents], published.table(kind), published.table(parents)
+        return self._complete(published, kind, _PARENTS[kind])
+
+    def _left(self, published: Published, kind: str) -> bool:
+        """Done, and nothing of this kind is there that is no longer published."""
+        return self._done(published, kind) and not self._removed(kind, published)
+
+    def _complete(self, published: Published, kind: str, parents: tuple[str, ...]) -> bool:
+        """The client has all of this kind that its accepted clusters, scopes or listeners (parents) need."""
+        subscription, table = self._subscriptions[kind], published.table(kind)
         if subscription.pending is not None:
             return False
+        known = [(published.table(parent), self._subscriptions[parent]) for parent in parents]
 
         def complete() -> bool:
-            accepted = (resource for name, resource in parent_table.items() if name in parent.known)
+            accepted = (resource for resources, parent in known for name, resource in resources.items() if name in parent.known)
             needed = {needs for resource in accepted for needs in resource.needs if needs in table}
             return all(self._has(subscription, table[name], name) for name in needed)
 
-        return bool(self._once("complete", kind, complete, table, subscription.changes, parent_table, parent.changes))
+        depends_on = [value for resources, parent in known for value in (resources, parent.changes)]
+        return bool(self._once(f"complete {' '.join(parents)}", kind, complete, table, subscription.changes, *depends_on))
 
     @staticmethod
     def _has(subscription: _Subscription, resource: Resource, name: str) -> bool:
@@ -244,8 +260,7 @@ class DeltaStream:
 
     def settled(self, published: Published) -> bool:
         """The client has, or has refused, everything, and has nothing that is no longer published."""
-        complete = all(self._done(published, kind) for kind in KINDS)
-        return complete and not any(self._removed(kind, self._subscriptions[kind], published) for kind in WILDCARD_KINDS)
+        return all(self._left(published, kind) for kind in KINDS)
 
     def refusals(self) -> tuple[Refusal, ...]:
         return tuple(sorted(refusal for item in self._subscriptions.values() for refusal in item.refused.values()))

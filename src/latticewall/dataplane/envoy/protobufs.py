@@ -6,14 +6,14 @@ member or type is refused here and never reaches Envoy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
-from envoy.config.route.v3 import route_pb2
+from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 from envoy.extensions.access_loggers.file.v3 import file_pb2
 from envoy.extensions.access_loggers.filters.cel.v3 import cel_pb2
 from envoy.extensions.filters.http.lua.v3 import lua_pb2
@@ -28,7 +28,7 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3 import heade
 from envoy.extensions.transport_sockets.raw_buffer.v3 import raw_buffer_pb2
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
-from google.protobuf import any_pb2, json_format, symbol_database
+from google.protobuf import any_pb2, json_format
 
 KNOWN_FILES = (
     cluster_pb2,
@@ -36,6 +36,7 @@ KNOWN_FILES = (
     endpoint_pb2,
     listener_pb2,
     route_pb2,
+    scoped_route_pb2,
     file_pb2,
     cel_pb2,
     lua_pb2,
@@ -55,32 +56,6 @@ KNOWN_FILES = (
 
 class Malformed(ValueError):
     """A document that is not of the type it claims."""
-
-
-def serialised(type_url: str, document: Mapping[str, Any]) -> bytes:
-    """The document as a message of that type, in bytes. Raises Malformed."""
-    return bytes(pack(type_url, document).value)
-
-
-def pack_of_parts(type_url: str, frame: Mapping[str, Any], member: str, parts: Iterable[bytes]) -> Any:
-    """As `pack`, of a document whose repeated `member` has these serialised messages: many parts, of which most were serialised before. Raises Malformed."""
-    packed = pack(type_url, frame)
-    message = symbol_database.Default().GetSymbol(type_url.rpartition("/")[2])
-    tag = _varint(message.DESCRIPTOR.fields_by_name[member].number << 3 | _LENGTH_DELIMITED)
-    packed.value += b"".join(piece for part in parts for piece in (tag, _varint(len(part)), part))
-    return packed
-
-
-_LENGTH_DELIMITED = 2
-
-
-def _varint(number: int) -> bytes:
-    """A number as messages have it: seven bits a byte, the lowest first, the highest bit set in all but the last."""
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes((*found, number))
 
 
 def pack(type_url: str, document: Mapping[str, Any]) -> Any:

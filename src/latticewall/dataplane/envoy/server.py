@@ -12,17 +12,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 
 from latticewall.base.memo import Memo
-from latticewall.compile.render.envoy import TYPE_URLS, VIRTUAL_HOST, Document, EnvoySnapshot, destinations_of, routes_of, version, version_of
+from latticewall.compile.render.envoy import TYPE_URLS, Document, EnvoySnapshot, destinations_of, routes_of, version
 from latticewall.compile.render.envoy_https import certificates_of
 from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
-from latticewall.dataplane.envoy.protobufs import pack, pack_of_parts, serialised
+from latticewall.dataplane.envoy.protobufs import pack
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 STREAM_THREADS = 8
@@ -50,7 +49,8 @@ def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None, secrets: Mapp
         endpoints=_table(snapshot.endpoints, memo.map(_endpoints, snapshot.endpoints.values(), checked)),
         destinations=_table(snapshot.destinations, memo.map(_destination, snapshot.destinations.values())),
         listeners=_table(snapshot.listeners, memo.map(_listener, snapshot.listeners.values())),
-        routes=_table(snapshot.routes, memo.map(_routes, snapshot.routes.values(), _hosts(snapshot.routes, memo))),
+        scopes=_table(snapshot.scopes, memo.map(_scope, snapshot.scopes.values())),
+        routes=_table(snapshot.routes, memo.map(_route_configuration, snapshot.routes.values())),
         secrets=secrets or {},
     )
 
@@ -78,26 +78,12 @@ def _destination(document: Document) -> Resource:
     return Resource(version(document), pack(TYPE_URLS["destinations"], document))
 
 
-class _Host(NamedTuple):
-    version: str
-    serialised: bytes
+def _scope(document: Document) -> Resource:
+    return Resource(version(document), pack(TYPE_URLS["scopes"], document), (document["route_configuration_name"],))
 
 
-def _hosts(routes: Mapping[str, Document], memo: Memo) -> list[tuple[_Host, ...]]:
-    """The virtual hosts of each route configuration; those of one change one by one, and there are many."""
-    hosts = iter(memo.map(_host, [host for document in routes.values() for host in document["virtual_hosts"]]))
-    own = {name: tuple(islice(hosts, len(document["virtual_hosts"]))) for name, document in routes.items()}
-    return list(memo.steady(_hosts, own).values())
-
-
-def _host(document: Document) -> _Host:
-    return _Host(version(document), serialised(VIRTUAL_HOST, document))
-
-
-def _routes(document: Document, hosts: tuple[_Host, ...]) -> Resource:
-    frame = {member: value for member, value in document.items() if member != "virtual_hosts"}
-    packed = pack_of_parts(TYPE_URLS["routes"], frame, "virtual_hosts", (host.serialised for host in hosts))
-    return Resource(version_of(frame, (host.version for host in hosts)), packed)
+def _route_configuration(document: Document) -> Resource:
+    return Resource(version(document), pack(TYPE_URLS["routes"], document))
 
 
 class XdsServer:

@@ -1,4 +1,4 @@
--- The filter that Envoy runs for every request to a service with auth type AWS_IAM: what calls Envoy around the judgement.
+-- The filter that Envoy runs for every request to a service with auth type AWS_IAM, and to none: what calls Envoy around the judgement.
 --
 -- The request arrives with the header x-amzn-lattice-identity set to `pending` (before anything else looked at it). Only a decision takes that mark
 -- away; a later filter refuses whatever still has it, so that nothing passes when this code fails, is missing, or cannot answer.
@@ -143,6 +143,21 @@ local function denied(handle, headers)
   return answer(handle, 403, decide.denial_text(who, judge.ACTION, printable(question.resource), verdict.layer, verdict.explicit))
 end
 
+-- Envoy finds a route by the name of the host as it is spelt, and names have small letters: a request that has none may have asked in capitals. The one that it
+-- means is chosen here and stays; what was signed, and what the target is told, is what was sent. Returns what the route's service says of itself, if any.
+local function in_small_letters(handle, headers)
+  local asked = headers:get(":authority") or ""
+  local small = asked:lower()
+  if small == asked then
+    return nil
+  end
+  headers:replace(":authority", small)
+  handle:clearRouteCache()
+  handle:metadata() -- it is the route's: so there must be one
+  headers:replace(":authority", asked)
+  return handle:virtualHost():metadata()
+end
+
 local function decide_request(handle)
   local headers = handle:headers()
   local names, values, n = head.names, head.values, 0
@@ -153,7 +168,14 @@ local function decide_request(handle)
   head.n = n
   local at = handle:filterContext():get("at")
   if not at then
-    -- no route of any service takes it (CONNECT): it came in nowhere
+    local service = in_small_letters(handle, headers)
+    if service and service:get("authorize") == "no" then
+      return headers:remove(IDENTITY)
+    end
+    at = service and service:get("at")
+  end
+  if not at then
+    -- no service has that name, or no route takes it (CONNECT): it came in nowhere
     return answer(handle, 404, "")
   end
   local found = judge.judge(at .. " " .. handle:streamInfo():filterState():get(PLACE))
@@ -176,6 +198,6 @@ function envoy_on_request(handle)
 end
 
 -- What calls Envoy is interpreted: LuaJIT would compile it in pieces between the calls, over and over. The judgement is compiled.
-for _, calling in ipairs({ envoy_on_request, decide_request, pass, refused, denied, note, answer }) do
+for _, calling in ipairs({ envoy_on_request, decide_request, in_small_letters, pass, refused, denied, note, answer }) do
   jit.off(calling)
 end

@@ -1,0 +1,171 @@
+"""The services of HTTP and HTTPS listeners and their routes: a route configuration for each service, and a scope for each of its names.
+
+Envoy builds a route configuration as a whole, and a service network has many services: so each has its own, and one service more touches no other. A request
+finds it by scope: what its listener says in a header, with the host that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from latticewall.base.memo import Memo
+from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
+from latticewall.compile.render.envoy_http import LUA, REQUEST_ID_BACK, SERVICES_HEADER, SOURCE_VPC, SOURCE_VPC_ARN, UNDECIDED, header
+from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
+from latticewall.compile.render.envoy_versions import REFUSED, STATUS, VERSION_HEADER, Variant, conditions, variants
+from latticewall.plan.node import Problem
+from latticewall.plan.proxy import HeaderMatch, HttpListener, RouteMatch, VirtualHost
+
+Document = dict[str, Any]
+
+_PER_ROUTE_LUA = "envoy.extensions.filters.http.lua.v3.LuaPerRoute"
+_OFF = any_of("envoy.config.route.v3.FilterConfig", disabled=True)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What listeners with the same virtual hosts share. name: what their requests say in the header."""
+
+    name: str
+    port: int
+    scheme: str
+
+
+class _Claims(NamedTuple):
+    """hosts: with the names that each has, in order of service. refused: what a host may not have, because another one has it."""
+
+    hosts: tuple[tuple[VirtualHost, tuple[str, ...]], ...]
+    refused: tuple[tuple[VirtualHost, str], ...]
+
+
+def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Problem], None], memo: Memo) -> tuple[list[Document], list[Document]]:
+    """Scopes, and the route configurations that they lead to: of all services of every listener, or of all that share them, by Host (the port in it plays no
+    part and stays in it). Any other name has no route."""
+    owners: dict[str, HttpListener] = {}
+    for listener_plan in listeners:
+        owners.setdefault(listener_plan.services, listener_plan)
+    places = memo.steady(Services, {name: Services(name, plan.port, plan.scheme) for name, plan in owners.items()})
+    claims = memo.map(_claims, [plan.virtual_hosts for plan in owners.values()])
+    for plan, claimed in zip(owners.values(), claims, strict=True):
+        for host, domain in claimed.refused:
+            report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {plan.port} of {plan.vpc_id}"))
+    found = [(place, host, domains) for place, claimed in zip(places.values(), claims, strict=True) for host, domains in claimed.hosts]
+    columns = [[item[column] for item in found] for column in range(3)]
+    scopes = [scope for own in memo.map(_scopes, *columns) for scope in own]
+    return scopes, list(memo.map(route_configuration, *columns))
+
+
+def _claims(virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
+    taken: set[str] = set()
+    hosts: list[tuple[VirtualHost, tuple[str, ...]]] = []
+    refused: list[tuple[VirtualHost, str]] = []
+    for host in sorted(virtual_hosts, key=lambda item: item.service_id):
+        clashes = taken.intersection(host.domains)
+        domains = tuple(domain for domain in host.domains if domain not in taken) if clashes else host.domains
+        refused += [(host, domain) for domain in sorted(clashes)]
+        taken.update(domains)
+        if domains:
+            hosts.append((host, domains))
+    return _Claims(tuple(hosts), tuple(refused))
+
+
+def _scopes(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> list[Document]:
+    """Named after what leads there, so that a name that goes from one service to another is one changed scope."""
+    return [
+        {
+            "name": f"{services.name} {domain}",
+            "route_configuration_name": _name(services, host),
+            "key": {"fragments": [{"string_key": services.name}, {"string_key": domain}]},
+        }
+        for domain in domains
+    ]
+
+
+def _name(services: Services, host: VirtualHost) -> str:
+    return f"{services.name} {host.service_id}"
+
+
+def route_configuration(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> Document:
+    return {
+        "name": _name(services, host),
+        "virtual_hosts": [_virtual_host(host, domains)],
+        "ignore_port_in_host_matching": True,
+        "request_headers_to_add": [
+            header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+            header("x-forwarded-port", str(services.port)),
+            header("x-forwarded-proto", services.scheme),
+            header("x-amzn-lattice-network", f"SourceVpcArn=%FILTER_STATE({SOURCE_VPC_ARN}:PLAIN)%"),
+            header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
+        ],
+        "request_headers_to_remove": [
+            "x-envoy-external-address", "x-envoy-internal", SERVICES_HEADER, *([VERSION_HEADER] if services.scheme == "https" else []),
+        ],
+        "response_headers_to_add": [REQUEST_ID_BACK],
+    }  # fmt: skip
+
+
+def _virtual_host(host: VirtualHost, domains: tuple[str, ...]) -> Document:
+    words = (host.service_network_arn, host.service_arn, host.listener_id, "yes" if host.authorize else "no")
+    document: Document = {
+        "name": host.service_id,
+        "domains": list(domains),
+        "routes": [_route(host, variant) for route in host.routes for variant in variants(route)],
+        "typed_per_filter_config": _authorization(host),
+        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"service": " ".join(words)}, LUA: _asked_for(host)}},
+    }
+    return document if host.authorize else {**document, "request_headers_to_remove": [IDENTITY_HEADER]}
+
+
+def _authorization(host: VirtualHost) -> Document:
+    """What the filter is told about what the request is for; where it came in, it knows from the connection's state."""
+    if not host.authorize:
+        return {LUA: any_of(_PER_ROUTE_LUA, disabled=True), UNDECIDED: _OFF}
+    return {LUA: any_of(_PER_ROUTE_LUA, filter_context=_asked_for(host))}
+
+
+def _asked_for(host: VirtualHost) -> Document:
+    """Also where the filter looks when the route was found only by the filter itself."""
+    return {"at": f"{host.service_arn} {host.service_network_arn}"} if host.authorize else {"authorize": "no"}
+
+
+def _route(host: VirtualHost, variant: Variant) -> Document:
+    route = variant.route
+    document: Document = {"name": route.rule_id, "match": conditions(_match(route.match), variant)}
+    if variant.refuses:
+        return {**document, "name": f"{route.rule_id} {REFUSED}", "direct_response": {"status": STATUS}}
+    weighted = [(name, weight) for name, weight in route.clusters if weight > 0]
+    if route.fixed_status:
+        return {**document, "direct_response": {"status": route.fixed_status}}
+    if not weighted:
+        # a forward action whose weights are all zero has nowhere to go: the service cannot connect to a target
+        return {**document, "direct_response": {"status": 500}}
+    arns = dict(route.target_groups)
+    clusters = [
+        {"name": name, "weight": weight, "request_headers_to_add": [_target_header(host, arns.get(name, "-"))]} for name, weight in weighted
+    ]
+    idle = seconds(host.idle_timeout)
+    # no limit on the whole request, only on silence: the idle timeout governs ("Quotas for Amazon VPC Lattice")
+    return {**document, "route": {"weighted_clusters": {"clusters": clusters}, "timeout": "0s", "idle_timeout": idle}}
+
+
+def _target_header(host: VirtualHost, target_group_arn: str) -> Document:
+    value = f"ServiceArn={host.service_arn}; ServiceNetworkArn={host.service_network_arn}; TargetGroupArn={target_group_arn}"
+    return header("x-amzn-lattice-target", literal(value))
+
+
+def _match(match: RouteMatch) -> Document:
+    document: Document = {"path": match.path} if match.path_mode == "exact" else {"prefix": match.path if match.path_mode == "prefix" else ""}
+    if match.path_mode != "any" and not match.case_sensitive:
+        document["case_sensitive"] = False
+    headers = [_header_match(item) for item in match.headers]
+    if match.method:
+        headers.insert(0, {"name": ":method", "string_match": {"exact": match.method}})
+    if headers:
+        document["headers"] = headers
+    return document
+
+
+def _header_match(match: HeaderMatch) -> Document:
+    return {"name": match.name, "string_match": {match.mode: match.value, "ignore_case": not match.case_sensitive}}
