@@ -60,7 +60,7 @@ SCOPED_ROUTES: Document = {
     "rds_config_source": _ADS,
     "scoped_rds": {"scoped_rds_config_source": _ADS},
 }
-"""Where every connection manager finds the routes of a request (docs/decisions/0019-scopes-of-services.md): by what its listener says in a header,
+"""Where every connection manager finds the routes of a request (docs/decisions/0020-scopes-of-services.md): by what its listener says in a header,
 and by the host that it names, without the port. A pair that is no scope has no route."""
 
 

@@ -90,7 +90,7 @@ def _name(services: Services, host: VirtualHost) -> str:
 def route_configuration(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> Document:
     return {
         "name": _name(services, host),
-        "virtual_hosts": [_virtual_host(host, domains)],
+        "virtual_hosts": [_virtual_host(services, host, domains)],
         "ignore_port_in_host_matching": True,
         "request_headers_to_add": [
             header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
@@ -106,12 +106,12 @@ def route_configuration(services: Services, host: VirtualHost, domains: tuple[st
     }  # fmt: skip
 
 
-def _virtual_host(host: VirtualHost, domains: tuple[str, ...]) -> Document:
+def _virtual_host(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> Document:
     words = (host.service_network_arn, host.service_arn, host.listener_id, "yes" if host.authorize else "no")
     document: Document = {
         "name": host.service_id,
         "domains": list(domains),
-        "routes": [_route(host, variant) for route in host.routes for variant in variants(route)],
+        "routes": [_route(services, host, variant) for route in host.routes for variant in variants(route)],
         "typed_per_filter_config": _authorization(host),
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"service": " ".join(words)}, LUA: _asked_for(host)}},
     }
@@ -130,9 +130,9 @@ def _asked_for(host: VirtualHost) -> Document:
     return {"at": f"{host.service_arn} {host.service_network_arn}"} if host.authorize else {"authorize": "no"}
 
 
-def _route(host: VirtualHost, variant: Variant) -> Document:
+def _route(services: Services, host: VirtualHost, variant: Variant) -> Document:
     route = variant.route
-    document: Document = {"name": route.rule_id, "match": conditions(_match(route.match), variant)}
+    document: Document = {"name": route.rule_id, "match": conditions(_match(services, route.match), variant)}
     if variant.refuses:
         return {**document, "name": f"{route.rule_id} {REFUSED}", "direct_response": {"status": STATUS}}
     weighted = [(name, weight) for name, weight in route.clusters if weight > 0]
@@ -155,16 +155,14 @@ def _target_header(host: VirtualHost, target_group_arn: str) -> Document:
     return header("x-amzn-lattice-target", literal(value))
 
 
-def _match(match: RouteMatch) -> Document:
+def _match(services: Services, match: RouteMatch) -> Document:
+    """Envoy compares scopes by a hash that was not made to withstand anybody: which listener a request came in by is compared once more here."""
     document: Document = {"path": match.path} if match.path_mode == "exact" else {"prefix": match.path if match.path_mode == "prefix" else ""}
     if match.path_mode != "any" and not match.case_sensitive:
         document["case_sensitive"] = False
-    headers = [_header_match(item) for item in match.headers]
-    if match.method:
-        headers.insert(0, {"name": ":method", "string_match": {"exact": match.method}})
-    if headers:
-        document["headers"] = headers
-    return document
+    method = [{"name": ":method", "string_match": {"exact": match.method}}] if match.method else []
+    came_in = {"name": SERVICES_HEADER, "string_match": {"exact": services.name}}
+    return {**document, "headers": [came_in, *method, *(_header_match(item) for item in match.headers)]}
 
 
 def _header_match(match: HeaderMatch) -> Document:
