@@ -80,6 +80,7 @@ def statement(**changes: Any) -> dict[str, Any]:
         (statement(Condition={"StringEquals": {"a:b": []}}), "Syntax errors in policy. (Statement[0].Condition.StringEquals.a:b has no values)"),
         (statement(Condition={"StringEquals": {"a:b": {}}}), "Syntax errors in policy. (Statement[0].Condition.StringEquals.a:b must hold strings"),
         (statement(Condition={"StringEquals": {"a:b": None}}), "Syntax errors in policy. (Statement[0].Condition.StringEquals.a:b must hold strings"),
+        (statement(Condition={"IpAddress": {"aws:SourceIp": "fe80::1%eth0"}}), 'Invalid value for condition operator IpAddress: "fe80::1%eth0"'),
         (statement(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}}), 'Invalid value for condition operator IpAddress: "10.0.0.0/33"'),
         (statement(Condition={"NumericEquals": {"a:b": "many"}}), 'Invalid value for condition operator NumericEquals: "many"'),
         (statement(Condition={"DateLessThan": {"a:b": "soon"}}), 'The policy failed legacy parsing (Statement[0].Condition.DateLessThan.a:b[0] is "soon")'),

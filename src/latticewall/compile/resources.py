@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
+from latticewall.base.inet import parse_address
 from latticewall.compile.index import Index
 from latticewall.compile.names import public_zones, zones_in
 from latticewall.compile.resolution import Zones
@@ -130,7 +131,7 @@ def may_be_target(text: str) -> bool:
     """A record's value may be anything; of addresses those are no resource's that mean the VPC's router itself: what listens there (instance metadata, the
     region's endpoint, the service network) trusts whom it sees to be an instance."""
     try:
-        address = ip_address(text)
+        address = parse_address(text)
     except ValueError:
         return False
     return not any(address in block for block in NEVER_TARGETS)

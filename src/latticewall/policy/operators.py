@@ -17,6 +17,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from latticewall.base import inet
+
 _NUMBER = re.compile(r"[+-]?(\d{1,64})(\.\d{1,64})?\Z", re.ASCII)
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?)?)?\Z", re.ASCII)
 _EPOCH = re.compile(r"-?\d{5,18}\Z", re.ASCII)
@@ -78,7 +80,7 @@ def parse_binary(text: str) -> bytes | None:
 def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """A CIDR block; a bare address is a block of one."""
     try:
-        return ipaddress.ip_network(text, strict=False)
+        return inet.parse_network(text)
     except ValueError:
         return None
 
@@ -86,7 +88,7 @@ def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | 
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """One IPv4 or IPv6 address."""
     try:
-        return ipaddress.ip_address(text)
+        return inet.parse_address(text)
     except ValueError:
         return None
 

@@ -194,7 +194,7 @@ def test_uses_that_mean_nothing_are_refused(scope: Variables, source: str, reaso
         expand(scope, source)
 
 
-@pytest.mark.parametrize("item", ["10.0.0.0/33", "example.com", "10.0.0.9-10.0.0.1", "$HOME_NET", "10.0.0.1) any", "10.0.0.1\n"])
+@pytest.mark.parametrize("item", ["10.0.0.0/33", "example.com", "10.0.0.9-10.0.0.1", "$HOME_NET", "10.0.0.1) any", "fe80::1%a, any", "10.0.0.1\n"])
 def test_definitions_are_addresses(item: str) -> None:
     if item == "10.0.0.1\n":
         assert address_set("A", [item]).text() == "10.0.0.1"

@@ -102,6 +102,20 @@ def test_a_subnets_block_must_fit(region: Region, which: str, code: str) -> None
         region.call("CreateSubnet", VpcId=vpc, CidrBlock="10.0.1.0/24", Ipv6CidrBlock=wanted)
 
 
+def test_a_block_has_no_zone(region: Region) -> None:
+    """What follows a % may be anything, and would be kept with the address."""
+    vpc, _, _ = dual_subnet(region)
+    group = region.call("CreateSecurityGroup", GroupName="six", Description="six", VpcId=vpc)["GroupId"]
+    table, zoned = region.main_table(vpc)["RouteTableId"], "2001:db8::%a-b/64"
+    peers = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "Ipv6Ranges": [{"CidrIpv6": zoned}]}
+    with region.refused("InvalidParameterValue"):
+        region.call("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[peers])
+    with region.refused("InvalidParameterValue"):
+        region.call("CreateRoute", RouteTableId=table, DestinationIpv6CidrBlock=zoned, GatewayId="igw-0123456789abcdef0")
+    with region.refused("InvalidParameterValue"):
+        region.call("CreateManagedPrefixList", PrefixListName="six", AddressFamily="IPv6", MaxEntries=1, Entries=[{"Cidr": zoned}])
+
+
 def test_interfaces_get_addresses_asked_for_or_from_the_subnet(region: Region) -> None:
     _, subnet, first = dual_subnet(region)
     network = IPv6Network(first)
@@ -120,7 +134,7 @@ def test_interfaces_get_addresses_asked_for_or_from_the_subnet(region: Region) -
     assert found["Attachment"]["InstanceId"] == named["InstanceId"]
     with region.refused("InvalidIPAddress.InUse"):
         region.run(subnet, Ipv6Addresses=[{"Ipv6Address": str(network[99])}])
-    for wrong in (str(network[2]), str(network[-1]), "2001:db8::1", "x"):
+    for wrong in (str(network[2]), str(network[-1]), "2001:db8::1", "x", f"{network[200]}%eth0"):
         with region.refused("InvalidParameterValue"):
             region.call("AssignIpv6Addresses", NetworkInterfaceId=plain["NetworkInterfaceId"], Ipv6Addresses=[wrong])
 

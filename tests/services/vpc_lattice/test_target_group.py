@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import IPv6Network
 from typing import Any
 
 import pytest
@@ -186,6 +187,23 @@ def test_addresses_must_be_in_a_subnet_of_the_groups_vpc(region: Region) -> None
     answer = register(region, group, {"id": "10.0.1.9"}, {"id": "10.0.2.9"}, {"id": "192.0.2.1"}, {"id": "fd00::1"}, {"id": "host"})
     assert [target["id"] for target in answer["successful"]] == ["10.0.1.9"]
     assert [target["id"] for target in answer["unsuccessful"]] == ["10.0.2.9", "192.0.2.1", "fd00::1", "host"]
+
+
+def test_an_ipv6_address_is_one_target_however_it_is_spelled(region: Region) -> None:
+    vpc = region.vpc()
+    block = region.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    region.ec2.associate_subnet_cidr_block(SubnetId=region.subnet(vpc), Ipv6CidrBlock=block.replace("/56", "/64"))
+    group = region.target_group(vpc, kind="IP", ipAddressType="IPV6")
+    address = IPv6Network(block)[0xAB]
+    spellings = [str(address), str(address).upper(), address.exploded]
+    answer = register(region, group, *({"id": one} for one in spellings))
+    assert (answer["successful"], answer["unsuccessful"]) == ([{"id": str(address), "port": 5044}] * 3, [])
+    assert statuses(region, group) == [(str(address), 5044, "UNUSED")]
+    assert statuses(region, group, targets=[{"id": address.exploded}]) == [(str(address), 5044, "UNUSED")]
+    assert [one["id"] for one in register(region, group, {"id": f"{address}%eth0"})["unsuccessful"]] == [f"{address}%eth0"]
+    gone = body(region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": address.exploded}]))
+    assert gone == {"successful": [{"id": str(address), "port": 5044}], "unsuccessful": []}
+    assert statuses(region, group) == []
 
 
 def test_targets_come_and_go(region: Region) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 from itertools import product
 from typing import Any
 
+from latticewall.base.inet import parse_network
 from latticewall.compile.firewall import marks
 from latticewall.plan.firewall import CustomMetric
 from latticewall.plan.nft import Chain, Match, NftRule
@@ -154,7 +154,7 @@ def _addresses(rule: StatelessRule) -> Iterator[tuple[Match, ...]]:
 
 
 def _of_version(addresses: Sequence[str], version: int) -> tuple[str, ...]:
-    networks = [ip_network(address, strict=False) for address in addresses]
+    networks = [parse_network(address) for address in addresses]
     return tuple(dict.fromkeys(str(network) for network in networks if network.version == version))
 
 

@@ -7,11 +7,11 @@ is a second question, for `dataplane.suricata_check.engine_check` with the lines
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_network
 from math import prod
 from typing import Any
 
 from latticewall.base.faults import Invalid
+from latticewall.base.inet import parse_network
 from latticewall.compile.firewall.groups import STRICT_ORDER, rule_order, stateful_rules
 from latticewall.compile.firewall.rules import Rule, RuleSyntaxError
 from latticewall.compile.firewall.stateless import TCP, UDP, stateless_actions_problem
@@ -185,6 +185,6 @@ def _stateless_cost(match: Mapping[str, Any], context: str) -> int:
 
 def _network(text: str, context: str) -> None:
     try:
-        ip_network(text, strict=False)
+        parse_network(text)
     except ValueError:
         raise Invalid(f"address is invalid, parameter: [{text}], context: {context}") from None

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
 from typing import Any
 
+from latticewall.base.inet import parse_address, parse_network
 from latticewall.compile.firewall.rules import Rule
 
 LONGEST_FIELD = 4000
@@ -153,9 +153,9 @@ def _is_address(text: str) -> bool:
     ends = text.split("-")
     try:
         if len(ends) == 2:
-            low, high = (ip_address(end.strip()) for end in ends)
+            low, high = (parse_address(end.strip()) for end in ends)
             return low.version == high.version and int(low) <= int(high)
-        ip_network(text, strict=False)
+        parse_network(text)
     except ValueError:
         return False
     return True

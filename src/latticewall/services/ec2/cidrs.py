@@ -6,6 +6,7 @@ from collections.abc import Collection
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, NetmaskValueError
 
 from latticewall.base.faults import Invalid
+from latticewall.base.inet import parse_network
 from latticewall.services.ec2 import text
 
 RESTRICTED = tuple(IPv4Network(cidr) for cidr in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4"))
@@ -28,9 +29,12 @@ def parse(cidr: str, parameter: str = "cidrBlock") -> IPv4Network:
 
 def parse_v6(cidr: str, parameter: str) -> IPv6Network:
     try:
-        return IPv6Network(cidr, strict=False)
+        network = parse_network(cidr)
     except ValueError:
-        raise text.bad_value(cidr, parameter, "This is not a valid IPv6 CIDR block.") from None
+        network = None
+    if not isinstance(network, IPv6Network):
+        raise text.bad_value(cidr, parameter, "This is not a valid IPv6 CIDR block.")
+    return network
 
 
 def parse_vpc(cidr: str) -> IPv4Network:

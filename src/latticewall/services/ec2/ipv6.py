@@ -7,9 +7,10 @@ bring your own) is not there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import AddressValueError, IPv6Address, IPv6Network
+from ipaddress import IPv6Address, IPv6Network
 
 from latticewall.base.faults import Invalid
+from latticewall.base.inet import parse_address
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -177,12 +178,12 @@ def _delegated(ctx: Context, home: Row) -> list[IPv6Network]:
 
 
 def parse(address: str, parameter: str = "ipv6Addresses") -> IPv6Address:
-    """An address without a zone (fe80::1%eth0). Raises InvalidParameterValue."""
+    """Raises InvalidParameterValue."""
     try:
-        found = IPv6Address(address)
-    except AddressValueError:
+        found = parse_address(address)
+    except ValueError:
         found = None
-    if found is None or found.scope_id is not None:
+    if not isinstance(found, IPv6Address):
         raise text.bad_value(address, parameter, "This is not a valid IPv6 address.")
     return found
 

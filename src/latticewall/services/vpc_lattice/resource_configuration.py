@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
+from latticewall.base.inet import parse_address
 from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
@@ -197,7 +198,7 @@ def _check_family(member: str, family: str, gateway: Row) -> None:
 def _address(ctx: Context, address: str, gateway: Row) -> str:
     member = "resourceConfigurationDefinition.ipResource.ipAddress"
     try:
-        found: IPv4Address | IPv6Address = ip_address(address)
+        found = parse_address(address)
     except ValueError:
         raise text.invalid(member, f"{address} is not an IP address") from None
     _check_family(member, f"IPV{found.version}", gateway)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
+from latticewall.base.inet import parse_address, spelled
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -95,12 +96,12 @@ def list_targets(ctx: Context, params: Document) -> Document:
 
 
 def _named(target: Document, wanted: Mapping[str, Any]) -> bool:
-    return bool(target["id"] == wanted["id"] and wanted.get("port") in (None, target.get("port")))
+    return bool(target["id"] == spelled(wanted["id"]) and wanted.get("port") in (None, target.get("port")))
 
 
 def _with_ports(group: Row, targets: list[Document]) -> list[Document]:
-    """The targets with the group's port where they have none of their own."""
-    return [{"id": target["id"], "port": target.get("port") or group.document["config"]["port"]} for target in targets]
+    """The targets with the group's port where they have none of their own, and with addresses in their one spelling: an IPv6 address has many."""
+    return [{"id": spelled(target["id"]), "port": target.get("port") or group.document["config"]["port"]} for target in targets]
 
 
 def _refusal(ctx: Context, group: Row, target: Document) -> str:
@@ -117,7 +118,7 @@ def _refusal(ctx: Context, group: Row, target: Document) -> str:
         return "" if instance.status in RUNNABLE else f"Instance {target_id} is not running"
     family = group.document["config"].get("ipAddressType") or "IPV4"
     try:
-        address = ip_address(target_id)
+        address = parse_address(target_id)
     except ValueError:
         address = None
     if address is None or f"IPV{address.version}" != family:
