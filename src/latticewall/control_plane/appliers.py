@@ -168,7 +168,7 @@ class Appliers:
     def target_health(self, target_group_id: str) -> dict[tuple[str, int], str]:
         """(address, port) -> HEALTHY or UNHEALTHY, as Envoy's checks see the targets of a group; empty while nothing is known."""
         try:
-            found = target_health(str(self._run / "envoy" / "admin.sock"))
+            found = target_health(str(self._run / "envoy" / "admin.sock"), target_group_id)
         except OSError:
             return {}
-        return {(address, port): "HEALTHY" if healthy else "UNHEALTHY" for (cluster, address, port), healthy in found.items() if cluster == target_group_id}
+        return {place: "HEALTHY" if healthy else "UNHEALTHY" for place, healthy in found.items()}

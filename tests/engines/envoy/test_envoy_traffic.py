@@ -11,7 +11,7 @@ import pytest
 from envoy_lab import HOST, NETWORK_ARN, Lab, cluster, forward, group_arn, http_listener, plan, service_arn, tcp_listener, virtual_host
 from envoy_rig import GATEWAY, INSTANCE, RESOURCE, UPSTREAM, until
 
-from latticewall.dataplane.envoy.admin import target_health
+from latticewall.dataplane.envoy.admin import counters, target_health
 from latticewall.plan.proxy import NOWHERE, Endpoint, HeaderMatch, HealthCheck, HttpRoute, ProxyPlan, RouteMatch
 from latticewall.telemetry import access_log
 
@@ -211,9 +211,13 @@ def test_all_targets_unhealthy_means_all_are_tried_and_health_is_reported(lab: L
     good = HealthCheck("/", 1, 1, 2, 2)
     clusters = [cluster("tg-a", health_check=check), cluster("tg-b", 8081, health_check=good)]
     lab.publish(plan(virtual_host(routes=[forward()]), clusters=clusters))
-    wanted = {("tg-a", INSTANCE, 8080): False, ("tg-b", INSTANCE, 8081): True}
-    until(lambda: target_health(lab.rig.sockets.admin) == wanted, "both checks have run")
+    wanted = {"tg-a": {(INSTANCE, 8080): False}, "tg-b": {(INSTANCE, 8081): True}, "tg-": {}, "tg-.": {}}
+    until(lambda: {name: target_health(lab.rig.sockets.admin, name) for name in wanted} == wanted, "both checks have run")
+    before = {(cluster, name): value for cluster, address, name, value in counters(lab.rig.sockets.admin, ("upstream_cx_total",), ("cx_total",)) if address}
     assert lab.rig.request(host=HOST).echo["name"] == "a"
+    readings = counters(lab.rig.sockets.admin, ("upstream_cx_total",), ("cx_total", "cx_active"))
+    assert ("tg-a", INSTANCE, "cx_total", before.get(("tg-a", "cx_total"), 0) + 1) in readings
+    assert {cluster for cluster, address, *_ in readings if not address} >= {"tg-a", "tg-b"}
 
 
 def test_a_tcp_resource_is_reached_from_the_gateway_and_logged(lab: Lab) -> None:
