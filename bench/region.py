@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -117,6 +120,19 @@ class Region:
     def run(self, instance: str, *program: str, seconds: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Run a program inside an instance to its end."""
         return subprocess.run(self.inside(instance, *program), capture_output=True, text=True, timeout=seconds, check=False)
+
+
+@contextmanager
+def running(name: str = REGION, *options: str) -> Iterator[Region]:
+    """A region while the block runs. Its state lies in a folder of its own with a short path (a unix socket's has 107 bytes), which files may be put beside."""
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    region = Region(folder / "state", name)
+    try:
+        region.up(*options)
+        yield region
+    finally:
+        region.down("--purge")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def ask_holder(holder: int) -> dict[str, Mapping[str, Any]]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from bench.region import Region
+from bench.region import Region, running
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -153,14 +150,8 @@ def test_a_role_of_another_account(lab: Lab) -> None:
 
 @pytest.fixture
 def opened() -> Iterator[Region]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    region = Region(folder / "state", "ap-southeast-7")
-    try:
-        region.up("--open")
+    with running("ap-southeast-7", "--open") as region:
         yield region
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_open_regions_take_any_key(opened: Region) -> None:

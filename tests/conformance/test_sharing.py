@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from bench.region import Region, until
+from bench.region import Region, running, until
 from botocore.exceptions import ClientError
 
 from .lab import Lab, allow, server
@@ -81,17 +78,11 @@ def policy(**condition: Any) -> str:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    region = Region(folder / "state", "mx-north-5")
-    try:
-        region.up()
+    with running("mx-north-5") as region:
         made = Site(region, region.client("organizations"))
         organize(made)
         build(made)
         yield made
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def organize(site: Site) -> None:

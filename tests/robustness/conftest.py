@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench.architecture import Architecture, build
-from bench.region import Region
+from bench.region import Region, running
 
 from .flows import SERVER, wait_for_servers
 
@@ -24,14 +24,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def region() -> Iterator[Region]:
-    made = Path(tempfile.mkdtemp(prefix="lw-"))
-    found = Region(made / "state")
-    try:
-        found.up()
-        yield found
-    finally:
-        found.down("--purge")
-        shutil.rmtree(made, ignore_errors=True)
+    with running() as region:
+        yield region
 
 
 @pytest.fixture(scope="session")

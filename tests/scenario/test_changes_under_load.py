@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from bench.continuity import Changing
-from bench.region import Region
+from bench.region import Region, running
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines, pytest.mark.scenario, pytest.mark.timeout(180)]
 
@@ -18,14 +15,8 @@ CHANGES = 40
 
 @pytest.fixture
 def region() -> Iterator[Region]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-load-"))
-    found = Region(folder / "state")
-    try:
-        found.up()
-        yield found
-    finally:
-        found.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
+    with running() as region:
+        yield region
 
 
 def test_changes_are_made_before_they_break(region: Region) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Network
-from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.region import Region, until
+from bench.region import Region, running, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
 
@@ -63,14 +60,8 @@ class Hosts:
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Hosts]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    region = Region(folder / "state")
-    try:
-        region.up()
+    with running() as region:
         yield built(region)
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def built(region: Region) -> Hosts:

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.region import Region, until
+from bench.region import Region, running, until
 from cryptography import x509
 from tests.scenario.test_tls_passthrough_region import machines
 
@@ -193,11 +192,9 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    folder.chmod(0o755)
-    region = Region(folder / "state")
-    try:
-        region.up()
+    with running() as region:
+        folder = region.state.parent
+        folder.chmod(0o755)
         found = build(region, folder)
         found.self_signed("target")
         shutil.copy(SERVERS, folder / "servers.py")
@@ -206,9 +203,6 @@ def site() -> Iterator[Site]:
             until(lambda: found.curl(f"https://{found.names['shop']}/")[1] == "200")
             yield found
             server.kill()
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def build(region: Region, folder: Path) -> Site:

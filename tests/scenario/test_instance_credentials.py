@@ -6,14 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.region import Region, until
+from bench.region import Region, running, until
 from tests.javascript.node_packages import node_modules
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
@@ -69,14 +68,8 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    region = Region(folder / "state")
-    try:
-        region.up()
+    with running() as region:
         yield launch(region)
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def launch(region: Region) -> Machine:

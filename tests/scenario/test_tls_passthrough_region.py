@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.region import Region, until
+from bench.region import Region, running, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines, pytest.mark.scenario, pytest.mark.timeout(180)]
 
@@ -74,18 +72,13 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    region = Region(folder / "state")
-    try:
-        region.up()
+    with running() as region:
+        folder = region.state.parent
         found = open_shop(region, folder)
         with subprocess.Popen(found.serving(folder), stdin=subprocess.DEVNULL) as server:
             until(lambda: found.status(ALLOWED) == "200")
             yield found
             server.kill()
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_shop(region: Region, folder: Path) -> Shop:

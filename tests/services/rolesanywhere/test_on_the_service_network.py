@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 import jwt
 import pytest
-from bench.region import Region, until
+from bench.region import Region, running, until
 from botocore import UNSIGNED
 from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -69,14 +67,8 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    region = Region(folder / "state")
-    try:
-        region.up()
-        yield opened(region, folder)
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
+    with running() as region:
+        yield opened(region, region.state.parent)
 
 
 def opened(region: Region, folder: Path) -> Shop:
