@@ -339,3 +339,38 @@ def test_exports_and_imports(region: Region) -> None:
 def test_an_import_of_nothing_fails(region: Region) -> None:
     assert region.deploy(template(Vpc=vpc({"Fn::ImportValue": "nothing"}))) == "ROLLBACK_COMPLETE"
     assert "No export named nothing found." in region.reasons()
+
+
+def test_an_update_can_be_cancelled(region: Region) -> None:
+    """What it has done so far is taken back."""
+    names = {"EnableDnsHostnames": False}
+    assert region.deploy(template(Vpc=vpc(**names))) == "CREATE_COMPLETE"
+    with region.refused("ValidationError", "CancelUpdateStack cannot be called from current stack status"):
+        region.stacks.cancel_update_stack(StackName="demo")
+    changed = template(Vpc=vpc(EnableDnsHostnames=True), Subnet=subnet("10.0.1.0/24"), Other=subnet("10.0.2.0/24", DependsOn="Subnet"))
+    region.stacks.update_stack(StackName="demo", TemplateBody=json.dumps(changed))
+    while "Subnet" not in region.resources():
+        assert region.runner.step()
+    region.stacks.cancel_update_stack(StackName="demo")
+    region.work()
+    assert region.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert set(region.resources()) == {"Vpc"}
+    assert region.ec2.describe_subnets()["Subnets"] == []
+    attribute = region.ec2.describe_vpc_attribute(VpcId=region.physical("Vpc"), Attribute="enableDnsHostnames")
+    assert attribute["EnableDnsHostnames"] == {"Value": False}
+
+
+def test_resources_of_a_stack_one_by_one_and_listed(region: Region) -> None:
+    body = template(Vpc={**vpc(), "Metadata": {"team": "net"}}, Subnet=subnet("10.0.1.0/24"))
+    assert region.deploy(body) == "CREATE_COMPLETE"
+    detail = region.stacks.describe_stack_resource(StackName="demo", LogicalResourceId="Vpc")["StackResourceDetail"]
+    assert (detail["PhysicalResourceId"], detail["ResourceType"], detail["ResourceStatus"], json.loads(detail["Metadata"])) == (
+        region.ec2.describe_vpcs()["Vpcs"][0]["VpcId"], "AWS::EC2::VPC", "CREATE_COMPLETE", {"team": "net"}
+    )  # fmt: skip
+    listed = region.stacks.list_stack_resources(StackName="demo")["StackResourceSummaries"]
+    assert {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in listed} == {name: region.physical(name) for name in ("Vpc", "Subnet")}
+    assert {one["ResourceStatus"] for one in listed} == {"CREATE_COMPLETE"}
+    with region.refused("ValidationError", "Resource Never does not exist for stack demo"):
+        region.stacks.describe_stack_resource(StackName="demo", LogicalResourceId="Never")
+    with region.refused("ValidationError", "other"):
+        region.stacks.list_stack_resources(StackName="other")

@@ -130,6 +130,11 @@ def test_rules_can_be_changed_in_place(region: Region, vpc: str, group: str) -> 
     items = [{"SecurityGroupRuleId": identifier, "Description": "new"}]
     region.call("UpdateSecurityGroupRuleDescriptionsIngress", GroupId=group, SecurityGroupRuleDescriptions=items)
     assert shown(region, group)["IpPermissions"][0]["UserIdGroupPairs"][0]["Description"] == "new"
+    open_ = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "out"}]}]
+    region.call("UpdateSecurityGroupRuleDescriptionsEgress", GroupId=group, IpPermissions=open_)
+    assert shown(region, group)["IpPermissionsEgress"][0]["IpRanges"] == [{"CidrIp": "0.0.0.0/0", "Description": "out"}]
+    with region.refused("InvalidSecurityGroupRuleId.NotFound"):
+        region.call("UpdateSecurityGroupRuleDescriptionsEgress", GroupId=group, SecurityGroupRuleDescriptions=items)
     region.call("RevokeSecurityGroupIngress", GroupId=group, SecurityGroupRuleIds=[identifier])
     with region.refused("InvalidSecurityGroupRuleId.NotFound", identifier):
         region.call("DescribeSecurityGroupRules", SecurityGroupRuleIds=[identifier])

@@ -183,6 +183,9 @@ def test_static_routes_hide_propagated_ones(region: Region, hub: Hub) -> None:
     _, b = hub.attach("10.2.0.0/16")
     table = hub.table()
     hub.propagate(table, a)
+    region.settle()
+    (propagation,) = region.call("GetTransitGatewayRouteTablePropagations", TransitGatewayRouteTableId=table)["TransitGatewayRouteTablePropagations"]
+    assert (propagation["TransitGatewayAttachmentId"], propagation["ResourceId"], propagation["State"]) == (a, vpc, "enabled")
     with region.refused("TransitGatewayRouteTablePropagation.Duplicate"):
         hub.propagate(table, a)
     (found,) = hub.search(table, type="propagated")
@@ -198,6 +201,9 @@ def test_static_routes_hide_propagated_ones(region: Region, hub: Hub) -> None:
     assert [route["DestinationCidrBlock"] for route in hub.search(table, type="propagated")] == ["10.1.0.0/16", "10.5.0.0/16"]
     region.call("DisableTransitGatewayRouteTablePropagation", TransitGatewayRouteTableId=table, TransitGatewayAttachmentId=a)
     assert hub.search(table, type="propagated") == []
+    assert region.call("GetTransitGatewayRouteTablePropagations", TransitGatewayRouteTableId=table)["TransitGatewayRouteTablePropagations"] == []
+    with region.refused("InvalidRouteTableID.NotFound"):
+        region.call("GetTransitGatewayRouteTablePropagations", TransitGatewayRouteTableId=f"{table[:-1]}0")
 
 
 def test_blackholes(region: Region, hub: Hub) -> None:

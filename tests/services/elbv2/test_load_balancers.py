@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.region import ACCOUNT, NAME, Region
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from tests.region import ACCOUNT, NAME, Region, client
 
-from .pieces import balancer, group, listener, network
+from .pieces import balancer, fixed, group, listener, network
 
 
 def test_a_load_balancer_is_provisioned_active_and_gone(region: Region) -> None:
@@ -138,3 +144,64 @@ def test_policies_decide_by_name_scheme_and_tag(region: Region) -> None:
         alice.create_load_balancer(Name="team-other", Subnets=[one, two], Scheme="internal", Tags=[{"Key": "a", "Value": "b"}])
     with region.refused("AccessDenied"):
         alice.describe_load_balancers()
+
+
+def test_attributes_of_listeners_and_target_groups(region: Region) -> None:
+    vpc, one, two = network(region)
+    elb, arn = region.elbv2, listener(region, balancer(region, one, two)["LoadBalancerArn"])
+    key = "routing.http.response.server.enabled"
+    assert elb.describe_listener_attributes(ListenerArn=arn)["Attributes"] == [{"Key": key, "Value": "true"}]
+    wanted = [{"Key": key, "Value": "false"}]
+    assert elb.modify_listener_attributes(ListenerArn=arn, Attributes=wanted)["Attributes"] == wanted
+    assert elb.describe_listener_attributes(ListenerArn=arn)["Attributes"] == wanted
+    with region.refused("InvalidConfigurationRequest", key):
+        elb.modify_listener_attributes(ListenerArn=arn, Attributes=[{"Key": key, "Value": "perhaps"}])
+    with region.refused("ListenerNotFound"):
+        elb.describe_listener_attributes(ListenerArn=f"{arn}0")
+    target = group(region, vpc)
+    elb.modify_target_group_attributes(TargetGroupArn=target, Attributes=[{"Key": "load_balancing.algorithm.type", "Value": "weighted_random"}])
+    shown = {one["Key"]: one["Value"] for one in elb.describe_target_group_attributes(TargetGroupArn=target)["Attributes"]}
+    assert (shown["load_balancing.algorithm.type"], shown["deregistration_delay.timeout_seconds"]) == ("weighted_random", "300")
+    with region.refused("TargetGroupNotFound"):
+        elb.describe_target_group_attributes(TargetGroupArn=f"{target}0")
+
+
+def test_there_is_ipv4_and_nothing_is_reserved(region: Region) -> None:
+    _, one, two = network(region)
+    elb, arn = region.elbv2, balancer(region, one, two)["LoadBalancerArn"]
+    assert elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="ipv4")["IpAddressType"] == "ipv4"
+    with region.refused("InvalidConfigurationRequest", "dualstack"):
+        elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="dualstack")
+    assert elb.describe_capacity_reservation(LoadBalancerArn=arn)["CapacityReservationState"] == []
+    for call, more in ((elb.set_ip_address_type, {"IpAddressType": "ipv4"}), (elb.describe_capacity_reservation, {})):
+        with region.refused("LoadBalancerNotFound"):
+            call(LoadBalancerArn=f"{arn}0", **more)
+
+
+def test_the_certificate_and_the_policies_of_a_listener(region: Region) -> None:
+    _, one, two = network(region)
+    elb, web = region.elbv2, balancer(region, one, two)["LoadBalancerArn"]
+    certificate = client("acm").request_certificate(DomainName="web.example.com", ValidationMethod="DNS")["CertificateArn"]
+    given = {"LoadBalancerArn": web, "Protocol": "HTTPS", "Port": 443, "DefaultActions": [fixed()]}
+    with region.refused("UnsupportedCertificate", "PENDING_VALIDATION"):
+        elb.create_listener(**given, Certificates=[{"CertificateArn": certificate}])
+    key = ec.generate_private_key(ec.SECP256R1())
+    imported = client("acm").import_certificate(Certificate=self_signed(key), PrivateKey=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    made = elb.create_listener(**given, Certificates=[{"CertificateArn": imported["CertificateArn"]}])["Listeners"][0]
+    shown = elb.describe_listener_certificates(ListenerArn=made["ListenerArn"])["Certificates"]
+    assert shown == [{"CertificateArn": imported["CertificateArn"], "IsDefault": True}]
+    assert elb.describe_listener_certificates(ListenerArn=listener(region, web))["Certificates"] == []
+    policies = {one["Name"]: one for one in elb.describe_ssl_policies()["SslPolicies"]}
+    assert policies[made["SslPolicy"]]["SslProtocols"] == ["TLSv1", "TLSv1.1", "TLSv1.2"]
+    (newer,) = elb.describe_ssl_policies(Names=["ELBSecurityPolicy-TLS13-1-2-2021-06"])["SslPolicies"]
+    assert (newer["SslProtocols"], newer["Ciphers"][0]) == (["TLSv1.2", "TLSv1.3"], {"Name": "TLS_AES_128_GCM_SHA256", "Priority": 1})
+    assert newer == policies[newer["Name"]]
+    with region.refused("SSLPolicyNotFound", "none-such"):
+        elb.describe_ssl_policies(Names=["none-such"])
+
+
+def self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "web.example.com")])
+    born = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 7, born, born + timedelta(days=90))
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)

@@ -142,6 +142,10 @@ def test_description_update_and_tags(region: Region) -> None:
     assert next(iter(lab.found())).startswith("q/2026/")
     lab.firehose.tag_delivery_stream(DeliveryStreamName="flow", Tags=[{"Key": "a", "Value": "b"}])
     assert lab.firehose.list_tags_for_delivery_stream(DeliveryStreamName="flow")["Tags"] == [{"Key": "a", "Value": "b"}]
+    lab.firehose.untag_delivery_stream(DeliveryStreamName="flow", TagKeys=["a", "never"])
+    assert lab.firehose.list_tags_for_delivery_stream(DeliveryStreamName="flow")["Tags"] == []
+    with lab.region.refused("ResourceNotFoundException"):
+        lab.firehose.untag_delivery_stream(DeliveryStreamName="none", TagKeys=["a"])
     assert lab.firehose.list_delivery_streams()["DeliveryStreamNames"] == ["flow"]
 
 

@@ -266,3 +266,12 @@ def test_code_comes_from_s3_to_those_who_may_read_it(region: Region, functions: 
     s3.put_bucket_policy(Bucket="code", Policy=json.dumps({"Version": "2012-10-17", "Statement": [closed]}))
     with region.refused("AccessDeniedException", "s3:GetObject"):
         user.create_function(**given(FunctionName="h", Code=source))
+
+
+def test_no_function_is_signed_or_watched_for_loops(region: Region, functions: Any) -> None:
+    functions.create_function(**given())
+    assert functions.get_function_code_signing_config(FunctionName="f")["FunctionName"] == "f"
+    assert functions.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Allow"
+    for question in (functions.get_function_code_signing_config, functions.get_function_recursion_config):
+        with region.refused("ResourceNotFoundException", "Function not found"):
+            question(FunctionName="nobody")

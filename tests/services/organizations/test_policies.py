@@ -205,3 +205,13 @@ def test_lists_come_in_pages(region: Region) -> None:
         ParentId=root_of(region), ChildType="ORGANIZATIONAL_UNIT", PaginationConfig={"PageSize": 3}
     ))  # fmt: skip
     assert [len(page["Children"]) for page in pages] == [3, 2]
+
+
+def test_control_policies_have_no_effective_form(region: Region) -> None:
+    with region.refused("AWSOrganizationsNotInUseException"):
+        region.organizations.describe_effective_policy(PolicyType="TAG_POLICY")
+    organization(region)
+    with region.refused("EffectivePolicyNotFoundException"):
+        region.organizations.describe_effective_policy(PolicyType="TAG_POLICY")
+    with region.refused("TargetNotFoundException"):
+        region.organizations.describe_effective_policy(PolicyType="TAG_POLICY", TargetId="123456789012")

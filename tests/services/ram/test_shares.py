@@ -179,6 +179,16 @@ def test_permissions_say_what_consumers_may(region: Region, sharing: Sharing) ->
         ram.create_permission(name="more", resourceType="vpc-lattice:ServiceNetwork", policyTemplate=bad)
     with region.refused("MalformedPolicyTemplateException"):
         ram.create_permission(name="more", resourceType="vpc-lattice:ServiceNetwork", policyTemplate="{}")
-    ram.delete_resource_share(resourceShareArn=share)
+    (version,) = ram.list_permission_versions(permissionArn=made["arn"])["permissions"]
+    assert (version["name"], version["version"], version["defaultVersion"]) == ("look", "1", True)
+    with region.refused("OperationNotPermittedException", "resources of the type vpc-lattice:ServiceNetwork"):
+        ram.disassociate_resource_share_permission(resourceShareArn=share, permissionArn=made["arn"])
+    ram.disassociate_resource_share(resourceShareArn=share, resourceArns=[network["arn"]])
+    assert ram.disassociate_resource_share_permission(resourceShareArn=share, permissionArn=made["arn"])["returnValue"]
+    assert ram.list_resource_share_permissions(resourceShareArn=share)["permissions"] == []
+    with region.refused("UnknownResourceException"):
+        ram.disassociate_resource_share_permission(resourceShareArn=share, permissionArn=made["arn"])
     ram.delete_permission(permissionArn=made["arn"])
+    with region.refused("UnknownResourceException"):
+        ram.list_permission_versions(permissionArn=made["arn"])
     assert len(ram.list_permissions()["permissions"]) == 7

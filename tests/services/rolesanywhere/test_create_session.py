@@ -215,6 +215,9 @@ def test_revocation_lists(region: Region) -> None:
     ours.api.enable_crl(crlId=crl)
     assert "Certificate revoked" in ours.refusal(bad)
     assert ours.session(good), "another authority of the same name signed the list that names it"
+    ours.api.disable_crl(crlId=crl)
+    assert ours.session(bad), "the list is not enabled any more"
+    ours.api.enable_crl(crlId=crl)
     ours.api.update_crl(crlId=crl, crlData=ours.authority.revoke(until=BORN + timedelta(hours=1)).encode())
     assert "out of date" in ours.refusal(good)
     ours.api.delete_crl(crlId=crl)

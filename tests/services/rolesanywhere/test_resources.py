@@ -122,7 +122,10 @@ def test_a_revocation_list_from_import_to_deleting(region: Region, api: Any) -> 
     assert (made["crlArn"], made["enabled"], made["crlData"]) == (f"{ARN}crl/{identity}", False, text.encode())
     assert api.enable_crl(crlId=identity)["crl"]["enabled"]
     assert api.update_crl(crlId=identity, name="revoked")["crl"]["name"] == "revoked"
-    assert [one["crlId"] for one in api.list_crls()["crls"]] == [identity]
+    assert not api.disable_crl(crlId=identity)["crl"]["enabled"]
+    shown = api.get_crl(crlId=identity)["crl"]
+    assert (shown["name"], shown["enabled"], shown["crlData"], shown["trustAnchorArn"]) == ("revoked", False, text.encode(), ours.anchor)
+    assert api.list_crls()["crls"] == [shown]
     with region.refused("ResourceNotFoundException"):
         api.import_crl(name="gone", crlData=text.encode(), trustAnchorArn=ours.anchor[:-12] + "0" * 12)
     indirect = ours.authority.revoke(critical=x509.DeltaCRLIndicator(1))
