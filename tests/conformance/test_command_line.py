@@ -16,7 +16,7 @@ from bench.region import until
 
 from .lab import Lab, server
 
-pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(300)]  # dozens of processes, each as slow as the machine is busy
 AWS = Path(sys.executable).with_name("aws")
 TEMPLATE = """\
 AWSTemplateFormatVersion: "2010-09-09"

@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 HTTP = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+TCP_REPAIR = 19
+"""Of linux/tcp.h: closed with it, a connection is gone without a word. A FIN, or the question once more, would be packets that nobody asked for."""
 handles: list[socket.socket] = []
 appending = threading.Lock()
 
@@ -102,6 +104,7 @@ def converse_with(source: str, destination: str, port: int, messages: list[str],
         for message in messages:
             results.append(ask(connection, [message], within))
             if kind == "tcp" and results[-1] in ("timeout", "reset", "closed"):
+                connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
                 break
     return results
 
