@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from bench.region import Region
+from bench.region import running
 from botocore.exceptions import ClientError
 
 from .lab import Lab
-from .test_terraform import HERE, Terraform, pytestmark
+from .terraform_folder import Terraform, terraform_tests
 
-__all__ = ["pytestmark"]
+pytestmark = terraform_tests("organizations")
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A region of its own: an account is in one organization only."""
-    folder = Path(tempfile.mkdtemp(prefix="lw-"))
-    region = Region(folder / "state", "mx-north-4")
-    try:
-        region.up()
+    with running("mx-north-4") as region:
         yield Lab(region)
-    finally:
-        region.down("--purge")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def terraform(lab: Lab, tmp_path: Path) -> Iterator[Terraform]:
-    made = Terraform(tmp_path, lab, HERE / "organizations")
-    try:
-        yield made
-    finally:
-        made.run("destroy", "-auto-approve")
 
 
 def member_client(lab: Lab, account: str, service: str) -> Any:
@@ -49,8 +31,8 @@ def member_client(lab: Lab, account: str, service: str) -> Any:
 
 
 def test_an_organization_comes_decides_changes_and_goes(lab: Lab, terraform: Terraform) -> None:
-    terraform.run("apply", "-auto-approve")
-    terraform.run("plan", "-detailed-exitcode")
+    terraform.apply()
+    terraform.unchanged()
     found = terraform.outputs()
     assert found["units"] == ["production", "sandbox"]
     ec2 = member_client(lab, found["member"], "ec2")
@@ -58,14 +40,14 @@ def test_an_organization_comes_decides_changes_and_goes(lab: Lab, terraform: Ter
         ec2.create_vpc(CidrBlock="10.77.0.0/16", DryRun=True)
     ec2.describe_vpcs()
 
-    terraform.run("apply", "-auto-approve", "-var", "action=ec2:DescribeVpcs")
+    terraform.apply(action="ec2:DescribeVpcs")
     with pytest.raises(ClientError, match="explicit deny in a service control policy"):
         ec2.describe_vpcs()
-    terraform.run("apply", "-auto-approve", "-var", "action=ec2:DescribeVpcs", "-var", "home=sandbox")
-    terraform.run("plan", "-detailed-exitcode", "-var", "action=ec2:DescribeVpcs", "-var", "home=sandbox")
+    terraform.apply(action="ec2:DescribeVpcs", home="sandbox")
+    terraform.unchanged()
     ec2.describe_vpcs()
     parents = lab.client("organizations").list_parents(ChildId=found["member"])["Parents"]
     assert [parent["Type"] for parent in parents] == ["ORGANIZATIONAL_UNIT"]
-    terraform.run("destroy", "-auto-approve")
+    terraform.destroy()
     with pytest.raises(ClientError, match="not a member of an organization"):
         lab.client("organizations").describe_organization()

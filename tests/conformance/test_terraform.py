@@ -1,98 +1,77 @@
-"""Terraform's AWS provider builds the whole architecture, finds nothing to change, changes one rule, and takes everything away."""
+"""Terraform's AWS provider builds everything it has resources for, finds nothing to change, changes something in each module, takes over what is there by
+import, and takes everything away. Steps come in the order of the tests here; each is made once, by the first test that needs it."""
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
-import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from bench.region import until
+from botocore.exceptions import ClientError
 
 from .lab import Lab, server
+from .terraform_folder import Terraform, terraform_tests
+from .test_functions import package
 
-HERE = Path(__file__).parent / "terraform"
-
-
-def provider_mirror() -> Path | None:
-    """A folder that holds the AWS provider as Terraform's file system mirrors do, if this machine has one."""
-    named = os.environ.get("LATTICEWALL_TERRAFORM_MIRROR")
-    places = [Path(named)] if named else [Path.home() / ".terraform.d/plugins", *Path("/usr").glob("*share/terraform/plugins"), *Path("/opt").glob("*")]
-    return next((place for place in places if next(place.glob("*/hashicorp/aws/*/*/terraform-provider-aws_*"), None)), None)
+pytestmark = terraform_tests()
+NOT_IMPORTABLE = "aws_vpclattice_target_group_attachment.t"
+"""The provider has no import for it; made again, it is the same target."""
 
 
-MIRROR = provider_mirror()
-pytestmark = [
-    pytest.mark.netns,
-    pytest.mark.scenario,
-    pytest.mark.terraform,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(MIRROR is None, reason="no file system mirror with Terraform's AWS provider (LATTICEWALL_TERRAFORM_MIRROR names one)"),
-]
-
-
-def running_provider(folder: Path, environment: dict[str, str]) -> str:
-    """Start the AWS provider as a process that all commands in a folder use; return what Terraform's TF_REATTACH_PROVIDERS takes. Started by each command, it
-    would take most of their time. It reads credentials in its own environment."""
-    assert MIRROR is not None
-    binary = max(MIRROR.glob("*/hashicorp/aws/*/*/terraform-provider-aws_*"))
-    process = subprocess.Popen([binary, "-debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder, env=environment)
-    atexit.register(process.kill)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if found := re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line):
-            return found[1]
-    raise AssertionError("the provider did not say how it is reached")
-
-
-class Terraform:
-    """A working folder for one region, as the region's administrator. source: the folder of its `main.tf`. aliases: the provider is configured twice."""
-
-    def __init__(self, folder: Path, lab: Lab, source: Path = HERE, *, aliases: bool = False) -> None:
-        shutil.copy(source / "main.tf", folder)
-        (folder / "server.py").write_text(server("tf", [7001], [7777, 7778, 7779, 9999]))
-        (folder / "settings").write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n')
-        session = lab.region.session
-        self.folder = folder
-        self.environment = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "TF_CLI_CONFIG_FILE": str(folder / "settings"), "TF_VAR_endpoint": session.endpoint,
-            "TF_VAR_region": lab.region.name, "AWS_ACCESS_KEY_ID": session.credentials.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": session.credentials.secret_access_key.reveal(), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
-        }  # fmt: skip
-        if not aliases:
-            self.environment["TF_REATTACH_PROVIDERS"] = running_provider(folder, self.environment)
-        self.run("init")
-
-    def run(self, *words: str) -> str:
-        done = subprocess.run(["terraform", *words, "-no-color"], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        return done.stdout
-
-    def outputs(self) -> dict[str, Any]:
-        return {name: found["value"] for name, found in json.loads(self.run("output", "-json")).items()}
-
-
-@pytest.fixture
-def terraform(lab: Lab, tmp_path: Path) -> Iterator[Terraform]:
-    made = Terraform(tmp_path, lab)
+@pytest.fixture(scope="module")
+def terraform(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
+    folder = tmp_path_factory.mktemp("terraform")
+    (folder / "server.py").write_text(server("tf", [7001], [7777, 7778, 7779, 9999]))
+    for days, step in enumerate(("first", "second"), 9):
+        code = f"import os\n\ndef handler(*_):\n    return ['{step}', os.environ['GREETING']]\n"
+        (folder / f"{step}.zip").write_bytes(package(index_py=code))
+        self_signed(folder / step, days)
+    made = Terraform(folder, lab)
     try:
         yield made
     finally:
-        made.run("destroy", "-auto-approve")
+        made.destroy()
 
 
-def test_the_whole_architecture_comes_works_and_goes(lab: Lab, terraform: Terraform) -> None:
-    terraform.run("apply", "-auto-approve")
-    terraform.run("plan", "-detailed-exitcode")
-    found = terraform.outputs()
-    client = found["client"]
+def self_signed(path: Path, days: int) -> None:
+    """The files of a certificate, and of its key, for the service's name."""
+    subject = ["-subj", "/CN=shop.terraform.test", "-addext", "subjectAltName=DNS:shop.terraform.test"]
+    files = ["-out", path.with_suffix(".pem"), "-keyout", path.with_suffix(".key")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days), *subject, *files], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def first(lab: Lab, terraform: Terraform) -> dict[str, Any]:
+    """The outputs of each module after everything was made."""
+    # not Terraform's: each change of Route 53 is half a minute for the provider, one after another
+    zone = lab.client("route53").create_hosted_zone(Name="terraform.test", CallerReference="terraform.test")["HostedZone"]["Id"]
+    terraform.apply(zone=zone.rpartition("/")[2])
     lab.settled()
+    return terraform.outputs()
+
+
+@pytest.fixture(scope="module")
+def second(lab: Lab, terraform: Terraform, first: dict[str, Any]) -> dict[str, Any]:
+    terraform.apply(step="second")
+    lab.settled()
+    return terraform.outputs()
+
+
+# -- made ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_left_to_change(terraform: Terraform, first: dict[str, Any]) -> None:
+    terraform.unchanged()
+
+
+def test_the_architecture_works(lab: Lab, first: dict[str, Any]) -> None:
+    found = first["architecture"]
+    client = found["client"]
     until(lambda: lab.talk(client, "172.29.1.10", 7777))
     assert lab.talk(client, "172.29.1.10", 7778, seconds=0.8) == ""
     assert lab.talk(client, "172.29.1.10", 9999, seconds=0.8) == ""
@@ -101,31 +80,148 @@ def test_the_whole_architecture_comes_works_and_goes(lab: Lab, terraform: Terraf
     signed = lab.signed(client, f"http://{found['service']}:8443/first")
     assert signed[0] == 200, signed
     assert lab.signed(client, f"http://{found['service']}:8443/first", "DELETE")[0] == 404
-    terraform.run("apply", "-auto-approve", "-var", "greeting=second")
-    terraform.run("plan", "-detailed-exitcode", "-var", "greeting=second")
-    lab.settled()
-    assert lab.talk(client, found["door"], 7778).startswith("tf 172.29.1.")
-    assert lab.signed(client, f"http://{found['service']}:8443/first", "DELETE")[0] == 200
-    terraform.run("destroy", "-auto-approve")
-    assert "tf-service" not in {one["name"] for one in lab.client("vpc-lattice").list_services()["items"]}
-    assert {one["VpcEndpointType"] for one in lab.ec2.describe_vpc_endpoints()["VpcEndpoints"]} <= {"GatewayLoadBalancer"}
-    assert lab.client("network-firewall").list_firewalls()["Firewalls"] == []
-    assert "172.28.0.0/16" not in {vpc["CidrBlock"] for vpc in lab.ec2.describe_vpcs()["Vpcs"]}
 
 
-def test_log_destinations(lab: Lab, tmp_path: Path) -> None:
-    """Buckets, objects, Firehose streams and access log subscriptions to all three kinds of destinations."""
-    terraform = Terraform(tmp_path, lab, HERE / "delivery")
-    try:
-        terraform.run("apply", "-auto-approve")
-        terraform.run("plan", "-detailed-exitcode")
-        terraform.run("apply", "-auto-approve", "-var", "note=second")
-        assert lab.client("s3").get_object(Bucket="tf-logs", Key="notes/first note.txt")["Body"].read() == b"second"
-        described = lab.client("firehose").describe_delivery_stream(DeliveryStreamName="tf-stream")["DeliveryStreamDescription"]
-        assert described["Destinations"][0]["ExtendedS3DestinationDescription"]["Prefix"] == "second/"
-        (service,) = [one for one in lab.client("vpc-lattice").list_services()["items"] if one["name"] == "tf-delivery"]
-        found = lab.client("vpc-lattice").list_access_log_subscriptions(resourceIdentifier=service["id"])["items"]
-        assert {one["destinationArn"].split(":")[2] for one in found} == {"firehose", "logs", "s3"}
-    finally:
-        terraform.run("destroy", "-auto-approve")
-    assert "tf-logs" not in [one["Name"] for one in lab.client("s3").list_buckets()["Buckets"]]
+def test_functions_answer(lab: Lab, first: dict[str, Any]) -> None:
+    assert first["functions"]["version"] == "1"
+    assert invoked(lab) == ["first", "first"]
+
+
+def test_a_service_has_the_requested_certificate(lab: Lab, first: dict[str, Any]) -> None:
+    found = first["https"]
+    assert (found["found"], found["port"]) == (found["issued"], 443)
+    assert lab.client("vpc-lattice").get_service(serviceIdentifier=found["service"])["certificateArn"] == found["issued"]
+
+
+def test_identities_may_what_their_policies_say(lab: Lab, first: dict[str, Any]) -> None:
+    found = first["iam"]
+    assert (found["allowed"], found["members"]) == (True, ["tf-alice", "tf-bob"])
+    keys = {"aws_access_key_id": found["key"], "aws_secret_access_key": found["secret"]}
+    alice = {service: boto3.client(service, region_name=lab.region.name, endpoint_url=lab.region.session.endpoint, **keys) for service in ("iam", "sts")}
+    assert alice["iam"].get_user()["User"]["Path"] == "/tf/"
+    with pytest.raises(ClientError, match="no identity-based policy allows the iam:GetUser action"):
+        alice["iam"].get_user(UserName="tf-bob")
+    assert alice["sts"].assume_role(RoleArn=found["role"], RoleSessionName="mine")["AssumedRoleUser"]["Arn"].endswith("assumed-role/tf-role/mine")
+
+
+def test_data_sources_see_what_resources_made(first: dict[str, Any]) -> None:
+    seen = first["lattice"]["seen"]
+    assert all(len(set(ways)) == 1 for ways in seen.values()), seen
+
+
+def test_a_load_balancer_serves(lab: Lab, first: dict[str, Any]) -> None:
+    found = first["load_balancers"]
+    lab.client("elbv2").get_waiter("target_in_service").wait(TargetGroupArn=found["group"], WaiterConfig={"Delay": 1})
+    base, client = f"http://{found['name']}", found["server"]
+    assert lab.get(client, f"{base}/x")["name"] == "tf"
+    assert lab.curl(client, f"{base}/answer") == (200, "first")
+    assert lab.curl(client, f"{base}/x?go=away-now")[0] == 302
+
+
+def test_resource_configurations_are_associated(lab: Lab, first: dict[str, Any]) -> None:
+    assert associated(lab, first) == {"tf-group", "tf-child-0", "tf-named"}
+
+
+# -- changed ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_architecture_changes(lab: Lab, second: dict[str, Any]) -> None:
+    found = second["architecture"]
+    assert lab.talk(found["client"], found["door"], 7778).startswith("tf 172.29.1.")
+    assert lab.signed(found["client"], f"http://{found['service']}:8443/first", "DELETE")[0] == 200
+
+
+def test_logs_have_destinations_of_all_kinds(lab: Lab, second: dict[str, Any]) -> None:
+    assert lab.client("s3").get_object(Bucket="tf-logs", Key="notes/first note.txt")["Body"].read() == b"second"
+    described = lab.client("firehose").describe_delivery_stream(DeliveryStreamName="tf-stream")["DeliveryStreamDescription"]
+    assert described["Destinations"][0]["ExtendedS3DestinationDescription"]["Prefix"] == "second/"
+    found = lab.client("vpc-lattice").list_access_log_subscriptions(resourceIdentifier=second["delivery"]["service"])["items"]
+    assert {one["destinationArn"].split(":")[2] for one in found} == {"firehose", "logs", "s3"}
+
+
+def test_functions_change(lab: Lab, second: dict[str, Any]) -> None:
+    assert second["functions"]["version"] == "2"
+    assert invoked(lab) == ["second", "second"]
+    (target,) = lab.client("vpc-lattice").list_targets(targetGroupIdentifier=second["functions"]["group"])["items"]
+    assert (target["id"].rpartition(":")[2], target["status"]) == ("tf-greeter", "UNUSED")
+    policy = json.loads(lab.client("lambda").get_policy(FunctionName="tf-greeter")["Policy"])
+    assert [one["Sid"] for one in policy["Statement"]] == ["lattice"]
+
+
+def test_a_service_gets_another_certificate(lab: Lab, terraform: Terraform, second: dict[str, Any]) -> None:
+    found = second["https"]
+    assert lab.client("acm").get_certificate(CertificateArn=found["imported"])["Certificate"] == (terraform.folder / "second.pem").read_text()
+    assert lab.client("vpc-lattice").get_service(serviceIdentifier=found["service"])["certificateArn"] == found["imported"]
+
+
+def test_a_role_changes(lab: Lab, second: dict[str, Any]) -> None:
+    role = lab.client("iam").get_role(RoleName="tf-role")["Role"]
+    assert (role["Description"], role["Tags"]) == ("for second", [{"Key": "Owner", "Value": "conformance"}])
+
+
+def test_a_listener_changes(lab: Lab, second: dict[str, Any]) -> None:
+    service, listener = second["lattice"]["identifiers"]["aws_vpclattice_listener.l"].split("/")
+    action = lab.client("vpc-lattice").get_listener(serviceIdentifier=service, listenerIdentifier=listener)["defaultAction"]
+    assert action == {"fixedResponse": {"statusCode": 500}}
+
+
+def test_a_load_balancer_changes(lab: Lab, second: dict[str, Any]) -> None:
+    found = second["load_balancers"]
+    until(lambda: lab.curl(found["server"], f"http://{found['name']}/answer") == (200, "second"))
+
+
+def test_resource_configurations_change_in_place(lab: Lab, first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert second["resources"]["identifiers"] == first["resources"]["identifiers"]
+    assert associated(lab, second) == {"tf-group", "tf-child-0", "tf-child-1", "tf-named"}
+    child = second["resources"]["identifiers"]["aws_vpclattice_resource_configuration.child[0]"]
+    assert lab.client("vpc-lattice").get_resource_configuration(resourceConfigurationIdentifier=child)["portRanges"] == ["9092", "9094-9099"]
+
+
+# -- imported, and gone -------------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_there_is_imported_as_it_is(lab: Lab, terraform: Terraform, second: dict[str, Any]) -> None:
+    """And nothing else differs from what was applied."""
+    https, lattice = second["https"], lab.client("vpc-lattice")
+    listener = lattice.list_listeners(serviceIdentifier=https["service"])["items"][0]["id"]
+    identifiers = {
+        "module.https.aws_acm_certificate.issued": https["issued"],
+        "module.https.aws_vpclattice_listener.https": f"{https['service']}/{listener}",
+        **{f"module.{name}.{address}": found for name in ("lattice", "resources") for address, found in second[name]["identifiers"].items()},
+    }
+    assert terraform.imported(identifiers, f"module.lattice.{NOT_IMPORTABLE}") == (len(identifiers), 1, 0, [])
+    terraform.unchanged()
+
+
+def test_everything_goes(lab: Lab, terraform: Terraform, second: dict[str, Any]) -> None:
+    network = lab.ec2.describe_instances(InstanceIds=[second["architecture"]["client"]])["Reservations"][0]["Instances"][0]["VpcId"]
+    terraform.destroy()
+    lattice, iam = lab.client("vpc-lattice"), lab.client("iam")
+    left = [one["name"] for kind in ("services", "service_networks", "target_groups") for one in getattr(lattice, f"list_{kind}")()["items"]]
+    left += [one["name"] for one in lattice.list_resource_configurations()["items"]]
+    left += [one["UserName"] for one in iam.list_users(PathPrefix="/tf/")["Users"]]
+    left += [one["GroupName"] for one in iam.list_groups(PathPrefix="/tf/")["Groups"]]
+    left += [one["PolicyName"] for one in iam.list_policies(PathPrefix="/tf/")["Policies"]]
+    left += [*iam.list_account_aliases()["AccountAliases"], *(one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"])]
+    left += [one["FunctionName"] for one in lab.client("lambda").list_functions()["Functions"]]
+    left += [one["FirewallName"] for one in lab.client("network-firewall").list_firewalls()["Firewalls"]]
+    left += [one["LoadBalancerName"] for one in lab.client("elbv2").describe_load_balancers()["LoadBalancers"]]
+    left += [one["Name"] for one in lab.client("s3").list_buckets()["Buckets"]]
+    assert [name for name in left if name.startswith("tf-") or name.endswith("issuer.example/tf")] == []
+    assert not {second["https"]["issued"], second["https"]["imported"]} & {
+        one["CertificateArn"] for one in lab.client("acm").list_certificates()["CertificateSummaryList"]
+    }
+    assert lab.ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [network]}])["VpcEndpoints"] == []
+    assert network not in [one["VpcId"] for one in lab.ec2.describe_vpcs()["Vpcs"]]
+
+
+def invoked(lab: Lab) -> Any:
+    return json.loads(lab.client("lambda").invoke(FunctionName="tf-greeter:live")["Payload"].read())
+
+
+def associated(lab: Lab, found: dict[str, Any]) -> set[str]:
+    """The names of the resource configurations in the service network."""
+    network = found["resources"]["network"]
+    listed = lab.client("vpc-lattice").list_service_network_resource_associations(serviceNetworkIdentifier=network, includeChildren=True)
+    assert {item["status"] for item in listed["items"]} == {"ACTIVE"}
+    return {item["resourceConfigurationName"] for item in listed["items"]}

@@ -1,35 +1,8 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
-variable "note" { default = "first" }
-
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  s3_use_path_style       = true
-  endpoints {
-    cloudwatchlogs = var.endpoint
-    firehose       = var.endpoint
-    iam            = var.endpoint
-    s3             = var.endpoint
-    sts            = var.endpoint
-    vpclattice     = var.endpoint
-  }
-  default_tags { tags = { Owner = "conformance" } }
-}
+variable "step" {}
 
 resource "aws_s3_bucket" "logs" {
   bucket = "tf-logs"
-  tags   = { Note = var.note }
+  tags   = { Note = var.step }
 }
 
 resource "aws_s3_bucket_public_access_block" "logs" {
@@ -51,7 +24,7 @@ resource "aws_s3_bucket_policy" "logs" {
 resource "aws_s3_object" "note" {
   bucket  = aws_s3_bucket.logs.id
   key     = "notes/first note.txt"
-  content = var.note
+  content = var.step
 }
 
 resource "aws_iam_role" "stream" {
@@ -66,12 +39,12 @@ resource "aws_kinesis_firehose_delivery_stream" "logs" {
   name        = "tf-stream"
   destination = "extended_s3"
   extended_s3_configuration {
-    role_arn            = aws_iam_role.stream.arn
-    bucket_arn          = aws_s3_bucket.logs.arn
-    prefix              = "${var.note}/"
-    buffering_interval  = 60
-    buffering_size      = 1
-    compression_format  = "GZIP"
+    role_arn           = aws_iam_role.stream.arn
+    bucket_arn         = aws_s3_bucket.logs.arn
+    prefix             = "${var.step}/"
+    buffering_interval = 60
+    buffering_size     = 1
+    compression_format = "GZIP"
   }
 }
 
@@ -92,3 +65,5 @@ resource "aws_vpclattice_access_log_subscription" "logs" {
   resource_identifier = aws_vpclattice_service.api.id
   destination_arn     = each.value
 }
+
+output "service" { value = aws_vpclattice_service.api.id }

@@ -1,28 +1,4 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
-variable "greeting" { default = "first" }
-
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    iam        = var.endpoint
-    lambda     = var.endpoint
-    sts        = var.endpoint
-    vpclattice = var.endpoint
-  }
-  default_tags { tags = { Owner = "conformance" } }
-}
+variable "step" {}
 
 resource "aws_iam_role" "function" {
   name = "tf-function"
@@ -37,12 +13,12 @@ resource "aws_lambda_function" "greeter" {
   role             = aws_iam_role.function.arn
   runtime          = "python3.12"
   handler          = "index.handler"
-  filename         = "${var.greeting}.zip"
-  source_code_hash = filebase64sha256("${var.greeting}.zip")
+  filename         = "${path.cwd}/${var.step}.zip"
+  source_code_hash = filebase64sha256("${path.root}/${var.step}.zip")
   timeout          = 5
-  memory_size      = var.greeting == "first" ? 128 : 256
+  memory_size      = var.step == "first" ? 128 : 256
   publish          = true
-  environment { variables = { GREETING = var.greeting } }
+  environment { variables = { GREETING = var.step } }
   tags = { Name = "greeter" }
 }
 

@@ -1,33 +1,8 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
+variable "step" {}
 variable "zone" {}
-variable "own" { default = false }
-variable "body" {}
-variable "key" {}
-variable "renewed_body" { default = "" }
-variable "renewed_key" { default = "" }
 
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    acm        = var.endpoint
-    ec2        = var.endpoint
-    route53    = var.endpoint
-    sts        = var.endpoint
-    vpclattice = var.endpoint
-  }
-}
+# the certificate that is imported serves from the second step on, and is then another one
+locals { own = var.step == "second" }
 
 resource "aws_vpc" "v" { cidr_block = "172.30.0.0/16" }
 
@@ -38,7 +13,7 @@ resource "aws_acm_certificate" "issued" {
   subject_alternative_names = ["*.shop.terraform.test"]
   validation_method         = "DNS"
   key_algorithm             = "RSA_2048"
-  tags                      = { own = tostring(var.own) }
+  tags                      = { own = tostring(local.own) }
   lifecycle { create_before_destroy = true }
 }
 
@@ -58,8 +33,8 @@ resource "aws_acm_certificate_validation" "issued" {
 }
 
 resource "aws_acm_certificate" "imported" {
-  certificate_body = file(var.renewed_body == "" ? var.body : var.renewed_body)
-  private_key      = file(var.renewed_key == "" ? var.key : var.renewed_key)
+  certificate_body = file("${path.root}/${var.step}.pem")
+  private_key      = file("${path.root}/${var.step}.key")
 }
 
 data "aws_acm_certificate" "found" {
@@ -74,7 +49,7 @@ data "aws_acm_certificate" "found" {
 resource "aws_vpclattice_service" "shop" {
   name               = "tf-shop"
   custom_domain_name = "shop.terraform.test"
-  certificate_arn    = var.own ? aws_acm_certificate.imported.arn : aws_acm_certificate_validation.issued.certificate_arn
+  certificate_arn    = local.own ? aws_acm_certificate.imported.arn : aws_acm_certificate_validation.issued.certificate_arn
 }
 
 resource "aws_vpclattice_target_group" "g" {
@@ -87,7 +62,7 @@ resource "aws_vpclattice_target_group" "g" {
     protocol_version = each.key
     vpc_identifier   = aws_vpc.v.id
     health_check {
-      enabled          = var.own
+      enabled          = local.own
       protocol_version = "HTTP2"
       protocol         = "HTTP"
     }

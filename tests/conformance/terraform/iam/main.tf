@@ -1,26 +1,4 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
-variable "greeting" { default = "first" }
-
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    iam = var.endpoint
-    sts = var.endpoint
-  }
-  default_tags { tags = { Owner = "conformance" } }
-}
+variable "step" {}
 
 data "aws_caller_identity" "me" {}
 data "aws_iam_policy" "edge" { name = "PowerUserAccess" }
@@ -28,7 +6,7 @@ data "aws_iam_policy_document" "invoke" {
   statement {
     sid       = "Invoke"
     actions   = ["vpc-lattice-svcs:Invoke"]
-    resources = ["arn:aws:vpc-lattice:*:${data.aws_caller_identity.me.account_id}:service/*/${var.greeting}"]
+    resources = ["arn:aws:vpc-lattice:*:${data.aws_caller_identity.me.account_id}:service/*/${var.step}"]
     condition {
       test     = "StringEquals"
       variable = "vpc-lattice-svcs:RequestMethod"
@@ -115,7 +93,7 @@ resource "aws_iam_policy" "invoke" {
 resource "aws_iam_role" "r" {
   name                 = "tf-role"
   path                 = "/tf/"
-  description          = "for ${var.greeting}"
+  description          = "for ${var.step}"
   max_session_duration = 7200
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = data.aws_iam_policy.edge.arn
@@ -144,7 +122,7 @@ resource "aws_iam_account_alias" "a" { account_alias = "tf-conformance" }
 data "aws_iam_principal_policy_simulation" "invoke" {
   policy_source_arn = aws_iam_user.u["tf-bob"].arn
   action_names      = ["vpc-lattice-svcs:Invoke"]
-  resource_arns     = ["arn:aws:vpc-lattice:us-west-2:${data.aws_caller_identity.me.account_id}:service/svc-1/${var.greeting}"]
+  resource_arns     = ["arn:aws:vpc-lattice:us-west-2:${data.aws_caller_identity.me.account_id}:service/svc-1/${var.step}"]
   context {
     key    = "vpc-lattice-svcs:RequestMethod"
     type   = "string"

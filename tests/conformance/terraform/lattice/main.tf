@@ -1,40 +1,15 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
-variable "status" { default = 404 }
-
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    ec2        = var.endpoint
-    iam        = var.endpoint
-    logs       = var.endpoint
-    sts        = var.endpoint
-    vpclattice = var.endpoint
-  }
-}
+variable "step" {}
 
 resource "aws_vpc" "v" { cidr_block = "172.30.0.0/16" }
 resource "aws_subnet" "s" {
   vpc_id     = aws_vpc.v.id
   cidr_block = "172.30.1.0/24"
 }
-resource "aws_cloudwatch_log_group" "g" { name = "/tf/lattice" }
+resource "aws_cloudwatch_log_group" "g" { name = "/tf/all" }
 
 resource "aws_vpclattice_service_network" "n" {
   name      = "tf-all"
   auth_type = "AWS_IAM"
-  tags      = { Owner = "conformance" }
 }
 resource "aws_vpclattice_auth_policy" "n" {
   resource_identifier = aws_vpclattice_service_network.n.arn
@@ -94,7 +69,7 @@ resource "aws_vpclattice_listener" "l" {
   port               = 8080
   service_identifier = aws_vpclattice_service.s.id
   default_action {
-    fixed_response { status_code = var.status }
+    fixed_response { status_code = var.step == "first" ? 404 : 500 }
   }
 }
 resource "aws_vpclattice_listener_rule" "r" {
@@ -175,23 +150,23 @@ output "seen" {
     resource_policy = [jsonencode(jsondecode(data.aws_vpclattice_resource_policy.n.policy)), aws_vpclattice_resource_policy.n.policy]
   }
 }
-output "imported" {
+output "identifiers" {
   value = {
-    "aws_vpc.v"                                              = aws_vpc.v.id
-    "aws_subnet.s"                                           = aws_subnet.s.id
-    "aws_cloudwatch_log_group.g"                             = aws_cloudwatch_log_group.g.name
-    "aws_vpclattice_service_network.n"                       = aws_vpclattice_service_network.n.id
-    "aws_vpclattice_auth_policy.n"                           = aws_vpclattice_auth_policy.n.id
-    "aws_vpclattice_resource_policy.n"                       = aws_vpclattice_resource_policy.n.id
-    "aws_vpclattice_service_network_vpc_association.v"       = aws_vpclattice_service_network_vpc_association.v.id
-    "aws_vpclattice_target_group.t"                          = aws_vpclattice_target_group.t.id
-    "aws_vpclattice_service.s"                               = aws_vpclattice_service.s.id
-    "aws_vpclattice_listener.l"                              = aws_vpclattice_listener.l.id
-    "aws_vpclattice_listener_rule.r"                         = aws_vpclattice_listener_rule.r.id
-    "aws_vpclattice_service_network_service_association.s"   = aws_vpclattice_service_network_service_association.s.id
-    "aws_vpclattice_access_log_subscription.s"               = aws_vpclattice_access_log_subscription.s.id
-    "aws_vpclattice_resource_gateway.g"                      = aws_vpclattice_resource_gateway.g.id
-    "aws_vpclattice_resource_configuration.c"                = aws_vpclattice_resource_configuration.c.id
-    "aws_vpclattice_service_network_resource_association.c"  = aws_vpclattice_service_network_resource_association.c.id
+    "aws_vpc.v"                                             = aws_vpc.v.id
+    "aws_subnet.s"                                          = aws_subnet.s.id
+    "aws_cloudwatch_log_group.g"                            = aws_cloudwatch_log_group.g.name
+    "aws_vpclattice_service_network.n"                      = aws_vpclattice_service_network.n.id
+    "aws_vpclattice_auth_policy.n"                          = aws_vpclattice_auth_policy.n.id
+    "aws_vpclattice_resource_policy.n"                      = aws_vpclattice_resource_policy.n.id
+    "aws_vpclattice_service_network_vpc_association.v"      = aws_vpclattice_service_network_vpc_association.v.id
+    "aws_vpclattice_target_group.t"                         = aws_vpclattice_target_group.t.id
+    "aws_vpclattice_service.s"                              = aws_vpclattice_service.s.id
+    "aws_vpclattice_listener.l"                             = aws_vpclattice_listener.l.id
+    "aws_vpclattice_listener_rule.r"                        = aws_vpclattice_listener_rule.r.id
+    "aws_vpclattice_service_network_service_association.s"  = aws_vpclattice_service_network_service_association.s.id
+    "aws_vpclattice_access_log_subscription.s"              = aws_vpclattice_access_log_subscription.s.id
+    "aws_vpclattice_resource_gateway.g"                     = aws_vpclattice_resource_gateway.g.id
+    "aws_vpclattice_resource_configuration.c"               = aws_vpclattice_resource_configuration.c.id
+    "aws_vpclattice_service_network_resource_association.c" = aws_vpclattice_service_network_resource_association.c.id
   }
 }

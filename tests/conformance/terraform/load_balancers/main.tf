@@ -1,29 +1,4 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
-variable "answer" { default = "first" }
-
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    ec2                    = var.endpoint
-    elasticloadbalancingv2 = var.endpoint
-    iam                    = var.endpoint
-    sts                    = var.endpoint
-    vpclattice             = var.endpoint
-  }
-  default_tags { tags = { Owner = "conformance" } }
-}
+variable "step" {}
 
 data "aws_availability_zones" "z" {}
 data "aws_ami" "host" {
@@ -61,7 +36,7 @@ resource "aws_instance" "server" {
   instance_type               = data.aws_ami.host.architecture == "arm64" ? "t4g.micro" : "t3.micro"
   subnet_id                   = aws_subnet.s[0].id
   vpc_security_group_ids      = [aws_security_group.server.id]
-  user_data                   = file("${path.module}/server.py")
+  user_data                   = file("${path.root}/server.py")
   user_data_replace_on_change = true
 }
 
@@ -83,7 +58,7 @@ resource "aws_security_group" "server" {
 }
 
 resource "aws_lb" "web" {
-  name               = "web"
+  name               = "tf-web"
   internal           = true
   load_balancer_type = "application"
   subnets            = aws_subnet.s[*].id
@@ -133,7 +108,7 @@ resource "aws_lb_listener_rule" "answer" {
     type = "fixed-response"
     fixed_response {
       content_type = "text/plain"
-      message_body = var.answer
+      message_body = var.step
       status_code  = "200"
     }
   }

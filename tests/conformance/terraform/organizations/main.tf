@@ -1,29 +1,5 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
 variable "action" { default = "ec2:CreateVpc" }
 variable "home" { default = "production" }
-
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    ec2           = var.endpoint
-    iam           = var.endpoint
-    organizations = var.endpoint
-    sts           = var.endpoint
-  }
-  default_tags { tags = { Owner = "conformance" } }
-}
 
 resource "aws_organizations_organization" "all" {
   feature_set                   = "ALL"

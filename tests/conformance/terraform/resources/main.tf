@@ -1,29 +1,4 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
-variable "greeting" { default = "first" }
-
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    ec2        = var.endpoint
-    iam        = var.endpoint
-    route53    = var.endpoint
-    sts        = var.endpoint
-    vpclattice = var.endpoint
-  }
-  default_tags { tags = { Owner = "conformance" } }
-}
+variable "step" {}
 
 data "aws_availability_zones" "z" {}
 
@@ -45,7 +20,7 @@ resource "aws_vpclattice_resource_gateway" "g" {
   name               = "tf-resources"
   vpc_id             = aws_vpc.v.id
   subnet_ids         = aws_subnet.s[*].id
-  security_group_ids = [aws_security_group.g[var.greeting].id]
+  security_group_ids = [aws_security_group.g[var.step].id]
   ip_address_type    = "IPV4"
 }
 resource "aws_vpclattice_resource_configuration" "group" {
@@ -58,11 +33,11 @@ resource "aws_vpclattice_resource_configuration" "group" {
   allow_association_to_shareable_service_network = true
 }
 resource "aws_vpclattice_resource_configuration" "child" {
-  count                           = var.greeting == "first" ? 1 : 2
+  count                           = var.step == "first" ? 1 : 2
   name                            = "tf-child-${count.index}"
   type                            = "CHILD"
   resource_configuration_group_id = aws_vpclattice_resource_configuration.group.id
-  port_ranges                     = var.greeting == "first" ? ["9092"] : ["9092", "9094-9099"]
+  port_ranges                     = var.step == "first" ? ["9092"] : ["9092", "9094-9099"]
   resource_configuration_definition {
     ip_resource { ip_address = "10.66.0.${count.index + 10}" }
   }
@@ -95,11 +70,11 @@ resource "aws_vpclattice_service_network_resource_association" "a" {
   for_each                          = { group = aws_vpclattice_resource_configuration.group.id, named = aws_vpclattice_resource_configuration.named.id }
   resource_configuration_identifier = each.value
   service_network_identifier        = aws_vpclattice_service_network.n.id
-  tags                              = each.key == "named" ? { Greeting = var.greeting } : null # the provider cannot change tags of one without dns_entry
+  tags                              = each.key == "named" ? { Greeting = var.step } : null # the provider cannot change tags of one without dns_entry
 }
 
 output "network" { value = aws_vpclattice_service_network.n.id }
-output "imports" {
+output "identifiers" {
   value = {
     "aws_vpclattice_resource_gateway.g"                                = aws_vpclattice_resource_gateway.g.id
     "aws_vpclattice_resource_configuration.group"                      = aws_vpclattice_resource_configuration.group.id

@@ -1,44 +1,10 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-variable "endpoint" {}
-variable "region" {}
 variable "consumer" {}
 variable "stranger" {}
 
-# the management account, which owns what is shared
-provider "aws" {
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    iam           = var.endpoint
-    organizations = var.endpoint
-    ram           = var.endpoint
-    sts           = var.endpoint
-    vpclattice    = var.endpoint
-  }
-}
-
-# an account outside of the organization
-provider "aws" {
-  alias                   = "stranger"
-  region                  = var.region
-  skip_metadata_api_check = true
-  skip_region_validation  = true
+# in an account outside of the organization
+provider "stranger" {
+  skip_region_validation = true
   assume_role { role_arn = "arn:aws:iam::${var.stranger}:role/OrganizationAccountAccessRole" }
-  endpoints {
-    ec2        = var.endpoint
-    ram        = var.endpoint
-    sts        = var.endpoint
-    vpclattice = var.endpoint
-  }
 }
 
 resource "aws_ram_sharing_with_organization" "all" {}
@@ -68,25 +34,25 @@ resource "aws_ram_principal_association" "account" {
 }
 
 resource "aws_ram_resource_share_accepter" "stranger" {
-  provider   = aws.stranger
+  provider   = stranger
   share_arn  = aws_ram_principal_association.account[var.stranger].resource_share_arn
   depends_on = [aws_ram_resource_association.mesh]
 }
 
 resource "aws_vpc" "apps" {
-  provider   = aws.stranger
+  provider   = stranger
   cidr_block = "10.0.0.0/16"
 }
 
 resource "aws_vpclattice_service_network_vpc_association" "apps" {
-  provider                   = aws.stranger
+  provider                   = stranger
   vpc_identifier             = aws_vpc.apps.id
   service_network_identifier = aws_vpclattice_service_network.mesh.arn
   depends_on                 = [aws_ram_resource_share_accepter.stranger]
 }
 
 data "aws_ram_resource_share" "mesh" {
-  provider       = aws.stranger
+  provider       = stranger
   name           = "mesh"
   resource_owner = "OTHER-ACCOUNTS"
   depends_on     = [aws_ram_resource_share_accepter.stranger]
@@ -111,12 +77,12 @@ resource "aws_vpclattice_resource_policy" "direct" {
 }
 
 resource "aws_vpclattice_service" "orders" {
-  provider = aws.stranger
+  provider = stranger
   name     = "orders"
 }
 
 resource "aws_vpclattice_service_network_service_association" "orders" {
-  provider                   = aws.stranger
+  provider                   = stranger
   service_identifier         = aws_vpclattice_service.orders.id
   service_network_identifier = aws_vpclattice_resource_policy.direct.resource_arn
 }
