@@ -31,4 +31,5 @@ echo "ordinary user: namespace tests and a whole region as user $USER_ID"
 cd "$copy"
 setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env -i \
     HOME="$copy/home" TMPDIR="$copy/tmp" PATH="$copy/.venv/bin:/usr/local/bin:/usr/bin:/bin" LANG=C.UTF-8 ${CI:+CI="$CI"} \
-    .venv/bin/python -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadfile -m "(netns or scenario) and not engines" tests/dataplane tests/cli tests/scenario
+    .venv/bin/python -m pytest -q -p no:cacheprovider -n 4 --dist loadfile --no-loadscope-reorder \
+    -m "(netns or scenario) and not engines" tests/dataplane tests/cli/test_cli_region.py tests/scenario

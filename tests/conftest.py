@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -61,12 +62,25 @@ def pytest_configure() -> None:
     os.environ["PATH"] = search_path()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what cannot run, with the reason."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what cannot run, with the reason. Where several processes share the files, the long ones come first, and the short ones fill up the end."""
+    if hasattr(config, "workerinput"):
+        places = _places(items)
+        items.sort(key=lambda item: places[item.path])
     for item in items:
         for group, why_not in REASONS.items():
             if item.get_closest_marker(group) and (reason := why_not()):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _places(items: list[pytest.Item]) -> dict[Path, int]:
+    """Of each file: by the first of these groups that any of its tests is in. Terraform's tests wait for minutes, while others use the processors."""
+    groups = ("terraform", "scenario", "engines", "netns")
+    places: dict[Path, int] = {}
+    for item in items:
+        place = next((number for number, group in enumerate(groups) if item.get_closest_marker(group)), len(groups))
+        places[item.path] = min(place, places.get(item.path, place))
+    return places
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
