@@ -16,7 +16,7 @@ from latticewall.auth.sigv4a import derive_ecdsa_public_key
 from latticewall.dataplane.authorization.crypto import libcrypto
 from latticewall.dataplane.envoy.lua_bundle import modules
 
-_PARTS = ("sha256", "canonical", "signature", "sigv4a", "claim_checks", "sigv4")
+_PARTS = ("sha256", "octets", "canonical_path", "canonical", "signature", "sigv4a", "claim_checks", "sigv4")
 _GLUE = r"""
 local sigv4, sha256 = require("latticewall.sigv4"), require("latticewall.sha256")
 local records = {}

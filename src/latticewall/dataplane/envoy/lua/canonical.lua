@@ -1,53 +1,21 @@
--- The canonical request of Signature Version 4, written into memory that is reused. The same as auth/canonical.py.
+-- The canonical request of Signature Version 4, written into memory that is reused. The same as auth/canonical.py. Its path: canonical_path.lua.
 --
 -- Everything after the path (query, headers, names, payload line) is written once into one buffer; the method and the path, which may be read in up to
 -- three ways, into another. What is written here stays until the next request. Pages: IAM User Guide, "Create a signed AWS API request".
 
 local ffi = require("ffi")
 local bit = require("bit")
-local byte_at, find = string.byte, string.find
+local octets = require("latticewall.octets")
 local cast, copy = ffi.cast, ffi.copy
 local band, bnot = bit.band, bit.bnot
+local unreserved, hex_value, high_digit, low_digit = octets.unreserved, octets.hex_value, octets.high_digit, octets.low_digit
 
 local M = {}
 
-local PERCENT, AMPERSAND, EQUALS, COMMA, NEWLINE, SPACE, TAB = 37, 38, 61, 44, 10, 32, 9
-local SLASH, BACKSLASH, DOT, RETURN, DELETE = 47, 92, 46, 13, 127
+local PERCENT, AMPERSAND, EQUALS, COMMA, NEWLINE, RETURN, SPACE, TAB = 37, 38, 61, 44, 10, 13, 32, 9
 local ALGORITHM, SIGNATURE, LETTER_X = "X-Amz-Algorithm", "X-Amz-Signature", 88
 local SLACK = 64
 local MOST_PARAMETERS = 1000
-
--- By byte: whether it is unreserved; its value as a hexadecimal digit, or 255; the two digits that encode it. By the digits of an escape: its
--- character.
-local unreserved = ffi.new("uint8_t[256]")
-local hex_value = ffi.new("uint8_t[256]", 255) -- one initializer fills them all
-local high_digit, low_digit = ffi.new("uint8_t[256]"), ffi.new("uint8_t[256]")
-local from_digits = {}
-for value = 0, 255 do
-  local character = string.char(value)
-  unreserved[value] = character:find("^[A-Za-z0-9._~-]$") and 1 or 0
-  if character:find("^[0-9A-Fa-f]$") then
-    hex_value[value] = tonumber(character, 16)
-  end
-  local digits = string.format("%02X", value)
-  high_digit[value], low_digit[value] = digits:byte(1, 2)
-  local low = digits:lower()
-  from_digits[digits], from_digits[low] = character, character
-  from_digits[digits:sub(1, 1) .. low:sub(2)], from_digits[low:sub(1, 1) .. digits:sub(2)] = character, character
-end
-
--- A path is plain when all its canonical forms are the path itself: absolute, unreserved bytes and slashes, no empty segment but the last, none that
--- is `.` or `..`. Read by a machine of five states: in a segment, at its start, after its dot, after its two dots, not plain.
-local IN, START, ONE_DOT, TWO_DOTS, NOT_PLAIN = 0, 256, 512, 768, 1024
-local plain_step = ffi.new("uint16_t[1280]")
-for value = 0, 255 do
-  local inside = unreserved[value] == 1
-  for _, state in ipairs({ IN, START, ONE_DOT, TWO_DOTS, NOT_PLAIN }) do
-    plain_step[state + value] = (inside and state ~= NOT_PLAIN) and IN or NOT_PLAIN
-  end
-end
-plain_step[IN + SLASH] = START
-plain_step[START + DOT], plain_step[ONE_DOT + DOT] = ONE_DOT, TWO_DOTS
 
 local room, head_room = 65536, 16384
 local rest_store, head_store = ffi.new("uint8_t[?]", room), ffi.new("uint8_t[?]", head_room)
@@ -69,121 +37,6 @@ local function reserve_head(bytes)
     head_store = ffi.new("uint8_t[?]", head_room)
     head_text = cast("uint8_t *", head_store)
   end
-end
-
--- A text with its whole percent escapes decoded.
-function M.decoded(text)
-  return (text:gsub("%%(%x%x)", from_digits))
-end
-
--- Percent-encode what is neither unreserved nor a slash.
-local function encoded_path(path)
-  local length, at = #path, 0
-  reserve_head(3 * length)
-  local source, text = cast("const uint8_t *", path), head_text
-  for index = 0, length - 1 do
-    local value = source[index]
-    if unreserved[value] == 1 or value == SLASH then
-      text[at] = value
-      at = at + 1
-    else
-      text[at], text[at + 1], text[at + 2] = PERCENT, high_digit[value], low_digit[value]
-      at = at + 3
-    end
-  end
-  return ffi.string(text, at)
-end
-
-local function is_plain(path, length)
-  if length == 0 or byte_at(path, 1) ~= SLASH then
-    return false
-  end
-  local bytes, state = cast("const uint8_t *", path), START
-  for index = 1, length - 1 do
-    state = plain_step[state + bytes[index]]
-  end
-  return state <= START
-end
-
--- Whether no reader would take the path for another one: whole percent escapes, no segment of one or two dots however it is written, nothing that cannot be
--- on the wire.
-local function is_unambiguous(path, length)
-  local source, index = cast("const uint8_t *", path), 0
-  local dots, others = 0, false -- of the segment so far
-  while index <= length do
-    local value = index < length and source[index] or SLASH
-    if value <= SPACE or value == DELETE then
-      return false
-    elseif value == PERCENT then
-      -- a string ends with a NUL, which is no digit
-      local high = hex_value[source[index + 1]]
-      if index + 2 >= length or high > 15 or hex_value[source[index + 2]] > 15 then
-        return false
-      end
-      value = 16 * high + hex_value[source[index + 2]]
-      index = index + 2
-    end
-    if value == SLASH or value == BACKSLASH then
-      if not others and (dots == 1 or dots == 2) then
-        return false
-      end
-      dots, others = 0, false
-    elseif value == DOT then
-      dots = dots + 1
-    else
-      others = true
-    end
-    index = index + 1
-  end
-  return true
-end
-
--- Look at a request's target. Returns the length of the path in it, and: true when it is plain, false when it has several canonical forms, nil when it
--- must be refused.
-function M.read_target(target)
-  local mark = find(target, "?", 1, true)
-  local length = mark and mark - 1 or #target
-  if is_plain(target, length) then
-    return length, true
-  end
-  if is_unambiguous(target, length) then
-    return length, false
-  end
-  return length, nil
-end
-
--- A path without `.` and `..` segments, and without empty ones but the last.
-local function normalised(path)
-  if not find("/" .. path, "/.", 1, true) then
-    return (("/" .. path):gsub("//+", "/"))
-  end
-  local kept, count, last = {}, 0, ""
-  for segment in (path .. "/"):gmatch("([^/]*)/") do
-    if segment == ".." then
-      kept[count], count = nil, math.max(count - 1, 0)
-    elseif segment ~= "" and segment ~= "." then
-      count = count + 1
-      kept[count] = segment
-    end
-    last = segment
-  end
-  local ends_open = count > 0 and (last == "" or last == "." or last == "..")
-  return "/" .. table.concat(kept, "/") .. (ends_open and "/" or "")
-end
-
--- The path as AWS's signers write it for every service but S3: normalised, then encoded once more.
-function M.generic_path(path)
-  return encoded_path(normalised(path))
-end
-
--- The path as S3 signers and curl write it.
-function M.wire_path(path)
-  return path == "" and "/" or path
-end
-
--- The path as curl 8 writes it.
-function M.encoded_wire_path(path)
-  return encoded_path(path == "" and "/" or path)
 end
 
 -- Write the lines of method and path, the first bytes of a text. Returns the memory and the length written.

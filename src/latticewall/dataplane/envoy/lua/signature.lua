@@ -4,7 +4,7 @@
 -- order), value. It holds nothing that changes from one request of a client to the next but `value`, `date`, `token`, `expires` and `region_set`, which only
 -- a claim from a query has, so that a claim from a header can be kept and used again.
 
-local canonical = require("latticewall.canonical")
+local decoded = require("latticewall.octets").decoded
 local byte_at, sub = string.byte, string.sub
 local floor = math.floor
 
@@ -277,8 +277,8 @@ local function parameters_of(query)
   local given, count = {}, {}
   for pair in query:gmatch("[^&]+") do
     local equals = pair:find("=", 1, true) or #pair + 1
-    local name = canonical.decoded(sub(pair, 1, equals - 1))
-    given[name] = given[name] or canonical.decoded(sub(pair, equals + 1))
+    local name = decoded(sub(pair, 1, equals - 1))
+    given[name] = given[name] or decoded(sub(pair, equals + 1))
     count[name] = (count[name] or 0) + 1
   end
   return given, count

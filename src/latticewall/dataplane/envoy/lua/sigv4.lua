@@ -8,14 +8,15 @@
 -- cryptography as a known one; that a beginning is kept (and parsing it is spared) shows at most that its key is in use here.
 
 local ffi = require("ffi")
-local canonical = require("latticewall.canonical")
+local canonical, forms = require("latticewall.canonical"), require("latticewall.canonical_path")
 local checks = require("latticewall.claim_checks")
 local sha256 = require("latticewall.sha256")
 local signature = require("latticewall.signature")
 local sigv4a = require("latticewall.sigv4a")
 
 local byte_at, sub, find = string.byte, string.sub, string.find
-local read_target, write_head, write_query, write_rest = canonical.read_target, canonical.write_head, canonical.write_query, canonical.write_rest
+local read_target = forms.read_target
+local write_head, write_query, write_rest = canonical.write_head, canonical.write_query, canonical.write_rest
 local trimmed, read_basic, stamp_of, mismatch = signature.trimmed, signature.read_basic, signature.stamp, signature.mismatch
 local repeated, headers_fault, time_fault, scope_fault = checks.repeated, checks.headers_fault, checks.time_fault, checks.scope_fault
 local hash_two, hmac, write_hex, same = sha256.hash_two, sha256.hmac, sha256.write_hex, sha256.same
@@ -171,7 +172,7 @@ end
 
 -- The canonical paths a signature may have been made for, the documented one first; others only where they differ.
 local function paths_of(path, strict)
-  local first, second, third = canonical.generic_path(path), canonical.wire_path(path), canonical.encoded_wire_path(path)
+  local first, second, third = forms.generic_path(path), forms.wire_path(path), forms.encoded_wire_path(path)
   if strict or (second == first and third == first) then
     return { first }
   elseif second == first or third == first or third == second then
