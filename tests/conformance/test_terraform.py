@@ -14,9 +14,9 @@ import pytest
 from bench.region import until
 from botocore.exceptions import ClientError
 
+from .functions import package
 from .lab import Lab, server
 from .terraform_folder import Terraform, terraform_tests
-from .test_functions import package
 
 pytestmark = terraform_tests()
 NOT_IMPORTABLE = "aws_vpclattice_target_group_attachment.t"
