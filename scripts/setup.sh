@@ -158,6 +158,16 @@ ensure_system() {
     [ -z "$still" ] || fail "still missing after installation: $still"
 }
 
+# clients of tests that are skipped without them: installed where that costs nothing but a moment
+ensure_clients() {
+    if has h2load || [ "$(id -u)" != 0 ] || ! has apt-get || ! apt-cache show nghttp2-client >/dev/null 2>&1; then
+        return 0
+    fi
+    say "installing nghttp2-client"
+    DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=0 -o Acquire::http::Timeout=10 install -qq -y --no-install-recommends nghttp2-client >/dev/null ||
+        say "going on without it"
+}
+
 # -- Python packages ---------------------------------------------------------------------------------------------------------------------
 
 # what the environment was made from: when one of these changes, it is brought up to date
@@ -183,4 +193,5 @@ ensure_python() {
 }
 
 ensure_system
+ensure_clients
 [ "$only_system" = yes ] || ensure_python
