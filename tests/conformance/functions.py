@@ -41,8 +41,9 @@ def do_memory(event, context):
     time.sleep(2)
 
 def do_sleep(event, context):
+    begin = time.monotonic()
     time.sleep(event["seconds"])
-    return os.getpid()
+    return {"pid": os.getpid(), "from": begin, "to": time.monotonic()}
 
 def do_large(event, context):
     return "x" * event["size"]

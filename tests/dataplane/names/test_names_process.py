@@ -111,7 +111,7 @@ def test_the_systems_own_resolver_works_and_fails_fast(lab: Lab) -> None:
     for missing in ("missing.example.com", "www.elsewhere.org"):
         answer, seconds = lab.python("i-a-10", GETADDRINFO.format(name=missing))
         assert answer == "Name or service not known"
-        assert seconds < 2
+        assert seconds < 4.5  # without an answer it asks again after five seconds
 
 
 def test_long_answers_come_over_tcp(lab: Lab) -> None:
@@ -191,7 +191,7 @@ def test_changed_options_take_effect(lab: Lab) -> None:
 
 
 def test_a_token_ends_with_its_lifetime(lab: Lab) -> None:
-    brief = tokens.issue(KEY, "i-vpc-a-10", 2, time.time())
+    brief = tokens.issue(KEY, "i-vpc-a-10", 4, time.time())
     assert imds(lab, "i-a-10", "meta-data/instance-id", token=brief)[0] == 200
     until(lambda: imds(lab, "i-a-10", "meta-data/instance-id", token=brief)[0] == 401)
 

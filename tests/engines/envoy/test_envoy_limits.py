@@ -67,7 +67,7 @@ def test_an_idle_connection_ends_and_a_busy_one_does_not(lab: Lab) -> None:
     assert (last.port, last.header("connection")) == (busy[0].port, "close")
     started = time.monotonic()
     assert lab.rig.tcp(SERVICES, 80, f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n").startswith("HTTP/1.1 200")
-    assert 1 <= time.monotonic() - started < 8
+    assert 1 <= time.monotonic() - started < 30  # without the service's own, a minute
 
 
 def test_a_silent_target_ends_the_request(lab: Lab) -> None:
@@ -84,7 +84,7 @@ def test_a_connection_has_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> N
     started = time.monotonic()
     answers = [lab.rig.request("/slow", host=HOST, connection="old")]
     while answers[-1].header("connection") != "close":
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 30
         answers.append(lab.rig.request("/slow", host=HOST, connection="old"))
     assert time.monotonic() - started >= 2
     assert {answer.status for answer in answers} == {200}
