@@ -32,4 +32,5 @@ cd "$copy"
 setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env -i \
     HOME="$copy/home" TMPDIR="$copy/tmp" PATH="$copy/.venv/bin:/usr/local/bin:/usr/bin:/bin" LANG=C.UTF-8 ${CI:+CI="$CI"} \
     .venv/bin/python -m pytest -q -p no:cacheprovider -n 4 --dist loadfile --no-loadscope-reorder \
-    -m "(netns or scenario) and not engines" tests/dataplane tests/cli/test_cli_region.py tests/scenario
+    -m "(netns or scenario) and not engines" tests/dataplane tests/cli/test_cli_region.py tests/scenario \
+    --deselect tests/scenario/test_scenarios.py::test_service_network_again_and_again

@@ -21,7 +21,7 @@ from latticewall.policy.operators import parse_address, parse_date
 from latticewall.policy.pattern import constant, parse_template, resolve
 
 MACHINE = Machine()
-many = settings(max_examples=1200, deadline=None, derandomize=True)
+many = settings(max_examples=600, deadline=None, derandomize=True)
 ORDERS = st.sampled_from(["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"])
 
 

@@ -77,36 +77,32 @@ def test_centralized(folder: Path) -> None:
     run.check("redis-cli", "pymongo", "Production to Dev", "card number", "alert log", "flow log has every connection", "engines killed", "nobody starts them")
 
 
-def test_service_network_twice(folder: Path) -> None:
-    """The second run finds the state that the first one left."""
-    for _ in range(2):
-        run = Run(folder, "--scenario", "service-network")
-        run.check("before the policy", "keeps a connection open", "--aws-sigv4", "botocore")
-        run.check("wrong secret", "ten minutes", "another path", "another organization")
-        run.check("redis-cli", "auth policy on the resource", "the policy is deleted", "access log of the service", "access log of the resource")
-        assert [result["scenario"] for result in run.results] == ["service-network"] * len(run.results)
-
-
 def test_combined(folder: Path) -> None:
     run = Run(folder, "--scenario", "combined")
     run.check("bytes through firewall and Transit Gateway", "the same address", "access log has every request", "flow log, connections to logging")
 
 
-def test_kept_region_is_used_again(folder: Path) -> None:
-    """`--keep` leaves region and stack; a walkthrough that finds them uses the region, replaces the stack and leaves the region up."""
+def test_service_network_again_and_again(folder: Path) -> None:
+    """A walkthrough finds the state that the one before left. `--keep` leaves region and stack too; a walkthrough that finds them uses the region, replaces the
+    stack and leaves the region up."""
+    run = Run(folder, "--scenario", "service-network")
+    run.check("before the policy", "keeps a connection open", "--aws-sigv4", "botocore")
+    run.check("wrong secret", "ten minutes", "another path", "another organization")
+    run.check("redis-cli", "auth policy on the resource", "the policy is deleted", "access log of the service", "access log of the resource")
+    assert [result["scenario"] for result in run.results] == ["service-network"] * len(run.results)
     state = str(folder / "state")
 
     def latticewall(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*COMMAND, "--state", state, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
 
-    first = latticewall("walkthrough", "--scenario", "service-network", "--keep")
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "all as expected" in first.stdout
-    assert "where to look next" in first.stdout
+    kept = latticewall("walkthrough", "--scenario", "service-network", "--keep")
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    assert "all as expected" in kept.stdout
+    assert "where to look next" in kept.stdout
     signed = str(Path(__file__).parents[2] / "examples" / "walkthrough" / "clients" / "signed.sh")
     answer = latticewall("exec", "web", "--", "sh", signed, "http://logging.example.com:5044/echo")
     assert "x-amzn-lattice-identity" in answer.stdout.lower(), answer.stderr
-    second = latticewall("walkthrough", "--scenario", "service-network")
-    assert second.returncode == 0, second.stdout + second.stderr
+    again = latticewall("walkthrough", "--scenario", "service-network")
+    assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(latticewall("status", "--output", "json").stdout)["state"] == "up"
     assert json.loads(latticewall("down", "--output", "json").stdout) == {"state": "down", "was_up": True, "purged": False, "left": []}
