@@ -13,10 +13,11 @@ _MAX_ACTIONS = 1024
 
 
 class CompiledStatement:
-    """A statement with all its texts prepared. resource, grant: None where the statement does not limit them. asks, asks_in_resource: condition
+    """A statement with all its texts prepared. resource, grant: None where the statement does not limit them. alone: by grant, the
+    decision that the statement brings about when it is the only one of its effect. asks, asks_in_resource: condition
     keys, canonical and as written."""
 
-    __slots__ = ("_action", "_action_listed", "asks", "asks_in_resource", "conditions", "denies", "grant", "matches", "resource")
+    __slots__ = ("_action", "_action_listed", "alone", "asks", "asks_in_resource", "conditions", "denies", "grant", "resource")
 
     def __init__(self, policy: Policy, statement: Statement) -> None:
         variables = policy.variables
@@ -28,7 +29,8 @@ class CompiledStatement:
             self.grant = grant_test(statement.principals)
         elif statement.not_principals is not None:
             self.grant = exemption_test(statement.not_principals)
-        self.matches = tuple(Match(policy.name, statement.index, statement.sid, grant) for grant in Grant)
+        outcome = Outcome.DENY if self.denies else Outcome.ALLOW
+        self.alone = tuple(Decision(outcome, (Match(policy.name, statement.index, statement.sid, grant),)) for grant in Grant)
         self.resource = None
         if statement.resources is not None and "*" not in statement.resources:
             self.resource = resource_test(statement.resources, variables)
@@ -70,8 +72,8 @@ class PolicySet:
         statements = self._by_action.get(request.action)
         if statements is None:
             statements = self._having(request.action)
-        denies: tuple[Match, ...] = ()
-        allows: tuple[Match, ...] = ()
+        denies: list[Decision] = []
+        allows: list[Decision] = []
         lacking: list[tuple[str, str]] = []
         for statement in statements:
             grant = Grant.ABSENT if statement.grant is None else statement.grant(request.principal)
@@ -97,14 +99,15 @@ class PolicySet:
             if not applies:
                 continue
             if statement.denies:
-                denies += (statement.matches[grant],)
+                denies.append(statement.alone[grant])
             else:
-                allows += (statement.matches[grant],)
+                allows.append(statement.alone[grant])
         missing = _spelled(lacking) if lacking else ()
-        if denies:
-            return Decision(Outcome.DENY, denies, missing)
-        if allows:
-            return Decision(Outcome.ALLOW, allows, missing)
+        decided = denies or allows
+        if len(decided) == 1 and not missing:
+            return decided[0]
+        if decided:
+            return Decision(decided[0].outcome, tuple(match for one in decided for match in one.statements), missing)
         return Decision(Outcome.NONE, (), missing) if missing else IMPLICIT_DENY
 
     def _having(self, action: str) -> tuple[CompiledStatement, ...]:

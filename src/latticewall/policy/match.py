@@ -10,7 +10,7 @@ Each function here turns an element into a closure: a decision takes a few micro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from latticewall.policy.decision import Grant
@@ -59,6 +59,8 @@ def resource_test(patterns: tuple[str, ...], variables: bool) -> ResourceTest:
     beginnings = tuple(prefixes)
     if not tests:
         return lambda request: request.resource in exact or request.resource.startswith(beginnings)
+    if len(tests) == 1 and not exact and not beginnings:
+        return tests[0]
     return lambda request: request.resource in exact or request.resource.startswith(beginnings) or any(test(request) for test in tests)
 
 
@@ -84,44 +86,55 @@ def _pattern_test(template: Template) -> ResourceTest:
         pattern = constant(template)
         if pattern is None:
             test_with = _template_test(template)
-            return lambda request: test_with(request.variable)(request.resource)
+            return lambda request: test_with(request.values)(request.resource)
         whole = text_test(pattern)
         return lambda request: whole(request.resource)
-    every = (Wild.ANY,)
-    fixed = [(index, text_test(constant(segment) or ())) for index, segment in enumerate(segments) if not has_variables(segment) and segment != every]
-    open_ = [(index, _template_test(segment)) for index, segment in enumerate(segments) if has_variables(segment)]
+    # a beginning of whole literal segments is compared at once: it holds its own colons, and so separates as the segments do
+    literal = 0
+    while literal < 5 and len(segments[literal]) == 1 and isinstance(segments[literal][0], str):
+        literal += 1
+    beginning = "".join(f"{segment[0]}:" for segment in segments[:literal])
+    others = [(index, segment) for index, segment in enumerate(segments) if index >= literal and segment != (Wild.ANY,)]
+    fixed = [(index, text_test(constant(segment) or ())) for index, segment in others if not has_variables(segment)]
+    open_ = [(index, _template_test(segment)) for index, segment in others if has_variables(segment)]
 
     def matches(request: Request) -> bool:
+        if not request.resource.startswith(beginning):
+            return False
         given = request.resource_segments
         if not given:
             return False
         for index, test in fixed:
             if not test(given[index]):
                 return False
-        return not open_ or all(test_with(request.variable)(given[index]) for index, test_with in open_)
+        return not open_ or all(test_with(request.values)(given[index]) for index, test_with in open_)
 
     return matches
 
 
-def _template_test(template: Template) -> Callable[[ValueOf], TextTest]:
-    """The test of a template, given what its variables stand for; one without value matches nothing. Tests are remembered by those values,
-    which are few (the tags of the callers) unless someone makes them many: so not many, and no long ones."""
-    keys = [piece.key for piece in template if isinstance(piece, Variable)]
-    remembered: dict[tuple[str | None, ...], TextTest] = {}
+def _template_test(template: Template) -> Callable[[Values], TextTest]:
+    """The test of a template, given a request's values. Tests are remembered by what the variables stand for, which is little (the tags of the callers)
+    unless someone makes it much: so not many, and no long ones. A variable without value, or with several, makes it match nothing."""
+    keys = [canonical_key(piece.key) for piece in template if isinstance(piece, Variable)]
+    remembered: dict[tuple[str | tuple[str, ...] | None, ...], TextTest] = {}
 
-    def test_with(value_of: ValueOf) -> TextTest:
-        values = tuple([value_of(key) for key in keys])
-        test = remembered.get(values)
+    def test_with(values: Values) -> TextTest:
+        given = tuple([values.get(key) for key in keys])
+        test = remembered.get(given)
         if test is None:
-            pattern = resolve(template, value_of)
-            test = _nothing if pattern is None else text_test(pattern)
+            test = _resolved_test(template, _value_in(values))
             if len(remembered) >= 64:
                 remembered.clear()
-            if all(value is None or len(value) <= 256 for value in values):
-                remembered[values] = test
+            if all(value is None or (isinstance(value, str) and len(value) <= 256) for value in given):
+                remembered[given] = test
         return test
 
     return test_with
+
+
+def _resolved_test(template: Template, value_of: ValueOf) -> TextTest:
+    pattern = resolve(template, value_of)
+    return _nothing if pattern is None else text_test(pattern)
 
 
 def _nothing(_: str) -> bool:
@@ -231,7 +244,7 @@ def _any(tests: list[TextTest]) -> TextTest:
 
 def _arn_test(template: Template, value_of: ValueOf) -> TextTest:
     """Six segments compared separately; a pattern that is no ARN matches nothing. Only colons of the policy's text separate."""
-    tests = [_template_test(segment)(value_of) for segment in split_arn(template) or ()]
+    tests = [_resolved_test(segment, value_of) for segment in split_arn(template) or ()]
 
     def matches(given: str) -> bool:
         parts = given.split(":", 5)
@@ -242,23 +255,15 @@ def _arn_test(template: Template, value_of: ValueOf) -> TextTest:
 
 def _value_test(comparison: Comparison, asked: list[Any]) -> TextTest:
     """Parsed values."""
-    read, read_short, holds = comparison.parse_request, _remembered(comparison.parse_request), comparison.holds
+    read, holds = comparison.parse_request, comparison.holds
 
     def fits(given: str) -> bool:
-        value = read_short(given) if len(given) <= 64 else read(given)
-        if value is not None:
-            for own in asked:
-                if holds(own, value):
-                    return True
-        return False
+        value = read(given)
+        return value is not None and any(holds(own, value) for own in asked)
 
-    return fits
-
-
-@cache
-def _remembered(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Reading addresses, dates and numbers once: requests that arrive together share most of them."""
-    return lru_cache(maxsize=1024)(read)
+    # requests that arrive together share most of their addresses, dates and numbers
+    fits_short = lru_cache(maxsize=256)(fits)
+    return lambda given: fits_short(given) if len(given) <= 64 else fits(given)
 
 
 def _value_in(values: Values) -> ValueOf:

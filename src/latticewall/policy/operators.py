@@ -102,7 +102,7 @@ _ASCII_LOWER = {ord(letter): ord(letter.lower()) for letter in string.ascii_uppe
 
 def _lower(text: str) -> str:
     """In lower case, ASCII letters only: values are bytes on the wire, and the proxy compares bytes."""
-    return text.translate(_ASCII_LOWER)
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
 
 
 def _equal(asked: Any, given: Any) -> bool:

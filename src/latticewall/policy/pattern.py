@@ -203,7 +203,29 @@ def text_test(pattern: Pattern) -> Callable[[str], bool]:
             return lambda text: text.endswith(suffix)
         case [Wild.ANY, str() as part, Wild.ANY]:
             return lambda text: part in text
+    if Wild.ONE not in pieces:
+        return _runs_test([piece for piece in pieces if isinstance(piece, str)], pieces[0] is Wild.ANY, pieces[-1] is Wild.ANY)
     return Glob(tuple(pieces)).matches
+
+
+def _runs_test(literals: list[str], open_start: bool, open_end: bool) -> Callable[[str], bool]:
+    """Literals in that order with any run of characters between them, and before and after them where the ends are open: each at its first place."""
+    prefix = "" if open_start else literals.pop(0)
+    suffix = "" if open_end else literals.pop()
+    start, end, between = len(prefix), len(suffix), tuple(literals)
+
+    def matches(text: str) -> bool:
+        if not text.startswith(prefix) or not text.endswith(suffix):
+            return False
+        position, stop = start, len(text) - end
+        for literal in between:
+            position = text.find(literal, position, stop)
+            if position < 0:
+                return False
+            position += len(literal)
+        return position <= stop
+
+    return matches
 
 
 def _anything(_: str) -> bool:
