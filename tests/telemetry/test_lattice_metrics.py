@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from latticewall.base.metrics import Series
-from latticewall.plan.access_log import HTTP_MEMBERS
+from latticewall.plan.access_log import COUNTED_MEMBERS, TOLD_MEMBERS
 from latticewall.telemetry.lattice_metrics import NAMESPACE, Group, Reading, exposition, of_connections, of_requests
 
 SERVICE = "arn:aws:vpc-lattice:eu-north-7:111122223333:service/svc-1"
@@ -20,13 +20,14 @@ def zone(vpc: str, address: str) -> str:
     return ZONES.get((vpc, address), "")
 
 
-def line(**change: Any) -> str:
+def line(**change: Any) -> bytes:
     about = {
         "startTime": "2026-01-02T03:04:05Z", "service": f"sn-arn {SERVICE} listener-1 no", "target": f"{GROUP} vpc-2", "responseCode": 200,
-        "source": "arn:aws:ec2:eu-north-7:111122223333:vpc/vpc-1", "sourceIpPort": "10.0.0.5:4000", "targetIpPort": "10.1.0.9:80",
+        "source": "arn:aws:ec2:eu-north-7:111122223333:vpc/vpc-1", "sourceAddress": "10.0.0.5", "targetIpPort": "10.1.0.9:80",
         "bytesReceived": 100, "bytesSent": 1000, "duration": 7, "responseFlags": "-",
     }  # fmt: skip
-    return json.dumps({"http": [{**about, **change}.get(name) for name in HTTP_MEMBERS]}, separators=(",", ":"))
+    lists = [[{**about, **change}.get(name) for name in names] for names in (COUNTED_MEMBERS, TOLD_MEMBERS)]
+    return json.dumps({"http": lists}, separators=(",", ":")).encode() + b"\n"
 
 
 def sums(points: Any, *dimensions: tuple[str, str]) -> dict[str, float]:
@@ -34,7 +35,7 @@ def sums(points: Any, *dimensions: tuple[str, str]) -> dict[str, float]:
 
 
 def test_requests_by_service_and_target_group() -> None:
-    points = of_requests([line(), line(responseCode=503, duration=9), line(responseCode=301)], zone)
+    points = of_requests([line() + line(responseCode=503, duration=9), line(responseCode=301, startTime="2026-01-02T03:04:59Z")], zone)
     alike = {"TotalRequestCount": 3, "RequestTime": 23, "HTTPCode_2XX_Count": 1, "HTTPCode_3XX_Count": 1, "HTTPCode_5XX_Count": 1}
     bytes_ = {"TotalReceivedConnectionBytes": 300, "TotalSentConnectionBytes": 3000}
     assert sums(points, ("Service", "svc-1")) == alike
@@ -54,8 +55,14 @@ def test_a_target_that_does_not_answer() -> None:
     assert sums(points, ("Service", "svc-1"))["RequestTimeoutCount"] == 1
 
 
+def test_alike_lines_count_as_often_as_they_are_there() -> None:
+    block = b"".join(line(requestId=f"r-{number}", requestPath='/],["\u00e9', sourcePort=number) for number in range(50))
+    assert sums(of_requests([block, block], zone), ("Service", "svc-1"))["RequestTime"] == 700
+
+
 def test_lines_that_are_none() -> None:
-    assert of_requests(["", "{", '{"http":[]}', '{"http":7}', '{"kind":"tcp"}', '{"http":[null,null]}', line(startTime=None)], zone) == {}
+    torn = [b"", b"{", b'{"http":[]}', b'{"http":7}', b'{"kind":"tcp"}', b'{"http":[null,null]}', line(startTime=None), line(duration=[]), line()[:200]]
+    assert of_requests([b"\n".join(torn), *torn], zone) == {}
 
 
 def readings(total: int, failed: int = 0, active: int = 0, handshakes: int = 0) -> list[Reading]:

@@ -18,12 +18,14 @@ from latticewall.control_plane.appliers import Appliers
 from latticewall.reconcile.loop import Loop
 from latticewall.store import Snapshot
 from latticewall.store.metrics import RETENTION_MINUTES
-from latticewall.telemetry.followed_file import Position, read_lines
+from latticewall.telemetry.followed_file import Position, read_block
 from latticewall.telemetry.lattice_metrics import HOST_GAUGES, Group, Points, exposition, of_connections, of_requests
 
 log = logging.getLogger(__name__)
 MEASURE_SECONDS = 5.0
 LOG_CURSOR, COUNTERS_CURSOR = "metrics", "envoy counters"
+MOST_BLOCKS = 16
+"""Pieces of the access log that are counted together: a point is stored once for all of them."""
 OFTEN = 720
 """Every so many measurements (an hour) old points are forgotten."""
 
@@ -105,11 +107,17 @@ class Measurer:
     def _count_requests(self) -> None:
         while True:
             with self._app.store.read() as snapshot:
-                start = Position.parse(snapshot.cursor(LOG_CURSOR))
-            lines, end = read_lines(self._appliers.access_log, start)
+                start = end = Position.parse(snapshot.cursor(LOG_CURSOR))
+            blocks: list[bytes] = []
+            while len(blocks) < MOST_BLOCKS:
+                block, after = read_block(self._appliers.access_log, end)
+                if after == end:
+                    break
+                blocks.append(block.data)
+                end = after
             if end == start:
                 return
-            self._keep(of_requests((line.text for line in lines), self._zones_now()), LOG_CURSOR, str(end))
+            self._keep(of_requests(blocks, self._zones_now()), LOG_CURSOR, str(end))
 
     def _count_connections(self) -> None:
         plan = self._loop.plan

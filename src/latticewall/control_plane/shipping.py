@@ -31,7 +31,7 @@ from latticewall.services.firehose.streams import destination_of
 from latticewall.store import Snapshot, Transaction
 from latticewall.telemetry import access_log
 from latticewall.telemetry.eve import EveReader, Source, index_signatures
-from latticewall.telemetry.followed_file import Line, Position, read_lines, rotate
+from latticewall.telemetry.followed_file import Block, Position, read_block, rotate
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
@@ -100,13 +100,13 @@ class Shipper:
             self._batches.step()
 
     def _follow(
-        self, name: str, path: Path, deliveries: Callable[[Snapshot, list[Line]], list[Delivery]], held: Callable[[], str] = lambda: ""
+        self, name: str, path: Path, deliveries: Callable[[Snapshot, Block], list[Delivery]], held: Callable[[], str] = lambda: ""
     ) -> bool:
         """Whether there was something new, and so may be more."""
         with self._app.store.read() as snapshot:
             start = Position.parse(snapshot.cursor(name))
-            lines, end = read_lines(path, start)
-            found = deliveries(snapshot, lines)
+            block, end = read_block(path, start)
+            found = deliveries(snapshot, block)
             if end == start and not found and snapshot.cursor(_held_by(name)) == held():
                 return False
         with self._app.store.write("latticewall", "log delivery") as tx:
@@ -146,17 +146,14 @@ class Shipper:
 
     # -- access logs --------------------------------------------------------------------------------------------------------------------
 
-    def _access_deliveries(self, snapshot: Snapshot, lines: list[Line]) -> list[Delivery]:
+    def _access_deliveries(self, snapshot: Snapshot, block: Block) -> list[Delivery]:
         """VPC Lattice's records, one for each subscription of the network, the service or the resource configuration."""
-        if not lines:
+        if not block.data:
             return []
         subscriptions = [row for row in snapshot.rows("vpc-lattice:AccessLogSubscription") if row.status != "deleted"]
-        wanted = {str(row.document["resourceArn"]) for row in subscriptions}
         found = []
-        for line in lines:
-            # reading a line costs a hundred times as much as seeing that nobody has subscribed to it, and there is one for every request
-            if not any(arn in line.text for arn in wanted):
-                continue
+        # reading a line costs a hundred times as much as seeing that nobody has subscribed to it, and there is one for every request
+        for line in block.lines({str(row.document["resourceArn"]) for row in subscriptions}):
             try:
                 record = access_log.read(line.text, self._record_ids.of(line.file, line.offset))
             except ValueError:
@@ -170,7 +167,7 @@ class Shipper:
 
     # -- firewall logs ------------------------------------------------------------------------------------------------------------------
 
-    def _engine_deliveries(self, endpoint_id: str, snapshot: Snapshot, lines: list[Line]) -> list[Delivery]:
+    def _engine_deliveries(self, endpoint_id: str, snapshot: Snapshot, block: Block) -> list[Delivery]:
         plan = self._loop.plan
         endpoint = next((item for item in plan.firewalls if item.endpoint_id == endpoint_id), None) if plan else None
         row = snapshot.by_arn(endpoint.firewall_arn) if endpoint else None
@@ -182,7 +179,7 @@ class Shipper:
             reader = self._readers[endpoint_id] = EveReader(source)
             reader.feed(snapshot.cursor(_held_by(f"eve {endpoint_id}")).splitlines())
         reader.source = source
-        records = reader.feed(line.text for line in lines) if lines else reader.flush()
+        records = reader.feed(line.text for line in block.lines()) if block.data else reader.flush()
         groups = {item["LogType"]: item["LogDestination"]["logGroup"] for item in row.document.get("_logging") or ()}
         found = []
         for record in records:

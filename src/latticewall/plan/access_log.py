@@ -1,19 +1,28 @@
 """The order of members in a line of Envoy's access log about a request: who renders the format and who reads the lines must agree on it.
 
-A line is a list without names, because a line's length is most of its cost.
+A line is two lists without names, because a line's length is most of its cost. The first has all that metrics tell apart, and nothing that differs from one
+request to the next without need: lines that begin alike are counted without being read one by one.
 """
 
 from __future__ import annotations
 
-HTTP_MEMBERS = (
+COUNTED_MEMBERS = (
     "startTime",
-    "requestId",
     "service",
-    "ruleId",
     "target",
     "source",
-    "sourceIpPort",
+    "sourceAddress",
     "targetIpPort",
+    "responseCode",
+    "bytesReceived",
+    "bytesSent",
+    "duration",
+    "responseFlags",
+)
+TOLD_MEMBERS = (
+    "requestId",
+    "ruleId",
+    "sourcePort",
     "identity",
     "identityTags",
     "decision",
@@ -22,17 +31,12 @@ HTTP_MEMBERS = (
     "hostHeader",
     "userAgent",
     "protocol",
-    "responseCode",
     "grpcResponseCode",
-    "bytesReceived",
-    "bytesSent",
-    "duration",
     "requestToTargetDuration",
     "responseFromTargetDuration",
     "serverNameIndication",
     "sslCipher",
     "tlsVersion",
-    "responseFlags",
     "responseCodeDetails",
 )
 JOINED = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from latticewall.base.x509_attributes import X509_ATTRIBUTES
-from latticewall.plan.access_log import HTTP_MEMBERS, JOINED
+from latticewall.plan.access_log import COUNTED_MEMBERS, JOINED, TOLD_MEMBERS
 from latticewall.plan.proxy import NOWHERE
 
 NONE = "-"
@@ -73,14 +73,18 @@ def parse(line: str) -> dict[str, Any]:
         raise ValueError("an access-log line is a JSON object")
     if "http" not in entry:
         return entry
-    values = entry["http"]
-    if not isinstance(values, list) or len(values) != len(HTTP_MEMBERS):
-        raise ValueError(f"an access-log line about a request has {len(HTTP_MEMBERS)} members")
-    found = dict(zip(HTTP_MEMBERS, values, strict=True))
+    lists = entry["http"]
+    members = (COUNTED_MEMBERS, TOLD_MEMBERS)
+    if not isinstance(lists, list) or [isinstance(values, list) and len(values) for values in lists] != [len(names) for names in members]:
+        raise ValueError(f"an access-log line about a request has {' and '.join(str(len(names)) for names in members)} members")
+    found = {name: value for names, values in zip(members, lists, strict=True) for name, value in zip(names, values, strict=True)}
     for joined, names in JOINED.items():
         text = found.pop(joined)
         found.update(zip(names, str(text).split(" "), strict=False) if text else ())
     decision = found.pop("decision")
+    address, port = str(found.pop("sourceAddress") or ""), found.pop("sourcePort")
+    if address:
+        found["sourceIpPort"] = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     vpc_id = str(found["sourceVpcArn"]).rpartition("/")[2]
     return {"kind": "http", **found, "sourceVpcId": vpc_id, **(decision if isinstance(decision, dict) else {})}
 

@@ -7,13 +7,14 @@ the Availability Zone is the target's for a target group and the client's for a 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from latticewall.base.metrics import Series, Statistics
-from latticewall.plan.access_log import HTTP_MEMBERS
+from latticewall.plan.access_log import COUNTED_MEMBERS
 
 NAMESPACE = "AWS/VpcLattice"
 COUNT, MILLISECONDS, BYTES = "Count", "Milliseconds", "Bytes"
@@ -23,11 +24,15 @@ Points = dict[tuple[Series, int], Statistics]
 Zone = Callable[[str, str], str]
 """(VPC id, address) -> Availability Zone, "" where it is not known."""
 
-_AT = {name: position for position, name in enumerate(HTTP_MEMBERS)}
+_AT = {name: position for position, name in enumerate(COUNTED_MEMBERS)}
 _START, _SERVICE, _TARGET, _VPC, _FROM, _TO, _CODE, _FLAGS = (
-    _AT[name] for name in ("startTime", "service", "target", "source", "sourceIpPort", "targetIpPort", "responseCode", "responseFlags")
+    _AT[name] for name in ("startTime", "service", "target", "source", "sourceAddress", "targetIpPort", "responseCode", "responseFlags")
 )
 _RECEIVED, _SENT, _DURATION = (_AT[name] for name in ("bytesReceived", "bytesSent", "duration"))
+_BEGINNING, _END = b'{"http":[["', b"],["
+_MINUTE_END = len(_BEGINNING) + len("2026-01-02T03:04")
+_TIME_END = len(_BEGINNING) + len("2026-01-02T03:04:05Z")
+"""Where, in a line about a request, what is counted ends (no member of it holds those characters), and the minute and the time of its beginning."""
 
 
 @dataclass
@@ -39,31 +44,32 @@ class _Alike:
     durations: dict[int, int] = field(default_factory=dict)
 
 
-def of_requests(lines: Iterable[str], zone: Zone) -> Points:
-    """The points of the lines about requests; lines that cannot be read are nobody's."""
+def of_requests(blocks: Iterable[bytes], zone: Zone) -> Points:
+    """The points of the lines about requests; lines that cannot be read are nobody's. A line is read only if no other one began like it in the same minute."""
+    beginnings: Counter[bytes] = Counter()
+    for block in blocks:
+        beginnings.update([line[:_MINUTE_END] + line[_TIME_END : line.find(_END)] for line in block.split(b"\n")])
     groups: dict[tuple[Any, ...], _Alike] = {}
-    for line in lines:
-        if not line.startswith('{"http":'):
+    for beginning, count in beginnings.items():
+        if not beginning.startswith(_BEGINNING):
             continue
         try:
-            values = json.loads(line)["http"]
-            source, target = values[_FROM], values[_TO]
+            (values,) = json.loads(beginning + b"]]}")["http"]
+            target = values[_TO]
             key = (
-                values[_START][:16], values[_SERVICE], values[_TARGET], values[_VPC], source.rpartition(":")[0], target.rpartition(":")[0] if target else "",
+                _minute(values[_START]), values[_SERVICE], values[_TARGET], values[_VPC], values[_FROM], target.rpartition(":")[0] if target else "",
                 values[_CODE], values[_FLAGS],
             )  # fmt: skip
-            alike = groups.get(key)
-            if alike is None:
-                alike = groups[key] = _Alike()
-            alike.received += values[_RECEIVED]
-            alike.sent += values[_SENT]
-            duration = values[_DURATION]
-            alike.durations[duration] = alike.durations.get(duration, 0) + 1
+            received, sent, duration = (int(values[at]) for at in (_RECEIVED, _SENT, _DURATION))
+            alike = groups.setdefault(key, _Alike())
+            alike.received += received * count
+            alike.sent += sent * count
+            alike.durations[duration] = alike.durations.get(duration, 0) + count
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             continue
     points: Points = {}
-    for (start, service, target, vpc, source, reached, code, flags), alike in groups.items():
-        _add(points, _minute(start), str(service or ""), str(target or ""), (str(vpc or ""), source, reached), int(code or 0), str(flags or ""), alike, zone)
+    for (minute, service, target, vpc, source, reached, code, flags), alike in groups.items():
+        _add(points, minute, str(service or ""), str(target or ""), (str(vpc or ""), str(source or ""), reached), int(code or 0), str(flags or ""), alike, zone)
     return points
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of
-from latticewall.plan.access_log import HTTP_MEMBERS
+from latticewall.plan.access_log import COUNTED_MEMBERS, TOLD_MEMBERS
 from latticewall.plan.proxy import HttpListener, TcpListener
 
 Document = dict[str, Any]
@@ -23,17 +23,18 @@ def literal(text: str) -> str:
 
 
 def http_access_log(listener: HttpListener, path: str) -> Document:
-    """One line per request: its members in the order of `HTTP_MEMBERS`. Durations: to the target = sending it the request; from the target = from then until
+    """One line per request: its members in the order of `plan.access_log`. Durations: to the target = sending it the request; from the target = from then until
     its answer is complete. decision: what the authorization filter reports of a request that it denies, or would deny; an allowed caller is in the
     identity headers."""
-    formats = {
+    formats: dict[str, str | None] = {
         "startTime": "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%",
         "requestId": "%REQ(X-AMZN-REQUESTID)%",
         "service": f"%METADATA(VIRTUAL_HOST:{METADATA_NAMESPACE}:service)%",
         "ruleId": "%ROUTE_NAME%",
         "target": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:target)%",
         "source": literal(" ".join(filter(None, (listener.vpc_arn, listener.vpc_endpoint_id)))),
-        "sourceIpPort": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+        "sourceAddress": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
+        "sourcePort": "%DOWNSTREAM_DIRECT_REMOTE_PORT%",
         "targetIpPort": "%UPSTREAM_HOST%",
         "identity": f"%REQ({IDENTITY_HEADER.upper()})%",
         "identityTags": f"%REQ({IDENTITY_TAGS_HEADER.upper()})%",
@@ -56,7 +57,9 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
         "responseFlags": "%RESPONSE_FLAGS%",
         "responseCodeDetails": "%RESPONSE_CODE_DETAILS%",
     }
-    return file_log(path, {"http": [formats[name] for name in HTTP_MEMBERS]})
+    if not listener.server_names:
+        formats |= dict.fromkeys(("serverNameIndication", "sslCipher", "tlsVersion"))
+    return file_log(path, {"http": [[formats[name] for name in names] for names in (COUNTED_MEMBERS, TOLD_MEMBERS)]})
 
 
 def tcp_access_log(listener: TcpListener, path: str) -> Document:
