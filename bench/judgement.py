@@ -23,7 +23,7 @@ _BASE = f"arn:aws:vpc-lattice:{REGION}:{ACCOUNT}"
 _NETWORK, _ARN, _ROLE = f"{_BASE}:servicenetwork/sn-1", f"{_BASE}:service/svc-1", f"arn:aws:iam::{ACCOUNT}:role/web"
 _ALLOW = {"Effect": "Allow", "Action": f"{SERVICE}:Invoke"}
 _LOOP = """
-local judge, names, values, n, context, rounds = require("latticewall.judge"), ...
+local judge, names, values, n, at, place, rounds = require("latticewall.judge"), ...
 local head, own, texts = judge.head, {}, {}
 for index = 1, n do
   own[index], texts[index] = names[index], values[index]
@@ -34,7 +34,7 @@ local function run(times)
       head.names[index], head.values[index] = own[index], texts[index]
     end
     head.n = n
-    assert(judge.judge(context) == judge.PASS)
+    assert(judge.judge(at, place) == judge.PASS)
   end
 end
 run(rounds / 10)
@@ -66,13 +66,13 @@ def judgement(folder: Path) -> Section:
     plain = {"accept": "*/*", "user-agent": "curl/8.14.1"}
     signed = sign("GET", "http://svc.test/r/1", plain, credentials, SERVICE, REGION, now, payload_hash="UNSIGNED-PAYLOAD")
     loop = lua.eval("function(text) return assert(loadstring(text)) end")(_LOOP)
-    context = f"{_ARN} {_NETWORK} vpc-1 {ACCOUNT} 80"
+    context = (f"{_ARN} {_NETWORK}", f"vpc-1 {ACCOUNT} 80")
 
     def measured(headers: dict[str, str]) -> float:
         fields = [(":method", "GET"), (":path", "/r/1"), (":authority", "svc.test"), ("x-amzn-requestid", "1"), ("x-amzn-lattice-identity", "pending")]
         fields += [(name.lower(), text) for name, text in headers.items() if name != "Host"]
         columns = (lua.table_from([field[column] for field in fields]) for column in (0, 1))
-        return float(loop(*columns, len(fields), context, ROUNDS))
+        return float(loop(*columns, len(fields), *context, ROUNDS))
 
     return Section("Judgement in Lua", how, (Figure(names["signed"], measured(signed), "us"), Figure(names["anonymous"], measured(plain), "us")))
 

@@ -20,7 +20,7 @@ IDENTITY = "x-amzn-lattice-identity"
 _ENVOY = r"""
 local request = { names = {}, values = {}, n = 0 }
 local added, facts, answer, problems = {}, {}, nil, {}
-local context, place, source = "", "", ""
+local context, source = "", ""
 
 local headers = setmetatable({}, { __pairs = true })
 -- LuaJIT without 5.2 compatibility has no __pairs: the filter's `pairs` is replaced for this one object.
@@ -52,9 +52,6 @@ local metadata = {}
 function metadata:set(_, name, value) facts[name] = value end
 local info = {}
 function info:dynamicMetadata() return metadata end
-local state = {}
-function state:get(name) return name == "latticewall.place" and place or nil end
-function info:filterState() return state end
 function info:downstreamDirectRemoteAddress() return (source:find(":", 1, true) and "[" .. source .. "]" or source) .. ":40000" end
 local route = {}
 function route:get(_) return context and context:match("^%S+ %S+") end
@@ -68,9 +65,9 @@ function handle:respond(head, body) answer = { head[":status"], body } end
 
 function ask(names, values, n, at, entered, from)
   request.names, request.values, request.n = names, values, n
-  added, facts, answer, problems, context, place, source = {}, {}, nil, {}, at, entered, from
+  added, facts, answer, problems, context, source = {}, {}, nil, {}, at, from
   added["x-amzn-lattice-identity"] = "pending"
-  envoy_on_request(handle)
+  envoy_on_request(handle, entered)
   return added, facts, answer, problems
 end
 """

@@ -211,17 +211,17 @@ def test_every_way_in_says_where_it_is_and_believes_no_client(names: tuple[Serve
     document = envoy_http.listener(replace(LISTENER, vpc_owner="111122223333", server_names=names), PATHS)
     assert len(document["filter_chains"]) == max(1, len(names))
     for chain in document["filter_chains"]:
-        place, manager = chain["filters"]
-        words = place["typed_config"]["on_new_connection"][0]
-        assert words["object_key"] == "latticewall.place"
-        assert words["format_string"]["text_format_source"]["inline_string"] == "vpc-1 111122223333 80" + (" tls" if names else "")
+        (manager,) = chain["filters"]
         config = manager["typed_config"]
+        words = "vpc-1 111122223333 80" + (" tls" if names else "")
+        assert f'return decide(handle, "{words}")' in config["http_filters"][0]["typed_config"]["default_source_code"]["inline_string"]
         (early,) = config["early_header_mutation_extensions"]
         mutations = early["typed_config"]["mutations"]
         gone = [step["remove_on_match"]["key_matcher"]["prefix"] for step in mutations if "remove_on_match" in step]
         assert gone == ["x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn"]
-        assert [step["append"]["header"] for step in mutations[len(gone) : len(gone) + 2]] == [
+        assert [step["append"]["header"] for step in mutations[len(gone) : len(gone) + 4]] == [
             {"key": "x-amzn-lattice-identity", "value": "pending"}, {"key": "x-amzn-lattice-services", "value": "http-vpc-1-80"},
+            {"key": "x-amzn-lattice-network", "value": f"SourceVpcArn={LISTENER.vpc_arn}"}, {"key": "x-amzn-source-vpc", "value": LISTENER.vpc_id},
         ]  # fmt: skip
         assert [found["name"] for found in config["http_filters"]] == ["envoy.filters.http.lua", "envoy.filters.http.rbac", "router"]
         assert (config["normalize_path"], config["merge_slashes"], config["skip_xff_append"]) == (False, False, True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
-from latticewall.compile.render.envoy_http import LUA, REQUEST_ID_BACK, SERVICES_HEADER, SOURCE_VPC, SOURCE_VPC_ARN, UNDECIDED, header
+from latticewall.compile.render.envoy_http import LUA, REQUEST_ID_BACK, SERVICES_HEADER, UNDECIDED, header
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
 from latticewall.compile.render.envoy_versions import REFUSED, STATUS, VERSION_HEADER, Variant, conditions, variants
 from latticewall.plan.node import Problem
@@ -96,8 +96,6 @@ def route_configuration(services: Services, host: VirtualHost, domains: tuple[st
             header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
             header("x-forwarded-port", str(services.port)),
             header("x-forwarded-proto", services.scheme),
-            header("x-amzn-lattice-network", f"SourceVpcArn=%FILTER_STATE({SOURCE_VPC_ARN}:PLAIN)%"),
-            header("x-amzn-source-vpc", f"%FILTER_STATE({SOURCE_VPC}:PLAIN)%"),
         ],
         "request_headers_to_remove": [
             "x-envoy-external-address", "x-envoy-internal", SERVICES_HEADER, *([VERSION_HEADER] if services.scheme == "https" else []),
@@ -119,9 +117,10 @@ def _virtual_host(services: Services, host: VirtualHost, domains: tuple[str, ...
 
 
 def _authorization(host: VirtualHost) -> Document:
-    """What the filter is told about what the request is for; where it came in, it knows from the connection's state."""
+    """What the filter is told about what the request is for; where it came in, it knows from its listener. Where nothing is to be decided, the filters are
+    not made at all."""
     if not host.authorize:
-        return {LUA: any_of(_PER_ROUTE_LUA, disabled=True), UNDECIDED: _OFF}
+        return {LUA: _OFF, UNDECIDED: _OFF}
     return {LUA: any_of(_PER_ROUTE_LUA, filter_context=_asked_for(host))}
 
 
@@ -145,9 +144,12 @@ def _route(services: Services, host: VirtualHost, variant: Variant) -> Document:
     clusters = [
         {"name": name, "weight": weight, "request_headers_to_add": [_target_header(host, arns.get(name, "-"))]} for name, weight in weighted
     ]
-    idle = seconds(host.idle_timeout)
     # no limit on the whole request, only on silence: the idle timeout governs ("Quotas for Amazon VPC Lattice")
-    return {**document, "route": {"weighted_clusters": {"clusters": clusters}, "timeout": "0s", "idle_timeout": idle}}
+    action = {"timeout": "0s", "idle_timeout": seconds(host.idle_timeout)}
+    if len(clusters) == 1:
+        (only,) = clusters
+        return {**document, "route": {"cluster": only["name"], **action}, "request_headers_to_add": only["request_headers_to_add"]}
+    return {**document, "route": {"weighted_clusters": {"clusters": clusters}, **action}}
 
 
 def _target_header(host: VirtualHost, target_group_arn: str) -> Document:

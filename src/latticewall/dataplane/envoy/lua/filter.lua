@@ -10,7 +10,6 @@ local sha256 = require("latticewall.sha256")
 local IDENTITY, IDENTITY_TAGS = judge.IDENTITY, "x-amzn-lattice-identity-tags"
 local PASS, REFUSED = judge.PASS, judge.REFUSED
 local METADATA = "latticewall"
-local PLACE = "latticewall.place" -- of the listener: the client's VPC, its owner, the port
 local MOST_DETAIL = 8192
 local LONGEST_TARGET = 2048
 
@@ -158,7 +157,7 @@ local function in_small_letters(handle, headers)
   return handle:virtualHost():metadata()
 end
 
-local function decide_request(handle)
+local function decide_request(handle, place)
   local headers = handle:headers()
   local names, values, n = head.names, head.values, 0
   for name, value in pairs(headers) do
@@ -178,7 +177,7 @@ local function decide_request(handle)
     -- no service has that name, or no route takes it (CONNECT): it came in nowhere
     return answer(handle, 404, "")
   end
-  local found = judge.judge(at .. " " .. handle:streamInfo():filterState():get(PLACE))
+  local found = judge.judge(at, place)
   if found == PASS then
     return pass(headers)
   elseif found == REFUSED then
@@ -187,9 +186,10 @@ local function decide_request(handle)
   return denied(handle, headers)
 end
 
-function envoy_on_request(handle)
+-- place: of the listener: the client's VPC, its owner, the port.
+function envoy_on_request(handle, place)
   current = handle
-  local decided, problem = pcall(decide_request, handle)
+  local decided, problem = pcall(decide_request, handle, place)
   current = nil
   if not decided then
     handle:logErr("a request could not be decided and is refused: " .. tostring(problem))

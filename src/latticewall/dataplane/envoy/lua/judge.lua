@@ -18,7 +18,10 @@ M.ACTION = "vpc-lattice-svcs:Invoke"
 M.IDENTITY = "x-amzn-lattice-identity"
 
 local PASS, REFUSED, DENIED = M.PASS, M.REFUSED, M.DENIED
-local IDENTITY = M.IDENTITY
+-- What the listener has added to the request: nothing of the client's, so neither signed nor asked for.
+local OURS = {
+  [M.IDENTITY] = true, ["x-amzn-lattice-network"] = true, ["x-amzn-lattice-services"] = true, ["x-amzn-lattice-version"] = true, ["x-amzn-source-vpc"] = true,
+}
 local MOST_ROUTES = 10000
 local GRPC = "application/grpc"
 local NO_TABLES = "AccessDeniedException: the service network cannot decide about requests"
@@ -34,7 +37,7 @@ M.head = head
 local verdict = {}
 M.verdict = verdict
 
--- Where a request came in, by the text in the route's configuration: its parts, and the condition keys that follow from it.
+-- Where a request came in, by the texts in the configuration of the listener and of the route: their parts, and the condition keys that follow from them.
 local routes, route_count = {}, 0
 local options
 
@@ -72,9 +75,9 @@ local function last_segment(arn)
   return arn:match("[^/]+$")
 end
 
-local function new_route(text)
+local function new_route(at, place)
   local words = {}
-  for word in text:gmatch("%S+") do
+  for word in (at .. " " .. place):gmatch("%S+") do
     words[#words + 1] = word
   end
   if #words < 5 or not words[5]:find("^%d+$") then
@@ -88,7 +91,8 @@ local function new_route(text)
     service = last_segment(words[1]), network = last_segment(words[2]),
     secure = words[6] == "tls" and "true" or "false",
   }
-  routes[text], route_count = route, route_count + 1
+  routes[place] = routes[place] or {}
+  routes[place][at], route_count = route, route_count + 1
   return route
 end
 
@@ -115,7 +119,7 @@ local function read_head()
   local kept = 0
   for index = 1, n do
     local name, value = names[index], values[index]
-    if name ~= IDENTITY then
+    if not OURS[name] then
       kept = kept + 1
       names[kept], values[kept] = name, value
       local seen = count[name]
@@ -183,14 +187,16 @@ local function ask_policies(route, network, service, identity, record, now)
   return DENIED
 end
 
--- The judgement on the request in `M.head`, which came in where `context` says: PASS, REFUSED (no valid signature, or nothing to decide from) or DENIED.
-function M.judge(context)
+-- The judgement on the request in `M.head`, which came in where the route (`at`: service, service network) and the listener (`place`: VPC,
+-- its owner, port, `tls`) say: PASS, REFUSED (no valid signature, or nothing to decide from) or DENIED.
+function M.judge(at, place)
   local now = tonumber(ffi.C.time(nil))
   verdict.record, verdict.audit = nil, false
   if not tables.usable(now) then
     return refuse(403, NO_TABLES, "the proxy has no tables to decide from, or they are too old")
   end
-  local route = routes[context] or new_route(context)
+  local here = routes[place]
+  local route = here and here[at] or new_route(at, place)
   local service = route and tables.find("services", route.service)
   local network = route and tables.find("networks", route.network)
   if not service or not network then
