@@ -261,13 +261,18 @@ def test_everything_goes(lab: Lab, site: Site) -> None:
     while configs:
         configs.pop()
         firewalls.update_logging_configuration(FirewallName="wall", LoggingConfiguration={"LogDestinationConfigs": configs})
+    states = firewalls.describe_firewall(FirewallName="wall")["FirewallStatus"]["SyncStates"].values()
+    endpoints = [state["Attachment"]["EndpointId"] for state in states]
+    assert all(any(endpoint in name for name in lab.region.processes()) for endpoint in endpoints)
+    policy = firewalls.describe_firewall_policy(FirewallPolicyName="wall")["FirewallPolicy"]
+    groups = policy["StatefulRuleGroupReferences"] + policy["StatelessRuleGroupReferences"]
     firewalls.delete_firewall(FirewallName="wall")
-    until(lambda: not firewalls.list_firewalls()["Firewalls"])
+    until(lambda: "wall" not in [one["FirewallName"] for one in firewalls.list_firewalls()["Firewalls"]])
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         firewalls.describe_firewall(FirewallName="wall")
     firewalls.delete_firewall_policy(FirewallPolicyName="wall")
-    for group in firewalls.list_rule_groups()["RuleGroups"]:
-        firewalls.delete_rule_group(RuleGroupArn=group["Arn"])
+    for group in groups:
+        firewalls.delete_rule_group(RuleGroupArn=group["ResourceArn"])
     lab.ec2.terminate_instances(InstanceIds=[site.client, site.server])
     lab.settled()
-    assert not any(name.startswith("suricata") for name in lab.region.processes())
+    assert not any(endpoint in name for name in lab.region.processes() for endpoint in endpoints)
