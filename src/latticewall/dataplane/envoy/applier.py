@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latticewall.base.memo import Memo
-from latticewall.compile.render.envoy import TYPE_URLS, EnvoySnapshot, inconsistencies, render
+from latticewall.compile.render.envoy import EnvoySnapshot, inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.compile.render.envoy_sockets import socket_name
 from latticewall.compile.render.envoy_tcp import source_cluster
@@ -61,13 +61,13 @@ class EnvoyApplier:
         running = self._processes.list().get(self.name)
         process = self._processes.ensure(self._process())
         started = running is None or running.pid != process.pid
-        before = self._xds.observed()
+        before = self._xds.acknowledged()
         self._xds.publish(snapshot, secrets)
         outcome = self._xds.wait_settled(WAIT_SECONDS)
         if not outcome.settled:
             state = "has not answered for its configuration" if outcome.connected else "is not connected"
             raise NotApplied(f"envoy {state} after {WAIT_SECONDS:g} s")
-        changed = int(started) + _difference(before, self._xds.observed())
+        changed = int(started) + self._xds.acknowledged() - before
         return Report(changed, _failures(plan.proxy, snapshot, outcome.refusals))
 
     def _snapshot_of(self, plan: ProxyPlan) -> EnvoySnapshot:
@@ -90,11 +90,6 @@ class EnvoyApplier:
         words = tuple(str(word) for option in options.items() for word in option)
         argv = [self._program, *words, "--log-level", "warning", "--disable-hot-restart"]
         return {"name": self.name, "argv": argv, "key": hashlib.sha256(text.encode()).hexdigest()[:16]}
-
-
-def _difference(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> int:
-    """How many resources Envoy has at another version than before, has now, or has no more."""
-    return sum(len(set(before.get(kind, {}).items()) ^ set(after.get(kind, {}).items())) for kind in TYPE_URLS)
 
 
 def _failures(plan: ProxyPlan, snapshot: EnvoySnapshot, refusals: tuple[Refusal, ...]) -> tuple[Failure, ...]:

@@ -7,9 +7,9 @@ A response that Envoy refuses is sent again resource by resource, so that the re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import is_
 from typing import Any
 
 KINDS = ("clusters", "endpoints", "destinations", "scopes", "routes", "listeners", "secrets")
@@ -84,8 +84,12 @@ class Response:
 
 @dataclass
 class _Subscription:
-    """The client's side of one kind. known: what it has, by version. pending: the response it has not answered yet. changes: how often any of it has
-    changed."""
+    """The client's side of one kind. known: what it has, by version. pending: the response it has not answered yet.
+
+    Tables are long and changes small: so what follows from both sides is kept, and looked at again only for names that are in doubt. table: the resources it was
+    compared with. lacks: those that it does not have, nor has refused, as they are. gone: what it has, and should not. needs: what its resources are incomplete
+    without, by their names; needed: how many of them are incomplete without a name.
+    """
 
     started: bool = False
     answered: bool = False
@@ -94,7 +98,46 @@ class _Subscription:
     alone: set[str] = field(default_factory=set)
     refused: dict[str, Refusal] = field(default_factory=dict)
     pending: Response | None = None
-    changes: int = 0
+    doubtful: set[str] = field(default_factory=set)
+    table: Mapping[str, Resource] = field(default_factory=dict)
+    lacks: dict[str, Resource] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    needed: Counter[str] = field(default_factory=Counter)
+
+    def compare(self, table: Mapping[str, Resource], *, whole: bool) -> None:
+        """whole: the client has everything of this kind, and what is not in the table must go; else it asks by name, and lets go by itself."""
+        if table is not self.table:
+            self.doubtful.update(name for name, resource in table.items() if self.table.get(name) is not resource)
+            self.doubtful.update(self.table.keys() - table.keys())
+            self.table = table
+        for name in self.doubtful:
+            resource = table.get(name)
+            if resource is None or self._has(name, resource):
+                self.lacks.pop(name, None)
+            else:
+                self.lacks[name] = resource
+            if whole and resource is None and name in self.known:
+                self.gone.add(name)
+            else:
+                self.gone.discard(name)
+            self._note_needs(name, resource.needs if resource is not None and name in self.known else ())
+        self.doubtful.clear()
+
+    def _has(self, name: str, resource: Resource) -> bool:
+        refused = self.refused.get(name)
+        return self.known.get(name) == resource.version or (refused is not None and refused.version == resource.version)
+
+    def _note_needs(self, resource: str, needs: tuple[str, ...]) -> None:
+        before = self.needs.pop(resource, ())
+        if needs:
+            self.needs[resource] = needs
+        if before != needs:
+            self.needed.subtract(before)
+            self.needed.update(needs)
+            for name in before:
+                if not self.needed[name]:
+                    del self.needed[name]
 
 
 class DeltaStream:
@@ -103,16 +146,17 @@ class DeltaStream:
     def __init__(self) -> None:
         self._subscriptions = {kind: _Subscription() for kind in KINDS}
         self._nonce = 0
-        self._found: dict[tuple[str, str], tuple[tuple[Any, ...], Any]] = {}
+        self.acknowledged = 0
+        """How often a resource has become known at another version, or no longer known."""
 
     def receive(self, request: Request) -> None:
         """Take note of a request: subscriptions, and the answer to the response in flight."""
         subscription = self._subscriptions[request.kind]
         subscription.started = True
-        subscription.changes += 1
+        subscription.doubtful.update(request.unsubscribe, request.subscribe, request.initial_versions)
         for name in request.unsubscribe:
             subscription.names.discard(name)
-            subscription.known.pop(name, None)
+            self._forget(subscription, name)
         for name in request.subscribe:
             # asked for again means: send it, even if its version is unchanged
             if name in subscription.names:
@@ -126,8 +170,9 @@ class DeltaStream:
 
     def _answered(self, subscription: _Subscription, response: Response, error: str) -> None:
         subscription.answered = True
+        subscription.doubtful.update(response.removed, response.resources)
         for name in response.removed:
-            subscription.known.pop(name, None)
+            self._forget(subscription, name)
         if error and len(response.resources) > 1:
             subscription.alone.update(response.resources)
             return
@@ -137,36 +182,44 @@ class DeltaStream:
                 subscription.refused[name] = Refusal(response.kind, name, resource.version, error)
             else:
                 subscription.refused.pop(name, None)
+                self.acknowledged += subscription.known.get(name) != resource.version
                 subscription.known[name] = resource.version
+
+    def _forget(self, subscription: _Subscription, name: str) -> None:
+        self.acknowledged += subscription.known.pop(name, None) is not None
 
     def retry_refused(self) -> None:
         """Forget refusals: what was refused is offered once more (its namespace or address may be there now)."""
         for subscription in self._subscriptions.values():
-            if subscription.refused:
-                subscription.refused.clear()
-                subscription.changes += 1
+            subscription.doubtful.update(subscription.refused)
+            subscription.refused.clear()
 
     def next(self, published: Published) -> Response | None:
         """The next response to send, None while there is nothing to say or an answer is awaited."""
-        carried = self._done(published, "clusters") and self._done(published, "endpoints")
-        routed = carried and self._done(published, "scopes") and self._complete(published, "routes", ("scopes",))
-        released = carried and all(self._left(published, kind) for kind in ("scopes", "listeners", "routes", "destinations", "secrets"))
+        self._compare(published)
+        carried = self._done("clusters") and self._done("endpoints")
+        routed = carried and self._done("scopes") and self._complete("routes", ("scopes",))
+        released = carried and all(map(self._left, ("scopes", "listeners", "routes", "destinations", "secrets")))
         for kind in KINDS:
             subscription = self._subscriptions[kind]
             if not subscription.started or subscription.pending is not None:
                 continue
             if (kind in ("scopes", "routes", "secrets") and not carried) or (kind == "listeners" and not routed):
                 continue
-            response = self._difference(kind, subscription, published, may_remove=kind != "clusters" or released)
+            response = self._difference(kind, subscription, may_remove=kind != "clusters" or released)
             if response is not None:
                 return self._send(subscription, response)
         return None
 
-    def _difference(self, kind: str, subscription: _Subscription, published: Published, *, may_remove: bool) -> Response | None:
-        removed = self._removed(kind, published) if may_remove else ()
-        if removed:
-            return self._response(kind, {}, removed)
-        wanted = self._opened(subscription, self._wanted(kind, published))
+    def _compare(self, published: Published) -> None:
+        for kind, subscription in self._subscriptions.items():
+            subscription.compare(published.table(kind), whole=kind in WILDCARD_KINDS)
+
+    def _difference(self, kind: str, subscription: _Subscription, *, may_remove: bool) -> Response | None:
+        if subscription.gone and may_remove:
+            # endpoints, destinations, routes and secrets go with what needs them: Envoy unsubscribes from them itself
+            return self._response(kind, {}, tuple(sorted(subscription.gone)))
+        wanted = self._wanted(kind, subscription)
         if alone := sorted(subscription.alone & wanted.keys()):
             return self._response(kind, {alone[0]: wanted[alone[0]]})
         if wanted:
@@ -176,42 +229,11 @@ class DeltaStream:
             return self._response(kind, {})
         return None
 
-    def _wanted(self, kind: str, published: Published) -> dict[str, Resource]:
-        """What the client subscribes to, does not have at this version, and has not refused at this version."""
-        table, changes = published.table(kind), self._subscriptions[kind].changes
-        found: dict[str, Resource] = self._once("wanted", kind, lambda: self._find_wanted(kind, table), table, changes)
-        return found
-
-    def _once(self, what: str, kind: str, find: Callable[[], Any], *depends_on: Any) -> Any:
-        """What was found the last time, as long as it depends on the same objects (a count is another one after a change): it is asked for several times after
-        every message, and tables are long."""
-        known, answer = self._found.get((what, kind), ((), None))
-        if len(known) != len(depends_on) or not all(map(is_, known, depends_on)):
-            answer = find()
-            self._found[what, kind] = depends_on, answer
-        return answer
-
-    def _find_wanted(self, kind: str, table: Mapping[str, Resource]) -> dict[str, Resource]:
-        subscription = self._subscriptions[kind]
-        return {
-            name: resource
-            for name, resource in table.items()
-            if (kind in WILDCARD_KINDS or name in subscription.names)
-            and subscription.known.get(name) != resource.version
-            and not (name in subscription.refused and subscription.refused[name].version == resource.version)
-        }
-
     @staticmethod
-    def _opened(subscription: _Subscription, wanted: Mapping[str, Resource]) -> dict[str, Resource]:
-        return {name: item.opening if item.opening and name not in subscription.known else item for name, item in wanted.items()}
-
-    def _removed(self, kind: str, published: Published) -> tuple[str, ...]:
-        """Endpoints, destinations, routes and secrets go with what needs them: Envoy unsubscribes from them itself."""
-        if kind not in WILDCARD_KINDS:
-            return ()
-        table, subscription = published.table(kind), self._subscriptions[kind]
-        found: tuple[str, ...] = self._once("removed", kind, lambda: tuple(sorted(subscription.known.keys() - table.keys())), table, subscription.changes)
-        return found
+    def _wanted(kind: str, subscription: _Subscription) -> dict[str, Resource]:
+        """What the client subscribes to and lacks; what it has nothing of, as it is opened."""
+        found = ((name, item) for name, item in sorted(subscription.lacks.items()) if kind in WILDCARD_KINDS or name in subscription.names)
+        return {name: item.opening if item.opening and name not in subscription.known else item for name, item in found}
 
     def _response(self, kind: str, resources: Mapping[str, Resource], removed: tuple[str, ...] = ()) -> Response:
         self._nonce += 1
@@ -219,48 +241,34 @@ class DeltaStream:
 
     def _send(self, subscription: _Subscription, response: Response) -> Response:
         subscription.pending = response
-        subscription.changes += 1
         if response.kind == "clusters":
             # a cluster that Envoy builds anew waits for endpoints again, though theirs may be unchanged
             endpoints = self._subscriptions["endpoints"]
-            endpoints.known.update({name: _STALE for name in response.resources if name in endpoints.known})
-            endpoints.changes += 1
+            stale = [name for name in response.resources if name in endpoints.known]
+            endpoints.known.update(dict.fromkeys(stale, _STALE))
+            endpoints.doubtful.update(stale)
         return response
 
-    def _done(self, published: Published, kind: str) -> bool:
+    def _done(self, kind: str) -> bool:
         """Nothing of this kind is left to send or to be answered, including what accepted clusters, scopes and listeners will ask for."""
         subscription = self._subscriptions[kind]
         if kind in WILDCARD_KINDS:
-            return subscription.started and subscription.pending is None and not self._wanted(kind, published)
-        return self._complete(published, kind, _PARENTS[kind])
+            return subscription.started and subscription.pending is None and not subscription.lacks
+        return self._complete(kind, _PARENTS[kind])
 
-    def _left(self, published: Published, kind: str) -> bool:
+    def _left(self, kind: str) -> bool:
         """Done, and nothing of this kind is there that is no longer published."""
-        return self._done(published, kind) and not self._removed(kind, published)
+        return self._done(kind) and not self._subscriptions[kind].gone
 
-    def _complete(self, published: Published, kind: str, parents: tuple[str, ...]) -> bool:
+    def _complete(self, kind: str, parents: tuple[str, ...]) -> bool:
         """The client has all of this kind that its accepted clusters, scopes or listeners (parents) need."""
-        subscription, table = self._subscriptions[kind], published.table(kind)
-        if subscription.pending is not None:
-            return False
-        known = [(published.table(parent), self._subscriptions[parent]) for parent in parents]
-
-        def complete() -> bool:
-            accepted = (resource for resources, parent in known for name, resource in resources.items() if name in parent.known)
-            needed = {needs for resource in accepted for needs in resource.needs if needs in table}
-            return all(self._has(subscription, table[name], name) for name in needed)
-
-        depends_on = [value for resources, parent in known for value in (resources, parent.changes)]
-        return bool(self._once(f"complete {' '.join(parents)}", kind, complete, table, subscription.changes, *depends_on))
-
-    @staticmethod
-    def _has(subscription: _Subscription, resource: Resource, name: str) -> bool:
-        refused = subscription.refused.get(name)
-        return subscription.known.get(name) == resource.version or (refused is not None and refused.version == resource.version)
+        subscription = self._subscriptions[kind]
+        return subscription.pending is None and not any(self._subscriptions[parent].needed[name] for parent in parents for name in subscription.lacks)
 
     def settled(self, published: Published) -> bool:
         """The client has, or has refused, everything, and has nothing that is no longer published."""
-        return all(self._left(published, kind) for kind in KINDS)
+        self._compare(published)
+        return all(map(self._left, KINDS))
 
     def refusals(self) -> tuple[Refusal, ...]:
         return tuple(sorted(refusal for item in self._subscriptions.values() for refusal in item.refused.values()))

@@ -96,6 +96,7 @@ class XdsServer:
         self._published: Published | None = None
         self._packed = Memo()
         self._current: DeltaStream | None = None
+        self._acknowledged = 0
         self._stopping = False
         self._server: Any = None
 
@@ -142,6 +143,11 @@ class XdsServer:
                     return Outcome(settled, stream is not None, stream.refusals() if stream else ())
                 self._changed.wait(remaining)
 
+    def acknowledged(self) -> int:
+        """How often a resource has become another one for Envoy, or has gone, since this server was started."""
+        with self._changed:
+            return self._acknowledged + (self._current.acknowledged if self._current else 0)
+
     def observed(self) -> dict[str, dict[str, str]]:
         """What the connected Envoy has acknowledged: kind -> name -> version; empty when none is connected."""
         with self._changed:
@@ -151,6 +157,7 @@ class XdsServer:
         """One stream: a thread reads, this one writes."""
         stream = DeltaStream()
         with self._changed:
+            self._leave_current()
             self._current = stream
             self._changed.notify_all()
         context.add_callback(lambda: self._leave(stream))
@@ -185,8 +192,12 @@ class XdsServer:
     def _leave(self, stream: DeltaStream) -> None:
         with self._changed:
             if self._current is stream:
-                self._current = None
+                self._leave_current()
             self._changed.notify_all()
+
+    def _leave_current(self) -> None:
+        self._acknowledged += self._current.acknowledged if self._current else 0
+        self._current = None
 
 
 def _request(message: Any) -> Request | None:
