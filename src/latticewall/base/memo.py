@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import islice
 from operator import is_
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,25 +27,27 @@ class Memo:
         before, answers = self._rounds.get(function, ((), ()))
         if len(before) == len(given) and all(map(_same, before, given)):
             return answers
-        known = dict(zip(_identities(before), answers, strict=True))
-        identities = list(_identities(given))
-        for identity, arguments in zip(identities, zip(*given, strict=True), strict=True):
+        first, last = _ends(before, given)
+        between, was = (tuple(column[first : len(column) - last] for column in columns) for columns in (given, before))
+        known = dict(zip(_identities(was), answers[first : len(answers) - last], strict=True))
+        identities = list(_identities(between))
+        for identity, arguments in zip(identities, zip(*between, strict=True), strict=True):
             if identity not in known:
                 known[identity] = function(*arguments)
-        found = tuple([known[identity] for identity in identities])
+        found = (*answers[:first], *[known[identity] for identity in identities], *answers[len(answers) - last :])
         self._rounds[function] = given, found
         return found
 
-    def follow(self, function: Callable[..., T], read: Callable[[str], Any], *arguments: Any) -> T:
+    def follow(self, function: Callable[..., T], read: Callable[[Any], Any], *arguments: Any) -> T:
         """`function(read, *arguments)`, where read(name) gives one of many things. What the function reads is noted: as long as all of that is the same
         object, and every argument is, the answer stays, whatever else has changed. So nobody has to say what an answer depends on, or can forget to."""
         kept = self._followed.get(function)
         if kept is not None and _same(kept.arguments, arguments) and all(read(name) is value for name, value in kept.reads.items()):
             answer: T = kept.answer
             return answer
-        reads: dict[str, Any] = {}
+        reads: dict[Hashable, Any] = {}
 
-        def noting(name: str) -> Any:
+        def noting(name: Hashable) -> Any:
             if name not in reads:
                 reads[name] = read(name)
             return reads[name]
@@ -71,7 +74,8 @@ class Memo:
         before: Mapping[K, T] = self._values.get(name, {})
         if before == values and list(before) == list(values):
             return before
-        found = {key: _equal(before.get(key), value) for key, value in values.items()}
+        known = before.get
+        found = {key: was if (was := known(key)) is not None and (was is value or was == value) else value for key, value in values.items()}
         self._values[name] = found
         return found
 
@@ -87,17 +91,30 @@ class Memo:
 class _Followed(NamedTuple):
     """The last answer of a function, and what it was made of."""
 
-    reads: dict[str, Any]
+    reads: dict[Hashable, Any]
     arguments: tuple[Any, ...]
     answer: Any
 
 
-def _equal(before: T | None, value: T) -> T:
-    return before if before is not None and before == value else value
-
-
 def _same(before: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
-    return len(before) == len(given) and all(map(is_, before, given))
+    return before is given or (len(before) == len(given) and all(map(is_, before, given)))
+
+
+def _ends(before: tuple[tuple[Any, ...], ...], given: tuple[tuple[Any, ...], ...]) -> tuple[int, int]:
+    """How many rows at the beginning are the same, and how many of the others at the end: usually all but a few, and then there is little to look up."""
+    if len(before) != len(given):
+        return 0, 0
+    shorter = min(map(len, (*before, *given)), default=0)
+    first = min((_alike(was, column, shorter) for was, column in zip(before, given, strict=True)), default=0)
+    pairs = zip(before, given, strict=True)
+    last = min((_alike(reversed(was), reversed(column), shorter - first) for was, column in pairs), default=0)
+    return first, last
+
+
+def _alike(one: Iterable[Any], other: Iterable[Any], most: int) -> int:
+    """How many items are the same one after the other, at most so many."""
+    same = list(map(is_, islice(one, most), other))
+    return same.index(False) if False in same else len(same)
 
 
 def _identities(columns: tuple[tuple[Any, ...], ...]) -> Iterable[tuple[int, ...]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any, TypeVar
 
 from latticewall.base.ids import device, namespace
 from latticewall.world.types import (
@@ -26,6 +28,7 @@ from latticewall.world.types import (
     World,
 )
 
+T = TypeVar("T")
 RUNNING = ("pending", "running")
 SOURCE_INSTANCE = "ec2:SourceInstanceArn"
 """The condition key that only sessions handed out by instance metadata have."""
@@ -121,10 +124,16 @@ class AttachmentSubnet:
 
 
 class Index:
-    """The world by id and by VPC."""
+    """The world by id and by VPC. derive: answers for `derived` what it has answered to others."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, derive: Callable[..., Any] | None = None) -> None:
         self.world = world
+        self._derive = derive
+
+    def derived(self, function: Callable[..., T], *parts: str) -> T:
+        """`function` of collections of the world, by their names: found once for all who ask, as long as these collections are the same."""
+        answer: T = self._derive(function, *parts) if self._derive else function(*(getattr(self.world, part) for part in parts))
+        return answer
 
     @cached_property
     def subnets(self) -> dict[str, Subnet]:

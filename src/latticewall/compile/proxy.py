@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +46,8 @@ def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
     tls, tls_problems = memo.kept(compile_tls, units.follow(compile_tls))
     tcp, tcp_problems = units.follow(_tcp_listeners)
     https = memo.kept(HttpsPlan, units.follow(compile_https, tls))
-    http = memo.once(_http_listeners, memo, units.follow(_region), units.follow(_entrances), units.follow(_joined), groups, https)
+    joined = memo.map(_Joined, *units.follow(_memberships))
+    http = memo.once(_http_listeners, memo, units.follow(_region), units.follow(_entrances), joined, groups, https)
     used = memo.once(_used, http, tls)
     sockets, balanced, shown = units.follow(_balancers)
     clusters = [cluster for group, cluster in zip(groups, memo.map(_cluster, groups), strict=True) if group.id in used]
@@ -87,12 +89,17 @@ class _Joined:
     listener: Listener
 
 
-def _joined(_: Index, gates: ServiceNetworkGates) -> tuple[_Joined, ...]:
-    """The HTTP and HTTPS listeners of all service networks."""
-    return tuple(
-        _Joined(gates.networks[network], *item) for network, by_protocol in gates.listeners_of.items() if network in gates.networks
+_Columns = tuple[tuple[ServiceNetwork, ...], tuple[ServiceAssociation, ...], tuple[Service, ...], tuple[Listener, ...]]
+
+
+def _memberships(_: Index, gates: ServiceNetworkGates) -> _Columns:
+    """The HTTP and HTTPS listeners of all service networks, as columns."""
+    found = [
+        (gates.networks[network], *item) for network, by_protocol in gates.listeners_of.items() if network in gates.networks
         for protocol in ("HTTP", "HTTPS") for item in by_protocol.get(protocol, ())
-    )  # fmt: skip
+    ]  # fmt: skip
+    networks, associations, services, listeners = zip(*found, strict=True) if found else ((), (), (), ())
+    return networks, associations, services, listeners
 
 
 def _used(http: tuple[HttpListener, ...], tls: tuple[TlsListener, ...]) -> frozenset[str]:
@@ -137,13 +144,21 @@ def _named_there(region: str, way: Entrance, found: list[tuple[_Joined, VirtualH
 
 
 def _virtual_hosts(memo: Memo, joined: tuple[_Joined, ...], groups: tuple[TargetGroup, ...]) -> tuple[VirtualHost, ...]:
-    known = {key: group for group in groups for key in (group.id, group.arn)}
+    known = memo.once(_by_name, groups)
     named = memo.map(_named_groups, [item.listener for item in joined])
     keys = [(item.network.id, item.listener.id) for item in joined]
-    meant = memo.steady(_named_groups, {key: tuple(known[name] for name in names if name in known) for key, names in zip(keys, named, strict=True)})
-    networks, services, listeners = [item.network for item in joined], [item.service for item in joined], [item.listener for item in joined]
-    hosts = memo.map(_virtual_host, networks, services, listeners, [meant[key] for key in keys])
+    meant = memo.steady(_meant, dict(zip(keys, memo.map(_meant, named, [known] * len(named)), strict=True)))
+    hosts = memo.map(_virtual_host, joined, meant.values())
     return tuple(memo.steady(_virtual_host, dict(zip(keys, hosts, strict=True))).values())
+
+
+def _by_name(groups: tuple[TargetGroup, ...]) -> dict[str, TargetGroup]:
+    """Target groups as rules may name them."""
+    return {key: group for group in groups for key in (group.id, group.arn)}
+
+
+def _meant(names: tuple[str, ...], known: Mapping[str, TargetGroup]) -> tuple[TargetGroup, ...]:
+    return tuple(known[name] for name in names if name in known)
 
 
 def _named_groups(listener: Listener) -> tuple[str, ...]:
@@ -152,8 +167,8 @@ def _named_groups(listener: Listener) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item["targetGroupIdentifier"] for forward in forwards for item in forward.get("targetGroups") or ()))
 
 
-def _virtual_host(network: ServiceNetwork, service: Service, listener: Listener, groups: tuple[TargetGroup, ...]) -> VirtualHost:
-    by_name = {key: group for group in groups for key in (group.id, group.arn)}
+def _virtual_host(joined: _Joined, groups: tuple[TargetGroup, ...]) -> VirtualHost:
+    network, service, listener, by_name = joined.network, joined.service, joined.listener, _by_name(groups)
     return VirtualHost(
         service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=host_names(service),
         routes=tuple(_route(rule, by_name, listener.protocol) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
 from latticewall.compile import addresses, ipv6
 from latticewall.compile.connect import allowed
@@ -47,6 +48,26 @@ def service_sockets(index: Index, gates: ServiceNetworkGates) -> ServiceSockets:
     listeners = {network: {listener.port for service in services for listener in service.listeners} for network, services in gates.services_of.items()}
     ports = {network: tuple(sorted(found)) for network, found in listeners.items()}
     return ServiceSockets(ports, frozenset(group.vpc_id for group in index.world.target_groups))
+
+
+class _Members(NamedTuple):
+    """The services of every service network, and their listeners by protocol."""
+
+    joined: Mapping[str, list[tuple[ServiceAssociation, Service]]]
+    listeners: Mapping[str, Mapping[str, list[tuple[ServiceAssociation, Service, Listener]]]]
+
+
+def _members(services: tuple[Service, ...], associations: tuple[ServiceAssociation, ...]) -> _Members:
+    by_id = {service.id: service for service in services}
+    joined: dict[str, list[tuple[ServiceAssociation, Service]]] = {}
+    listeners: dict[str, dict[str, list[tuple[ServiceAssociation, Service, Listener]]]] = {}
+    for association in associations:
+        service = by_id.get(association.service_id)
+        if service is not None:
+            joined.setdefault(association.service_network_id, []).append((association, service))
+            for listener in service.listeners:
+                listeners.setdefault(association.service_network_id, {}).setdefault(listener.protocol, []).append((association, service, listener))
+    return _Members(joined, listeners)
 
 
 class ServiceNetworkGates:
@@ -86,28 +107,23 @@ class ServiceNetworkGates:
         return {association.vpc_id: association for association in self.index.world.vpc_associations if association.vpc_id in self.index.vpcs}
 
     @cached_property
-    def joined_of(self) -> dict[str, list[tuple[ServiceAssociation, Service]]]:
+    def _members(self) -> _Members:
+        return self.index.derived(_members, "services", "service_associations")
+
+    @property
+    def joined_of(self) -> Mapping[str, list[tuple[ServiceAssociation, Service]]]:
         """Service network id -> its services and how they belong to it."""
-        found = defaultdict(list)
-        for association in self.index.world.service_associations:
-            if association.service_id in self.services:
-                found[association.service_network_id].append((association, self.services[association.service_id]))
-        return found
+        return self._members.joined
 
     @cached_property
     def services_of(self) -> dict[str, list[Service]]:
         """Service network id -> its services."""
         return {network: [service for _, service in joined] for network, joined in self.joined_of.items()}
 
-    @cached_property
-    def listeners_of(self) -> dict[str, dict[str, list[tuple[ServiceAssociation, Service, Listener]]]]:
+    @property
+    def listeners_of(self) -> Mapping[str, Mapping[str, list[tuple[ServiceAssociation, Service, Listener]]]]:
         """Service network id -> protocol -> the listeners of its services."""
-        found: dict[str, dict[str, list[tuple[ServiceAssociation, Service, Listener]]]] = {}
-        for network, joined in self.joined_of.items():
-            for association, service in joined:
-                for listener in service.listeners:
-                    found.setdefault(network, {}).setdefault(listener.protocol, []).append((association, service, listener))
-        return found
+        return self._members.listeners
 
     @cached_property
     def resources_of(self) -> dict[str, list[tuple[ResourceAssociation, ResourceConfiguration]]]:

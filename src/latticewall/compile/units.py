@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from latticewall.base.memo import Memo
 from latticewall.compile.index import Index
@@ -35,8 +35,17 @@ class Units:
         answer: T = self.memo.follow(_reading(unit), self._part, self._sockets, *arguments)
         return answer
 
-    def _part(self, name: str) -> Any:
-        return getattr(self._world, name)
+    def _part(self, name: str | _Derived) -> Any:
+        if isinstance(name, str):
+            return getattr(self._world, name)
+        return self.memo.named(name, name.function, *(getattr(self._world, part) for part in name.parts))
+
+
+class _Derived(NamedTuple):
+    """The name of what a function answers about collections of the world."""
+
+    function: Callable[..., Any]
+    parts: tuple[str, ...]
 
 
 class _Parts:
@@ -51,8 +60,8 @@ class _Parts:
 
 @cache
 def _reading(unit: Unit[T]) -> Callable[..., T]:
-    def reading(read: Callable[[str], Any], sockets: ServiceSockets | None, *arguments: Any) -> T:
-        index = Index(cast(World, _Parts(read)))
+    def reading(read: Callable[[Any], Any], sockets: ServiceSockets | None, *arguments: Any) -> T:
+        index = Index(cast(World, _Parts(read)), lambda function, *parts: read(_Derived(function, parts)))
         return unit(index, ServiceNetworkGates(index, sockets), *arguments)
 
     return reading

@@ -86,9 +86,9 @@ class Response:
 class _Subscription:
     """The client's side of one kind. known: what it has, by version. pending: the response it has not answered yet.
 
-    Tables are long and changes small: so what follows from both sides is kept, and looked at again only for names that are in doubt. table: the resources it was
-    compared with. lacks: those that it does not have, nor has refused, as they are. gone: what it has, and should not. needs: what its resources are incomplete
-    without, by their names; needed: how many of them are incomplete without a name.
+    Tables are long and changes small: so what follows from both sides is kept, and looked at again only for names that are in doubt. table: the resources it
+    was compared with. lacks: those that it does not have, nor has refused, as they are. gone: what it has, and should not. needs: what its resources are
+    incomplete without, by their names; needed: how many of them are incomplete without a name.
     """
 
     started: bool = False

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from latticewall.base.memo import Memo
@@ -43,7 +44,10 @@ def encode(plan: NamesPlan, token_key: bytes, credentials: Mapping[str, Mapping[
     digest of its content. memo: with it, what was written out before is not again."""
     memo = memo or Memo()
     distinct = _distinct(plan)
-    zones = memo.map(_zone_text, distinct)
+    records = [record for zone in distinct for record in zone.records]
+    written = iter(memo.map(_record_text, records))
+    texts_of = memo.steady(_record_text, {zone.origin + str(number): tuple(islice(written, len(zone.records))) for number, zone in enumerate(distinct)})
+    zones = memo.map(_zone_text, distinct, texts_of.values())
     texts = {zone.digest: zone.text for zone in zones}
     digests = {id(zone): text.digest for zone, text in zip(distinct, zones, strict=True)}
     members = {
@@ -67,9 +71,12 @@ def _distinct(plan: NamesPlan) -> list[Zone]:
     return list({id(zone): zone for resolver in plan.resolvers for zone in resolver.zones}.values())
 
 
-def _zone_text(zone: Zone) -> _ZoneText:
-    records = [{"name": record.name, "type": record.type, "ttl": record.ttl, "values": record.values, "weight": record.weight} for record in zone.records]
-    text = _text_of({"origin": zone.origin, "records": records})
+def _record_text(record: Record) -> str:
+    return _text_of({"name": record.name, "type": record.type, "ttl": record.ttl, "values": record.values, "weight": record.weight})
+
+
+def _zone_text(zone: Zone, records: tuple[str, ...]) -> _ZoneText:
+    text = f'{{"origin":{_text_of(zone.origin)},"records":[{",".join(records)}]}}'
     return _ZoneText(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
 
 

@@ -121,10 +121,11 @@ def build_vpc_associations(rows: Rows) -> tuple[VpcAssociation, ...]:
 
 
 def build_service_associations(rows: Rows) -> tuple[ServiceAssociation, ...]:
-    return tuple(
-        ServiceAssociation(row.id, row.arn, row.document["serviceNetworkId"], row.document["serviceId"])
-        for row in rows.of("vpc-lattice:ServiceNetworkServiceAssociation")
-    )
+    return rows.memo.map(_service_association, rows.of("vpc-lattice:ServiceNetworkServiceAssociation"))
+
+
+def _service_association(row: Row) -> ServiceAssociation:
+    return ServiceAssociation(row.id, row.arn, row.document["serviceNetworkId"], row.document["serviceId"])
 
 
 def build_resource_gateways(rows: Rows) -> tuple[ResourceGateway, ...]:
