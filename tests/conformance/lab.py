@@ -18,7 +18,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     def answer(self):
         self.rfile.read(int(self.headers.get("content-length", 0)))
-        about = {{"name": NAME, "client": self.client_address[0], "method": self.command, "path": self.path, "headers": dict(self.headers)}}
+        about = {{"name": NAME, "client": self.client_address[0], "method": self.command, "path": self.path, "headers": dict(self.headers),
+                 "sent": self.headers.items()}}
         body = json.dumps(about).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -64,7 +65,8 @@ print(answer.status)
 
 
 def server(name: str, http: Sequence[int] = (), tcp: Sequence[int] = ()) -> str:
-    """A boot script that serves HTTP (JSON about the request) and TCP (`name client-address line`, line by line) on these ports."""
+    """A boot script that serves HTTP (JSON about the request; its headers by name, and as sent) and TCP (`name client-address line`, line by line) on these
+    ports."""
     return _SERVER.format(name=name, http=list(http), tcp=list(tcp))
 
 

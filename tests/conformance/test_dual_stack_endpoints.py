@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from bench.region import until
 
-from .lab import Lab, server
+from .lab import Lab, allow, server
 from .test_vpc_endpoints import associations, endpoint
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
 HOME, TLS, DOMAIN = "172.23.4.44", "tls.six.example.com", "cache.six.example.com"
 LOGS = "/lattice/dual-stack"
+IPV4 = allow("tcp", 1, 65535, cidr="0.0.0.0/0")
 CURL = ("curl", "-s", "-k", "-o", "/dev/stdout", "-w", "\n%{http_code} %{local_ip}", "-m", "3")
 SECURE = f"""
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={TLS} -addext subjectAltName=DNS:{TLS} -keyout /tmp/key.pem -out /tmp/certificate.pem
@@ -79,11 +80,6 @@ def six(protocol: str, first: int, last: int, cidr: str) -> dict[str, Any]:
     return {"IpProtocol": protocol, "FromPort": first, "ToPort": last, "Ipv6Ranges": [{"CidrIpv6": cidr}]}
 
 
-def open_to_ipv4(lab: Lab, group: str) -> None:
-    everything = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    lab.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everything])
-
-
 @pytest.fixture(scope="module")
 def site(lab: Lab) -> Site:
     lattice, ec2 = lab.client("vpc-lattice"), lab.ec2
@@ -100,7 +96,7 @@ def site(lab: Lab) -> Site:
     for block in blocks:
         ec2.create_route(RouteTableId=far_table, DestinationIpv6CidrBlock=str(block), TransitGatewayId=gateway)
     serving, group = lab.group(home, "serving-six"), lab.group(clients, "doors-six")
-    open_to_ipv4(lab, serving)
+    ec2.authorize_security_group_ingress(GroupId=serving, IpPermissions=[IPV4])
     script = server("six", [8080], [7777]).replace("#!/usr/bin/env python3\n", "")
     script = f"#!/bin/sh\n{SECURE}\nexec python3 - <<'END'\n{script}\nEND\n"
     instances = [lab.instance("near-six", near, Ipv6AddressCount=1), lab.instance("far-six", far, Ipv6AddressCount=1),
@@ -164,6 +160,11 @@ def curl(lab: Lab, instance: str, url: str, *options: str) -> tuple[int, str, st
     return int(status or 0), address, body
 
 
+def policy(action: str, **condition: Any) -> str:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*", "Condition": condition}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def resolved(lab: Lab, site: Site, name: str) -> dict[str, list[str]]:
     lines = lab.run(site.near, sys.executable, "-c", ASK, name).stdout.splitlines()
     return {line.split()[0]: line.split()[1:] for line in lines}
@@ -177,6 +178,48 @@ def test_a_service_over_both_families(lab: Lab, site: Site) -> None:
         headers = {name.lower(): value for name, value in json.loads(body)["headers"].items()}
         assert (headers["x-forwarded-for"], headers["x-amzn-source-vpc"]) == (site.addresses[site.near], site.clients)
     assert curl(lab, site.near, f"http://{site.names['both']['service']}/", "-4", "-m", "1")[0] == 0
+
+
+SPOOFED = (
+    "x-amzn-lattice-identity", "x-amzn-lattice-identity-tags", "x-amzn-lattice-network", "x-amzn-lattice-target", "x-amzn-lattice-version",
+    "x-amzn-lattice-anything", "x-amzn-source-vpc", "x-amzn-source-vpc-arn", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-port",
+)  # fmt: skip
+"""What targets are told by the service network. Spelt with underscores these are the same to whatever turns names into variables."""
+BELIEVED = ("x-envoy-external-address", "x-envoy-internal", "x-envoy-original-path", "x-envoy-retry-on", "x-envoy-upstream-rq-timeout-ms")
+"""What the proxy itself would take for its own."""
+
+
+def spellings(name: str) -> set[str]:
+    """As it is, upper case, and with underscores: everywhere, at first and at last. No request may have more than a hundred headers."""
+    return {name, name.upper(), name.replace("-", "_"), name.replace("-", "_", 1), "_".join(name.rsplit("-", 1))}
+
+
+@pytest.mark.parametrize("auth_type", ["NONE", "AWS_IAM"])
+def test_what_only_the_service_network_says_no_client_says(lab: Lab, site: Site, auth_type: str) -> None:
+    """Through endpoints of both families, in every protocol and spelling: asserted at the target."""
+    lattice = lab.client("vpc-lattice")
+    lattice.put_auth_policy(resourceIdentifier=site.service, policy=policy("vpc-lattice-svcs:Invoke"))
+    lattice.update_service(serviceIdentifier=site.service, authType=auth_type)
+    lab.ec2.authorize_security_group_ingress(GroupId=site.group, IpPermissions=[IPV4])
+    lab.settled()
+    (near,) = [page["Instances"][0]["PrivateIpAddress"] for page in lab.ec2.describe_instances(InstanceIds=[site.near])["Reservations"]]
+    spoofed = [*BELIEVED, *(spelled for name in SPOOFED for spelled in sorted(spellings(name)))]
+    headers = [word for name in spoofed for word in ("-H", f"{name}: spoofed")]
+    for family, address in (("-4", near), ("-6", site.addresses[site.near])):
+        for scheme, version in (("http", "--http1.1"), ("http", "--http2-prior-knowledge"), ("https", "--http1.1"), ("https", "--http2")):
+            status, _, body = curl(lab, site.near, f"{scheme}://{site.names['both']['service']}/", family, version, *headers)
+            assert status == 200, (family, scheme, version, body)
+            sent = [(name.lower(), value) for name, value in json.loads(body)["sent"]]
+            assert [name for name, value in sent if "spoofed" in value] == [], (family, scheme, version)
+            told = {"x-forwarded-for": address, "x-forwarded-proto": scheme, "x-forwarded-port": {"http": "80", "https": "443"}[scheme]}
+            told["x-amzn-source-vpc"] = site.clients
+            assert [pair for pair in sent if pair[0] in told] == [(name, told[name]) for name, _ in sent if name in told]
+            assert sorted(name for name, _ in sent if name in told) == sorted(told)
+            ours = sorted(name for name, _ in sent if name.startswith("x-amzn-lattice"))
+            assert ours == ["x-amzn-lattice-network", "x-amzn-lattice-target"]
+    lab.ec2.revoke_security_group_ingress(GroupId=site.group, IpPermissions=[IPV4])
+    lattice.update_service(serviceIdentifier=site.service, authType="NONE")
+    lab.settled()
 
 
 def test_resources(lab: Lab, site: Site) -> None:
@@ -202,11 +245,6 @@ def test_tls_passthrough(lab: Lab, site: Site) -> None:
     lab.settled()
 
 
-def policy(action: str, **condition: Any) -> str:
-    statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*", "Condition": condition}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
 def test_policies_see_the_client_and_the_endpoint_s_vpc(lab: Lab, site: Site) -> None:
     lattice, url = lab.client("vpc-lattice"), f"http://{site.names['both']['service']}/"
     lattice.update_service(serviceIdentifier=site.service, authType="AWS_IAM")
@@ -215,6 +253,7 @@ def test_policies_see_the_client_and_the_endpoint_s_vpc(lab: Lab, site: Site) ->
         ({"IpAddress": {"aws:SourceIp": f"{near}/128"}}, 200), ({"IpAddress": {"aws:SourceIp": IPv6Network(f"{near}/64", strict=False).exploded}}, 200),
         ({"IpAddress": {"aws:SourceIp": "10.66.0.0/16"}}, 403), ({"NotIpAddress": {"aws:SourceIp": f"{near}/128"}}, 403),
         ({"StringEquals": {"vpc-lattice-svcs:SourceVpc": site.clients}}, 200), ({"StringEquals": {"vpc-lattice-svcs:SourceVpc": "vpc-0"}}, 403),
+        ({"StringEquals": {"aws:SourceVpce": site.both}}, 403), ({"Null": {"aws:SourceVpce": "true", "aws:VpceAccount": "true"}}, 200),
     ):  # fmt: skip
         lattice.put_auth_policy(resourceIdentifier=site.service, policy=policy("vpc-lattice-svcs:Invoke", **condition))
         lab.settled()

@@ -44,8 +44,9 @@ SOURCE_VPC, SOURCE_VPC_ARN = "x-amzn-source-vpc", "x-amzn-lattice-network"
 _NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 """No client is trusted with Envoy's own control headers (x-envoy-retry-on, ...), whatever its address. An empty list would trust everybody."""
 
-_OURS_TO_SAY = ("x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn")
-"""How headers begin that only the service network may set; also spelt with underscores, which many frameworks take for the same header."""
+_OURS_TO_SAY = ("x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn", "x-forwarded_", "x_forwarded")
+"""How headers begin that only the service network may set; also spelt with underscores, which many frameworks take for the same header. (x-forwarded-for,
+-port and -proto are replaced at the route: a signature may cover them.)"""
 
 _EXTENSIONS = "envoy.extensions.filters"
 _ADS = {"ads": {}, "resource_api_version": "V3"}
