@@ -106,6 +106,18 @@ def test_updates_that_have_a_status(region: Region) -> None:
         assert found["status"] == "ACTIVE"
 
 
+def test_what_is_not_yet_active_can_be_built_upon(region: Region) -> None:
+    """As scripts do that are written after AWS's samples, where gateways and configurations are ACTIVE at once."""
+    vpc = region.vpc()
+    subnet, network = region.subnet(vpc), region.network()
+    gateway = region.gateway(vpc, subnet)
+    configuration = region.configuration(gateway)
+    made = region.lattice.create_service_network_resource_association(serviceNetworkIdentifier=network, resourceConfigurationIdentifier=configuration)
+    assert region.lattice.get_resource_gateway(resourceGatewayIdentifier=gateway)["status"] == made["status"] == "CREATE_IN_PROGRESS"
+    region.settle()
+    assert region.lattice.get_service_network_resource_association(serviceNetworkResourceAssociationIdentifier=made["id"])["status"] == "ACTIVE"
+
+
 def test_a_network_with_an_endpoint_stays(region: Region) -> None:
     vpc = region.vpc()
     network = region.lattice.create_service_network(name="mesh")
