@@ -81,6 +81,11 @@ def test_audit_mode_shows_what_would_have_been_denied(lab: Lab) -> None:
     assert gate(answer, "network-policy")["outcome"] == "audit"
     assert "enforced, it would be denied at network-policy" in answer["summary"]
     assert gate(answer, "target")["outcome"] == "pass"
+    lab.lattice.delete_auth_policy(resourceIdentifier=lab.service)
+    answer = lab.explained()
+    assert (answer["verdict"], gate(answer, "service-policy")["outcome"]) == ("allowed", "audit"), "the log names the first layer only"
+    lab.denied(requestId="id-2", **BY_NETWORK, **caller(lab))
+    assert "(also closed: service-policy)" in lab.explained("id-2")["summary"]
 
 
 def test_an_unknown_host_and_an_open_service(lab: Lab) -> None:

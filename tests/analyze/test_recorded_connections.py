@@ -81,6 +81,10 @@ def test_a_connection_to_a_tls_listener(lab: Lab) -> None:
     assert (outcomes(answer)["network-policy"], outcomes(answer)["target"], answer["request"]["port"]) == ("pass", "skip", 443)
     audited = tls(lab, service, **TLS, **DENIED, enforced="no")
     assert (audited["verdict"], outcomes(audited)["service-policy"]) == ("allowed", "audit")
+    lab.put_policy(lab.network, policy(ALLOW_ALL))
+    audited = tls(lab, service, **TLS, **DENIED, enforced="no")
+    assert (audited["verdict"], outcomes(audited)["network-policy"]) == ("allowed", "audit")
+    lab.put_policy(lab.network, policy(CONNECT, ALLOW_ALL))
     lab.put_policy(service, policy(CONNECT))
     assert "as of now service-policy would not deny it" in tls(lab, service, **TLS, **DENIED, enforced="yes")["notes"][0]
     assert tls(lab, service, **TLS)["verdict"] == "allowed"

@@ -160,7 +160,8 @@ def _as_recorded(record: Recorded, decided: Decided | None, notes: list[str], pr
             notes.append(f"the request passed {name} then; as of now, and as far as the log kept the request, {gate.detail}")
             found.append(Gate(name, Outcome.PASS, "passed then"))
         else:
-            found.append(gate)
+            # beside what the log names, audit mode let pass what else would have denied
+            found.append(replace(gate, outcome=Outcome.AUDIT) if gate.fails and record.audited else gate)
     return found
 
 

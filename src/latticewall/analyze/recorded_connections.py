@@ -127,7 +127,7 @@ def _as_logged(made: Connection, names: tuple[str, ...], decided: Decided | None
             notes.append(f"the connection passed {name} then; as of now, {gate.detail}")
             found.append(Gate(name, Outcome.PASS, "passed then"))
         else:
-            found.append(gate)
+            found.append(replace(gate, outcome=Outcome.AUDIT) if gate.fails and not made.enforced else gate)
     return found
 
 
