@@ -31,6 +31,20 @@ def shown(capsys: pytest.CaptureFixture[str], **changed: Any) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("request_", "line"),
+    [
+        ({"scheme": "https", "port": 443}, "GET https://rates/x by"),
+        ({"scheme": "https", "port": 80}, "GET https://rates:80/x by"),
+        ({"scheme": "http", "port": 80, "host": "fd00::1"}, "GET http://[fd00::1]/x by"),
+        ({"scheme": "tls", "port": 443}, "a tls connection to rates:443 by"),
+        ({"scheme": "tcp", "port": 6379}, "a tcp connection to rates:6379 by"),
+    ],
+)
+def test_what_was_asked(capsys: pytest.CaptureFixture[str], request_: dict[str, Any], line: str) -> None:
+    assert shown(capsys, request={**ANSWER["request"], **request_}).splitlines()[1].startswith(line)
+
+
 def test_gates_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys).splitlines()
     assert lines[0] == "denied at network-policy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.path import Region
 from latticewall.analyze.question import Asked
-from latticewall.analyze.targets import Health, target_gates
+from latticewall.analyze.targets import NO_TARGET, Health, target_gates
 from latticewall.plan.proxy import HeaderMatch, RouteMatch, VirtualHost
 
 
@@ -18,7 +18,7 @@ def forwarding_gates(region: Region, host: VirtualHost, asked: Asked, health: He
     rule = Gate("listener-rule", Outcome.PASS, f"{described(route.match)} matches {asked.method} {asked.path}", route.rule_id)
     if route.fixed_status:
         return [rule, Gate("target", Outcome.SKIP, f"the rule answers {route.fixed_status} itself", route.rule_id)]
-    return [rule, *target_gates(region, route.clusters, dict(route.target_groups), route.rule_id, "the answer is 503", health, asked)]
+    return [rule, *target_gates(region, route.clusters, dict(route.target_groups), route.rule_id, NO_TARGET, health, asked)]
 
 
 def matches(match: RouteMatch, asked: Asked) -> bool:

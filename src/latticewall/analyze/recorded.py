@@ -187,7 +187,7 @@ def _request(record: Recorded, source: Source | None) -> dict[str, Any]:
     asked = record.asked
     instance = source.instance.id if source and source.instance else ""
     return {
-        "id": record.request_id, "time": record.started, "method": asked.method, "host": asked.host, "port": asked.port,
+        "id": record.request_id, "time": record.started, "scheme": asked.scheme, "method": asked.method, "host": asked.host, "port": asked.port,
         "target": without_token(asked.target),
         "status": record.status, "vpc": record.vpc_id, "instance": instance, "address": record.address,
     }  # fmt: skip

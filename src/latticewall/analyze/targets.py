@@ -27,6 +27,8 @@ from latticewall.world.types import ResourceGateway, Subnet
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 """Target group id -> {(address, port): HEALTHY or UNHEALTHY}, for the targets that have been checked."""
 UNHEALTHY = "UNHEALTHY"
+NO_TARGET = "the answer is 503"
+"""What a request comes to whose target group has no target."""
 MOST_PARTS = 5
 
 
@@ -79,7 +81,8 @@ def _weighted(region: Region, weights: Iterable[tuple[str, int]]) -> list[tuple[
 
 def _registered(name: str, weighted: list[tuple[Cluster, int]], arns: Mapping[str, str], decided_by: str, nobody: str, health: Health) -> Gate:
     if not weighted:
-        return Gate(name, Outcome.FAIL, f"the rule forwards to no target group with a weight: {nobody}", decided_by)
+        unweighted = "the answer is 500" if name == "target" and nobody == NO_TARGET else nobody
+        return Gate(name, Outcome.FAIL, f"the rule forwards to no target group with a weight: {unweighted}", decided_by)
     total = sum(weight for _, weight in weighted)
     shares = [f" ({100 * weight / total:.3g} % of requests)" if len(weighted) > 1 else "" for _, weight in weighted]
     states = "; ".join(_described_group(cluster, share, health) for (cluster, _), share in zip(weighted, shares, strict=True))
@@ -180,7 +183,7 @@ def _balancer(region: Region, node: BalancerInterface, port: int, source: Addres
         return [rule, Gate("balancer-target", Outcome.SKIP, f"the rule answers {status} itself", route.name)]
     weighted = _weighted(region, route.clusters)
     sender = Sender("balancer-target", node.balancer.vpc_id, node.node.address, node)
-    registered = _registered("balancer-target", weighted, {}, route.name, "the answer is 503", health)
+    registered = _registered("balancer-target", weighted, {}, route.name, NO_TARGET, health)
     return [rule, registered, *_filters(region, [(sender, one) for cluster, _ in weighted for one in cluster.endpoints])]
 
 

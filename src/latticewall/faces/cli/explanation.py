@@ -10,6 +10,8 @@ from latticewall.faces.cli.output import Output
 
 _MARKS = {"pass": "ok  ", "fail": "DENY", "audit": "AUDT", "skip": "-   ", "unknown": "?   "}
 _INDENT = " " * 5
+_USUAL = (("http", 80), ("https", 443))
+"""Ports that a URL need not name."""
 
 
 def show(answer: Mapping[str, Any], output: Output) -> None:
@@ -33,8 +35,9 @@ def _asked(answer: Mapping[str, Any]) -> str:
     if not request:
         return ""
     scheme = request.get("scheme", "http")
-    port = "" if (scheme, request["port"]) == ("http", 80) else f":{request['port']}"
-    what = f"{request['method']} http://{request['host']}{port}{request['target']}" if scheme == "http" else f"a {scheme} connection to {request['host']}{port}"
+    host = f"[{request['host']}]" if ":" in request["host"] else request["host"]
+    place = host if (scheme, request["port"]) in _USUAL else f"{host}:{request['port']}"
+    what = f"{request['method']} {scheme}://{place}{request['target']}" if scheme in ("http", "https") else f"a {scheme} connection to {place}"
     words = [what, f"by {caller['arn']}" if caller.get("arn") else ""]
     words += [f"(claims access key {caller['claims']})"] if caller.get("claims") else []
     if request.get("vpc"):
