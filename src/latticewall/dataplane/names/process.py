@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from operator import is_
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,7 +166,7 @@ class NamesProcess:
             if resolver.namespace not in self._places or not resolver.enabled:
                 continue
             before = held.get(resolver.namespace)
-            zones = before[1] if before is not None and before[0] == resolver.zones else ZoneSet(resolver.zones, self._indexes)
+            zones = before[1] if before is not None and _same(before[0], resolver.zones) else ZoneSet(resolver.zones, self._indexes)
             self._zones[resolver.namespace] = resolver.zones, zones
             self._places[resolver.namespace].resolver.zones = zones
             failures += [Unserved("route53:ResourceRecordSet", what, f"{reason} (in {resolver.vpc_id})") for what, reason in zones.rejected]
@@ -195,3 +196,8 @@ class NamesProcess:
             self._reported = content
         except OSError as error:
             _log.error("%s cannot be written: %s", status_path(self._file), error.strerror)
+
+
+def _same(before: tuple[Zone, ...], zones: tuple[Zone, ...]) -> bool:
+    """A zone is the same object as long as it is the same; many VPCs have large ones."""
+    return len(before) == len(zones) and all(map(is_, before, zones))

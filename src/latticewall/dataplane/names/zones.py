@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from dns.rdatatype import RdataType
 from latticewall.plan.names import UNWEIGHTED, Record, Zone
 
 WILDCARD = b"*"
+_PLAIN = re.compile(r"[a-z0-9*._-]+")
+"""A name that no other text stands for."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ class ZoneIndex:
         index._fill(zone.records)
         return index
 
-    def extended(self, more: Iterable[Record]) -> ZoneIndex:
-        """The index of the same zone with more records, of names that it had none of."""
-        index = ZoneIndex(self.origin, dict(self.nodes), set(self.inner), list(self.rejected))
+    def changed(self, without: Collection[str], more: Iterable[Record]) -> ZoneIndex:
+        """The index of the same zone without some names, and with more records, of names that it has none of then."""
+        gone = {dns.name.from_text(name) for name in without}
+        index = ZoneIndex(self.origin, {name: node for name, node in self.nodes.items() if name not in gone}, set() if gone else set(self.inner))
+        for name in index.nodes if gone else ():
+            index._note_inner(name)
         index._fill(more)
         return index
 
@@ -74,6 +80,9 @@ class ZoneIndex:
             raise ValueError("has no value")
         node, made = self.nodes.setdefault(name, {}), RecordSet(record.ttl, rdatas, record.weight)
         node[type_] = (made,) if record.weight == UNWEIGHTED else (*node.get(type_, ()), made)
+        self._note_inner(name)
+
+    def _note_inner(self, name: Name) -> None:
         while name != self.origin:
             name = name.parent()
             self.inner.add(name)
@@ -107,7 +116,7 @@ def _soa(origin: Name) -> Rdata:
 
 
 class ZoneIndexes:
-    """The indexes of all zones, each made once however many VPCs have it. One that has got more names than before is not read anew: it may be large."""
+    """The indexes of all zones, each made once however many VPCs have it. Of one that has changed, only the names that did are read anew: it may be large."""
 
     def __init__(self) -> None:
         self._held: dict[int, tuple[Zone, ZoneIndex]] = {}
@@ -130,11 +139,12 @@ class ZoneIndexes:
 
 def _index(zone: Zone, before: Zone | None, index: ZoneIndex | None) -> ZoneIndex:
     """before, index: of a zone of the same origin."""
-    if before is None or index is None or not set(before.records).issubset(zone.records):
+    if before is None or index is None or index.rejected:
         return ZoneIndex.of(zone)
-    names = {record.name for record in before.records}
-    more = [record for record in zone.records if record.name not in names]
-    return index.extended(more) if len(before.records) + len(more) == len(zone.records) else ZoneIndex.of(zone)
+    names = {record.name for record in set(before.records) ^ set(zone.records)}
+    if not all(map(_PLAIN.fullmatch, names)):
+        return ZoneIndex.of(zone)
+    return index.changed(names.intersection(record.name for record in before.records), [record for record in zone.records if record.name in names])
 
 
 class ZoneSet:
