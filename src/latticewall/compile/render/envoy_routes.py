@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
@@ -34,9 +35,10 @@ class Services:
 
 
 class _Claims(NamedTuple):
-    """hosts: with the names that each has, in order of service. refused: what a host may not have, because another one has it."""
+    """hosts: in order of service, and the names that each has. refused: what a host may not have, because another one has it."""
 
-    hosts: tuple[tuple[VirtualHost, tuple[str, ...]], ...]
+    hosts: tuple[VirtualHost, ...]
+    domains: tuple[tuple[str, ...], ...]
     refused: tuple[tuple[VirtualHost, str], ...]
 
 
@@ -51,24 +53,25 @@ def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Pr
     for plan, claimed in zip(owners.values(), claims, strict=True):
         for host, domain in claimed.refused:
             report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {plan.port} of {plan.vpc_id}"))
-    found = [(place, host, domains) for place, claimed in zip(places.values(), claims, strict=True) for host, domains in claimed.hosts]
-    columns = [[item[column] for item in found] for column in range(3)]
+    owned = [place for place, claimed in zip(places.values(), claims, strict=True) for _ in claimed.hosts]
+    columns = owned, [host for claimed in claims for host in claimed.hosts], [domains for claimed in claims for domains in claimed.domains]
     scopes = [scope for own in memo.map(_scopes, *columns) for scope in own]
     return scopes, list(memo.map(route_configuration, *columns))
 
 
 def _claims(virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
-    taken: set[str] = set()
-    hosts: list[tuple[VirtualHost, tuple[str, ...]]] = []
-    refused: list[tuple[VirtualHost, str]] = []
-    for host in sorted(virtual_hosts, key=lambda item: item.service_id):
-        clashes = taken.intersection(host.domains)
-        domains = tuple(domain for domain in host.domains if domain not in taken) if clashes else host.domains
-        refused += [(host, domain) for domain in sorted(clashes)]
-        taken.update(domains)
-        if domains:
-            hosts.append((host, domains))
-    return _Claims(tuple(hosts), tuple(refused))
+    """Of hosts that want the same name the first one has it."""
+    hosts = sorted(virtual_hosts, key=attrgetter("service_id"))
+    wanted = [domain for host in hosts for domain in host.domains]
+    if len(set(wanted)) == len(wanted):
+        return _Claims(tuple(hosts), tuple(host.domains for host in hosts), ())
+    owner: dict[str, VirtualHost] = {}
+    for host in hosts:
+        for domain in host.domains:
+            owner.setdefault(domain, host)
+    had = [(host, tuple(domain for domain in host.domains if owner[domain] is host)) for host in hosts]
+    refused = tuple((host, domain) for host in hosts for domain in sorted(host.domains) if owner[domain] is not host)
+    return _Claims(tuple(host for host, domains in had if domains), tuple(domains for _, domains in had if domains), refused)
 
 
 def _scopes(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> list[Document]:
