@@ -115,7 +115,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
 
 
 def sockets(listeners: Iterable[HttpListener], memo: Memo) -> list[HttpListener]:
-    """Listeners with what `listener` looks at: of many virtual hosts the one that may be silent for longest, so that another service is no other listener."""
+    """Listeners with what `listener` looks at: of many virtual hosts only how long one may be silent, so that another service is no other listener."""
     plans = tuple(listeners)
     hosts = memo.map(_most_patient, [plan.virtual_hosts for plan in plans])
     found = memo.steady(sockets, {index: replace(plan, virtual_hosts=own) for index, (plan, own) in enumerate(zip(plans, hosts, strict=True))})
@@ -123,7 +123,7 @@ def sockets(listeners: Iterable[HttpListener], memo: Memo) -> list[HttpListener]
 
 
 def _most_patient(hosts: tuple[VirtualHost, ...]) -> tuple[VirtualHost, ...]:
-    return tuple(sorted(hosts, key=lambda host: host.idle_timeout)[-1:])
+    return (VirtualHost("", "", "", "", (), (), authorize=False, idle_timeout=max(host.idle_timeout for host in hosts)),) if hosts else ()
 
 
 def socket_address(address: str, port: int, namespace: str) -> Document:
