@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 from collections import defaultdict
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from latticewall.app import App
@@ -34,25 +34,26 @@ class Zones:
     """Availability Zones of addresses: of network interfaces, else of the subnet that holds the address."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._known = {(str(row.document.get("VpcId")), str(row.document.get("PrivateIpAddress"))): str(row.document.get("AvailabilityZone", ""))
-                       for row in snapshot.rows("ec2:NetworkInterface")}  # fmt: skip
-        self._subnets: dict[str, list[tuple[IPv4Network, str]]] = defaultdict(list)
+        self._known: dict[tuple[str, str], str] = {}
+        for row in snapshot.rows("ec2:NetworkInterface"):
+            held = [row.document.get("PrivateIpAddress"), *(item["Ipv6Address"] for item in row.document.get("Ipv6Addresses") or ())]
+            self._known |= {(str(row.document["VpcId"]), address): str(row.document.get("AvailabilityZone", "")) for address in held if address}
+        self._subnets: dict[str, list[tuple[IPv4Network | IPv6Network, str]]] = defaultdict(list)
         for row in snapshot.rows("ec2:Subnet"):
-            if row.document.get("CidrBlock"):
-                self._subnets[str(row.document["VpcId"])].append((IPv4Network(row.document["CidrBlock"]), str(row.document["AvailabilityZone"])))
+            blocks = [row.document.get("CidrBlock"), *(item["Ipv6CidrBlock"] for item in row.document.get("Ipv6CidrBlockAssociationSet") or ())]
+            self._subnets[str(row.document["VpcId"])] += [(ip_network(block), str(row.document["AvailabilityZone"])) for block in blocks if block]
 
     def __call__(self, vpc: str, address: str) -> str:
-        key = (vpc, address)
+        """address: as in the access log, of IPv6 in brackets."""
+        key = (vpc, address.strip("[]"))
         if key not in self._known:
-            self._known[key] = self._of_subnet(vpc, address)
+            self._known[key] = self._of_subnet(*key)
         return self._known[key]
 
     def _of_subnet(self, vpc: str, address: str) -> str:
         try:
-            parsed = ip_address(address.strip("[]"))
+            parsed = ip_address(address)
         except ValueError:
-            return ""
-        if not isinstance(parsed, IPv4Address):
             return ""
         return next((zone for network, zone in self._subnets.get(vpc, ()) if parsed in network), "")
 
