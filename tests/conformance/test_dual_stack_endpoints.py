@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network
 from typing import Any
@@ -81,7 +82,7 @@ def six(protocol: str, first: int, last: int, cidr: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def site(lab: Lab) -> Site:
+def site(lab: Lab) -> Iterator[Site]:
     lattice, ec2 = lab.client("vpc-lattice"), lab.ec2
     clients, (near, *doors), (_, *blocks) = dual_vpc(lab, "10.66.0.0/16", {"10.66.1.0/24": "a", "10.66.9.0/24": "a", "10.66.10.0/24": "b"})
     others, (far,), (far_block,) = dual_vpc(lab, "10.67.0.0/16", {"10.67.1.0/24": "a"})
@@ -149,8 +150,10 @@ def site(lab: Lab) -> Site:
     found.names = {"both": {"service": through[service["id"]], "tls": through[tls], "cache": through[cache["id"]], "all": through[everything["id"]]},
                    "six": {"cache": associations(lab, alone)["resourceconfiguration"]["DnsEntry"]["DnsName"]}}  # fmt: skip
     until(lambda: lab.talk(instances[2], "127.0.0.1", 7777))
-    until(lambda: lab.talk(instances[2], "127.0.0.1", 8443, "x", 0.5) is not None)
-    return found
+    until(lambda: lab.run(instances[2], "curl", "-sk", "-o", "/dev/null", "https://127.0.0.1:8443/").returncode == 0)
+    yield found
+    assert lab.ec2.delete_vpc_endpoints(VpcEndpointIds=[both, alone])["Unsuccessful"] == []
+    lab.settled()
 
 
 def curl(lab: Lab, instance: str, url: str, *options: str) -> tuple[int, str, str]:
@@ -338,3 +341,7 @@ def test_changing_the_type_keeps_what_lasts(lab: Lab, site: Site) -> None:
             assert {family for family, found in resolved(lab, site, name).items() if found != ["NODATA"]} == families
         talk.stdin.close()
     assert lab.ec2.describe_vpc_endpoints(VpcEndpointIds=[site.six])["VpcEndpoints"][0]["State"] == "available"
+    for type_ in ("ipv6", "dualstack"):
+        lab.ec2.modify_vpc_endpoint(VpcEndpointId=site.both, IpAddressType=type_)
+        lab.settled()
+        assert curl(lab, site.near, f"http://{site.names['both']['service']}/")[0] == 200

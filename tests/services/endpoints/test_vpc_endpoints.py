@@ -165,7 +165,7 @@ def test_modifying_subnets_and_groups(site: Site) -> None:
     with site.region.refused("DependencyViolation"):
         site.ec2.delete_security_group(GroupId=group)
     other = site.region.subnet(site.vpc, "10.0.7.0/24", "a")
-    modify(VpcEndpointId=endpoint, AddSubnetIds=[other], RemoveSubnetIds=site.subnets[:1])
+    modify(VpcEndpointId=endpoint, AddSubnetIds=[other, other], RemoveSubnetIds=site.subnets[:1] * 2)
     assert site.shown(endpoint)["SubnetIds"] == [site.subnets[1], other]
     for given, code in (
         ({"RemoveSubnetIds": [site.subnets[1], other]}, "MissingParameter"), ({"RemoveSubnetIds": site.subnets[:1]}, "InvalidParameter"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Network, ip_network
+from ipaddress import IPv6Address, ip_network
 from itertools import count
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ Reached = tuple[str, str]
 class Family:
     """An address family of endpoints. service, address: the members of a zone and of its resources. length: of the prefix that a service network's endpoint
     reserves; prefixes, prefix: the members of an interface with it. held: an interface's addresses, the primary first; members: of its document, for such
-    addresses. choose: a free address of a subnet, or those wanted, checked. reserve: a free block of a subnet, and the address in it where services are."""
+    addresses. choose: a free address of a subnet, or those wanted, checked. reserve: the address in a free block of a subnet where services will be."""
 
     service: str
     address: str
@@ -42,7 +42,7 @@ class Family:
     held: Callable[[Row], list[str]]
     members: Callable[[Sequence[str]], Document]
     choose: Callable[[Context, Row, Sequence[str]], list[str]]
-    reserve: Callable[[Context, Row], tuple[str, str]]
+    reserve: Callable[[Context, Row], str]
 
 
 class Chosen(NamedTuple):
@@ -59,32 +59,27 @@ class Chosen(NamedTuple):
 ANY = Chosen()
 
 
-def _free_block(ctx: Context, home: Row) -> tuple[str, str]:
-    """The lowest /28 of the subnet of which no address is reserved or taken, and its first address."""
+def _in_free_block(ctx: Context, home: Row) -> str:
+    """The first address of the lowest /28 of the subnet of which no address is reserved or taken."""
     network = subnet.network_of(home)
     held = {*subnet.taken(ctx, home), *cidrs.reserved(network)}
     for block in network.subnets(new_prefix=BLOCK) if network.prefixlen <= BLOCK else ():
         if not any(address in block for address in held):
-            return str(block), str(block[0])
+            return str(block[0])
     message = f"The specified subnet '{home.id}' does not have enough free cidr blocks to satisfy the request: a free /{BLOCK} is needed"
     raise text.conflict("InsufficientCidrBlocks", message)
 
 
-def _free_prefix(ctx: Context, home: Row) -> tuple[str, str]:
-    """A /80 of the subnet, and its second address."""
-    block = ipv6.free_prefix(ctx, home)
-    return str(block), str(block[1])
-
-
 IPV4 = Family(
     "Service", "Address", BLOCK, "Ipv4Prefixes", "Ipv4Prefix", held=lambda row: [item["PrivateIpAddress"] for item in row.document["PrivateIpAddresses"]],
-    members=network_interface.address_members, choose=network_interface.choose_addresses, reserve=_free_block,
+    members=network_interface.address_members, choose=network_interface.choose_addresses, reserve=_in_free_block,
 )  # fmt: skip
 IPV6 = Family(
     "Ipv6Service", "Ipv6Address", ipv6.DELEGATED, "Ipv6Prefixes", "Ipv6Prefix",
     held=lambda row: [item["Ipv6Address"] for item in row.document["Ipv6Addresses"]],
     members=lambda addresses: {"Ipv6Addresses": ipv6.listed(addresses)},
-    choose=lambda ctx, home, wanted: ipv6.choose_addresses(ctx, home, wanted, 0 if wanted else 1), reserve=_free_prefix,
+    choose=lambda ctx, home, wanted: ipv6.choose_addresses(ctx, home, wanted, 0 if wanted else 1),
+    reserve=lambda ctx, home: str(ipv6.free_prefix(ctx, home)[1]),
 )  # fmt: skip
 FAMILIES: Mapping[str, tuple[Family, ...]] = {"ipv4": (IPV4,), "ipv6": (IPV6,), "dualstack": (IPV4, IPV6)}
 """By IpAddressType."""
@@ -112,15 +107,15 @@ def fit_zone(ctx: Context, endpoint: Row, zone: Document, home: Row, chosen: Cho
     """The zone with addresses of exactly the endpoint's families: what it has of these stays as it is."""
     zone, row, wanted = dict(zone), ctx.resolve("ec2:NetworkInterface", zone["NetworkInterfaceId"]), families_of(endpoint)
     for family in (IPV4, IPV6):
-        if family not in wanted:
+        if family in wanted and not family.held(row):
+            row = ctx.change(row, family.members(family.choose(ctx, home, chosen.of(family))))
+        elif family not in wanted and family.held(row):
             row = ctx.change(row, {**family.members([]), family.prefixes: None})
             zone.pop(family.service, None)
-        elif not family.held(row):
-            row = ctx.change(row, family.members(family.choose(ctx, home, chosen.of(family))))
     for family in wanted if endpoint.document["VpcEndpointType"] == SERVICE_NETWORK else ():
         if family.service not in zone:
-            block, zone[family.service] = family.reserve(ctx, home)
-            row = ctx.change(row, {family.prefixes: [{family.prefix: block}]})
+            zone[family.service] = family.reserve(ctx, home)
+            row = ctx.change(row, {family.prefixes: [{family.prefix: reserved(zone, family)}]})
     unwanted = [family.address for family in (IPV4, IPV6) if family not in wanted]
     return {**zone, "Resources": [{member: value for member, value in held.items() if member not in unwanted} for held in zone["Resources"]]}
 
@@ -194,7 +189,7 @@ def _followed(ctx: Context, endpoint: Row, zone: Document, wanted: list[Reached]
         try:
             for family in families:
                 if family.address not in more:
-                    more[family.address], interface = _one_more(ctx, endpoint, interface, home, family, [*kept, *present.values()])
+                    more[family.address], interface = _one_more(ctx, zone, interface, home, family, [*kept, *present.values()])
         except Fault as fault:
             failed.append({"AssociationId": key[0], "ConfigurationId": key[1], "Code": fault.code, "Message": fault.message})
             interface = _without_unused(ctx, interface, [*kept, *present.values()])
@@ -207,14 +202,15 @@ def _key(held: Document) -> Reached:
     return held["AssociationId"], held["ConfigurationId"]
 
 
-def _one_more(ctx: Context, endpoint: Row, interface: Row, home: Row, family: Family, others: Iterable[Document]) -> tuple[str, Row]:
+def _one_more(ctx: Context, zone: Document, interface: Row, home: Row, family: Family, others: Iterable[Document]) -> tuple[str, Row]:
     """An address for one more resource, and the interface that has it: of a service network's endpoint over IPv6 in its block, else one of its own."""
     in_use = {held.get(family.address) for held in others}
-    if endpoint.document["VpcEndpointType"] != SERVICE_NETWORK and (primary := family.held(interface)[0]) not in in_use:
+    of_network = family.service in zone
+    if not of_network and (primary := family.held(interface)[0]) not in in_use:
         return primary, interface
-    if endpoint.document["VpcEndpointType"] == SERVICE_NETWORK and family is IPV6:
-        block = IPv6Network(interface.document[IPV6.prefixes][0][IPV6.prefix])
-        return next(address for number in count(2) if (address := str(block[number])) not in in_use), interface
+    if of_network and family is IPV6:
+        services = IPv6Address(zone[family.service])
+        return next(address for number in count(1) if (address := str(services + number)) not in in_use), interface
     address = family.choose(ctx, home, ())[0]
     return address, ctx.change(interface, family.members([*family.held(interface), address]))
 

@@ -165,7 +165,7 @@ def _chosen(params: Document, address_type: str) -> dict[str, Chosen]:
 def _change_subnets(ctx: Context, row: Row, params: Document) -> Row:
     """Subnets come and go; where another address is chosen for one that stays, another interface takes the place of the present one."""
     present, chosen = list(row.document["SubnetIds"]), _chosen(params, row.document["IpAddressType"])
-    removed = list(params.get("RemoveSubnetIds") or ())
+    removed = list(dict.fromkeys(params.get("RemoveSubnetIds") or ()))
     added = [one for one in dict.fromkeys((*(params.get("AddSubnetIds") or ()), *chosen)) if one not in present]
     for identifier in removed:
         if identifier not in present:
