@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.architecture import Architecture
+from bench.paced_client import TURN as TURN_SECONDS
 from bench.plain_envoy import PlainEnvoy
 from bench.region import Region
-from bench.signed import CONNECTIONS, Outcome, write_requests, wrk
+from bench.signed import CONNECTIONS, paced, write_requests, wrk
 from bench.table import Figure, Section, skipped
 from latticewall.auth.sigv4 import Credentials
 from latticewall.base.secret import Secret
@@ -22,7 +23,6 @@ from latticewall.base.secret import Secret
 ROUNDS = 5
 SECONDS = 3
 REQUESTS = 10_000
-_HALF_LOAD_CONNECTIONS = 16
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]})
 
 
@@ -37,8 +37,9 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
     how = (
         f"wrk, one thread, {CONNECTIONS} kept connections, {REQUESTS} signed requests over and over, {ROUNDS} rounds of {SECONDS} s each in turn, the median; "
         "the network's policy asks for the organization, the service's for role, path and method, the role's identity policy allows. The external "
-        f"authorizer is an Envoy that answers 200 by itself. Latency: {_HALF_LOAD_CONNECTIONS} connections that pause, at about half the load plain Envoy "
-        "carries: the load generator's timers tick once a millisecond, so requests come in bunches and wait; and one connection without pause, where none does."
+        "authorizer is an Envoy that answers 200 by itself. Latency: requests at even intervals whatever the answers take, from a generator whose timers count "
+        f"microseconds, {TURN_SECONDS:g} s to plain Envoy and {TURN_SECONDS:g} s to the service network in turn, for {ROUNDS * SECONDS} s: at half the load "
+        "that the service network carries with signatures and policies, and at a tenth. Generator, proxy, upstream and control plane share the cores."
     )
     if shutil.which("wrk") is None:
         return Section("Authorization", how, tuple(skipped(name, "requests/s", "wrk is not installed") for name in names.values()))
@@ -61,13 +62,11 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
             load("asking", peer.asking_url)
             load("signed", url)
         plain = median(rates["plain"])
-        pause = max(1, round(1000 * _HALF_LOAD_CONNECTIONS / (plain / 2)))
-        calm: dict[str, list[float]] = {"plain": [], "signed": []}
-        alone: dict[str, list[Outcome]] = {"plain": [], "signed": []}
-        for _ in range(ROUNDS):
-            for name, target in (("plain", peer.url), ("signed", url)):
-                calm[name].append(wrk(region, client, target, requests, SECONDS, pause=pause, connections=_HALF_LOAD_CONNECTIONS).p99)
-                alone[name].append(wrk(region, client, target, requests, SECONDS, connections=1))
+        carried = median(rates["signed"])
+        latency = []
+        for how_much, part in {"half": 0.5, "a tenth of": 0.1}.items():
+            write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
+            latency += _latency(how_much, paced(region, client, (peer.url, url), requests, carried * part, ROUNDS * SECONDS))
     for _ in range(ROUNDS):
         load("none", url)
     figures = [Figure(text, median(rates[name]), "requests/s", plain, "plain Envoy") for name, text in names.items()]
@@ -75,19 +74,17 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
     figures.append(Figure("signature and policies inside Envoy", median(rates["signed"]), "requests/s", asking, "external authorization"))
     least = median(spent["plain"])
     figures += [Figure(f"Envoy's processor time for a request: {text}", median(spent[name]), "us", least, "plain Envoy") for name, text in names.items()]
-    figures += _latency("at half load, in bunches", calm)
-    figures.append(Figure("one connection, plain Envoy", median(one.rate for one in alone["plain"]), "requests/s", plain, "plain Envoy, 32 connections"))
-    figures += _latency("of one connection", {name: [one.p99 for one in found] for name, found in alone.items()})
-    return Section("Authorization", how, tuple(figures))
+    return Section("Authorization", how, (*figures, *latency))
 
 
-def _latency(how: str, found: Mapping[str, Sequence[float]]) -> list[Figure]:
-    plain = median(found["plain"])
-    added = median(found["signed"]) - plain
-    return [
-        Figure(f"p99 latency {how}, plain Envoy", plain, "us"),
-        Figure(f"p99 latency {how}, added by signature and policies", added, "us", plain, "plain Envoy"),
-    ]
+def _latency(how_much: str, times: Sequence[Sequence[float]]) -> list[Figure]:
+    """times: of plain Envoy and of the service network."""
+    figures = []
+    for name, share in {"median": 0.5, "p99": 0.99}.items():
+        plain, signed = (sorted(found)[int(len(found) * share)] for found in times)
+        figures.append(Figure(f"{name} latency at {how_much} load, plain Envoy", plain, "us"))
+        figures.append(Figure(f"{name} latency at {how_much} load, added by signature and policies", signed - plain, "us", plain, "plain Envoy"))
+    return figures
 
 
 def _processor_seconds(pid: int) -> float:

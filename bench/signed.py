@@ -1,7 +1,8 @@
-"""Requests signed beforehand, each with a signature of its own, and the load generator that sends them."""
+"""Requests signed beforehand, each with a signature of its own, and the load generators that send them: as fast as answers come, or at even intervals."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Sequence
@@ -20,7 +21,6 @@ _WRONG = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
 _UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 _SCRIPT = r"""
 local requests, position = {}, 0
-local pause = 0
 
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
@@ -28,16 +28,11 @@ function init(arguments)
     requests[#requests + 1] = text
   end
   file:close()
-  pause = tonumber(arguments[2])
 end
 
 function request()
   position = position % #requests + 1
   return requests[position]
-end
-
-function delay()
-  return pause
 end
 """
 
@@ -68,12 +63,24 @@ def signed_request(host: str, target: str, credentials: Credentials, headers: Se
     return "\r\n".join(lines) + "\r\n\r\n"
 
 
-def wrk(region: Region, instance: str, url: str, requests: Path, seconds: int, *, pause: int = 0, connections: int = CONNECTIONS) -> Outcome:
-    """Send the requests of a file over kept connections. pause: ms between an answer and the next request on a connection. Every answer must be a 200."""
+def paced(region: Region, instance: str, urls: Sequence[str], requests: Path, rate: float, seconds: float) -> list[list[float]]:
+    """Send the requests of a file at even intervals, to one after the other; microseconds of each request, by target (`paced_client`)."""
+    targets = [url.removeprefix("http://").rstrip("/") for url in urls]
+    addresses = [target if ":" in target else f"{target}:80" for target in targets]
+    client = str(Path(__file__).with_name("paced_client.py"))
+    done = region.run(instance, "python3", client, str(requests), f"{rate:.0f}", str(seconds), *addresses, seconds=seconds + 30.0)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr or done.stdout)
+    found: list[list[float]] = json.loads(done.stdout)
+    return found
+
+
+def wrk(region: Region, instance: str, url: str, requests: Path, seconds: int, *, connections: int = CONNECTIONS) -> Outcome:
+    """Send the requests of a file over kept connections. Every answer must be a 200."""
     script = requests.with_suffix(".lua")
     script.write_text(_SCRIPT)
     options = ("-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script))
-    done = region.run(instance, "wrk", *options, url, "--", str(requests), str(pause), seconds=seconds + 30.0)
+    done = region.run(instance, "wrk", *options, url, "--", str(requests), seconds=seconds + 30.0)
     return _outcome(done)
 
 
