@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -153,10 +153,10 @@ class Region:
     def last_body(self) -> bytes:
         return WIRE.last_body
 
-    def settle(self, failures: Mapping[str, str] | None = None) -> None:
-        """The data plane has applied everything so far, except what failed (id -> reason)."""
+    def settle(self, failures: Mapping[str, str] | None = None, unsettled: Collection[str] = ()) -> None:
+        """The data plane has applied everything so far, except what failed (id -> reason) and what is on its way."""
         with self.store.write() as tx:
-            settle(self.app.context(tx, root(ACCOUNT, NAME), "ec2", "settle", "request"), tx.revision, failures or {})
+            settle(self.app.context(tx, root(ACCOUNT, NAME), "ec2", "settle", "request"), tx.revision, failures or {}, unsettled)
 
     @contextmanager
     def refused(self, code: str, words: str = "") -> Iterator[dict[str, Any]]:

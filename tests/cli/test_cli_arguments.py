@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from latticewall.dataplane.databases import programs
 from latticewall.dataplane.holder.isolation import forbidding_setting
 from latticewall.faces.cli.commands import COMMANDS, deploy, doctor, execute, logs, up
 from latticewall.faces.cli.main import main, parser
@@ -250,6 +251,20 @@ def test_doctor_refuses_an_engine_that_is_too_old(version: str, enough: bool, tm
     monkeypatch.setenv("PATH", str(tmp_path))
     finding = next(item for item in doctor.programs() if item.check == "suricata")
     assert (finding.ok, version in finding.observed, "7 or later" in finding.fix) == (enough, True, True)
+
+
+def test_doctor_misses_postgresql_without_complaint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "PLACES", (f"{tmp_path}/*/bin",))
+    (finding,) = doctor.optional()
+    assert (finding.ok, finding.needed, "apt-get install postgresql" in finding.fix) == (False, False, True)
+    for version in ("12.9", "15.2", "16.4"):
+        folder = tmp_path / version / "bin"
+        folder.mkdir(parents=True)
+        for name in ("postgres", "initdb"):
+            (folder / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version} (Debian {version}-1)'\n")
+            (folder / name).chmod(0o755)
+    (finding,) = doctor.optional()
+    assert (finding.ok, finding.observed) == (True, "16.4, 15.2")
 
 
 def test_the_setting_that_forbids_user_namespaces_is_named_with_its_fix(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class Lifecycle:
     settles: creating/updating/deleting last until the data plane has applied the revision; without, they are instant.
     heals: what the data plane cannot do now it may do later, without a change of the resource: its failures come and go ("failing" before it was ever
     ready, "impaired" afterwards), and it stays part of the desired state.
+    awaited: what becomes of a ready one that is not there any more and comes back by itself ("starting"); "" = it stays ready meanwhile.
     tombstone: seconds that a deleted resource stays visible (as "deleted"); 0 = gone at once.
     """
 
@@ -32,6 +33,7 @@ class Lifecycle:
     spelling: Mapping[str, Any] = field(default_factory=dict)
     settles: bool = False
     heals: bool = False
+    awaited: str = ""
     tombstone: int = 0
 
     def spell(self, status: str) -> Any:

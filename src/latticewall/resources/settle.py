@@ -12,6 +12,9 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import AILING, NEXT_STATUS
 
+FAILING = ("creating", "updating", "starting", "rebooting")
+"""What may not succeed."""
+
 
 def waiting(ctx: Context, revision: int) -> list[Row]:
     """Rows of any account and region whose status lasts until `revision` is applied."""
@@ -26,13 +29,13 @@ def settle(ctx: Context, revision: int, failures: Mapping[str, str], unsettled: 
         if row.id in unsettled or row.arn in unsettled:
             continue
         reason = failures.get(row.id) or failures.get(row.arn) or ""
-        following = _failed(ctx, row) if reason and row.status in ("creating", "updating") else NEXT_STATUS[row.status]
+        following = _failed(ctx, row) if reason and row.status in FAILING else NEXT_STATUS[row.status]
         if following == "deleted":
             ctx.bury(row)
         else:
             ctx.tx.put(replace(row, status=following, reason=reason))
         moved += 1
-    moved += _heal(ctx, failures, unsettled)
+    moved += _heal(ctx, failures, unsettled) + _await(ctx, unsettled)
     for service in ctx.registry.services.values():
         if service.settled:
             service.settled(ctx)
@@ -43,6 +46,8 @@ def _failed(ctx: Context, row: Row) -> str:
     """What a creation or an update comes to that does not succeed."""
     if ctx.registry.kind(row.kind).lifecycle.heals:
         return "failing" if row.status == "creating" else "impaired"
+    if row.status in ("starting", "rebooting"):
+        return NEXT_STATUS[row.status]
     return "failed" if row.status == "creating" else "ready"
 
 
@@ -60,6 +65,18 @@ def _heal(ctx: Context, failures: Mapping[str, str], unsettled: Collection[str])
             continue
         if failing.status in ("ready", *AILING):
             ctx.tx.put(replace(failing, status="impaired" if failing.status == "ready" else failing.status, reason=reason))
+            moved += 1
+    return moved
+
+
+def _await(ctx: Context, unsettled: Collection[str]) -> int:
+    """Of some kinds, what was ready and is being tried is not ready until it is there again."""
+    moved = 0
+    for identifier in unsettled:
+        row = ctx.tx.by_arn(identifier) if identifier.startswith("arn:") else _by_id(ctx, identifier)
+        awaited = ctx.registry.kind(row.kind).lifecycle.awaited if row and row.status == "ready" else ""
+        if row and awaited:
+            ctx.tx.put(replace(row, status=awaited))
             moved += 1
     return moved
 

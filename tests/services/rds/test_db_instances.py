@@ -175,6 +175,15 @@ def test_statuses_follow_the_data_plane(region: Region, rds: Any) -> None:
         assert status() == (after, [])
     region.settle({identifier: "its server does not start"})
     assert status()[0] == "failed"
+    rds.reboot_db_instance(**ORDERS)
+    region.settle({identifier: "still not"})
+    assert status() == ("failed", ["still not"])
+    region.settle()
+    assert status() == ("available", [])
+    region.settle(unsettled=[identifier])
+    assert status() == ("starting", [])
+    region.settle()
+    assert status() == ("available", [])
 
 
 def test_lists_are_filtered_and_paged(region: Region, rds: Any) -> None:

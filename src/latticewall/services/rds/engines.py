@@ -22,6 +22,8 @@ _SIZES = {
 CLASSES = tuple(f"{family}.{size}" for family, sizes in _SIZES.items() for size in sizes.split())
 """Instance classes ("Hardware specifications for DB instance classes"). They describe: a server takes what this machine has."""
 STORAGE = ("gp2", "gp3")
+MOST_OPTIONS = 1000
+"""On a page."""
 SMALLEST_GB, LARGEST_GB = 20, 65536
 
 
@@ -84,7 +86,7 @@ def _engine_version(version: str) -> Document:
 
 def describe_options(ctx: Context, params: Document) -> Document:
     """DescribeOrderableDBInstanceOptions."""
-    find.check_page_size(params)
+    find.check_page_size(params, MOST_OPTIONS)
     asked = params.get("EngineVersion") or ""
     here = [one for one in versions(ctx) if params["Engine"].lower() == ENGINE and asked in ("", one, major(one))]
     right = params.get("LicenseModel") in (None, "", LICENSE) and not params.get("AvailabilityZoneGroup") and params.get("Vpc") in (None, True)

@@ -29,10 +29,10 @@ def db_subnet_group(ctx: Context, name: str) -> Row:
     return row
 
 
-def check_page_size(params: Document) -> None:
+def check_page_size(params: Document, most: int = MOST) -> None:
     asked = params.get("MaxRecords")
-    if asked is not None and not FEWEST <= int(asked) <= MOST:
-        raise text.invalid("MaxRecords", f"Invalid value {asked} for MaxRecords. Must be between {FEWEST} and {MOST}")
+    if asked is not None and not FEWEST <= int(asked) <= most:
+        raise text.invalid("MaxRecords", f"Invalid value {asked} for MaxRecords. Must be between {FEWEST} and {most}")
 
 
 Meaning = Callable[[Row], str]

@@ -13,7 +13,7 @@ KINDS = (
     Kind(
         nouns.DB_INSTANCE, id_member="DbiResourceId", id_prefix="db-", arn_member="DBInstanceArn", name_member="DBInstanceIdentifier", unique="region",
         by_name=True, arn=ARN + "db:{name}", tag_member="TagList", view=view.db_instance, removing=view.release,
-        lifecycle=Lifecycle("DBInstanceStatus", STATUSES, settles=True, heals=True), cloudformation="AWS::RDS::DBInstance",
+        lifecycle=Lifecycle("DBInstanceStatus", STATUSES, settles=True, heals=True, awaited="starting"), cloudformation="AWS::RDS::DBInstance",
         refs={
             "DBSubnetGroupName": Ref(nouns.DB_SUBNET_GROUP), "VpcSecurityGroupIds": Ref(nouns.SECURITY_GROUP), "Vpc": Ref(nouns.VPC),
             "Subnet": Ref(nouns.SUBNET), "Interface": Ref(nouns.NETWORK_INTERFACE),

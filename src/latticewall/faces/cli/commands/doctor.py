@@ -16,6 +16,7 @@ from pathlib import Path
 from latticewall.base.faults import Fault
 from latticewall.dataplane import syscalls
 from latticewall.dataplane.authorization.crypto import libcrypto
+from latticewall.dataplane.databases.programs import OLDEST, PACKAGE, releases
 from latticewall.dataplane.holder.isolation import forbidding_setting
 from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.output import Output
@@ -38,23 +39,24 @@ _KERNEL: tuple[tuple[str, str, str], ...] = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One point. fix: what to do when it is not ok."""
+    """One point. fix: what to do when it is not ok. needed: by every region."""
 
     check: str
     ok: bool
     observed: str
     fix: str = ""
+    needed: bool = True
 
 
 def run(session: Session, _: argparse.Namespace, output: Output) -> int:
     """0 when everything is there, 1 when something is missing."""
-    found = [*programs(), *_namespaces(), *_room(session.state)]
+    found = [*programs(), *optional(), *_namespaces(), *_room(session.state)]
     if output.as_json:
         output.document([asdict(item) for item in found])
     else:
-        rows = [("✓" if item.ok else "✗", item.check, item.observed, "" if item.ok else item.fix) for item in found]
+        rows = [("✓" if item.ok else "✗" if item.needed else "-", item.check, item.observed, "" if item.ok else item.fix) for item in found]
         output.table(("", "check", "observed", "what to do"), rows)
-    return 0 if all(item.ok for item in found) else NOT_AS_EXPECTED
+    return 0 if all(item.ok for item in found if item.needed) else NOT_AS_EXPECTED
 
 
 def programs() -> Iterator[Finding]:
@@ -70,6 +72,13 @@ def programs() -> Iterator[Finding]:
         yield Finding("libcrypto", ok=True, observed=libcrypto())
     except Fault as fault:
         yield Finding("libcrypto", ok=False, observed=fault.message, fix="install the package libssl3 (libssl3t64)")
+
+
+def optional() -> Iterator[Finding]:
+    """What only some resources need."""
+    found = releases()
+    observed = ", ".join(map(str, found)) or f"not installed: DB instances need version {OLDEST} or later"
+    yield Finding("postgresql", bool(found), observed, f"as root, `apt-get install {PACKAGE}`", needed=False)
 
 
 def _version(program: str, words: tuple[str, ...]) -> str:
