@@ -95,8 +95,10 @@ class Terraform:
         self.run("plan", "-detailed-exitcode")
 
     def imported(self, identifiers: Mapping[str, str], *forgotten: str) -> tuple[int, int, int, list[str]]:
-        """Forget these resources, and others, and import these (address -> identifier) again. How many were imported, added, destroyed; which changed."""
-        self.run("state", "rm", *identifiers, *forgotten)
+        """Forget these resources, and others, and import these (address -> identifier) again, together with what was not known before. How many were
+        imported, added, destroyed; which changed."""
+        known = self.run("state", "list").splitlines()
+        self.run("state", "rm", *(address for address in identifiers if address in known), *forgotten)
         blocks = self.folder / "imports.tf"
         blocks.write_text("".join(f'import {{\n  to = {address}\n  id = "{identifier}"\n}}\n' for address, identifier in identifiers.items()))
         said = self.apply()

@@ -14,11 +14,15 @@ import pytest
 from bench.region import until
 from botocore.exceptions import ClientError
 
+from latticewall.dataplane.databases.programs import releases
+
 from .functions import package
 from .lab import Lab, server
 from .terraform_folder import Terraform, terraform_tests
 
 pytestmark = terraform_tests()
+DB_INSTANCE = "module.resources.aws_db_instance.d[0]"
+DATABASE = {"DBInstanceIdentifier": "tf-resources"}
 NOT_IMPORTABLE = "aws_vpclattice_target_group_attachment.t"
 """The provider has no import for it; made again, it is the same target."""
 
@@ -181,7 +185,7 @@ def test_resource_configurations_change_in_place(lab: Lab, first: dict[str, Any]
 
 
 def test_what_is_there_is_imported_as_it_is(lab: Lab, terraform: Terraform, second: dict[str, Any]) -> None:
-    """And nothing else differs from what was applied."""
+    """And nothing else differs from what was applied. A DB instance is among it, which Terraform has not made, with a resource configuration that leads to it."""
     https, lattice = second["https"], lab.client("vpc-lattice")
     listener = lattice.list_listeners(serviceIdentifier=https["service"])["items"][0]["id"]
     identifiers = {
@@ -189,12 +193,21 @@ def test_what_is_there_is_imported_as_it_is(lab: Lab, terraform: Terraform, seco
         "module.https.aws_vpclattice_listener.https": f"{https['service']}/{listener}",
         **{f"module.{name}.{address}": found for name in ("lattice", "resources") for address, found in second[name]["identifiers"].items()},
     }
-    assert terraform.imported(identifiers, f"module.lattice.{NOT_IMPORTABLE}") == (len(identifiers), 1, 0, [])
+    if releases():
+        terraform.environment["TF_VAR_database"] = database(lab)
+        identifiers[DB_INSTANCE] = "tf-resources"
+    expected = (len(identifiers), 3 if releases() else 1, 0, [])
+    assert terraform.imported(identifiers, f"module.lattice.{NOT_IMPORTABLE}") == expected
     terraform.unchanged()
+    assert "tf-arn" in associated(lab, second) or not releases()
 
 
 def test_everything_goes(lab: Lab, terraform: Terraform, second: dict[str, Any]) -> None:
     network = lab.ec2.describe_instances(InstanceIds=[second["architecture"]["client"]])["Reservations"][0]["Instances"][0]["VpcId"]
+    if DB_INSTANCE in terraform.run("state", "list"):
+        terraform.run("state", "rm", DB_INSTANCE)
+        lab.client("rds").delete_db_instance(**DATABASE, SkipFinalSnapshot=True)
+        until(lambda: not db_instances(lab))
     terraform.destroy()
     lattice, iam = lab.client("vpc-lattice"), lab.client("iam")
     left = [one["name"] for kind in ("services", "service_networks", "target_groups") for one in getattr(lattice, f"list_{kind}")()["items"]]
@@ -213,6 +226,22 @@ def test_everything_goes(lab: Lab, terraform: Terraform, second: dict[str, Any])
     }
     assert lab.ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [network]}])["VpcEndpoints"] == []
     assert network not in [one["VpcId"] for one in lab.ec2.describe_vpcs()["Vpcs"]]
+
+
+def database(lab: Lab) -> str:
+    """The ARN of a DB instance in Terraform's subnet group, as Terraform would have made it."""
+    made = lab.client("rds").create_db_instance(
+        **DATABASE, Engine="postgres", DBInstanceClass="db.t3.micro", AllocatedStorage=20, MasterUsername="clerk", MasterUserPassword="not-a-secret",
+        DBSubnetGroupName="tf-resources", Tags=[{"Key": "Owner", "Value": "conformance"}],
+    )["DBInstance"]  # fmt: skip
+    until(lambda: db_instances(lab) == ["available"], seconds=60)
+    return str(made["DBInstanceArn"])
+
+
+def db_instances(lab: Lab) -> list[str]:
+    """The statuses of those of this name: one or none."""
+    filters = [{"Name": "db-instance-id", "Values": ["tf-resources"]}]
+    return [item["DBInstanceStatus"] for item in lab.client("rds").describe_db_instances(Filters=filters)["DBInstances"]]
 
 
 def invoked(lab: Lab) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.region import Region
+from tests.region import Region, client
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy import inconsistencies, render
@@ -23,11 +23,16 @@ STEPS = 60
 ALLOW = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
 
 
+DATABASE = {
+    "Engine": "postgres", "DBInstanceClass": "db.t3.micro", "AllocatedStorage": 20, "MasterUsername": "clerk", "MasterUserPassword": "not-a-secret",
+}  # fmt: skip
+
+
 class Walk:
     """Random changes of one region. Some of them are refused, as they may be."""
 
     def __init__(self, region: Region, seed: int) -> None:
-        self.region, self.lattice, self.ec2 = region, region.lattice, region.ec2
+        self.region, self.lattice, self.ec2, self.rds = region, region.lattice, region.ec2, client("rds")
         self.random = random.Random(seed)
         self.count = 0
         self.vpcs: list[str] = []
@@ -39,7 +44,8 @@ class Walk:
         self.steps: list[Callable[[], Any]] = [
             self.vpc, self.network, self.service, self.service, self.group, self.group, self.listener, self.listener, self.rule, self.targets,
             self.join_vpc, self.join_service, self.join_service, self.policy, self.auth_type, self.end_service, self.end_association, self.zone,
-            self.alias, self.gateway, self.endpoint, self.endpoint, self.end_endpoint, self.region.settle, self.region.settle,
+            self.alias, self.gateway, self.endpoint, self.endpoint, self.end_endpoint, self.change_database,
+            self.region.settle, self.region.settle,
         ]  # fmt: skip
 
     def step(self) -> None:
@@ -141,6 +147,29 @@ class Walk:
         change = {"Action": "UPSERT", "ResourceRecordSet": {"Name": f"api.{name}", "Type": "A", "AliasTarget": target}}
         self.region.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
 
+    def database(self) -> None:
+        """And a resource configuration that leads to it."""
+        vpc, name = self.random.choice(self.vpcs), self.name()
+        subnets = [self.region.subnet(vpc, f"10.0.{self.count + 9}.{at * 128}/25", zone) for at, zone in enumerate("bc")]
+        self.rds.create_db_subnet_group(DBSubnetGroupName=name, DBSubnetGroupDescription=name, SubnetIds=subnets)
+        made = self.rds.create_db_instance(**{**DATABASE, "DBInstanceIdentifier": name, "DBSubnetGroupName": name})["DBInstance"]
+        gateway = self.lattice.create_resource_gateway(name=name, vpcIdentifier=vpc, subnetIds=subnets)["id"]
+        self.region.settle()
+        resource = self.lattice.create_resource_configuration(
+            name=name, type="ARN", resourceGatewayIdentifier=gateway, resourceConfigurationDefinition={"arnResource": {"arn": made["DBInstanceArn"]}}
+        )["id"]
+        self.region.settle()
+        network = self.random.choice(self.networks)
+        self.lattice.create_service_network_resource_association(serviceNetworkIdentifier=network, resourceConfigurationIdentifier=resource)
+
+    def change_database(self) -> None:
+        chosen = {"DBInstanceIdentifier": self.random.choice(self.rds.describe_db_instances()["DBInstances"])["DBInstanceIdentifier"]}
+        self.random.choice([
+            lambda: self.rds.stop_db_instance(**chosen), lambda: self.rds.start_db_instance(**chosen),
+            lambda: self.rds.modify_db_instance(**chosen, DBPortNumber=5000 + self.count),
+            lambda: self.rds.delete_db_instance(**chosen, SkipFinalSnapshot=True),
+        ])()  # fmt: skip
+
     def gateway(self) -> None:
         self.ec2.create_transit_gateway()
 
@@ -149,11 +178,11 @@ class Walk:
 def test_a_change_gives_what_everything_anew_would_give(tmp_path: Path, seed: int) -> None:
     region = Region(tmp_path)
     walk = Walk(region, seed)
-    for first in (walk.vpc, walk.vpc, walk.network, walk.service, walk.group, region.settle, walk.listener, walk.join_vpc, walk.join_service):
+    for first in (walk.vpc, walk.vpc, walk.network, walk.service, walk.group, region.settle, walk.listener, walk.join_vpc, walk.join_service, walk.database):
         walk.count += 1
         first()
     compiler, rendering, packing, paths = Compiler(), Memo(), Memo(), EnvoyPaths()
-    hosts = 0
+    hosts = databases = 0
     for _ in range(STEPS):
         walk.step()
         with region.store.read() as snapshot:
@@ -166,4 +195,6 @@ def test_a_change_gives_what_everything_anew_would_give(tmp_path: Path, seed: in
         assert publishable(rendered, packing) == publishable(rendered)
         assert encode(plan.names, b"k" * 32, {}) == encode(anew.names, b"k" * 32, {})
         hosts = max(hosts, sum(len(listener.virtual_hosts) for listener in plan.proxy.http_listeners))
+        databases = max(databases, len(plan.databases))
+    assert databases > 0, "the walk has come to no database"
     assert hosts > 1, "the walk has come to little"

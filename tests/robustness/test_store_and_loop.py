@@ -16,7 +16,8 @@ from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan, Problem
 from latticewall.plan.proxy import ProxyPlan
-from latticewall.reconcile.loop import PATIENCE_SECONDS, Loop
+from latticewall.reconcile.applier import Report
+from latticewall.reconcile.loop import AWAITED_SECONDS, PATIENCE_SECONDS, RESYNC_SECONDS, Loop
 from latticewall.store import Store
 
 PLAN = NodePlan(7, (), (), (), ProxyPlan((), (), ()), AuthorizationPlan(), NamesPlan((), ()), ())
@@ -80,6 +81,36 @@ def test_the_loop_survives_what_it_cannot_settle() -> None:
     assert "disk is full" in loop.progress.errors["settle"]
     assert loop.round()
     assert (loop.progress.applied_revision, loop.progress.errors, settled) == (7, {}, [7])
+
+
+class Starting:
+    """Something that takes three rounds to be there."""
+
+    name = "starting"
+
+    def __init__(self) -> None:
+        self.rounds = 0
+
+    def apply(self, _plan: NodePlan) -> Report:
+        self.rounds += 1
+        return Report(awaited=("db-1",)) if self.rounds < 3 else Report()
+
+
+def test_what_is_on_its_way_is_looked_at_again_soon_and_holds_nothing_up() -> None:
+    seen: list[set[str]] = []
+    waits: list[float] = []
+
+    def wait(revision: int, timeout: float) -> int:
+        waits.append(timeout)
+        if len(waits) == 3:
+            loop.stop()
+        return revision
+
+    loop = Loop(lambda: PLAN, (Starting(),), lambda _, __, unsettled: seen.append(set(unsettled)), wait)
+    loop.run()
+    assert seen == [{"db-1"}, {"db-1"}, set()]
+    assert waits == [AWAITED_SECONDS, AWAITED_SECONDS, RESYNC_SECONDS]
+    assert (loop.progress.failures, loop.progress.applied_revision) == ({}, 7)
 
 
 def test_what_may_pass_by_itself_has_time_while_it_is_being_created(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 # From "first" to "second", something changes in each.
 variable "step" { default = "first" }
 variable "zone" {}
+variable "database" { default = "" } # the ARN of a DB instance that was made without Terraform: the provider waits for more than a minute after each change of one
 
 module "architecture" {
   source = "./architecture"
@@ -33,8 +34,9 @@ module "load_balancers" {
   step   = var.step
 }
 module "resources" {
-  source = "./resources"
-  step   = var.step
+  source   = "./resources"
+  step     = var.step
+  database = var.database
 }
 
 output "architecture" { value = module.architecture }

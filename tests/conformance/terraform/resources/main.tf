@@ -1,4 +1,5 @@
 variable "step" {}
+variable "database" {}
 
 data "aws_availability_zones" "z" {}
 
@@ -73,9 +74,40 @@ resource "aws_vpclattice_service_network_resource_association" "a" {
   tags                              = each.key == "named" ? { Greeting = var.step } : null # the provider cannot change tags of one without dns_entry
 }
 
+resource "aws_db_subnet_group" "d" {
+  name        = "tf-resources"
+  description = var.step
+  subnet_ids  = aws_subnet.s[*].id
+}
+resource "aws_db_instance" "d" {
+  count                = var.database == "" ? 0 : 1
+  identifier           = "tf-resources"
+  engine               = "postgres"
+  instance_class       = "db.t3.micro"
+  allocated_storage    = 20
+  username             = "clerk"
+  db_subnet_group_name = aws_db_subnet_group.d.name
+  skip_final_snapshot  = true
+}
+resource "aws_vpclattice_resource_configuration" "arn" {
+  count                       = var.database == "" ? 0 : 1
+  name                        = "tf-arn"
+  type                        = "ARN"
+  resource_gateway_identifier = aws_vpclattice_resource_gateway.g.id
+  resource_configuration_definition {
+    arn_resource { arn = var.database }
+  }
+}
+resource "aws_vpclattice_service_network_resource_association" "arn" {
+  count                             = var.database == "" ? 0 : 1
+  resource_configuration_identifier = aws_vpclattice_resource_configuration.arn[0].id
+  service_network_identifier        = aws_vpclattice_service_network.n.id
+}
+
 output "network" { value = aws_vpclattice_service_network.n.id }
 output "identifiers" {
   value = {
+    "aws_db_subnet_group.d"                                            = aws_db_subnet_group.d.id
     "aws_vpclattice_resource_gateway.g"                                = aws_vpclattice_resource_gateway.g.id
     "aws_vpclattice_resource_configuration.group"                      = aws_vpclattice_resource_configuration.group.id
     "aws_vpclattice_resource_configuration.child[0]"                   = aws_vpclattice_resource_configuration.child[0].id
