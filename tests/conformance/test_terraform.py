@@ -185,7 +185,7 @@ def test_resource_configurations_change_in_place(lab: Lab, first: dict[str, Any]
 
 
 def test_what_is_there_is_imported_as_it_is(lab: Lab, terraform: Terraform, second: dict[str, Any]) -> None:
-    """And nothing else differs from what was applied. A DB instance is among it, which Terraform has not made, with a resource configuration that leads to it."""
+    """And nothing else differs from what was applied. A DB instance that Terraform has not made is among it, with a resource configuration."""
     https, lattice = second["https"], lab.client("vpc-lattice")
     listener = lattice.list_listeners(serviceIdentifier=https["service"])["items"][0]["id"]
     identifiers = {
