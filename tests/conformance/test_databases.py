@@ -166,7 +166,7 @@ def way(lab: Lab, site: Site) -> Way:
     until(lambda: lattice.get_resource_gateway(resourceGatewayIdentifier=gateway)["status"] == "ACTIVE")
     definition = {"arnResource": {"arn": arn}}
     made = lattice.create_resource_configuration(name="orders", type="ARN", resourceGatewayIdentifier=gateway, resourceConfigurationDefinition=definition)
-    assert (made["resourceConfigurationDefinition"], "portRanges" in made) == (definition, False)
+    assert (made["resourceConfigurationDefinition"], made["portRanges"]) == (definition, [])
     network = lattice.create_service_network(name="orders")["id"]
     far, other = lab.vpc("10.71.0.0/16"), lab.vpc("10.70.0.0/16")
     for vpc in (far, other):

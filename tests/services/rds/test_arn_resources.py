@@ -57,7 +57,7 @@ def test_an_arn_configuration_is_the_db_instance(region: Region, site: Site) -> 
     made = site.configuration()
     region.settle()
     shown = site.lattice.get_resource_configuration(resourceConfigurationIdentifier=made["id"])
-    assert (shown["status"], shown["type"], shown["resourceConfigurationDefinition"], "portRanges" in shown) == ("ACTIVE", "ARN", DEFINITION, False)
+    assert (shown["status"], shown["type"], shown["resourceConfigurationDefinition"], shown["portRanges"]) == ("ACTIVE", "ARN", DEFINITION, [])
     assert [(item["type"], item["id"]) for item in site.lattice.list_resource_configurations()["items"]] == [("ARN", made["id"])]
     about = {"resourceConfigurationIdentifier": made["id"]}
     assert site.lattice.update_resource_configuration(**about, allowAssociationToShareableServiceNetwork=True)["allowAssociationToShareableServiceNetwork"]

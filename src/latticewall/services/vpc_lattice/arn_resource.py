@@ -31,7 +31,9 @@ def arn_definition(ctx: Context, arn: str, gateway: Row) -> Document:
         raise text.invalid(MEMBER, f"DB instance {arn} is publicly accessible")
     if "Endpoint" not in shown:
         raise text.invalid(MEMBER, f"DB instance {arn} has no endpoint yet: it is {shown['DBInstanceStatus']}")
-    return {"resourceConfigurationDefinition": {"arnResource": {"arn": arn}}, "_domain": shown["Endpoint"]["Address"], "_port": shown["Endpoint"]["Port"]}
+    definition = {"arnResource": {"arn": arn}}
+    own = {"_domain": shown["Endpoint"]["Address"], "_port": shown["Endpoint"]["Port"]}
+    return {"resourceConfigurationDefinition": definition, "portRanges": [], **own}  # an empty list: without one Terraform's provider fails at updates
 
 
 def _db_instance(ctx: Context, arn: str) -> dict[str, Any]:
