@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,10 +22,19 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.resources.registry import Registry
 from latticewall.resources.verbs import Shown
-from latticewall.store import Store, Transaction
+from latticewall.store import Moved, MustWrite, Store, Transaction
 
 Authorise = Callable[[Context, Operation, Mapping[str, Any]], None]
 """Raises Denied unless the context's caller may perform the operation with these parameters."""
+
+
+QUESTIONS = ("Describe", "Get", "List", "Search")
+"""How operations begin that hardly ever change anything."""
+
+
+def is_question(operation: Operation) -> bool:
+    """Whether an operation is tried without the right to write: the few that then turn out to need it are performed again, with it."""
+    return operation.name.startswith(QUESTIONS)
 
 
 class DryRun(Fault):
@@ -56,7 +66,18 @@ class App:
         """Perform "service:Operation" and return its output document. Raises base.faults."""
         model = self.catalog.operation(operation)
         request_id = request_id or self.new_request_id()
+        if is_question(model):
+            with suppress(MustWrite):
+                try:
+                    return self.ask(caller, model, params, request_id)
+                except Moved:
+                    return self.ask(caller, model, params, request_id, certain=True)
         with self.store.write(caller.arn, request_id) as tx:
+            return self._perform(tx, caller, model, params, request_id, inner=False)
+
+    def ask(self, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, certain: bool = False) -> Document:
+        """As call, for a question, without waiting for those who write. Raises what `Store.question` does, besides."""
+        with self.store.question(caller.arn, request_id, certain=certain) as tx:
             return self._perform(tx, caller, model, params, request_id, inner=False)
 
     def call_within(self, tx: Transaction, caller: Caller, operation: str, params: Mapping[str, Any]) -> Document:
@@ -84,7 +105,7 @@ class App:
         if not inner:
             self._authorise(ctx, model, params)
         token = _token_key(model, caller, params)
-        digest = _digest(params)
+        digest = _digest(params) if token else ""
         if token and (known := tx.token(token)):
             return _replayed(model, known, digest)
         answer = handler(ctx, dict(params))

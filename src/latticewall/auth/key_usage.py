@@ -26,7 +26,10 @@ class KeyUse:
 
 def last_use(snapshot: Snapshot, access_key_id: str) -> KeyUse | None:
     """None for a key that was never used."""
-    written = snapshot.cursor(_name(access_key_id))
+    return _read(snapshot.cursor(_name(access_key_id)))
+
+
+def _read(written: str) -> KeyUse | None:
     return KeyUse(*written.split(" ")) if written else None
 
 
@@ -34,7 +37,7 @@ def note_use(tx: Transaction, access_key_id: str, service: str, region: str) -> 
     """Keys of sessions are not followed: they end by themselves."""
     if not access_key_id.startswith(LONG_TERM):
         return
-    known = last_use(tx, access_key_id)
+    known = _read(tx.steady_cursor(_name(access_key_id)))
     same = known is not None and (known.service, known.region) == (service, region)
     if known is None or not same or datetime.fromisoformat(tx.now) - datetime.fromisoformat(known.at) >= PRECISION:
         tx.move_cursor(_name(access_key_id), f"{tx.now} {service} {region}")

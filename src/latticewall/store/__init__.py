@@ -7,6 +7,8 @@ destination and metrics (high volume, never part of a decision) have their own t
 from __future__ import annotations
 
 from latticewall.store.mirror import Mirror
-from latticewall.store.sqlite import Snapshot, Store, Transaction
+from latticewall.store.snapshot import Snapshot
+from latticewall.store.sqlite import Moved, MustWrite, Store
+from latticewall.store.transaction import Transaction
 
-__all__ = ["Mirror", "Snapshot", "Store", "Transaction"]
+__all__ = ["Mirror", "Moved", "MustWrite", "Snapshot", "Store", "Transaction"]

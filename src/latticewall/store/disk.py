@@ -19,24 +19,39 @@ class Disk:
         self._log = f"{path}-wal"
         self._state = threading.Condition()
         self._committed = 0
+        self._committing = False
         self._synced = 0
         self._syncing = False
         self.failed = False
         """A sync has failed: the kernel may have dropped what it could not write, and later syncs would not say so. Until `whole` nobody is answered."""
 
-    def committed(self) -> None:
-        """Something has been committed; called before the next writer may begin."""
+    def committing(self) -> None:
+        """A commit begins: from now on readers may see it."""
+        self._committing = True
+
+    def committed(self, *, changed: bool = True) -> None:
+        """It has ended, before the next writer may begin. changed: whether it has written anything."""
         with self._state:
-            self._committed += 1
+            self._committed += changed
+            self._committing = False
+            self._state.notify_all()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that can be seen is not on the disk yet."""
+        return self._committing or self._synced < self._committed or self.failed
 
     def whole(self) -> None:
         """The log is empty: all of it has been moved into the database, and that synced."""
         with self._state:
             self._synced, self.failed = self._committed, False
 
-    def wait(self) -> None:
-        """Until all that is committed now is on the disk: what was written, and what was seen of others. Raises OSError when the disk does not take it."""
+    def wait(self, *, seen: bool = False) -> None:
+        """Until all that is committed now is on the disk: what was written, and what was seen of others. seen: by a reader, who may have met a commit that
+        has not ended. Raises OSError when the disk does not take it."""
         with self._state:
+            while seen and self._committing:
+                self._state.wait()
             wanted = self._committed
             while self._synced < wanted:
                 if self.failed:

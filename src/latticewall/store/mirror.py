@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from latticewall.base.rows import Row
-from latticewall.store.sqlite import Snapshot
+from latticewall.store.snapshot import Snapshot
 
 
 class Mirror:

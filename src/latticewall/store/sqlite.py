@@ -2,252 +2,78 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from latticewall.base.faults import Unavailable
-from latticewall.base.rows import Edge, Row
 from latticewall.store.disk import Disk
-from latticewall.store.metrics import Metrics
-from latticewall.store.objects import Objects
-from latticewall.store.pending import Pending
+from latticewall.store.remembered import Remembered
 from latticewall.store.schema import MIGRATIONS
+from latticewall.store.snapshot import Snapshot, read_revision
+from latticewall.store.transaction import Transaction
 
-COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revision, created_at, updated_at, document, tags"
-ROW_MEMBERS = tuple(COLUMNS.split(", "))
-EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
-
-A_DAY_AGO = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, '-1 day')"
-"""Reckoned from a time of the store's."""
 _PATIENCE_SECONDS = 30
 """How long another process may hold the state."""
 _READERS_MILLISECONDS = 500
 """How long readers are waited for by a writer that must have the log empty, while all others wait for him."""
 
+_ONLY_READS = {"connection": (), "questions": ("query_only = ON",)}
 _DISK_TROUBLE = (
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH,
 )  # fmt: skip
 
 
-def read_row(values: Sequence[Any]) -> Row:
-    *members, document, tags = values
-    return Row.stored(members, document, tags)
+class MustWrite(Exception):
+    """A question was about to change the state. Nothing has happened; it may be asked in a transaction."""
 
 
-def dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+class Moved(Exception):
+    """The state has changed since a question began, in what it has yet to read. Nothing has happened; it may be asked again."""
 
 
-def _clause(kind: str, where: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    conditions = {key: value for key, value in {"kind": kind, **where}.items() if value}
-    if unknown := set(conditions) - {"kind", "account", "region", "parent", "name", "status", "id"}:
-        raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
-    return " AND ".join(f"{key} = ?" for key in conditions) or "1", tuple(conditions.values())
+class View:
+    """A revision, and a connection that begins to hold it when it is first asked something. For one thread."""
 
+    def __init__(self, db: sqlite3.Connection, remembered: Remembered, *, certain: bool) -> None:
+        self._db = db
+        self._begun = certain
+        if certain:
+            db.execute("BEGIN")
+        self.revision = read_revision(db)
+        remembered.see(self.revision)
+        self.connection = cast(sqlite3.Connection, self)
+        """As snapshots ask it."""
+        self.snapshot = Snapshot(self.connection, remembered, self.revision)
 
-class Snapshot:
-    """A consistent view of everything at one revision."""
+    def execute(self, query: str, values: Any = ()) -> sqlite3.Cursor:
+        """As SQLite's own. Raises MustWrite and Moved."""
+        return self._asked(lambda: self._db.execute(query, values))
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
-        self.objects = Objects(connection)
-        self.pending = Pending(connection)
-        self.metrics = Metrics(connection)
+    def executemany(self, query: str, values: Iterable[Any]) -> sqlite3.Cursor:
+        """As SQLite's own. Raises MustWrite and Moved."""
+        return self._asked(lambda: self._db.executemany(query, values))
 
-    @property
-    def revision(self) -> int:
-        (value,) = self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()
-        return int(value)
+    def _asked(self, ask: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
+        if not self._begun:
+            self._begun = True
+            self._db.execute("BEGIN")
+            if read_revision(self._db) != self.revision:
+                raise Moved
+        try:
+            return ask()
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+                raise MustWrite from None
+            raise
 
-    def get(self, kind: str, id: str, account: str = "", region: str = "") -> Row | None:  # noqa: A002
-        """The row of that kind and id, if any; account and region narrow the search for kinds whose ids are names."""
-        found = self.rows(kind, id=id, account=account, region=region) if id else []
-        return found[0] if found else None
-
-    def by_arn(self, arn: str) -> Row | None:
-        if not arn:
-            return None  # many kinds have no ARN: the empty one names none of them
-        found = self._db.execute(f"SELECT {COLUMNS} FROM resource WHERE arn = ? LIMIT 1", (arn,)).fetchone()  # noqa: S608 - constant columns
-        return read_row(found) if found else None
-
-    def rows(self, kind: str = "", **where: str) -> list[Row]:
-        """Rows in order of creation. where: account, region, parent, name, status, id; empty values do not restrict."""
-        clause, values = _clause(kind, where)
-        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked
-        return [read_row(found) for found in self._db.execute(query, values)]
-
-    def page(self, kind: str, start: int, count: int, without: str, **where: str) -> list[Row]:
-        """Some of `rows` that are not in the status `without`: at most `count`, from a position on."""
-        clause, values = _clause(kind, where)
-        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} AND status != ? ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608 - names checked
-        return [read_row(found) for found in self._db.execute(query, (*values, without, count, start))]
-
-    def count(self, kind: str, without: str, **where: str) -> int:
-        """How many of `rows` are not in the status `without`."""
-        clause, values = _clause(kind, where)
-        (found,) = self._db.execute(f"SELECT COUNT(*) FROM resource WHERE {clause} AND status != ?", (*values, without)).fetchone()  # noqa: S608 - as above
-        return int(found)
-
-    def any_in(self, statuses: Collection[str]) -> bool:
-        """Whether a row of any kind is in one of these statuses."""
-        marks = ", ".join("?" for _ in statuses)
-        query = f"SELECT 1 FROM resource WHERE status IN ({marks}) LIMIT 1"  # noqa: S608 - question marks only
-        return self._db.execute(query, tuple(statuses)).fetchone() is not None
-
-    def others(self, kind: str, account: str, region: str) -> list[Row]:
-        """Rows of other accounts; there being none costs nothing, however many there are of this one."""
-        one = f"SELECT {COLUMNS} FROM resource WHERE kind = ? AND region = ? AND account"  # noqa: S608 - constant columns
-        query = f"{one} < ? UNION ALL {one} > ? ORDER BY created_at, id"
-        return [read_row(found) for found in self._db.execute(query, (kind, region, account) * 2)]
-
-    def rows_without(self, *services: str) -> list[Row]:
-        """All rows but those of these services' kinds."""
-        unwanted = [f"{service}:%" for service in services]
-        clause = " AND ".join("kind NOT LIKE ?" for _ in unwanted) or "1"
-        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - constant text
-        return [read_row(values) for values in self._db.execute(query, unwanted)]
-
-    def edges_to(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
-        query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE target_kind = ? AND target_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
-        return [Edge(*values) for values in self._db.execute(query, (kind, id))]
-
-    def referring(self, kind: str, id: str, source_kind: str, without: str) -> list[Row]:  # noqa: A002
-        """Rows of a kind that refer to a resource and are not in the status `without`."""
-        columns = ", ".join(f"resource.{name}" for name in ROW_MEMBERS)
-        query = f"""SELECT {columns} FROM edge JOIN resource ON resource.kind = edge.source_kind AND resource.id = edge.source_id
-                    WHERE edge.target_kind = ? AND edge.target_id = ? AND edge.source_kind = ? AND resource.status != ?
-                    ORDER BY edge.source_kind, edge.source_id, edge.role"""  # noqa: S608 - constant columns
-        return [read_row(values) for values in self._db.execute(query, (kind, id, source_kind, without))]
-
-    def edges_from(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
-        query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE source_kind = ? AND source_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
-        return [Edge(*values) for values in self._db.execute(query, (kind, id))]
-
-    def count_referring(self, kind: str, id: str, source_kind: str) -> int:  # noqa: A002
-        """References of a kind of resources to a resource; they end with what refers."""
-        query = "SELECT COUNT(*) FROM edge WHERE target_kind = ? AND target_id = ? AND source_kind = ?"
-        (found,) = self._db.execute(query, (kind, id, source_kind)).fetchone()
-        return int(found)
-
-    def changes(self, after: int, limit: int = 1000) -> list[dict[str, Any]]:
-        """The change log: what changed after a revision, oldest first."""
-        query = "SELECT revision, kind, id, before, after, at, caller, request_id FROM change WHERE revision > ? ORDER BY revision, rowid LIMIT ?"
-        names = ("revision", "kind", "id", "before", "after", "at", "caller", "request_id")
-        return [dict(zip(names, values, strict=True)) for values in self._db.execute(query, (after, limit))]
-
-    def changed_since(self, after: int) -> set[tuple[str, str]]:
-        """Kind and id of everything that was put or deleted after a revision."""
-        return set(self._db.execute("SELECT DISTINCT kind, id FROM change WHERE revision > ?", (after,)))
-
-    def cursor(self, name: str) -> str:
-        """Where a follower of a file or feed had got to."""
-        found = self._db.execute("SELECT position FROM cursor WHERE name = ?", (name,)).fetchone()
-        return found[0] if found else ""
-
-    def log_events(self, group: str, stream: str = "", start: int = 0, end: int | None = None, after: int = 0, limit: int = 10000) -> list[dict[str, Any]]:
-        """Log events of a group in order of timestamp. start/end in ms (end exclusive); after: only sequence numbers above it."""
-        query = """SELECT sequence, stream, timestamp, ingestion, message FROM log_event
-                   WHERE log_group = ? AND (? = '' OR stream = ?) AND timestamp >= ? AND (? IS NULL OR timestamp < ?) AND sequence > ?
-                   ORDER BY timestamp, sequence LIMIT ?"""
-        names = ("sequence", "stream", "timestamp", "ingestion", "message")
-        found = self._db.execute(query, (group, stream, stream, start, end, end, after, limit))
-        return [dict(zip(names, values, strict=True)) for values in found]
-
-    def log_extent(self, group: str, stream: str = "") -> dict[str, int]:
-        """Of a group's (one stream's) events: count, bytes of UTF-8, first and last timestamp, last ingestion (ms; 0 without events)."""
-        query = """SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(message AS BLOB))), 0), COALESCE(MIN(timestamp), 0), COALESCE(MAX(timestamp), 0),
-                   COALESCE(MAX(ingestion), 0) FROM log_event WHERE log_group = ? AND (? = '' OR stream = ?)"""
-        return dict(zip(("count", "bytes", "first", "last", "ingestion"), self._db.execute(query, (group, stream, stream)).fetchone(), strict=True))
-
-
-class Transaction(Snapshot):
-    """A snapshot that can be changed; all of it becomes visible at once, under one new revision, or none of it."""
-
-    def __init__(self, connection: sqlite3.Connection, now: str, caller: str, request_id: str) -> None:
-        super().__init__(connection)
-        self.now = now
-        self._caller = caller
-        self._request_id = request_id
-        self._new_revision: int | None = None
-
-    @property
-    def changed(self) -> bool:
-        """Whether a resource was changed: only then is there a new revision."""
-        return self._new_revision is not None
-
-    @property
-    def new_revision(self) -> int:
-        """The revision this transaction writes, assigned at its first change."""
-        if self._new_revision is None:
-            self._new_revision = super().revision + 1
-            self._db.execute("UPDATE meta SET value = ? WHERE key = 'revision'", (str(self._new_revision),))
-        return self._new_revision
-
-    def put(self, row: Row) -> Row:
-        """Insert or replace a row; its revision and times are set here."""
-        before = self._db.execute(
-            "SELECT document, status FROM resource WHERE kind = ? AND id = ? AND account = ? AND region = ?",
-            (row.kind, row.id, row.account, row.region),
-        ).fetchone()
-        kept = replace(row, revision=self.new_revision, created_at=row.created_at or self.now, updated_at=self.now)
-        values = {**asdict(kept), "document": dump(kept.document), "tags": dump(kept.tags)}
-        marks = ", ".join(f":{name}" for name in ROW_MEMBERS)
-        self._db.execute(f"INSERT OR REPLACE INTO resource ({COLUMNS}) VALUES ({marks})", values)  # noqa: S608 - constant columns
-        self._log(row.kind, row.id, f"{before[1]} {before[0]}" if before else None, f"{kept.status} {values['document']}")
-        return kept
-
-    def delete(self, row: Row) -> None:
-        """Remove a row and the edges that start or end at it."""
-        key = (row.kind, row.id, row.account, row.region)
-        self._db.execute("DELETE FROM resource WHERE kind = ? AND id = ? AND account = ? AND region = ?", key)
-        self._db.execute("DELETE FROM edge WHERE source_kind = ? AND source_id = ?", (row.kind, row.id))
-        self._db.execute("DELETE FROM edge WHERE target_kind = ? AND target_id = ?", (row.kind, row.id))
-        self._log(row.kind, row.id, f"{row.status} {dump(row.document)}", None)
-
-    def link(self, edge: Edge) -> None:
-        values = (edge.source_kind, edge.source_id, edge.role, edge.target_kind, edge.target_id, edge.on_delete)
-        self._db.execute(f"INSERT OR REPLACE INTO edge ({EDGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", values)  # noqa: S608 - constant columns
-
-    def unlink(self, source_kind: str, source_id: str, role: str, target_id: str = "") -> None:
-        """Remove the edges of one role (to one target, if given)."""
-        self._db.execute(
-            "DELETE FROM edge WHERE source_kind = ? AND source_id = ? AND role = ? AND (? = '' OR target_id = ?)",
-            (source_kind, source_id, role, target_id, target_id),
-        )
-
-    def token(self, key: str) -> tuple[str, dict[str, Any]] | None:
-        """Digest and answer of the request with this idempotency token, of the last day."""
-        found = self._db.execute(f"SELECT digest, response FROM token WHERE key = ? AND at >= {A_DAY_AGO}", (key, self.now)).fetchone()  # noqa: S608
-        return (found[0], json.loads(found[1])) if found else None
-
-    def remember(self, key: str, digest: str, response: dict[str, Any]) -> None:
-        """Keep the answer to a request with an idempotency token; answers older than a day are dropped."""
-        self._db.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)", (key, digest, dump(response), self.now))
-        self._db.execute(f"DELETE FROM token WHERE at < {A_DAY_AGO}", (self.now,))  # noqa: S608
-
-    def add_log_events(self, group: str, stream: str, events: Sequence[tuple[int, int, str]]) -> None:
-        """Add (timestamp ms, ingestion ms, message) to a stream; no revision comes of it."""
-        query = "INSERT INTO log_event (log_group, stream, timestamp, ingestion, message) VALUES (?, ?, ?, ?, ?)"
-        self._db.executemany(query, [(group, stream, *event) for event in events])
-
-    def delete_log_events(self, group: str, stream: str = "") -> None:
-        """Forget a group's events (of one stream, if given)."""
-        self._db.execute("DELETE FROM log_event WHERE log_group = ? AND (? = '' OR stream = ?)", (group, stream, stream))
-
-    def move_cursor(self, name: str, position: str) -> None:
-        """Remember where a follower has got to."""
-        self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, position))
-
-    def _log(self, kind: str, id: str, before: str | None, after: str | None) -> None:  # noqa: A002
-        values = (self.new_revision, kind, id, before, after, self.now, self._caller, self._request_id)
-        self._db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    def end(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
 
 class Store:
@@ -258,23 +84,24 @@ class Store:
         self._now = now
         self._write_lock = threading.Lock()
         self._disk = Disk(self._path)
+        self._remembered = Remembered()
         self._changed = threading.Condition()
         self._local = threading.local()
         with self._write_lock:
             self._migrate(self._connection())
 
-    def _connection(self) -> sqlite3.Connection:
-        """This thread's connection: SQLite connections are not shared between threads."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+    def _connection(self, purpose: str = "connection") -> sqlite3.Connection:
+        """This thread's connection: SQLite connections are not shared between threads. purpose: "questions" for one that cannot write."""
+        connection: sqlite3.Connection | None = getattr(self._local, purpose, None)
         if connection is None:
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=_PATIENCE_SECONDS)
             try:
-                for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+                for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", *_ONLY_READS[purpose]):
                     connection.execute(f"PRAGMA {pragma}")
             except sqlite3.Error:
                 connection.close()
                 raise
-            self._local.connection = connection
+            setattr(self._local, purpose, connection)
         return connection
 
     def _migrate(self, db: sqlite3.Connection) -> None:
@@ -297,6 +124,9 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
         """A consistent view; changes committed meanwhile are not seen. Raises Unavailable when the file cannot be read."""
+        if (view := self._view) is not None:
+            yield view.snapshot
+            return
         with self._trouble("the state cannot be read"):
             db = self._connection()
             if db.in_transaction:
@@ -308,6 +138,49 @@ class Store:
                 yield Snapshot(db)
             finally:
                 db.execute("ROLLBACK")
+
+    @property
+    def _view(self) -> View | None:
+        """The one that this thread has open."""
+        return getattr(self._local, "view", None)
+
+    @contextmanager
+    def view(self, *, certain: bool = False) -> Iterator[View]:
+        """One revision for all that this thread reads meanwhile, by `read` and `question`. Most of it is remembered: SQLite is asked what is not, if its
+        state is still that revision. certain: it is held, so that Moved is never raised. Raises Unavailable when the file cannot be read."""
+        with self._trouble("the state cannot be read"):
+            view = View(self._connection("questions"), self._remembered, certain=certain)
+            self._local.view = view
+            try:
+                yield view
+            finally:
+                self._local.view = None
+                view.end()
+
+    @contextmanager
+    def question(self, caller: str = "", request_id: str = "", *, certain: bool = False) -> Iterator[Transaction]:
+        """A transaction that reads, while others write. Afterwards everything it saw is on the disk. Raises MustWrite when it would change something or
+        the disk needs to be healed by a writer, and Moved, unless `certain`, when it cannot read on."""
+        if self._disk.failed:
+            raise MustWrite
+        if (view := self._view) is not None:
+            yield Transaction(view.connection, self._now(), caller, request_id, self._remembered, view.revision, reads=True)
+        else:
+            with self.view(certain=certain) as view:
+                yield Transaction(view.connection, self._now(), caller, request_id, self._remembered, view.revision, reads=True)
+        if self._disk.is_behind:
+            self._wait(seen=True)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether who reads now has to wait for the disk."""
+        return self._disk.is_behind
+
+    def _wait(self, *, seen: bool = False) -> None:
+        try:
+            self._disk.wait(seen=seen)
+        except OSError as error:
+            raise Unavailable(f"the change is not on the disk: {error} (state file {self._path})") from error
 
     @contextmanager
     def write(self, caller: str = "", request_id: str = "") -> Iterator[Transaction]:
@@ -322,22 +195,24 @@ class Store:
             written = db.total_changes
             try:
                 db.execute("BEGIN IMMEDIATE")
-                transaction = Transaction(db, self._now(), caller, request_id)
+                before = read_revision(db)
+                self._remembered.see(before)
+                transaction = Transaction(db, self._now(), caller, request_id, self._remembered, before, reads=False)
                 yield transaction
+                self._disk.committing()
                 db.execute("COMMIT")
             except BaseException:
+                self._disk.committed(changed=False)
                 if db.in_transaction:  # a full disk ends the transaction by itself
                     db.execute("ROLLBACK")
                 raise
-            if db.total_changes != written:
-                self._disk.committed()
+            self._disk.committed(changed=db.total_changes != written)
+            if transaction.changed:
+                self._remembered.change(transaction.changed_kinds, transaction.new_revision)
         if transaction.changed:
             with self._changed:
                 self._changed.notify_all()
-        try:
-            self._disk.wait()
-        except OSError as error:
-            raise Unavailable(f"the change is not on the disk: {error} (state file {self._path})") from error
+        self._wait()
 
     def _empty_log(self, db: sqlite3.Connection) -> None:
         """Move all of the log into the database, after a sync that failed. Raises Unavailable while somebody reads from it."""
@@ -362,8 +237,9 @@ class Store:
         return self.revision
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        """Close this thread's connections."""
+        for purpose in _ONLY_READS:
+            connection: sqlite3.Connection | None = getattr(self._local, purpose, None)
+            if connection is not None:
+                connection.close()
+                setattr(self._local, purpose, None)
