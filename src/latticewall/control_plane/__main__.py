@@ -42,6 +42,7 @@ from latticewall.control_plane.shipping import Shipper
 from latticewall.control_plane.world import Compiler
 from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Endpoint
+from latticewall.faces.quick_http import QuickHttp
 from latticewall.faces.serving import server_config
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.loop import Loop
@@ -99,7 +100,7 @@ class ControlPlane:
         self.measurer = Measurer(self.app, self.appliers, self.loop)
         inner.metrics = self.measurer.prometheus
         inner.explainer = Explainer(self.app, region, self.appliers.access_log, self.appliers.target_health)
-        self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode, functions.download)
+        self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode, functions.download, self._is_in_progress)
 
     def run(self) -> None:
         works = {"reconcile": self.loop.run, "stacks": self.stacks.run, "logs": self.shipper.run, "metrics": self.measurer.run}
@@ -107,7 +108,7 @@ class ControlPlane:
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
         for thread in threads:
             thread.start()
-        server = uvicorn.Server(server_config(AsgiApp(self.endpoint)))
+        server = uvicorn.Server(server_config(AsgiApp(self.endpoint), http=QuickHttp))
         try:
             asyncio.run(server.serve(sockets=[self.listener]))
         finally:
@@ -160,6 +161,10 @@ class ControlPlane:
             waiting, revision = _in_progress(snapshot), snapshot.revision
         if waiting:
             self.loop.wait_applied(revision, CATCH_UP_SECONDS)
+
+    def _is_in_progress(self) -> bool:
+        with self.store.read() as snapshot:
+            return _in_progress(snapshot)
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
         with self.store.read() as snapshot:

@@ -32,6 +32,10 @@ class AsgiApp:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="api")
         self._invocations = ThreadPoolExecutor(INVOKING, thread_name_prefix="invoke")
 
+    def at_once(self, request: HttpRequest, source: str) -> HttpResponse | None:
+        """The answer, if there is one without waiting (`Endpoint.at_once`); on the loop's thread."""
+        return self._endpoint.at_once(request, source)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return

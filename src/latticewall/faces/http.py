@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
 from latticewall.apimodel.catalog import Operation, Service
-from latticewall.app import App
+from latticewall.app import App, is_question
 from latticewall.auth.callers import caller_of, known_key, root
 from latticewall.auth.canonical import Head
 from latticewall.auth.certificate_signature import CERTIFICATE, has_certificate_signature, verify_certificate_signature
@@ -25,6 +26,7 @@ from latticewall.auth.sigv4 import S3, Verified, verify
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, Pending, Unavailable
 from latticewall.faces.s3_bodies import plain
+from latticewall.store import Moved, MustWrite
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
 from latticewall.wire.route import identify, service_of
@@ -36,13 +38,18 @@ DOWNLOADS = "/latticewall-downloads/"
 """Where presigned URLs that the region itself gives out lead (the code of a function)."""
 FETCHES = 4
 """Attempts at one call: an identity provider is asked where its keys are, and for its keys; either answer may have to be fetched twice."""
-QUESTIONS = ("Describe", "Get", "List", "Search")
+QUICK_SECONDS = 0.005
+"""Of the processor's time: what took longer the last time is not done where other connections have to wait for it."""
 UNSIGNED = "sts:AssumeRoleWithWebIdentity"
 UNSIGNED_INNER = ("health", "metrics")
 """Inner requests of programs that cannot sign: load balancers and Prometheus. They reach the host's loopback only, and say nothing but ids and numbers."""
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 SIGNING_NAME = "latticewall"
 """The service name that the command line signs inner requests for."""
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
+_OWN = (INNER, DOWNLOADS)
+Call = Callable[[Caller, Operation, Mapping[str, Any], str], dict[str, Any]]
+"""(caller, operation, parameters, request id) -> the output document."""
 Inner = Callable[[str, Mapping[str, Any]], Any]
 """(path below /_latticewall/, parameters) -> a JSON value; raises KeyError for an unknown path."""
 
@@ -51,7 +58,8 @@ Inner = Callable[[str, Mapping[str, Any]], Any]
 class Endpoint:
     """One region's HTTP face. account, region: whom open mode speaks for when the request does not say. inner: latticewall's own requests.
 
-    catch_up: called before a question (Describe, Get, List) is answered, so that a waiter's first look sees what is already so. download: answers what
+    catch_up: called before a question (Describe, Get, List) is answered, so that a waiter's first look sees what is already so. in_progress: whether it
+    would wait. download: answers what
     is below DOWNLOADS, whose URLs carry their own proof.
     """
 
@@ -62,17 +70,38 @@ class Endpoint:
     catch_up: Callable[[], None]
     open_mode: bool = False
     download: Callable[[str, Mapping[str, str]], HttpResponse] | None = None
+    in_progress: Callable[[], bool] = lambda: True
+    _quick: set[str] = field(default_factory=set)
+    """Questions that took little time when they were last answered."""
+
+    def at_once(self, request: HttpRequest, source_ip: str) -> HttpResponse | None:
+        """The answer to a question that can be given without waiting for anything; None for all other requests, which nothing has been done about."""
+        scope = _scope(request)
+        try:
+            operation = identify(self.app.catalog, request, scope) if scope and not request.raw_path.startswith(_OWN) else None
+        except Fault:
+            return None
+        if operation is None or operation.qualified_name not in self._quick:
+            return None
+        try:
+            with self.app.store.view() as view:
+                return self._answer(request, source_ip, self.app.ask) if view.is_on_disk and not self.in_progress() else None
+        except (Fault, Pending, Moved, MustWrite):
+            return None
 
     def answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
         """Handle one request; never raises."""
-        request_id = self.app.new_request_id()
         if request.raw_path.startswith(INNER):
             return self._inner(request)
         if request.raw_path.startswith(DOWNLOADS) and self.download is not None:
             return self.download(request.raw_path, dict(request.query))
+        return self._answer(request, source_ip, self._call)
+
+    def _answer(self, request: HttpRequest, source_ip: str, call: Call) -> HttpResponse:
+        """Raises nothing but what says that `call` cannot answer at once."""
+        request_id = self.app.new_request_id()
         service: Service | None = None
         try:
-            service = self._service_hint(request)
             caller, signing_name = self._who(request)
             if signing_name == S3:
                 request = plain(request)
@@ -80,19 +109,27 @@ class Endpoint:
             service = operation.service
             caller = replace(caller, source_ip=source_ip, user_agent=request.header("user-agent") or "", host=request.header("host") or "")
             params = parse(operation, request)
-            if operation.name.startswith(QUESTIONS):
-                self.catch_up()
-            return serialise(operation, self._call(caller, operation, params, request_id), request_id)
+            began = time.thread_time()
+            answer = serialise(operation, call(caller, operation, params, request_id), request_id)
+            if is_question(operation) and operation.service.name != S3:  # whose objects are read from files
+                (self._quick.add if time.thread_time() - began < QUICK_SECONDS else self._quick.discard)(operation.qualified_name)
+            return answer
+        except (Pending, Moved, MustWrite):
+            raise
         except Fault as fault:
-            return serialise_fault(service or self.app.catalog.service("sts"), fault, request_id)
+            return self._refusal(request, service, fault, request_id)
         except Exception:
             log.exception("request %s failed", request_id)
-            failure = Fault("An internal error has occurred", code="InternalFailure")
-            answer = serialise_fault(service or self.app.catalog.service("sts"), failure, request_id)
-            return replace(answer, status=500)
+            return replace(self._refusal(request, service, Fault("An internal error has occurred", code="InternalFailure"), request_id), status=500)
+
+    def _refusal(self, request: HttpRequest, service: Service | None, fault: Fault, request_id: str) -> HttpResponse:
+        """In the dialect of the service; while it is not known, of the one that fits."""
+        return serialise_fault(service or self._service_hint(request) or self.app.catalog.service("sts"), fault, request_id)
 
     def _call(self, caller: Caller, operation: Operation, params: Mapping[str, Any], request_id: str) -> dict[str, Any]:
         """The answer; what the operation needs from outside is fetched between two attempts, while nothing is locked."""
+        if is_question(operation):
+            self.catch_up()
         for _ in range(FETCHES):
             try:
                 return self.app.call(caller, operation.qualified_name, params, request_id)
@@ -102,8 +139,7 @@ class Endpoint:
 
     def _service_hint(self, request: HttpRequest) -> Service | None:
         """The service whose error dialect fits, as the unverified scope, target, action or path names it."""
-        scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", request.header("authorization") or unquote(request.raw_query))
-        return service_of(self.app.catalog, request, scope[1] if scope else None)
+        return service_of(self.app.catalog, request, _scope(request))
 
     def _who(self, request: HttpRequest) -> tuple[Caller, str | None]:
         """(caller, service that the request was signed for; None without a signature in open mode). Raises the faults of authentication."""
@@ -113,7 +149,7 @@ class Endpoint:
             return Caller("", certified.region, f"x509:{certified.fingerprint}", certified.fingerprint, CERTIFICATE), certified.service
         if not is_signed(head) and self._bears_token(request):
             return Caller("", self.region, "", "", "Anonymous"), "sts"
-        with self.app.store.read():  # one view for both
+        with self.app.store.view(certain=True):  # one view for both
             verified = self._authenticate(request)
             return self._caller(verified), verified.service or None
 
@@ -163,6 +199,12 @@ class Endpoint:
         except Exception:
             log.exception("inner request `%s` failed", path)
             return _json(500, {"message": "An internal error has occurred", "code": "InternalFailure"})
+
+
+def _scope(request: HttpRequest) -> str | None:
+    """The service that the request says it is signed for, not verified."""
+    found = _SCOPE.search(request.header("authorization") or unquote(request.raw_query))
+    return found[1] if found else None
 
 
 def _head(request: HttpRequest) -> Head:

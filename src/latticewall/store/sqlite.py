@@ -39,12 +39,15 @@ class Moved(Exception):
 class View:
     """A revision, and a connection that begins to hold it when it is first asked something. For one thread."""
 
-    def __init__(self, db: sqlite3.Connection, remembered: Remembered, *, certain: bool) -> None:
+    def __init__(self, db: sqlite3.Connection, remembered: Remembered, disk: Disk, *, certain: bool) -> None:
         self._db = db
+        self._disk = disk
         self._begun = certain
         if certain:
             db.execute("BEGIN")
         self.revision = read_revision(db)
+        self.is_on_disk = not disk.is_behind
+        """Whether all that has been seen is."""
         remembered.see(self.revision)
         self.connection = cast(sqlite3.Connection, self)
         """As snapshots ask it."""
@@ -64,6 +67,7 @@ class View:
             self._db.execute("BEGIN")
             if read_revision(self._db) != self.revision:
                 raise Moved
+            self.is_on_disk = self.is_on_disk and not self._disk.is_behind  # log events and metrics have no revision
         try:
             return ask()
         except sqlite3.OperationalError as error:
@@ -148,8 +152,11 @@ class Store:
     def view(self, *, certain: bool = False) -> Iterator[View]:
         """One revision for all that this thread reads meanwhile, by `read` and `question`. Most of it is remembered: SQLite is asked what is not, if its
         state is still that revision. certain: it is held, so that Moved is never raised. Raises Unavailable when the file cannot be read."""
+        if (view := self._view) is not None:
+            yield view
+            return
         with self._trouble("the state cannot be read"):
-            view = View(self._connection("questions"), self._remembered, certain=certain)
+            view = View(self._connection("questions"), self._remembered, self._disk, certain=certain)
             self._local.view = view
             try:
                 yield view
@@ -163,18 +170,10 @@ class Store:
         the disk needs to be healed by a writer, and Moved, unless `certain`, when it cannot read on."""
         if self._disk.failed:
             raise MustWrite
-        if (view := self._view) is not None:
+        with self.view(certain=certain) as view:
             yield Transaction(view.connection, self._now(), caller, request_id, self._remembered, view.revision, reads=True)
-        else:
-            with self.view(certain=certain) as view:
-                yield Transaction(view.connection, self._now(), caller, request_id, self._remembered, view.revision, reads=True)
-        if self._disk.is_behind:
+        if not view.is_on_disk:
             self._wait(seen=True)
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether who reads now has to wait for the disk."""
-        return self._disk.is_behind
 
     def _wait(self, *, seen: bool = False) -> None:
         try:
