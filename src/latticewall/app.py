@@ -45,7 +45,7 @@ class DryRun(Fault):
 
 def iso(moment: datetime) -> str:
     """A time as documents hold it: UTC, milliseconds, Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 class App:

@@ -66,7 +66,7 @@ class Operation:
     def __repr__(self) -> str:
         return f"Operation({self.qualified_name})"
 
-    @property
+    @cached_property
     def qualified_name(self) -> str:
         """`ec2:CreateVpc`: the name of the call and of the IAM action."""
         return f"{self.service.name}:{self.name}"
@@ -80,6 +80,11 @@ class Operation:
     def output(self) -> Shape | None:
         reference = self._model.get("output")
         return self.service.resolve(reference) if reference else None
+
+    @cached_property
+    def streams_events(self) -> bool:
+        """Whether it answers with an event stream."""
+        return self.output is not None and any(member.event_stream for member in self.output.members.values())
 
     @cached_property
     def errors(self) -> tuple[Shape, ...]:

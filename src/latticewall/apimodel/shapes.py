@@ -43,6 +43,11 @@ class Shape:
         return tuple((name, member.location_name or name, member) for name, member in self.members.items() if not member.location)
 
     @cached_property
+    def located_members(self) -> tuple[tuple[str, Shape], ...]:
+        """Those that do not: they are in the path, the query, a header or the status."""
+        return tuple((name, member) for name, member in self.members.items() if member.location)
+
+    @cached_property
     def member(self) -> Shape:
         """The element of a list."""
         return self._source.resolve(self.traits["member"])
@@ -86,7 +91,7 @@ class Shape:
     def enum(self) -> tuple[str, ...]:
         return tuple(self.traits.get("enum", ()))
 
-    @property
+    @cached_property
     def union(self) -> bool:
         """Exactly one member must be set."""
         return self._flag("union")
@@ -125,7 +130,7 @@ class Shape:
     def flattened(self) -> bool:
         return self._flag("flattened")
 
-    @property
+    @cached_property
     def payload(self) -> str:
         """The one member that is the whole body."""
         return self._text("payload")

@@ -12,9 +12,8 @@ from latticewall.base.secret import Secret
 from latticewall.store import Snapshot
 
 
-def known_key(snapshot: Snapshot, access_key_id: str) -> KnownKey | None:
-    """What verification needs to know of a key; None for an unknown one."""
-    row = _key_row(snapshot, access_key_id)
+def known_key(row: Row | None) -> KnownKey | None:
+    """What verification needs to know of a key (`key_row`); None for an unknown one."""
     if row is None:
         return None
     token = Secret(row.document["_token"]) if row.kind == "sts:Session" else None
@@ -24,7 +23,11 @@ def known_key(snapshot: Snapshot, access_key_id: str) -> KnownKey | None:
 
 def caller_of(snapshot: Snapshot, access_key_id: str, region: str) -> Caller | None:
     """The principal that signs with a key: the account's root, an IAM user, a role session, a user's session or a federated user."""
-    row = _key_row(snapshot, access_key_id)
+    return caller_with(snapshot, key_row(snapshot, access_key_id), region)
+
+
+def caller_with(snapshot: Snapshot, row: Row | None, region: str) -> Caller | None:
+    """As `caller_of`, of a key that was looked up already."""
     if row is None:
         return None
     if row.kind == "sts:Session":
@@ -53,8 +56,8 @@ def root(account: str, region: str, access_key_id: str = "") -> Caller:
     return Caller(account, region, f"arn:aws:iam::{account}:root", account, "Account", "", access_key_id)
 
 
-def _key_row(snapshot: Snapshot, access_key_id: str) -> Row | None:
-    """None too for a session in the form of an earlier latticewall: its limits would not be read."""
+def key_row(snapshot: Snapshot, access_key_id: str) -> Row | None:
+    """The stored key or session; None for an unknown one. None too for a session in the form of an earlier latticewall: its limits would not be read."""
     if not access_key_id.startswith("ASIA"):
         return snapshot.get("iam:AccessKey", access_key_id)
     row = snapshot.get("sts:Session", access_key_id)

@@ -33,7 +33,8 @@ class Head:
     @cached_property
     def is_bytes(self) -> bool:
         """Whether every character stands for one byte; nothing that came over a wire fails this, and nothing else can be verified."""
-        return all(ord(max(text, default="\0")) < 256 for text in (self.method, self.target, *chain(*self.headers)))
+        text = "".join((self.method, self.target, *chain(*self.headers)))
+        return text.isascii() or ord(max(text)) < 256
 
     @property
     def path(self) -> str:
@@ -63,6 +64,8 @@ class Head:
     @cached_property
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """Query parameters percent-decoded, in order; a plus sign stays one; one character per byte."""
+        if "?" not in self.target:
+            return ()
         pairs = (pair.partition("=") for pair in self.query.split("&") if pair)
         return tuple((_decode(name), _decode(value)) for name, _, value in pairs)
 
@@ -142,7 +145,8 @@ def canonical_headers(head: Head, names: Iterable[str]) -> str:
 
 
 def _collapsed(value: str) -> str:
-    return _SPACES.sub(" ", value.strip(" \t"))
+    value = value.strip(" \t")
+    return _SPACES.sub(" ", value) if _SPACES.search(value) else value
 
 
 def canonical_request(head: Head, uri: str, names: Sequence[str], payload_hash: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from latticewall.auth.canonical import Head
@@ -90,12 +90,12 @@ class Signature:
     algorithm: str = ALGORITHM
     region_set: str = ""
 
-    @property
+    @cached_property
     def scope(self) -> str:
         region = (self.region,) if self.algorithm == ALGORITHM else ()
         return "/".join((self.day, *region, self.service, self.terminator))
 
-    @property
+    @cached_property
     def stamp(self) -> str:
         return stamp(self.moment)
 
@@ -154,8 +154,8 @@ def _from_header(head: Head, algorithms: Collection[str]) -> Signature:
         missing.append("Authorization header requires existence of a 'X-Amz-Region-Set' header.")
     if missing or date is None:
         raise incomplete(" ".join([*missing, f"Authorization={algorithm}"]))
-    signature = _signature(algorithm, parts["Credential"], parts["SignedHeaders"], parts["Signature"], date)
-    return replace(signature, token=head.first("x-amz-security-token") or "", region_set=region_set)
+    token = head.first("x-amz-security-token") or ""
+    return _signature(algorithm, parts["Credential"], parts["SignedHeaders"], parts["Signature"], date, token, region_set)
 
 
 def _from_query(head: Head, algorithms: Collection[str]) -> Signature:
@@ -175,11 +175,11 @@ def _from_query(head: Head, algorithms: Collection[str]) -> Signature:
     if not re.fullmatch(r"[0-9]{1,6}", expires) or not 1 <= int(expires) <= LONGEST_EXPIRY:
         raise incomplete(f"X-Amz-Expires must be a number of seconds from 1 to {LONGEST_EXPIRY}, got '{expires}'.")
     token = given["Security-Token"] or head.first("x-amz-security-token") or ""
-    signature = _signature(algorithm, given["Credential"], given["SignedHeaders"], given["Signature"], given["Date"])
-    return replace(signature, token=token, expires=int(expires), region_set=given["Region-Set"])
+    signature = _signature(algorithm, given["Credential"], given["SignedHeaders"], given["Signature"], given["Date"], token, given["Region-Set"])
+    return replace(signature, expires=int(expires))
 
 
-def _signature(algorithm: str, credential: str, headers: str, value: str, date: str) -> Signature:
+def _signature(algorithm: str, credential: str, headers: str, value: str, date: str, token: str, region_set: str) -> Signature:
     elements = credential.split("/")
     moment = parse_date(date)
     if moment is None:
@@ -192,7 +192,7 @@ def _signature(algorithm: str, credential: str, headers: str, value: str, date: 
     if len(names) > MOST_SIGNED_HEADERS:
         raise incomplete(f"SignedHeaders names more than {MOST_SIGNED_HEADERS} headers.")
     region = elements[2] if algorithm == ALGORITHM else ""
-    return Signature(elements[0], elements[1], region, elements[-2], elements[-1], names, value, moment, algorithm=algorithm)
+    return Signature(elements[0], elements[1], region, elements[-2], elements[-1], names, value, moment, token, None, algorithm, region_set)
 
 
 @lru_cache(maxsize=256)
@@ -237,6 +237,8 @@ def check_amz_headers(head: Head, signature: Signature, added_by_proxies: frozen
 
 def check_time(signature: Signature, now: datetime, skew: timedelta) -> None:
     """Neither too old nor from the future, and signed on the day its scope names."""
+    if signature.expires is None and now - skew <= signature.moment <= now + skew:
+        return
     minutes = int(skew.total_seconds() // 60)
     current = stamp(now)
     if signature.moment > now + skew:

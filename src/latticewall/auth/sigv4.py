@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from latticewall.auth import chunked
@@ -35,6 +36,7 @@ from latticewall.base.secret import Secret
 CONTROL_PLANE_SKEW = timedelta(minutes=15)
 S3 = "s3"
 """The one service that signs paths as they are sent, and need not sign bodies."""
+_EMPTY = hashlib.sha256(b"").hexdigest()
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _DUMMY_SECRET = Secret("0" * 40)
 """An unknown access key costs the same work as a known one."""
@@ -74,6 +76,12 @@ def derive_signing_key(secret: str, day: str, region: str, service: str) -> byte
     for part in (day, region, service, TERMINATOR):
         key = _hmac(key, part)
     return key
+
+
+@lru_cache(1024)
+def _signing_key(secret: Secret, day: str, region: str, service: str) -> bytes:
+    """As `derive_signing_key`, which costs four times as much as what is then done with the key."""
+    return derive_signing_key(secret.reveal(), day, region, service)
 
 
 def _hmac(key: bytes, text: str) -> bytes:
@@ -159,8 +167,8 @@ def verify(
     _check_scope(signature, services)
     known = lookup(signature.access_key_id)
     secret = known.secret if known is not None else _DUMMY_SECRET
-    key = derive_signing_key(secret.reveal(), signature.day, signature.region, signature.service)
-    given_hash, body_hash = head.first("x-amz-content-sha256"), hashlib.sha256(body).hexdigest()
+    key = _signing_key(secret, signature.day, signature.region, signature.service)
+    given_hash, body_hash = head.first("x-amz-content-sha256"), hashlib.sha256(body).hexdigest() if body else _EMPTY
     if signature.service == S3 and given_hash is None and signature.expires is not None:
         given_hash = UNSIGNED_PAYLOAD  # a presigned request says nothing about the body
     if signature.service == S3 and given_hash in chunked.LITERALS:

@@ -28,6 +28,12 @@ class Caller:
     called_via: tuple[str, ...] = ()
     host: str = ""
 
+    def coming(self, source_ip: str, user_agent: str, host: str) -> Caller:
+        """The same principal, and how he comes here."""
+        caller = object.__new__(Caller)
+        caller.__dict__.update(self.__dict__, source_ip=source_ip, user_agent=user_agent, host=host)  # a tenth of what `replace` costs
+        return caller
+
     def at(self, region: str) -> Caller:
         """The same principal addressing another region."""
         from dataclasses import replace

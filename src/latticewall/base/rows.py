@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+_read = json.JSONDecoder().scan_once
+"""(text, position) -> (value, position): of what we have written ourselves, without spaces around it."""
+
 
 @dataclass
 class Row:
@@ -44,7 +47,7 @@ class Row:
         text = self.__dict__.pop(f"_{name}", None) if name in ("document", "tags") else None
         if text is None:
             raise AttributeError(name)
-        self.__dict__[name] = json.loads(text)
+        self.__dict__[name], _ = _read(text, 0)
         return self.__dict__[name]
 
 

@@ -100,7 +100,7 @@ class ControlPlane:
         self.measurer = Measurer(self.app, self.appliers, self.loop)
         inner.metrics = self.measurer.prometheus
         inner.explainer = Explainer(self.app, region, self.appliers.access_log, self.appliers.target_health)
-        self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode, functions.download, self._is_in_progress)
+        self.endpoint = Endpoint(self.app, self.account, region, inner, self._catch_up, open_mode, functions.download, _in_progress)
 
     def run(self) -> None:
         works = {"reconcile": self.loop.run, "stacks": self.stacks.run, "logs": self.shipper.run, "metrics": self.measurer.run}
@@ -161,10 +161,6 @@ class ControlPlane:
             waiting, revision = _in_progress(snapshot), snapshot.revision
         if waiting:
             self.loop.wait_applied(revision, CATCH_UP_SECONDS)
-
-    def _is_in_progress(self) -> bool:
-        with self.store.read() as snapshot:
-            return _in_progress(snapshot)
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
         with self.store.read() as snapshot:

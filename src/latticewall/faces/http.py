@@ -18,15 +18,16 @@ from urllib.parse import unquote
 
 from latticewall.apimodel.catalog import Operation, Service
 from latticewall.app import App, is_question
-from latticewall.auth.callers import caller_of, known_key, root
+from latticewall.auth.callers import caller_with, key_row, known_key, root
 from latticewall.auth.canonical import Head
 from latticewall.auth.certificate_signature import CERTIFICATE, has_certificate_signature, verify_certificate_signature
 from latticewall.auth.signature import is_signed, parse_signature
-from latticewall.auth.sigv4 import S3, Verified, verify
+from latticewall.auth.sigv4 import S3, KnownKey, Verified, verify
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, Pending, Unavailable
+from latticewall.base.rows import Row
 from latticewall.faces.s3_bodies import plain
-from latticewall.store import Moved, MustWrite
+from latticewall.store import Moved, MustWrite, Snapshot
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
 from latticewall.wire.route import identify, service_of
@@ -70,7 +71,7 @@ class Endpoint:
     catch_up: Callable[[], None]
     open_mode: bool = False
     download: Callable[[str, Mapping[str, str]], HttpResponse] | None = None
-    in_progress: Callable[[], bool] = lambda: True
+    in_progress: Callable[[Snapshot], bool] = lambda _: True
     _quick: set[str] = field(default_factory=set)
     """Questions that took little time when they were last answered."""
 
@@ -85,7 +86,7 @@ class Endpoint:
             return None
         try:
             with self.app.store.view() as view:
-                return self._answer(request, source_ip, self.app.ask) if view.is_on_disk and not self.in_progress() else None
+                return self._answer(request, source_ip, self.app.ask, (operation, scope)) if view.is_on_disk and not self.in_progress(view.snapshot) else None
         except (Fault, Pending, Moved, MustWrite):
             return None
 
@@ -97,17 +98,17 @@ class Endpoint:
             return self.download(request.raw_path, dict(request.query))
         return self._answer(request, source_ip, self._call)
 
-    def _answer(self, request: HttpRequest, source_ip: str, call: Call) -> HttpResponse:
-        """Raises nothing but what says that `call` cannot answer at once."""
+    def _answer(self, request: HttpRequest, source_ip: str, call: Call, known: tuple[Operation | None, str | None] = (None, None)) -> HttpResponse:
+        """Raises nothing but what says that `call` cannot answer at once. known: the operation, for a request signed for a service, if it is known."""
         request_id = self.app.new_request_id()
         service: Service | None = None
         try:
             caller, signing_name = self._who(request)
             if signing_name == S3:
                 request = plain(request)
-            operation = identify(self.app.catalog, request, signing_name)
+            operation = known[0] if known[0] and known[1] == signing_name else identify(self.app.catalog, request, signing_name)
             service = operation.service
-            caller = replace(caller, source_ip=source_ip, user_agent=request.header("user-agent") or "", host=request.header("host") or "")
+            caller = caller.coming(source_ip, request.header("user-agent"), request.header("host"))
             params = parse(operation, request)
             began = time.thread_time()
             answer = serialise(operation, call(caller, operation, params, request_id), request_id)
@@ -149,9 +150,9 @@ class Endpoint:
             return Caller("", certified.region, f"x509:{certified.fingerprint}", certified.fingerprint, CERTIFICATE), certified.service
         if not is_signed(head) and self._bears_token(request):
             return Caller("", self.region, "", "", "Anonymous"), "sts"
-        with self.app.store.view(certain=True):  # one view for both
-            verified = self._authenticate(request)
-            return self._caller(verified), verified.service or None
+        with self.app.store.view(certain=True) as view:  # one for both
+            verified, row = self._authenticate(head, request.body, view.snapshot)
+            return self._caller(view.snapshot, verified, row), verified.service or None
 
     def _bears_token(self, request: HttpRequest) -> bool:
         """Whether the request asks for the one operation whose parameters authenticate it."""
@@ -160,19 +161,24 @@ class Endpoint:
         except Fault:
             return False
 
-    def _authenticate(self, request: HttpRequest) -> Verified:
-        head = _head(request)
+    def _authenticate(self, head: Head, body: bytes, snapshot: Snapshot) -> tuple[Verified, Row | None]:
+        """With the stored key."""
         if self.open_mode:
             if not is_signed(head):
-                return Verified(self.account, self.region, "")
+                return Verified(self.account, self.region, ""), None
             signature = parse_signature(head)
-            return Verified(signature.access_key_id, signature.region, signature.service)
-        with self.app.store.read() as snapshot:
-            return verify(head, request.body, lambda key: known_key(snapshot, key), self.app.clock.now())
+            return Verified(signature.access_key_id, signature.region, signature.service), key_row(snapshot, signature.access_key_id)
+        row: Row | None = None
 
-    def _caller(self, verified: Verified) -> Caller:
-        with self.app.store.read() as snapshot:
-            caller = caller_of(snapshot, verified.access_key_id, verified.region)
+        def look_up(access_key_id: str) -> KnownKey | None:
+            nonlocal row
+            row = key_row(snapshot, access_key_id)
+            return known_key(row)
+
+        return verify(head, body, look_up, self.app.clock.now()), row
+
+    def _caller(self, snapshot: Snapshot, verified: Verified, row: Row | None) -> Caller:
+        caller = caller_with(snapshot, row, verified.region)
         if caller is not None:
             return caller
         if not self.open_mode:
@@ -184,8 +190,10 @@ class Endpoint:
         path = request.raw_path.removeprefix(INNER)
         try:
             if path not in UNSIGNED_INNER and not self.open_mode:
-                verified = self._authenticate(request)
-                if verified.service != SIGNING_NAME or self._caller(verified).principal_type != "Account":
+                with self.app.store.view(certain=True) as view:
+                    verified, row = self._authenticate(_head(request), request.body, view.snapshot)
+                    caller = self._caller(view.snapshot, verified, row)
+                if verified.service != SIGNING_NAME or caller.principal_type != "Account":
                     raise Denied("only the region's administrator may ask this", code="AccessDenied")
             params = json.loads(request.body) if request.body else {}
             if not isinstance(params, dict):

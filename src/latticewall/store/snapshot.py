@@ -17,6 +17,14 @@ COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revisio
 EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
 ROW_MEMBERS = tuple(COLUMNS.split(", "))
 
+_BY_ID = {
+    (account, region): f"SELECT {COLUMNS} FROM resource WHERE kind = ? AND id = ?{' AND account = ?' * account}{' AND region = ?' * region}"  # noqa: S608
+    " ORDER BY created_at, id LIMIT 1"
+    for account in (False, True)
+    for region in (False, True)
+}
+"""By whether account and region are known too."""
+
 
 def read_row(values: Sequence[Any]) -> Row:
     *members, document, tags = values
@@ -75,8 +83,10 @@ class Snapshot:
 
     def get(self, kind: str, id: str, account: str = "", region: str = "") -> Row | None:  # noqa: A002
         """The row of that kind and id, if any; account and region narrow the search for kinds whose ids are names."""
-        found = self.rows(kind, id=id, account=account, region=region) if id else []
-        return found[0] if found else None
+        if not id:
+            return None
+        found = self._select(kind, _BY_ID[bool(account), bool(region)], (kind, id, *filter(None, (account, region))))
+        return read_row(found[0]) if found else None
 
     def by_arn(self, arn: str) -> Row | None:
         if not arn:

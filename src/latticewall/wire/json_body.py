@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NoReturn
 
 from latticewall.apimodel.shapes import Shape
@@ -122,12 +123,25 @@ def write(shape: Shape, value: Any) -> Any:
 def write_members(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a structure that belong in the body."""
     found = {}
-    for name, wire_name, member in shape.body_members:
+    for name, wire_name, member in _written(shape):
         value = document.get(name)
         if value is not None:
-            found[wire_name] = value if member.type in _AS_THEY_ARE else write(member, value)
+            found[wire_name] = value if member is None else write(member, value)
     return found
 
 
+@cache
+def _written(shape: Shape) -> tuple[tuple[str, str, Shape | None], ...]:
+    """Name in documents and in JSON of each member in the body, and its shape unless its values are the same in both."""
+    return tuple((name, wire_name, None if _is_as_it_is(member) else member) for name, wire_name, member in shape.body_members)
+
+
+def _is_as_it_is(shape: Shape) -> bool:
+    return shape.type in _AS_THEY_ARE or (shape.type == "timestamp" and shape.timestamp_format == "iso8601")
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def dump(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encode(value).encode()

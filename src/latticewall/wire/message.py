@@ -14,11 +14,6 @@ _MAX_FIELDS = 50_000
 """Fields of a form or query string: far above any real request, low enough to bound the work of parsing one."""
 
 
-def _header(headers: Headers, name: str) -> str:
-    wanted = name.lower()
-    return next((value for key, value in headers if key.lower() == wanted), "")
-
-
 @dataclass(frozen=True)
 class HttpRequest:
     """A request as it arrived. raw_path and raw_query are still percent-encoded; the query is without its question mark."""
@@ -29,14 +24,18 @@ class HttpRequest:
     headers: Headers = ()
     body: bytes = b""
 
+    @cached_property
+    def _first(self) -> dict[str, str]:
+        return {key.lower(): value for key, value in reversed(self.headers)}
+
     def header(self, name: str) -> str:
         """The first header of that name in any case; empty if there is none."""
-        return _header(self.headers, name)
+        return self._first.get(name.lower(), "")
 
     @cached_property
     def query(self) -> tuple[tuple[str, str], ...]:
         """The decoded query string. Raises ValueError if it is not valid UTF-8 or has absurdly many fields."""
-        return tuple(parse_qsl(self.raw_query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS))
+        return tuple(parse_qsl(self.raw_query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)) if self.raw_query else ()
 
     @cached_property
     def form(self) -> dict[str, str]:
@@ -62,4 +61,5 @@ class HttpResponse:
 
     def header(self, name: str) -> str:
         """The first header of that name in any case; empty if there is none."""
-        return _header(self.headers, name)
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")

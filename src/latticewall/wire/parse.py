@@ -47,11 +47,10 @@ def _sentence(error: Exception) -> str:
 def _rest(operation: Operation, shape: Shape, request: HttpRequest, *, xml: bool) -> dict[str, Any]:
     labels = uri_template(operation.request_uri).match(request.raw_path) or {}
     document: dict[str, Any] = {}
-    for name, member in shape.members.items():
-        if member.location:
-            value = _located(name, member, request, labels, shape)
-            if value is not None:
-                document[name] = value
+    for name, member in shape.located_members:
+        value = _located(name, member, request, labels, shape)
+        if value is not None:
+            document[name] = value
     return document | _body(shape, request.body, xml=xml)
 
 
@@ -65,7 +64,7 @@ def _body(shape: Shape, body: bytes, *, xml: bool) -> dict[str, Any]:
         if not body.strip():
             return {}
         return {shape.payload: xml_body.read(payload, xml_body.load(body)) if xml else json_body.read(payload, json_body.load(body))}
-    if all(member.location for member in shape.members.values()):
+    if not shape.body_members:
         return {}
     if xml:
         return xml_body.read_members(shape, xml_body.load(body)) if body.strip() else {}

@@ -6,7 +6,7 @@ credential scope) says which service a path or action belongs to; an operation o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 
 from latticewall.apimodel.catalog import CBOR, Catalog, Operation, Service
@@ -14,6 +14,8 @@ from latticewall.apimodel.error_dialects import unknown_operation
 from latticewall.base.faults import Denied, Invalid
 from latticewall.wire.message import HttpRequest
 from latticewall.wire.uri_template import UriTemplate, split, uri_template
+
+Route = tuple[UriTemplate, Operation]
 
 
 def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -> Operation:
@@ -32,8 +34,7 @@ def identify(catalog: Catalog, request: HttpRequest, signing_name: str | None) -
             raise Denied(f"Credential should be scoped to correct service: '{expected}'.", code="SignatureDoesNotMatch")
         return operation
     services = catalog.find_by_signing(signing_name) if signing_name else _named_by_path(catalog)
-    action = _action(request)
-    if action and catalog.queried(services):
+    if catalog.queried(services) and (action := _action(request)):
         return _by_action(catalog, action, request.form.get("Version", ""), services)
     rest = [service for service in services if service.protocol in ("rest-json", "rest-xml")]
     found = _by_path(rest, request)
@@ -113,9 +114,10 @@ def _by_action(catalog: Catalog, action: str, version: str, services: Iterable[S
 
 def _by_path(services: Iterable[Service], request: HttpRequest) -> Operation | None:
     fields = _query_fields(request)
-    count = len(split(request.raw_path))
+    segments = split(request.raw_path)
     for service in services:
-        for template, operation in _routes_of(service, request.method, count):
+        routes = _routes_of(service, request.method, len(segments))
+        for template, operation in routes.get(segments[0] if segments else "", routes[_ANY]):
             if all(field in fields or (not field[1] and any(name == field[0] for name, _ in fields)) for field in template.query):
                 try:
                     labels = template.match(request.raw_path)
@@ -128,8 +130,7 @@ def _by_path(services: Iterable[Service], request: HttpRequest) -> Operation | N
 
 def _told_apart(service: Service, found: Operation, request: HttpRequest) -> Operation:
     """Of the operations with one method and path (S3's PutObject, CopyObject, UploadPart) the one of which most is there that it requires."""
-    twins = [one for template, one in _routes(service)[found.method] if template == uri_template(found.request_uri)]
-    twins = [one for one in twins if not one.deprecated] or twins
+    twins = _twins(service, found)
     if len(twins) == 1:
         return twins[0]
     fields = {name for name, _ in _query_fields(request)}
@@ -152,16 +153,28 @@ def _query_fields(request: HttpRequest) -> tuple[tuple[str, str], ...]:
         return ()
 
 
+@cache
+def _twins(service: Service, found: Operation) -> tuple[Operation, ...]:
+    """Those with the same method and path, deprecated ones only when there are no others."""
+    twins = [one for template, one in _routes(service)[found.method] if template == uri_template(found.request_uri)]
+    return tuple([one for one in twins if not one.deprecated] or twins)
+
+
+_ANY = ""
+
+
 @lru_cache(4096)
-def _routes_of(service: Service, method: str, count: int) -> tuple[tuple[UriTemplate, Operation], ...]:
-    """Those whose path may have so many segments."""
-    return tuple(route for route in _routes(service).get(method, ()) if route[0].greedy or len(route[0].segments) == count)
+def _routes_of(service: Service, method: str, count: int) -> Mapping[str, tuple[Route, ...]]:
+    """Those whose path may have so many segments, by the first of them: under a literal also those that begin with a label, which under _ANY are alone."""
+    fitting = [route for route in _routes(service).get(method, ()) if route[0].greedy or len(route[0].segments) == count]
+    firsts = [route[0].segments[0] if route[0].segments and not route[0].segments[0].startswith("{") else _ANY for route in fitting]
+    return {first: tuple(route for route, own in zip(fitting, firsts, strict=True) if own in (first, _ANY)) for first in (_ANY, *firsts)}
 
 
 @cache
-def _routes(service: Service) -> dict[str, list[tuple[UriTemplate, Operation]]]:
+def _routes(service: Service) -> dict[str, list[Route]]:
     """The templates of a service by method, the most specific first."""
-    routes: dict[str, list[tuple[UriTemplate, Operation]]] = {}
+    routes: dict[str, list[Route]] = {}
     for operation in service.operations.values():
         routes.setdefault(operation.method, []).append((uri_template(operation.request_uri), operation))
     for templates in routes.values():

@@ -24,7 +24,7 @@ def serialise(operation: Operation, document: Mapping[str, Any], request_id: str
 
     Raises Unsupported for an operation that answers with an event stream.
     """
-    if operation.output and any(member.event_stream for member in operation.output.members.values()):
+    if operation.streams_events:
         raise Unsupported(f"{operation.name} answers with an event stream, which is not supported")
     match operation.service.protocol:
         case "json":
@@ -90,11 +90,11 @@ def _rest(operation: Operation, document: Mapping[str, Any], request_id: str, *,
         return HttpResponse(operation.status, _head(request_id, ""))
     status = operation.status
     headers: list[tuple[str, str]] = []
-    for name, member in shape.members.items():
+    for name, member in shape.located_members:
         value = document.get(name)
         if member.location == "statusCode" and value is not None:
             status = int(value)
-        elif member.location and value is not None:
+        elif value is not None:
             headers += _header(name, member, value)
     stream = document.get(shape.payload) if shape.payload else None
     if isinstance(stream, Streamed):
