@@ -110,10 +110,11 @@ class Endpoint:
             service = operation.service
             caller = caller.coming(source_ip, request.header("user-agent"), request.header("host"))
             params = parse(operation, request)
+            if not is_question(operation) or operation.service.name == S3:  # whose objects are read from files
+                return serialise(operation, call(caller, operation, params, request_id), request_id)
             began = time.thread_time()
             answer = serialise(operation, call(caller, operation, params, request_id), request_id)
-            if is_question(operation) and operation.service.name != S3:  # whose objects are read from files
-                (self._quick.add if time.thread_time() - began < QUICK_SECONDS else self._quick.discard)(operation.qualified_name)
+            (self._quick.add if time.thread_time() - began < QUICK_SECONDS else self._quick.discard)(operation.qualified_name)
             return answer
         except (Pending, Moved, MustWrite):
             raise

@@ -14,6 +14,8 @@ from latticewall.store.snapshot import COLUMNS, EDGE_COLUMNS, ROW_MEMBERS, Snaps
 
 A_DAY_AGO = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, '-1 day')"
 """Reckoned from a time of the store's."""
+_MINUTE = len("2026-01-02T03:04")
+_SWEPT = "tokens swept"
 _MARKS = ", ".join(f":{name}" for name in ROW_MEMBERS)
 dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -93,9 +95,11 @@ class Transaction(Snapshot):
         return (found[0], json.loads(found[1])) if found else None
 
     def remember(self, key: str, digest: str, response: dict[str, Any]) -> None:
-        """Keep the answer to a request with an idempotency token; answers older than a day are dropped."""
+        """Keep the answer to a request with an idempotency token; once a minute those older than a day are dropped."""
         self._db.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)", (key, digest, dump(response), self.now))
-        self._db.execute(f"DELETE FROM token WHERE at < {A_DAY_AGO}", (self.now,))  # noqa: S608
+        if self._cursors.get(_SWEPT) != self.now[:_MINUTE]:
+            self._cursors[_SWEPT] = self.now[:_MINUTE]
+            self._db.execute(f"DELETE FROM token WHERE at < {A_DAY_AGO}", (self.now,))  # noqa: S608
 
     def add_log_events(self, group: str, stream: str, events: Sequence[tuple[int, int, str]]) -> None:
         """Add (timestamp ms, ingestion ms, message) to a stream; no revision comes of it."""
