@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-_read = json.JSONDecoder().scan_once
-"""(text, position) -> (value, position): of what we have written ourselves, without spaces around it."""
+_read = json.JSONDecoder().raw_decode
+"""As `json.loads`, of what we have written ourselves, without spaces around it."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Row:
         text = self.__dict__.pop(f"_{name}", None) if name in ("document", "tags") else None
         if text is None:
             raise AttributeError(name)
-        self.__dict__[name], _ = _read(text, 0)
+        self.__dict__[name], _ = _read(text)
         return self.__dict__[name]
 
 
