@@ -18,7 +18,7 @@ from .test_vpc_endpoints import associations, endpoint
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
 HOME, TLS, DOMAIN = "172.23.4.44", "tls.six.example.com", "cache.six.example.com"
-LOGS = "/lattice/dual-stack"
+LOGS, ROLE = "/lattice/dual-stack", "near-six"
 IPV4 = allow("tcp", 1, 65535, cidr="0.0.0.0/0")
 CURL = ("curl", "-s", "-k", "-o", "/dev/stdout", "-w", "\n%{http_code} %{local_ip}", "-m", "3")
 SECURE = f"""
@@ -81,6 +81,16 @@ def six(protocol: str, first: int, last: int, cidr: str) -> dict[str, Any]:
     return {"IpProtocol": protocol, "FromPort": first, "ToPort": last, "Ipv6Ranges": [{"CidrIpv6": cidr}]}
 
 
+def make_role(lab: Lab) -> None:
+    """What the client has: it may connect to anything, as far as it is concerned."""
+    iam, trust = lab.client("iam"), {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    own = {"Effect": "Allow", "Action": "vpc-lattice-svcs:Connect", "Resource": "*"}
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    iam.put_role_policy(RoleName=ROLE, PolicyName="connect", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [own]}))
+    iam.create_instance_profile(InstanceProfileName=ROLE)
+    iam.add_role_to_instance_profile(InstanceProfileName=ROLE, RoleName=ROLE)
+
+
 @pytest.fixture(scope="module")
 def site(lab: Lab) -> Iterator[Site]:
     lattice, ec2 = lab.client("vpc-lattice"), lab.ec2
@@ -100,7 +110,8 @@ def site(lab: Lab) -> Iterator[Site]:
     ec2.authorize_security_group_ingress(GroupId=serving, IpPermissions=[IPV4])
     script = server("six", [8080], [7777]).replace("#!/usr/bin/env python3\n", "")
     script = f"#!/bin/sh\n{SECURE}\nexec python3 - <<'END'\n{script}\nEND\n"
-    instances = [lab.instance("near-six", near, Ipv6AddressCount=1), lab.instance("far-six", far, Ipv6AddressCount=1),
+    make_role(lab)
+    instances = [lab.instance("near-six", near, Ipv6AddressCount=1, IamInstanceProfile={"Name": ROLE}), lab.instance("far-six", far, Ipv6AddressCount=1),
                  lab.instance("serving-six", inside, HOME, [serving], script)]  # fmt: skip
 
     network = lattice.create_service_network(name="six-doors")
@@ -233,6 +244,19 @@ def test_resources(lab: Lab, site: Site) -> None:
     assert lab.talk(site.near, site.names["both"]["cache"], 7778, seconds=0.5) == ""
 
 
+def test_the_auth_policy_of_a_resource_holds_over_ipv6(lab: Lab, site: Site) -> None:
+    """By the address from which the instance's role connects."""
+    lattice, near = lab.client("vpc-lattice"), site.addresses[site.near]
+    for source, answered in (("2001:db8::/64", False), (f"{near}/128", True), ("0.0.0.0/0", False)):
+        allowed = policy("vpc-lattice-svcs:Connect", IpAddress={"aws:SourceIp": source})
+        lattice.put_auth_policy(resourceIdentifier=site.configuration, policy=allowed)
+        lab.settled()
+        for names in site.names.values():
+            assert bool(lab.talk(site.near, names["cache"], 7777, seconds=2 if answered else 0.5)) is answered, (source, names)
+    lattice.delete_auth_policy(resourceIdentifier=site.configuration)
+    lab.settled()
+
+
 def test_tls_passthrough(lab: Lab, site: Site) -> None:
     """By server name; the client's address may be asked for by a policy."""
     there = ("--connect-to", f"{TLS}:8443:{site.names['both']['tls']}:8443")
@@ -316,7 +340,7 @@ def test_logs_have_addresses_of_ipv6(lab: Lab, site: Site) -> None:
         records = [json.loads(event["message"]) for event in lab.client("logs").filter_log_events(logGroupName=LOGS)["events"]]
         own = [one for one in records if str(one["sourceIpPort"]).startswith(near)]
         kinds = {one.get("listenerType") or one["vpcEndpointId"] for one in own}
-        return own if kinds >= {"HTTP", "HTTPS", site.both, site.six} else None
+        return own if kinds >= {"HTTP", "HTTPS", "TLS_PASSTHROUGH", site.both, site.six} else None
 
     curl(lab, site.near, f"http://{site.names['both']['service']}/", "-6")
     records = until(found)
