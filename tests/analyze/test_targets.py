@@ -117,6 +117,13 @@ def test_a_load_balancer_s_rule_and_targets_are_further_gates(lab: Targets) -> N
     answer = lab.asks(group, "/today/rates?x=1")
     assert (answer["verdict"], gate(answer, "balancer-rule")["decided_by"]) == ("denied", rule)
     assert gate(answer, "balancer-target")["detail"].endswith("has no registered target: the answer is 503")
+    (node, *_) = lab.ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": ["ELB app/inner/*"]}])["NetworkInterfaces"]
+    made = {"requestPath": "/today/rates", "targetNamespace": lab.vpc, "targetIpPort": f"{node['PrivateIpAddress']}:80"}
+    lab.logged(**made, responseCode=503)
+    told = lab.explained()
+    assert (told["verdict"], gate(told, "balancer-rule")["decided_by"], outcomes(told)["target"]) == ("denied", rule, "pass")
+    lab.logged(**made, requestId="id-2")
+    assert lab.explained("id-2")["verdict"] == "allowed", "it was answered then"
     elb.register_targets(TargetGroupArn=pool, Targets=[{"Id": lab.web}])
     lab.region.settle()
     answer = lab.asks(group, "/today/rates")

@@ -14,6 +14,7 @@ from latticewall.analyze.gates import decision_at, head_gates
 from latticewall.analyze.path import FILTERS, Place, Region, Source, source_of
 from latticewall.analyze.record import Recorded
 from latticewall.analyze.signature import Diagnosis, claimed_key, without_token
+from latticewall.analyze.targets import Health, balancer_gates
 from latticewall.policy.lattice import LatticeDecision, Layer
 
 _ARRIVED = "passed: the request arrived at the service network"
@@ -31,8 +32,8 @@ _REMEDIES = (
 )
 
 
-def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None, now: datetime) -> Explanation:
-    """now: aware, UTC; the policies are asked as of then. diagnosis: of the signature, if that was refused."""
+def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None, now: datetime, health: Health) -> Explanation:
+    """now: aware, UTC; the policies are asked as of then. diagnosis: of the signature, if that was refused. health: of a load balancer's targets, now."""
     source = source_of(region, record.vpc_id, record.address)
     caller = caller_of(region, record)
     entered = Gate("vpc-endpoint" if record.endpoint_id else "vpc-association", Outcome.PASS, _ARRIVED, record.endpoint_id)
@@ -59,6 +60,7 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
         gates += _as_recorded(record, decided, notes, problem)
         notes.append(_NOT_KEPT)
     gates += _end(record, _place(region, record))
+    gates += _behind(region, record, notes, health)
     answer = GATE_OF[Layer(record.denial.layer)] if record.denial else ""
     document = replace(decided, decision=_recorded_decision(record, decided.decision)).document() if decided else {}
     return concluded(gates, request, shown, document, notes, answer)
@@ -181,6 +183,17 @@ def _end(record: Recorded, place: Place | None) -> list[Gate]:
     if not record.target:
         return [rule, Gate("target", Outcome.SKIP, f"the rule answered {record.status} itself")]
     return [rule, Gate("target", Outcome.PASS, f"target {record.target} answered", record.target)]
+
+
+def _behind(region: Region, record: Recorded, notes: list[str], health: Health) -> list[Gate]:
+    """What the load balancer that was the target does with such a request now; what it answered is its own word."""
+    found = balancer_gates(region, record.target_vpc_id, record.target, record.asked, health)
+    if not found:
+        return []
+    notes.append("what the load balancer did is asked of its rules and targets as they are now, and as far as the log kept the request")
+    if record.status >= 500:
+        return found
+    return [Gate(gate.name, Outcome.PASS, f"passed then; as of now, {gate.detail}", gate.decided_by) if gate.fails else gate for gate in found]
 
 
 def _request(record: Recorded, source: Source | None) -> dict[str, Any]:

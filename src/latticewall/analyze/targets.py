@@ -17,6 +17,7 @@ from latticewall.analyze.packets import Address, Packet
 from latticewall.analyze.path import Region, security_gate
 from latticewall.analyze.question import DEFAULT_PORTS, Asked
 from latticewall.base.ids import namespace
+from latticewall.compile import addresses
 from latticewall.compile.index import BalancerInterface, Connected
 from latticewall.compile.render.balancer_conditions import SOURCE, route_match
 from latticewall.compile.security_groups import gate_name
@@ -63,7 +64,7 @@ def target_gates(
     """Whether somebody is there to answer, and can be reached. weights: target groups. nobody: what happens when there is no target. asked: the request, for
     load balancers to choose a rule by; None for a connection."""
     weighted = _weighted(region, weights)
-    found = [_registered("target", weighted, arns, decided_by, nobody, health)]
+    found = [_registered("target", weighted, arns, decided_by, nobody, health, nobody if asked is None else "the answer is 500")]
     vpcs = {namespace("vpc", vpc.id): vpc.id for vpc in region.index.world.vpcs}
     ways = [(Sender("target", vpcs[cluster.namespace], ip_address(cluster.bind)), one) for cluster, _ in weighted if cluster.namespace in vpcs
             for one in cluster.endpoints]  # fmt: skip
@@ -79,9 +80,11 @@ def _weighted(region: Region, weights: Iterable[tuple[str, int]]) -> list[tuple[
     return [(clusters[name], weight) for name, weight in weights if weight > 0 and name in clusters]
 
 
-def _registered(name: str, weighted: list[tuple[Cluster, int]], arns: Mapping[str, str], decided_by: str, nobody: str, health: Health) -> Gate:
+def _registered(
+    name: str, weighted: list[tuple[Cluster, int]], arns: Mapping[str, str], decided_by: str, nobody: str, health: Health, unweighted: str = NO_TARGET
+) -> Gate:
+    """nobody, unweighted: what happens when there is no target, and when no group has a weight."""
     if not weighted:
-        unweighted = "the answer is 500" if name == "target" and nobody == NO_TARGET else nobody
         return Gate(name, Outcome.FAIL, f"the rule forwards to no target group with a weight: {unweighted}", decided_by)
     total = sum(weight for _, weight in weighted)
     shares = [f" ({100 * weight / total:.3g} % of requests)" if len(weighted) > 1 else "" for _, weight in weighted]
@@ -109,8 +112,12 @@ def _described_group(cluster: Cluster, share: str, health: Health) -> str:
 def resource_filters(region: Region, listener: TcpListener, port: int) -> list[Gate]:
     """From a resource gateway to the addresses of a TCP resource in its VPC."""
     gateway = next((item for item in region.index.world.resource_gateways if item.id == listener.gateway_id), None)
-    senders = [Sender("target", gateway.vpc_id, ip_address(source), gateway=gateway) for source in listener.sources[:1]] if gateway else []
-    return _filters(region, [(sender, Endpoint(target, port)) for sender in senders for target in listener.targets])
+    ways = []
+    for target in listener.targets if gateway else ():
+        assert gateway is not None
+        source = next((found for found in map(ip_address, listener.sources) if found.version == ip_address(target).version), None)
+        ways += [(Sender("target", gateway.vpc_id, source, gateway=gateway), Endpoint(target, port))] if source else []
+    return _filters(region, ways)
 
 
 # -- what is between ------------------------------------------------------------------------------------------------------------------------
@@ -118,20 +125,28 @@ def resource_filters(region: Region, listener: TcpListener, port: int) -> list[G
 
 def _filters(region: Region, ways: Iterable[tuple[Sender, Endpoint]]) -> list[Gate]:
     """Of all targets that have an interface here, gate by gate."""
+    known: dict[str, dict[Address, Connected]] = {}
     found: dict[str, list[Gate]] = {}
     for sender, endpoint in ways:
-        for gate in _on_the_way(region, sender, endpoint):
+        if sender.vpc_id not in known:
+            known[sender.vpc_id] = _by_address(region.index.connected(sender.vpc_id))
+        there = known[sender.vpc_id].get(ip_address(endpoint.address))
+        for gate in _on_the_way(region, sender, endpoint, there) if there else ():
             found.setdefault(gate.name, []).append(gate)
     return [_together(gates) for gates in found.values()]
 
 
-def _on_the_way(region: Region, sender: Sender, endpoint: Endpoint) -> Iterator[Gate]:
-    """As the packets meet them: the sender's egress, the borders of subnets, the target's ingress."""
+def _by_address(connected: Iterable[Connected]) -> dict[Address, Connected]:
+    found: dict[Address, Connected] = {}
+    for item in connected:
+        found.update(dict.fromkeys(item.interface.addresses, item))
+        found.update(dict.fromkeys(item.interface.ipv6_addresses, item))
+    return found
+
+
+def _on_the_way(region: Region, sender: Sender, endpoint: Endpoint, there: Connected) -> Iterator[Gate]:
+    """As the packets meet them: the sender's egress, the borders of subnets, the target's ingress. there: the target's interface."""
     address = ip_address(endpoint.address)
-    held = (item for item in region.index.connected(sender.vpc_id) if address in (*item.interface.addresses, *item.interface.ipv6_addresses))
-    there = next(held, None)
-    if there is None:
-        return
     ruleset = region.ruleset(sender.vpc_id)
     packet = Packet(sender.address, address, endpoint.port, sender.interface.router_device if sender.interface else "")
     if own := sender.egress():
@@ -160,6 +175,13 @@ def _together(gates: list[Gate]) -> Gate:
 
 
 # -- load balancers -------------------------------------------------------------------------------------------------------------------------
+
+
+def balancer_gates(region: Region, vpc_id: str, place: str, asked: Asked, health: Health) -> list[Gate]:
+    """What the load balancer at a place (address:port) in a VPC does with a request of the service network's; none when there is no load balancer."""
+    address, _, port = place.rpartition(":")
+    node = _node_at(region, vpc_id, Endpoint(address, int(port))) if port.isdigit() else None
+    return _balancer(region, node, int(port), addresses.LATTICE_UPSTREAM, asked, health) if node else []
 
 
 def _node_at(region: Region, vpc_id: str, endpoint: Endpoint) -> BalancerInterface | None:

@@ -79,7 +79,7 @@ class Explainer:
         record = read_record(entry, shipped.record if shipped else {})
         region = self._region_of(lambda world: any(vpc.id == record.vpc_id for vpc in world.vpcs))
         diagnosis = self._diagnosis(region, record)
-        found = explain_record(region, record, diagnosis, self._app.clock.now()).document()
+        found = explain_record(region, record, diagnosis, self._app.clock.now(), self._health).document()
         return {**found, "signature": diagnosis.document() if diagnosis else None}
 
     def _connection(self, record_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
