@@ -86,6 +86,12 @@ def test_the_architecture_works(lab: Lab, first: dict[str, Any]) -> None:
     assert lab.signed(client, f"http://{found['service']}:8443/first", "DELETE")[0] == 404
 
 
+def test_a_network_is_as_written(lab: Lab, first: dict[str, Any]) -> None:
+    lab.running(first["network"]["instance"])
+    (instance,) = lab.ec2.describe_instances(InstanceIds=[first["network"]["instance"]])["Reservations"][0]["Instances"]
+    assert (instance["VpcId"], instance["PrivateIpAddress"]) == (first["network"]["vpcs"]["a"], "10.1.1.50")
+
+
 def test_functions_answer(lab: Lab, first: dict[str, Any]) -> None:
     assert first["functions"]["version"] == "1"
     assert invoked(lab) == ["first", "first"]
@@ -158,6 +164,11 @@ def test_a_service_gets_another_certificate(lab: Lab, terraform: Terraform, seco
     assert lab.client("vpc-lattice").get_service(serviceIdentifier=found["service"])["certificateArn"] == found["imported"]
 
 
+def test_tags_of_a_network_change(lab: Lab, second: dict[str, Any]) -> None:
+    (vpc,) = lab.ec2.describe_vpcs(VpcIds=[second["network"]["vpcs"]["b"]])["Vpcs"]
+    assert {one["Key"]: one["Value"] for one in vpc["Tags"]} == {"Name": "b", "Step": "second", "Owner": "conformance"}
+
+
 def test_a_role_changes(lab: Lab, second: dict[str, Any]) -> None:
     role = lab.client("iam").get_role(RoleName="tf-role")["Role"]
     assert (role["Description"], role["Tags"]) == ("for second", [{"Key": "Owner", "Value": "conformance"}])
@@ -203,7 +214,8 @@ def test_what_is_there_is_imported_as_it_is(lab: Lab, terraform: Terraform, seco
 
 
 def test_everything_goes(lab: Lab, terraform: Terraform, second: dict[str, Any]) -> None:
-    network = lab.ec2.describe_instances(InstanceIds=[second["architecture"]["client"]])["Reservations"][0]["Instances"][0]["VpcId"]
+    own = [{"Name": "tag:Owner", "Values": ["conformance"]}]  # which all have by default_tags
+    assert len(lab.ec2.describe_vpcs(Filters=own)["Vpcs"]) > 7
     if DB_INSTANCE in terraform.run("state", "list"):
         terraform.run("state", "rm", DB_INSTANCE)
         lab.client("rds").delete_db_instance(**DATABASE, SkipFinalSnapshot=True)
@@ -224,8 +236,9 @@ def test_everything_goes(lab: Lab, terraform: Terraform, second: dict[str, Any])
     assert not {second["https"]["issued"], second["https"]["imported"]} & {
         one["CertificateArn"] for one in lab.client("acm").list_certificates()["CertificateSummaryList"]
     }
-    assert lab.ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [network]}])["VpcEndpoints"] == []
-    assert network not in [one["VpcId"] for one in lab.ec2.describe_vpcs()["Vpcs"]]
+    assert lab.ec2.describe_vpcs(Filters=own)["Vpcs"] == lab.ec2.describe_vpc_endpoints(Filters=own)["VpcEndpoints"] == []
+    instances = [one for found in lab.ec2.describe_instances(Filters=own)["Reservations"] for one in found["Instances"]]
+    assert {one["State"]["Name"] for one in instances} <= {"terminated"}
 
 
 def database(lab: Lab) -> str:

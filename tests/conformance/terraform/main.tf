@@ -33,6 +33,10 @@ module "load_balancers" {
   source = "./load_balancers"
   step   = var.step
 }
+module "network" {
+  source = "./network"
+  step   = var.step
+}
 module "resources" {
   source   = "./resources"
   step     = var.step
@@ -49,4 +53,5 @@ output "iam" {
 }
 output "lattice" { value = module.lattice }
 output "load_balancers" { value = module.load_balancers }
+output "network" { value = module.network }
 output "resources" { value = module.resources }

@@ -1,25 +1,4 @@
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-provider "aws" {
-  region                      = "us-west-2"
-  access_key                  = "111122223333"
-  secret_key                  = "any"
-  skip_metadata_api_check     = true
-  skip_credentials_validation = true
-  endpoints {
-    ec2 = var.endpoint
-    iam = var.endpoint
-    sts = var.endpoint
-  }
-}
-
-variable "endpoint" {}
+variable "step" {}
 
 data "aws_availability_zones" "z" {}
 data "aws_ami" "host" {
@@ -34,7 +13,7 @@ resource "aws_vpc" "v" {
   for_each             = { a = "10.1.0.0/16", b = "10.2.0.0/16" }
   cidr_block           = each.value
   enable_dns_hostnames = true
-  tags                 = { Name = each.key, Step = "one" }
+  tags                 = { Name = each.key, Step = var.step }
 }
 resource "aws_subnet" "s" {
   for_each          = aws_vpc.v
@@ -108,9 +87,9 @@ resource "aws_security_group_rule" "db" {
   protocol          = "tcp"
 }
 resource "aws_default_security_group" "d" { vpc_id = aws_vpc.v["b"].id }
-data "aws_ec2_managed_prefix_list" "lattice" { name = "com.amazonaws.us-west-2.vpc-lattice" }
+data "aws_ec2_managed_prefix_list" "lattice" { name = "com.amazonaws.${data.aws_availability_zones.z.id}.vpc-lattice" }
 resource "aws_ec2_managed_prefix_list" "p" {
-  name           = "mine"
+  name           = "tf-mine"
   address_family = "IPv4"
   max_entries    = 2
   entry { cidr = "10.0.0.0/8" }
@@ -195,11 +174,11 @@ resource "aws_network_interface" "e" {
   security_groups = [aws_security_group.web.id]
 }
 resource "aws_iam_role" "r" {
-  name               = "r"
+  name               = "tf-network"
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" }, Action = "sts:AssumeRole" }] })
 }
 resource "aws_iam_instance_profile" "p" {
-  name = "p"
+  name = "tf-network"
   role = aws_iam_role.r.name
 }
 resource "aws_instance" "i" {
@@ -222,3 +201,6 @@ resource "aws_instance" "j" {
   source_dest_check      = false
   vpc_security_group_ids = [aws_default_security_group.d.id]
 }
+
+output "vpcs" { value = { for name, vpc in aws_vpc.v : name => vpc.id } }
+output "instance" { value = aws_instance.i.id }
