@@ -132,7 +132,9 @@ def running(name: str = REGION, *options: str) -> Iterator[Region]:
         yield region
     finally:
         region.down("--purge")
+        left = list(region.state.glob("*"))
         shutil.rmtree(folder, ignore_errors=True)
+    assert not left, left
 
 
 def ask_holder(holder: int) -> dict[str, Mapping[str, Any]]:

@@ -18,7 +18,10 @@ SECONDS = 150
 """Until it has hung: how long it takes is a matter of what else the machine does."""
 ORPHANS = Path(__file__).with_name("orphans.py")
 COMMAND = [sys.executable, "-m", "latticewall.faces.cli.main"]
-KEPT = {"certificate-authority", "credentials.json", "functions", "identity", "instances", "lock", "logs", "region.db", "region.db-shm", "region.db-wal"}
+KEPT = {
+    "certificate-authority", "credentials.json", "databases", "functions", "identity", "instances", "lock", "logs",
+    "region.db", "region.db-shm", "region.db-wal",
+}  # fmt: skip
 
 
 class Run:
