@@ -49,7 +49,12 @@ def test_a_function(lab: Targets) -> None:
     made = lab.region.of(ACCOUNT, "lambda").create_function(
         FunctionName="answer", Runtime="python3.12", Role=role, Handler="app.handler", Code={"ZipFile": package.getvalue()}
     )
-    answer = lab.asks(lab.group("function", "LAMBDA", made["FunctionArn"]))
+    group = lab.group("function", "LAMBDA", made["FunctionArn"])
+    arn = lab.lattice.get_target_group(targetGroupIdentifier=group)["arn"]
+    lab.logged(targetGroupArn=arn, targetIpPort="/run/functions.sock", requestId="function")
+    told = gate(lab.explained("function"), "target")
+    assert (told["outcome"], told["detail"], told["decided_by"]) == ("pass", "a function answered 200", arn)
+    answer = lab.asks(group)
     assert (answer["verdict"], gate(answer, "target")["detail"].endswith("a function")) == ("allowed", True), answer
     assert "no registered target" in gate(lab.asks(lab.group("no-function", "LAMBDA")), "target")["detail"]
 

@@ -129,6 +129,10 @@ def test_nothing_of_the_client_s_own_arrives(lab: Lab, site: Site, target: str, 
     assert "203.0.113.9" not in text, text
     assert "9999" not in text, text
     assert [name for name in headers if name.startswith(("x-envoy", "x-latticewall"))] == []
+    told_of = lab.region.session.ask("explain", {"request_id": headers["x-amzn-requestid"]})
+    told_gates = {gate["name"]: gate for gate in told_of["gates"]}
+    assert (told_of["verdict"], told_of["request"]["scheme"]) == ("allowed", "https" if version == "--http2" else "http"), told_of
+    assert ("balancer-target" in told_gates, told_gates["target"]["detail"] == "a function answered 200") == (target == "balancer", target != "balancer")
     port = "443" if version == "--http2" else "80"
     clients = headers["x-forwarded-for"].replace(" ", "").split(",")
     assert clients == ([CLIENT, "169.254.171.2"] if target == "balancer" else [CLIENT])

@@ -55,6 +55,7 @@ class Recorded:
     target: str
     authorized: bool
     endpoint_id: str = ""
+    target_group_arn: str = ""
     target_vpc_id: str = ""
     denial: Denial | None = None
     refused: str = ""
@@ -92,6 +93,7 @@ def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded
         status=int(entry.get("responseCode") or 0), caller=text(record, "callerPrincipal"), access_key_id=text(entry, "accessKeyId"),
         failure=text(record, "failureReason"), target=text(record, "targetIpPort"), authorized=entry.get("authorized") == "yes",
         endpoint_id=text(entry, "vpcEndpointId"), target_vpc_id=text(entry, "targetNamespace"),
+        target_group_arn=text(entry, "targetGroupArn"),
         denial=_denial(noted), refused=str(noted.get("refused") or ""), head=head, enforced=details.startswith(REFUSED),
         undecided=details.startswith(UNDECIDED) or (details.startswith(REFUSED) and not noted),
     )  # fmt: skip

@@ -179,7 +179,9 @@ def _end(record: Recorded, place: Place | None) -> list[Gate]:
     matched = described(route.match) if route else "a rule that is gone"
     rule = Gate("listener-rule", Outcome.PASS, f"{matched} matched {record.asked.method} {record.asked.path}", record.rule_id)
     if record.failure:
-        return [rule, Gate("target", Outcome.FAIL, f"{record.failure}: the answer was {record.status}", record.target)]
+        return [rule, Gate("target", Outcome.FAIL, f"{record.failure}: the answer was {record.status}", record.target or record.target_group_arn)]
+    if not record.target and record.target_group_arn:
+        return [rule, Gate("target", Outcome.PASS, f"a function answered {record.status}", record.target_group_arn)]
     if not record.target:
         return [rule, Gate("target", Outcome.SKIP, f"the rule answered {record.status} itself")]
     return [rule, Gate("target", Outcome.PASS, f"target {record.target} answered", record.target)]
