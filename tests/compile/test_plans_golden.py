@@ -92,7 +92,7 @@ def labels(rows: list[Row]) -> dict[str, str]:
         label = f"{short}.{counts[short]}"
         by_kind.setdefault(kind, []).append((row.id, label))
         found[row.id] = label
-        found |= {device(prefix, row.id): f"{prefix}({label})" for prefix in ("", "b", "e", "f")}
+        found |= {device(prefix, row.id): f"{prefix}({label})" for prefix in ("", "b", "d", "e", "f")}
         found[str(table_number(row.id))] = f"table({label})"
         if mac := row.document.get("MacAddress"):
             found[mac] = f"mac({label})"
@@ -103,6 +103,8 @@ def labels(rows: list[Row]) -> dict[str, str]:
         found |= {f"{direction}_{row.id.replace('-', '_')}": f"{direction}({label})" for direction in ("in", "out")}
         if dns := (row.document.get("dnsEntry") or {}).get("domainName"):
             found[dns] = f"dns({label})"
+        if endpoint := row.document.get("_endpoint"):
+            found[endpoint["Address"]] = f"name({label})"
         if dns := row.document.get("DNSName"):
             found |= {dns: f"dns({label})", f"alb-{row.id.rpartition('/')[2]}": f"alb({label})"}
     attachments = by_kind.get("TransitGatewayAttachment", [])
@@ -132,6 +134,9 @@ def lines(plan: NodePlan) -> Iterator[str]:
         yield f"{title} {json.dumps(without_nothing(asdict(part)), indent=1, default=str, sort_keys=True)}"
     for instance in plan.instances:
         yield f"instance {instance.instance_id} {instance.hostname} resolver {instance.resolver or 'none'}"
+    for database in plan.databases:
+        what = f"postgres {database.major} port {database.port} master {database.master} initial {database.initial or 'none'}"
+        yield f"database {database.id} in {database.namespace} {what} verifier {database.verifier}"
     yield from (f"problem {problem.kind} {problem.id}: {problem.message}" for problem in plan.problems)
 
 

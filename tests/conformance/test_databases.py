@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,6 +149,7 @@ def test_a_server_that_dies_is_started_again_with_what_was_committed(lab: Lab, s
 @dataclass
 class Way:
     configuration: str
+    arn: str
     association: str
     name: str
     gateway_group: str
@@ -190,7 +192,7 @@ def way(lab: Lab, site: Site) -> Way:
     describe = lab.ec2.describe_vpc_endpoint_associations
     found = until(lambda: describe(VpcEndpointIds=[endpoint])["VpcEndpointAssociations"])[0]
     lab.settled()
-    return Way(made["id"], association, shown["dnsEntry"]["domainName"], gateway_group, *guests, found["DnsEntry"]["DnsName"])
+    return Way(made["id"], made["arn"], association, shown["dnsEntry"]["domainName"], gateway_group, *guests, found["DnsEntry"]["DnsName"])
 
 
 def state(lab: Lab, configuration: str) -> str:
@@ -206,6 +208,21 @@ def test_a_db_instance_is_reached_through_a_service_network_and_through_an_endpo
     assert sql(lab, way.guest, site.host, "select 3", options=encrypted) == "3"
     assert lab.run(way.guest, "getent", "hosts", site.host).stdout.split()[0].startswith("129.224.")
     assert lab.run(site.near, "getent", "hosts", site.host).stdout.split()[0].startswith("10.70.2.")
+
+
+def test_connections_are_logged(lab: Lab, site: Site, way: Way) -> None:
+    logs, lattice = lab.client("logs"), lab.client("vpc-lattice")
+    logs.create_log_group(logGroupName="/databases")
+    group = f"arn:aws:logs:{lab.region.name}:{way.arn.split(':')[4]}:log-group:/databases:*"
+    lattice.create_access_log_subscription(resourceIdentifier=way.arn, destinationArn=group)
+    lab.settled()
+    sql(lab, way.guest, way.name, "select 1")
+    (event, *_) = until(lambda: logs.filter_log_events(logGroupName="/databases")["events"])
+    record = json.loads(event["message"])
+    assert (record["resourceConfigurationArn"], record["serviceNetworkResourceAssociationId"]) == (way.arn, way.association)
+    address = lab.run(site.near, "getent", "hosts", site.host).stdout.split()[0]
+    assert (record["resourceIpPort"], record["destinationIpPort"].rpartition(":")[2], record["protocol"]) == (f"{address}:{PORT}", str(PORT), "tcp")
+    assert record["gatewayIpPort"].startswith("10.70.1.")
 
 
 def test_the_groups_of_gateway_and_database_both_count(lab: Lab, site: Site, way: Way) -> None:

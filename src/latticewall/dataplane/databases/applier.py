@@ -28,6 +28,8 @@ from latticewall.reconcile.applier import Failure, Report
 PREFIX = "db-"
 START_SECONDS = 120.0
 """How long a server may take to answer, its recovery after a crash included; afterwards it is said to have failed, and looked at again all the same."""
+FRESH_SECONDS = 5.0
+"""How long an answer of a server counts."""
 ATTEMPTS = 3
 """Starts that may fail before that is said of the database."""
 RENEW_BEFORE = timedelta(days=60)
@@ -55,6 +57,7 @@ class DatabasesApplier:
         self._run = run
         self._logs = logs
         self._certificate = certificate
+        self._answered: dict[str, tuple[DatabasePlan, int, float]] = {}
 
     def apply(self, plan: NodePlan) -> Report:
         try:
@@ -82,15 +85,24 @@ class DatabasesApplier:
         release = installed.get(server.major)
         if release is None:
             return Report(0, (_failure(server, f"PostgreSQL {server.major} is not installed on this machine: install `{PACKAGE}-{server.major}`"),))
-        changed = self._configure(server)
+        changed = False if self._is_fresh(server, known) else self._configure(server)
         process = self._processes.ensure(self._spec(server, release))
+        if self._is_fresh(server, process):
+            return Report()
         restarted = known is None or known.pid != process.pid or known.state != process.state
         try:
             with Session(self._run / server.id / f"{SOCKET}{server.port}", OWNER) as session:
                 changed |= self._prepare(server, session)
         except NotReady as error:
             return Report(int(restarted)) + self._not_ready(server, process, str(error))
+        self._answered[server.id] = (server, process.pid, time.monotonic())
         return Report(int(changed or restarted))
+
+    def _is_fresh(self, server: DatabasePlan, process: Running | None) -> bool:
+        """Whether this process has answered lately, with nothing else wanted of it: rounds come with every change of anything."""
+        wanted, pid, at = self._answered.get(server.id, (None, 0, 0.0))
+        running = process is not None and process.state == "running" and process.pid == pid
+        return running and wanted == server and time.monotonic() - at < FRESH_SECONDS
 
     def _not_ready(self, server: DatabasePlan, process: Running, reason: str) -> Report:
         """Whether to wait, or to say that it has failed."""
