@@ -1,11 +1,14 @@
 """A conversation with a PostgreSQL server over its unix socket, as its superuser: start-up and simple queries ("Frontend/Backend Protocol", version 3.0).
 
-Only what the region itself has to say to a server. What the server answers is not trusted: it is bounded in time and size.
+Only what the region itself has to say to a server. What the server answers is not trusted: it is bounded in time and size. Nor is the folder of its
+socket, where it could put a link to another server's.
 """
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 import struct
 import time
 from collections.abc import Iterator
@@ -35,7 +38,7 @@ class Session:
         self._received = b""
         try:
             self._bound()
-            self._socket.connect(str(path))
+            self._connect(path)
             words = b"".join(word.encode() + b"\0" for word in ("user", user, "database", database))
             body = struct.pack("!I", PROTOCOL) + words + b"\0"
             self._socket.sendall(struct.pack("!I", len(body) + 4) + body)
@@ -47,6 +50,16 @@ class Session:
         except (OSError, ValueError) as error:
             self._socket.close()
             raise NotReady(f"it does not answer: {error}") from None
+
+    def _connect(self, path: Path) -> None:
+        """To the very socket that is there, never to where a link leads."""
+        file = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISSOCK(os.fstat(file).st_mode):
+                raise ConnectionError(f"{path.name} is not a socket")
+            self._socket.connect(f"/proc/self/fd/{file}")
+        finally:
+            os.close(file)
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +84,7 @@ class Session:
             kind, content = self._message()
             if kind == b"E":
                 refusal = _words(content)
-                if not self._received and content.startswith((b"SFATAL", b"SPANIC")):
+                if content.startswith((b"SFATAL", b"SPANIC")):  # the server ends the conversation
                     raise Refused(refusal)
             elif kind == b"R" and struct.unpack("!I", content[:4])[0] != 0:
                 raise ValueError("it asks for a password")
