@@ -173,6 +173,9 @@ def test_statuses_follow_the_data_plane(region: Region, rds: Any) -> None:
         assert operation(**ORDERS)["DBInstance"]["DBInstanceStatus"] == between
         region.settle()
         assert status() == (after, [])
+        if after == "stopped":
+            with region.refused("InvalidDBInstanceState", "it is stopped"):
+                rds.modify_db_instance(**ORDERS, DeletionProtection=True)
     region.settle({identifier: "its server does not start"})
     assert status()[0] == "failed"
     rds.reboot_db_instance(**ORDERS)

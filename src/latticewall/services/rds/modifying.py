@@ -1,4 +1,4 @@
-"""ModifyDBInstance ("Modifying an Amazon RDS DB instance"). There are no maintenance windows here: everything applies at once, ApplyImmediately or not."""
+"""ModifyDBInstance, of one that runs ("Modifying an Amazon RDS DB instance"). There are no maintenance windows: all applies at once, ApplyImmediately or not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AS_GIVEN = ("AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "DeletionProtectio
 
 def modify(ctx: Context, params: Document) -> Document:
     """ModifyDBInstance. Another port restarts the server, as on AWS; another password counts for new connections at once."""
-    row = in_state(ctx, params["DBInstanceIdentifier"], "ready", "impaired", "stopped")
+    row = in_state(ctx, params["DBInstanceIdentifier"], "ready", "impaired")
     document = row.document
     settings.refuse_others(params, KNOWN - settings.ONLY.keys())
     settings.check_default_groups(params, document["EngineVersion"])
