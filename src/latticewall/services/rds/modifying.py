@@ -1,4 +1,4 @@
-"""ModifyDBInstance, of one that runs ("Modifying an Amazon RDS DB instance"). There are no maintenance windows: all applies at once, ApplyImmediately or not."""
+"""ModifyDBInstance, of one that runs ("Modifying an Amazon RDS DB instance"). Without maintenance windows all is applied at once, ApplyImmediately or not."""
 
 from __future__ import annotations
 
