@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from latticewall.base.faults import Invalid
+from latticewall.base.inet import parse_network
 from latticewall.resources.kind import Document
 
 LIST = "List"
@@ -31,7 +31,7 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
     "numeric": Decimal,
     "boolean": _boolean,
     "date": _date,
-    "ip": lambda value: ipaddress.ip_network(value, strict=False),
+    "ip": parse_network,
     "binary": lambda value: base64.b64decode(value, validate=True),
 }
 """Each raises ValueError or ArithmeticError for a value that is not of the type."""
