@@ -17,7 +17,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bench.region import Region
+from bench.constant import constant
+from bench.region import Region, until
 from bench.table import Figure, Section
 from latticewall.store import Store
 
@@ -27,6 +28,7 @@ CONNECTIONS = 8
 """As many as the endpoint has threads."""
 ROUNDS = 3
 ASKED = 2000
+WARM, CONSTANTS = 500, 10_000
 MADE = 130
 """Target groups in each round; a region may have 500."""
 
@@ -56,17 +58,20 @@ def operations(region: Region) -> Section:
         return _signed(region, "POST", f"{endpoint}/targetgroups", json.dumps(body))
 
     figures = []
-    syncs = _syncs(region.state)
+    syncs, signatures, constants = _syncs(region.state), _signatures(get, ASKED), _constants(get())
     contests = (("GetService", get, ASKED, 2000), (f"ListServices, {PAGE} of them", listing, ASKED, 2000), ("CreateTargetGroup", create, MADE, 500))
     for what, make, count, target in contests:
         rates, per_core = _rates(region, make, count)
         figures.append(Figure(f"{what}: a second of wall-clock time", rates, "operations", target, "asked for"))
         figures.append(Figure(f"{what}: a second of the control plane's processor", per_core, "operations", target, "asked for"))
+        figures.append(Figure(f"{what}: beside only signing", per_core, "operations", signatures, "botocore"))
+    figures.append(Figure("The same HTTP server with a constant answer, a second of its processor", constants, "answers", signatures, "botocore"))
     figures.append(Figure("fsync of the disk that the state is on", syncs, "a second", syncs, "itself"))
     how = (
         f"{CONNECTIONS} kept connections from one client, every request signed beforehand, beside {RESOURCES} services; {ROUNDS} rounds, the median. Client, "
         "control plane and reconcile loop share the cores, so that the time of the control plane's processor is counted too: of all its threads, the loop's "
-        "included. A creation is answered when its transaction is on the disk; those that wait at the same time share a sync."
+        "included. A creation is answered when its transaction is on the disk; those that wait at the same time share a sync. How fast the machine is shows in "
+        "what botocore's own signer does in a second of a processor: one signature, of which the control plane makes one for each request too."
     )
     return Section("Operations", how, tuple(figures))
 
@@ -110,6 +115,31 @@ def _rates(region: Region, make: Callable[[], bytes], count: int) -> tuple[float
         rates.append(count / taken)
         per_core.append(count / (_processor_seconds(pid) - used))
     return median(rates), median(per_core)
+
+
+def _signatures(make: Callable[[], bytes], count: int) -> float:
+    """How many requests a second of the processor botocore signs."""
+    began = time.process_time()
+    for _ in range(count):
+        make()
+    return count / (time.process_time() - began)
+
+
+def _constants(request: bytes) -> float:
+    """How many answers a second of its processor the HTTP server gives that has none to think about."""
+    with constant() as (place, pid):
+        until(lambda: _answers(place))
+        _send(place, [request] * WARM)
+        used = _processor_seconds(pid)
+        _send(place, [request] * CONSTANTS)
+        return CONSTANTS / (_processor_seconds(pid) - used)
+
+
+def _answers(place: str) -> bool:
+    host, _, port = place.rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        return bool(connection.recv(1))
 
 
 def _send(place: str, requests: Sequence[bytes]) -> None:

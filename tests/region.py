@@ -132,7 +132,10 @@ class Region:
             "postgresql": lambda: ("15.14", "13.20"),
         }  # fmt: skip
         self.app = App(self.store, registry(), CATALOG, self.clock, Sequence(), authorise=authorise, ports=ports)
-        self.endpoint = Endpoint(self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode, download=functions.download)
+        self.endpoint = Endpoint(
+            self.app, ACCOUNT, NAME, inner=self.inner, catch_up=lambda: None, open_mode=open_mode, download=functions.download,
+            in_progress=lambda _: False,
+        )  # fmt: skip
         WIRE.endpoint = self.endpoint
         self.ec2, self.iam, self.sts, self.logs, self.ssm, self.route53, self.organizations, self.firewall, self.lattice, self.elbv2 = (
             client(name) for name in ("ec2", "iam", "sts", "logs", "ssm", "route53", "organizations", "network-firewall", "vpc-lattice", "elbv2")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import pytest
 import uvicorn
 
+import latticewall.faces.serving as serving_module
 from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Endpoint
+from latticewall.faces.quick_http import QuickHttp
 from latticewall.faces.serving import server_config
 from latticewall.wire.message import HttpRequest, HttpResponse
 
@@ -44,3 +48,104 @@ def test_nobody_says_where_he_comes_from(port: int, name: str, monkeypatch: pyte
     connection.request("GET", "/", headers={name: "for=203.0.113.7" if name == "Forwarded" else "203.0.113.7", "X-Forwarded-Proto": "https"})
     assert connection.getresponse().read() == b"127.0.0.1"
     connection.close()
+
+
+class Quick(Telling):
+    """Answers what begins with /quick at once, all else by a thread."""
+
+    def __init__(self) -> None:
+        self.at_once_with: list[HttpRequest] = []
+
+    def at_once(self, request: HttpRequest, source_ip: str) -> HttpResponse | None:
+        if not request.raw_path.startswith("/quick"):
+            return None
+        self.at_once_with.append(request)
+        kind = "a\nb" if "bad" in request.raw_path else "text/plain"
+        return HttpResponse(200, (("X-Way", "quick"), ("content-type", kind)), request.body or source_ip.encode())
+
+    def answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
+        return HttpResponse(200, (("content-type", "text/plain"),), request.body or source_ip.encode())
+
+
+@contextmanager
+def serving(app: Quick) -> Iterator[int]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        server = uvicorn.Server(server_config(AsgiApp(cast(Endpoint, app)), http=QuickHttp))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def heard(connection: socket.socket, count: int) -> list[bytes]:
+    """The bodies of so many answers of fixed length; fewer when the connection ends."""
+    stream = connection.makefile("rb")
+    found: list[bytes] = []
+    while len(found) < count and stream.readline():
+        size = 0
+        while (line := stream.readline().lower()) not in (b"\r\n", b""):
+            size = int(line.partition(b":")[2]) if line.startswith(b"content-length:") else size
+        found.append(stream.read(size))
+    return found
+
+
+def test_quick_and_other_requests_share_a_connection_in_order() -> None:
+    app = Quick()
+    posts = {b"/slow": b"later", b"/quick": b"hello"}
+    requests = [b"GET /quick?a=b HTTP/1.1\r\nHost: x\r\n\r\n"]
+    requests += [b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n%b" % post for post in posts.items()]
+    with serving(app) as port, socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(b"".join(requests * 20))
+        assert heard(connection, 60) == [b"127.0.0.1", b"later", b"hello"] * 20
+        for byte in requests[2]:
+            connection.sendall(bytes([byte]))
+        assert heard(connection, 1) == [b"hello"]
+        connection.sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert heard(connection, 2) == [b"127.0.0.1"], "and closed"
+    first = app.at_once_with[0]
+    assert (first.method, first.raw_path, first.raw_query, first.headers, first.body) == ("GET", "/quick", "a=b", (("host", "x"),), b"")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
+        b"POST /quick HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20000,
+        b"HEAD /quick HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /quick-bad HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+def test_what_is_out_of_the_ordinary_takes_the_ordinary_way(request_: bytes) -> None:
+    with serving(Quick()) as port, socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(request_)
+        head = b""
+        while b"\r\n\r\n" not in head.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"):
+            head += connection.recv(4096)
+        assert b" 200 OK" in head
+        assert b"x-way" not in head
+
+
+def test_what_is_no_http_is_refused_and_half_a_request_holds_up_no_stop() -> None:
+    with serving(Quick()) as port:
+        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+            connection.sendall(b"\x00GET /quick\r\n\r\n")
+            assert b" 400 " in connection.recv(4096)
+        idle = socket.create_connection(("127.0.0.1", port), 10)
+        idle.sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert heard(idle, 1)
+    idle.close()
+
+
+def test_an_idle_connection_is_closed_after_its_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_module, "IDLE_SECONDS", 0.3)
+    with serving(Quick()) as port, socket.create_connection(("127.0.0.1", port), 10) as connection:
+        for _ in range(4):
+            connection.sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert heard(connection, 1)
+            time.sleep(0.15)
+        assert connection.recv(1) == b""

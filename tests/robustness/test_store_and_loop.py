@@ -16,7 +16,7 @@ from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan, Problem
 from latticewall.plan.proxy import ProxyPlan
-from latticewall.reconcile.applier import Report
+from latticewall.reconcile.applier import Failure, Report
 from latticewall.reconcile.loop import AWAITED_SECONDS, PATIENCE_SECONDS, RESYNC_SECONDS, Loop
 from latticewall.store import Store
 
@@ -125,3 +125,38 @@ def test_what_may_pass_by_itself_has_time_while_it_is_being_created(monkeypatch:
         assert loop.round()
     both, young = {"rcfg-1": "no address", "vpc-1": "impossible"}, {"rcfg-1"}
     assert seen == [(both, young), (both, young), (both, set()), ({}, set()), (both, young)]
+
+
+class Counting:
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.plans: list[int] = []
+        self.failures: tuple[Failure, ...] = ()
+
+    def apply(self, plan: NodePlan) -> Report:
+        self.plans.append(plan.revision)
+        return Report(failures=self.failures)
+
+
+def test_a_plan_that_says_nothing_new_is_settled_without_being_applied_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    applier, settled, now = Counting(), list[int](), [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    plans = iter(replace(PLAN, revision=number) for number in range(1, 9))
+
+    def settle(revision: int, _failures: Mapping[str, str], _unsettled: Collection[str]) -> None:
+        settled.append(revision)
+
+    loop = Loop(lambda: next(plans), (applier,), settle, lambda revision, _: revision, lambda _, plan: plan.revision != 3)
+    assert loop.round()
+    assert loop.round()
+    assert loop.round()
+    assert (applier.plans, settled, loop.progress.applied_revision) == ([1, 3], [1, 2, 3], 3)
+    now[0] = RESYNC_SECONDS
+    assert loop.round()
+    assert applier.plans == [1, 3, 4], "it heals what has been damaged meanwhile"
+    applier.failures = (Failure("vpc", "vpc-1", "no"),)
+    now[0] *= 2
+    loop.round()
+    loop.round()
+    assert applier.plans == [1, 3, 4, 5, 6], "what fails is tried again"

@@ -82,3 +82,23 @@ def test_a_disk_that_does_not_take_it_is_an_error_for_all_who_wait(store: Store,
         assert snapshot.get("a:Thing", "first")
     assert syncs.count == 0, "after a failure a sync says nothing: the log is emptied first"
     assert put(store, "second") == "second"
+
+
+def test_whoever_reads_a_commit_waits_for_its_sync(store: Store, syncs: Syncs) -> None:
+    syncs.free.clear()
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(put, store, "first")
+        assert syncs.begun.wait(10)
+        reading = pool.submit(ask, store)
+        with store.view() as view:
+            assert not view.is_on_disk
+        assert not reading.done()
+        syncs.free.set()
+        assert (writing.result(10), reading.result(10)) == ("first", True)
+    with store.view() as view:
+        assert view.is_on_disk
+
+
+def ask(store: Store) -> bool:
+    with store.question() as tx:
+        return tx.get("a:Thing", "first") is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from latticewall.base.faults import Unavailable
 from latticewall.base.rows import Edge, Row
-from latticewall.store import Store
+from latticewall.store import Moved, MustWrite, Store, Transaction
 from latticewall.store.schema import MIGRATIONS
 
 ACCOUNT, REGION = "111122223333", "eu-north-7"
@@ -293,3 +293,73 @@ def test_a_file_that_is_broken_is_named(tmp_path: Path, clock: Clock) -> None:
     (error,) = in_a_thread_of_its_own(lambda: store.revision)
     assert isinstance(error, Unavailable)
     assert "not a database" in error.message
+
+
+# -- questions ------------------------------------------------------------------------------------------------------------------------------
+
+
+def names(store: Store) -> list[str]:
+    with store.question() as tx:
+        return [row.id for row in tx.rows("ec2:Vpc")]
+
+
+def test_a_question_sees_every_change_of_this_process_and_of_others(tmp_path: Path, clock: Clock) -> None:
+    store, other = Store(tmp_path / "region.db", clock), Store(tmp_path / "region.db", clock)
+    assert names(store) == []
+    for number, writer in enumerate((store, other, store, other, other, store)):
+        with writer.write() as tx:
+            tx.put(replace(VPC, id=f"vpc-{number}", arn=f"arn:{number}"))
+            assert len(tx.rows("ec2:Vpc")) == number + 1, "its own changes included"
+            assert tx.any_in(("ready",))
+        assert names(store) == names(other) == [f"vpc-{at}" for at in range(number + 1)]
+    with store.write() as tx:
+        tx.delete(tx.rows("ec2:Vpc")[0])
+    assert len(names(other)) == 5
+    other.close()
+    store.close()
+
+
+def test_what_was_undone_is_not_remembered(tmp_path: Path, clock: Clock) -> None:
+    store = Store(tmp_path / "region.db", clock)
+
+    def fail() -> None:
+        with store.write() as tx:
+            tx.put(VPC)
+            assert tx.get("ec2:Vpc", "vpc-1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert names(store) == []
+    store.close()
+
+
+def test_a_question_is_one_revision_or_is_asked_again(tmp_path: Path, clock: Clock) -> None:
+    store = Store(tmp_path / "region.db", clock)
+    for certain in (False, True):
+        with store.view(certain=certain) as view:
+            assert in_a_thread_of_its_own(lambda: put_vpc(store)) == []
+            if certain:
+                assert len(view.snapshot.rows("ec2:Vpc")) == 1
+            else:
+                with pytest.raises(Moved):
+                    view.snapshot.rows("ec2:Vpc")
+    assert len(names(store)) == 2
+    store.close()
+
+
+def test_a_question_changes_nothing(tmp_path: Path, clock: Clock) -> None:
+    store = Store(tmp_path / "region.db", clock)
+    changes: tuple[Callable[[Transaction], object], ...] = (
+        lambda tx: tx.put(VPC), lambda tx: tx.move_cursor("a", "b"), lambda tx: tx.pending.add("a", 1, [b""]), lambda tx: tx.metrics.clear(),
+    )  # fmt: skip
+    for change in changes:
+        with pytest.raises(MustWrite), store.question() as tx:
+            change(tx)
+    assert store.revision == 0
+    store.close()
+
+
+def put_vpc(store: Store) -> None:
+    with store.write() as tx:
+        tx.put(replace(VPC, id=f"vpc-{store.revision}"))

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import uvicorn
 from latticewall.apimodel.catalog import Catalog
 from latticewall.app import App, iso
 from latticewall.auth.callers import root
+from latticewall.base.rows import Row
 from latticewall.base.secret import Secret
 from latticewall.control_plane.access import authorise
 from latticewall.control_plane.appliers import Appliers
@@ -54,6 +56,8 @@ from latticewall.store import Snapshot, Store
 log = logging.getLogger("latticewall")
 YOUNG_OBJECTS = 100_000
 """How many objects may be new before garbage is looked for: above what a round makes and drops again, or every few rounds would wait for a look at all rows."""
+ONLY_IN_PLANS = "vpc-lattice:"
+"""Kinds that appliers know nothing of but what plans say; of others they look up certificates, secrets and sessions."""
 CATCH_UP_SECONDS = 1.5
 """How long a question may wait for the data plane before it is answered with what is in progress."""
 
@@ -89,8 +93,11 @@ class ControlPlane:
         self.region = region
         self._outcome: tuple[dict[str, str], frozenset[str]] | None = None
         self.compiler = Compiler()
+        self._rows: dict[str, tuple[Row, ...]] = {}
+        self._look_up = False
+        """Whether what appliers look up has changed since they were last asked to."""
         self._sessions = StoredSessions()
-        self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond)
+        self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond, self._is_same)
         self.stacks = StackRunner(self.app)
         self.shipper = Shipper(self.app, self.appliers, self.loop, self.objects)
         self.function_logs = FunctionLogs(self.app, self.appliers.functions / "log.jsonl")
@@ -138,8 +145,16 @@ class ControlPlane:
         refresh_function_sessions(self.app, functions, self._sessions.of_functions)
         with self.store.read() as snapshot:
             plan = self.compiler.compile(snapshot, iso(self.app.clock.now()))
-            self._sessions.see(self.compiler.rows(snapshot).get("sts:Session", ()))
+            rows = dict(self.compiler.rows(snapshot))
+        self._sessions.see(rows.get("sts:Session", ()))
+        self._look_up |= any(found is not self._rows.get(kind) and not kind.startswith(ONLY_IN_PLANS) for kind, found in rows.items())
+        self._rows = rows
         return plan
+
+    def _is_same(self, last: NodePlan, plan: NodePlan) -> bool:
+        """Whether appliers would find nothing changed: neither in the plan, nor among what they look up by themselves."""
+        look_up, self._look_up = self._look_up, False
+        return not look_up and replace(plan, revision=last.revision) == last
 
     def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> None:
         """One short transaction, only when something waits, fails or is tried as it was not before, or is due."""

@@ -39,17 +39,26 @@ class Progress:
 class Loop:
     """One thread. wait: blocks until there is a revision above the given one (or the timeout, in seconds, has passed).
 
+    is_same(last, plan): whether appliers would find nothing to do after the last one; only asked for as long as the last one is young.
     settle(revision, failures, unsettled): moves the statuses that waited, but not those of ids in `unsettled`. Appliers run in the given
     order; when one raises, the round settles nothing and is repeated with backoff.
     """
 
     def __init__(
-        self, compile_plan: Callable[[], NodePlan], appliers: Sequence[Applier], settle: Settle, wait: Callable[[int, float], int]
+        self,
+        compile_plan: Callable[[], NodePlan],
+        appliers: Sequence[Applier],
+        settle: Settle,
+        wait: Callable[[int, float], int],
+        is_same: Callable[[NodePlan, NodePlan], bool] = lambda _, __: False,
     ) -> None:
         self._compile = compile_plan
         self._appliers = appliers
         self._settle = settle
         self._wait = wait
+        self._is_same = is_same
+        self._whole_since: tuple[NodePlan, float] | None = None
+        """The plan that was last applied without any failure, and when."""
         self._stop = threading.Event()
         self._applied = threading.Condition()
         self._failing_since: dict[str, float] = {}
@@ -87,7 +96,8 @@ class Loop:
         failures: dict[str, str] = {}
         awaited: set[str] = set()
         errors = {}
-        for applier in self._appliers:
+        done = self._is_done(plan, started)
+        for applier in () if done else self._appliers:
             try:
                 report: Report = applier.apply(plan)
             except Exception as error:
@@ -98,6 +108,8 @@ class Loop:
             awaited.update(report.awaited)
         problems = {problem.id: problem.message for problem in plan.problems}
         self.progress.failures, self.progress.errors = {**failures, **problems}, errors
+        if not done:
+            self._whole_since = None if failures or errors or awaited else (plan, started)
         if errors:
             return False
         self._awaited = awaited
@@ -115,6 +127,10 @@ class Loop:
             self.progress.round_seconds = time.monotonic() - started
             self._applied.notify_all()
         return True
+
+    def _is_done(self, plan: NodePlan, now: float) -> bool:
+        """Whether the appliers have just done all of it: to them many revisions of the store (a target group that nothing uses) are one and the same."""
+        return self._whole_since is not None and now - self._whole_since[1] < RESYNC_SECONDS and self._is_same(self._whole_since[0], plan)
 
     def _lasting(self, failures: dict[str, str]) -> dict[str, str]:
         """Those that have been tried again for long enough; the others are tried again soon."""
