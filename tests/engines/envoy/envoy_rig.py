@@ -132,12 +132,19 @@ class Rig:
     def serve(self, port: int, name: str = "", namespace: str = "i-target") -> subprocess.Popen[str]:
         return self.spawn(namespace, [sys.executable, str(HERE / "echo_server.py"), str(port), name])
 
-    def start_envoy(self) -> None:
+    def start_envoy(self, drain_seconds: int = 600) -> None:
         config = self.folder / "bootstrap.json"
         config.write_text(json.dumps(bootstrap("test", self.sockets)))
         argv = [str(ENVOY), "-c", str(config), "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning", "--file-flush-interval-msec", "50"]
+        argv += ["--drain-time-s", str(drain_seconds)]
         with (self.folder / "envoy.log").open("w") as log:
             self.envoy = self.spawn("", argv, stdout=log, stderr=log)
+
+    def draining_listeners(self) -> int:
+        """Listeners that Envoy has been told to give up, and still has."""
+        command = ["curl", "-s", "--max-time", "5", "--unix-socket", self.sockets.admin, "http://envoy/stats?filter=total_listeners_draining"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return int(told.rpartition(":")[2])
 
     def stop(self, process: subprocess.Popen[str]) -> None:
         with contextlib.suppress(ProcessLookupError):

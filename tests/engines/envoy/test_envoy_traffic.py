@@ -280,6 +280,21 @@ def test_an_envoy_that_starts_late_gets_everything_and_an_empty_network_is_fine(
     until(lambda: not isinstance(lab.rig.try_request(host=HOST), str), "requests pass")
 
 
+def test_services_come_back_after_the_last_listener_has_gone_for_good(lab: Lab) -> None:
+    """For an Envoy that forgets a listener a second after it has been taken away."""
+    assert lab.rig.envoy is not None
+    lab.rig.stop(lab.rig.envoy)
+    until(lambda: not lab.xds.observed(), "the old one is gone")
+    lab.rig.start_envoy(drain_seconds=1)
+    lab.publish(plan())
+    until(lambda: not isinstance(lab.rig.try_request(host=HOST), str), "requests pass")
+    lab.publish(ProxyPlan())
+    until(lambda: lab.rig.draining_listeners() == 0, "the listener is forgotten")
+    lab.publish(plan())
+    until(lambda: not isinstance(lab.rig.try_request(host=HOST), str), "requests pass")
+    assert lab.rig.request(host=HOST).status == 200
+
+
 MUTE = "import socket, time; s = socket.create_server(('', 8099), backlog=64); time.sleep(1e6)"
 
 
