@@ -22,11 +22,10 @@ EVERYTHING = {"ipv4", "ipv6", "resource"}
 
 @dataclass
 class Site:
-    """resource: the IPv4 address of what is called name. acls: by subnet, each with nothing but entries that let everything pass."""
+    """resource: its IPv4 address. acls: by subnet, each with nothing but entries that let everything pass."""
 
     client: str
     service: str
-    name: str
     resource: str
     group: str
     acls: dict[str, str]
@@ -74,7 +73,7 @@ def site(lab: Lab) -> Site:
     acls = {name: _open_acl(lab, clients if name == "clients" else servers, identifier) for name, identifier in subnets.items()}
     lab.settled()
     address = until(lambda: lab.run(instances[0], "getent", "ahostsv4", shown["dnsEntry"]["domainName"]).stdout).split()[0]
-    found = Site(instances[0], service["dnsEntry"]["domainName"], shown["dnsEntry"]["domainName"], address, targets, acls)
+    found = Site(instances[0], service["dnsEntry"]["domainName"], address, targets, acls)
     assert until(lambda: reached(lab, found) == EVERYTHING)
     return found
 
@@ -111,14 +110,16 @@ def reached(lab: Lab, site: Site) -> set[str]:
 
 
 def explained(lab: Lab, site: Site) -> dict[str, bool]:
-    """What `explain` says of the same; where it says no, it names the ACL's entry."""
+    """What `explain` says of the same: of the service by name, over either family, and of the resource. Where it says no, it names the ACL's entry."""
     found = {}
-    for name, url in (("ipv4", f"http://{site.service}/"), ("resource", f"tcp://{site.name}:{DATA}")):
+    for name, url in (("service", f"http://{site.service}/"), ("resource", f"tcp://{site.resource}:{DATA}")):
         answer = lab.region.session.ask("explain", {"url": url, "source": site.client})
         assert answer["verdict"] in ("allowed", "denied"), answer
         found[name] = answer["verdict"] == "allowed"
         failing = [gate for gate in answer["gates"] if gate["outcome"] == "fail"]
         assert all(gate["name"].endswith("network-acl") and gate["decided_by"].endswith(" #100") for gate in failing), failing
+        if name == "service":
+            found["over IPv6"] = ":" in answer["request"]["address"]
     return found
 
 
@@ -141,7 +142,10 @@ def explained(lab: Lab, site: Site) -> dict[str, bool]:
 def test_what_an_acl_closes(lab: Lab, site: Site, subnet: str, egress: bool, cidr: str, ports: tuple[int, int], left: set[str]) -> None:
     with closed(lab, site.acls[subnet], egress=egress, cidr=cidr, ports=ports):
         assert reached(lab, site) == left
-        assert explained(lab, site) == {name: name in left for name in ("ipv4", "resource")}
+        families = left & {"ipv4", "ipv6"}
+        told = explained(lab, site)
+        assert (told["service"], told["resource"]) == (bool(families), "resource" in left)
+        assert not families or told["over IPv6"] == ("ipv6" in left)
 
 
 def test_health_checks_meet_the_targets_acl(lab: Lab, site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
@@ -20,7 +21,7 @@ from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.nft import Ruleset
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import HttpListener, VirtualHost
-from latticewall.world.types import Instance, ServiceNetwork, Vpc, VpcAssociation
+from latticewall.world.types import Instance, NetworkInterface, ServiceNetwork, Vpc, VpcAssociation
 
 LATTICE_RANGE = "169.254.171.0/24 (the prefix list com.amazonaws.<region>.vpc-lattice)"
 
@@ -141,32 +142,53 @@ def association_way(region: Region, source: Source, asked: Asked) -> Way:
         return Way((Gate("vpc-association", Outcome.FAIL, f"{source.vpc.id} is associated with no service network", change=change),))
     network = region.gates.networks[association.service_network_id]
     first = Gate("vpc-association", Outcome.PASS, f"{source.vpc.id} is associated with service network {network.id}", association.id)
-    name, address = _name_gate(region, source, network, asked)
-    if address is None:
+    name, found = _name_gate(region, source, network, asked)
+    if not found:
         return Way((first, name), network)
-    return Way((first, name, *_security_gates(region, source, association, address, asked.port)), network, address, source.vpc)
+    tried = [(address, _security_gates(region, source, association, address, asked.port)) for address in found]
+    address, gates = next((one for one in tried if not any(gate.fails for gate in one[1])), tried[-1])
+    return Way((first, name, *gates), network, address, source.vpc)
 
 
-def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, Address | None]:
-    """Whether the client's resolver leads it to the service network, and to which address there."""
+def preferred(source: Source, found: Iterable[str]) -> list[Address]:
+    """As a client tries them: IPv6 first, and only families that it has ("Default Address Selection", RFC 6724)."""
+    ordered = sorted(map(ip_address, found), key=lambda address: -address.version)
+    versions = {4, 6} if source.attached is None or source.attached.interface.ipv6_addresses else {4}
+    return [address for address in ordered if address.version in versions]
+
+
+def own_address(interface: NetworkInterface, address: Address) -> Address:
+    """The address of a client's interface that it uses with another one."""
+    return interface.ipv6_addresses[0] if address.version == 6 else interface.addresses[0]
+
+
+def _name_gate(region: Region, source: Source, network: ServiceNetwork, asked: Asked) -> tuple[Gate, list[Address]]:
+    """Whether the client's resolver leads it to the service network, and to which addresses there, the first to be tried first."""
     resolver = next((item for item in region.plan.names.resolvers if item.vpc_id == source.vpc.id), None)
     if resolver is None or not resolver.enabled:
         change = (f"set enableDnsSupport of {source.vpc.id} (ModifyVpcAttribute)",)
-        return Gate("name", Outcome.FAIL, f"{source.vpc.id} has no resolver: its attribute enableDnsSupport is off", change=change), None
+        return Gate("name", Outcome.FAIL, f"{source.vpc.id} has no resolver: its attribute enableDnsSupport is off", change=change), []
     wanted = _addresses(region, source.vpc.id, asked.scheme)
     if is_address(asked.host):
         if asked.host in wanted:
-            return Gate("name", Outcome.PASS, f"{asked.host} is an address of the service network"), ip_address(asked.host)
-        return Gate("name", Outcome.UNKNOWN, f"{asked.host} is not an address of the service network's {_LEADS_TO[asked.scheme]}"), None
+            return _tried(source, Gate("name", Outcome.PASS, f"{asked.host} is an address of the service network"), [asked.host])
+        return Gate("name", Outcome.UNKNOWN, f"{asked.host} is not an address of the service network's {_LEADS_TO[asked.scheme]}"), []
     found = look_up(resolver, asked.host)
     trail = " -> ".join((*found.trail, ", ".join(found.addresses) or "no address"))
     if hits := [address for address in found.addresses if address in wanted]:
-        return Gate("name", Outcome.PASS, trail, f"zone {found.zone}"), ip_address(hits[0])
+        return _tried(source, Gate("name", Outcome.PASS, trail, f"zone {found.zone}"), hits)
     if found.addresses:
         detail = f"{trail}: not an address of the service network's {_LEADS_TO[asked.scheme]}; this explains only those"
-        return Gate("name", Outcome.UNKNOWN, detail, f"zone {found.zone}"), None
+        return Gate("name", Outcome.UNKNOWN, detail, f"zone {found.zone}"), []
     zone = f"zone {found.zone}" if found.zone else ""
-    return Gate("name", Outcome.FAIL, f"{trail} in {source.vpc.id}", zone, change=_name_change(region, network, asked.host)), None
+    return Gate("name", Outcome.FAIL, f"{trail} in {source.vpc.id}", zone, change=_name_change(region, network, asked.host)), []
+
+
+def _tried(source: Source, gate: Gate, found: list[str]) -> tuple[Gate, list[Address]]:
+    """The gate of a name that leads to the service network, which fails for a client without an address of any such family."""
+    if able := preferred(source, found):
+        return gate, able
+    return replace(gate, outcome=Outcome.FAIL, detail=f"{gate.detail}: the client has no IPv6 address"), []
 
 
 _LEADS_TO = {"http": "services", "https": "services", "tls": "services", "tcp": "TCP resources (ask for a service with http:// or https://)"}
@@ -176,7 +198,7 @@ def _addresses(region: Region, vpc_id: str, scheme: str) -> set[str]:
     """Where the service network is in a VPC: one address for all services, one for each TCP resource."""
     if scheme == "tcp":
         return {item.address for item in region.plan.proxy.tcp_listeners if item.vpc_id == vpc_id and not item.vpc_endpoint_id}
-    return {str(addresses.LATTICE_SERVICES)}
+    return set(addresses.both_families(region.index.vpcs[vpc_id], addresses.LATTICE_SERVICES))
 
 
 def _name_change(region: Region, network: ServiceNetwork, host: str) -> tuple[str, ...]:
@@ -202,7 +224,7 @@ def _security_gates(region: Region, source: Source, association: VpcAssociation,
     if source.attached is None:
         return unasked()
     item = source.attached
-    packet = Packet(item.interface.addresses[0], address, port, item.router_device)
+    packet = Packet(own_address(item.interface, address), address, port, item.router_device)
     groups = item.interface.security_group_ids
     owner = f"interface {item.interface.id} of {item.instance.id}"
     change = f"allow TCP {port} to {LATTICE_RANGE if address == addresses.LATTICE_SERVICES else address} in an egress rule of {' or '.join(groups)}"

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import ip_address
 
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.names import look_up
 from latticewall.analyze.network_acls import Border, acl_gate
 from latticewall.analyze.packets import Address, Packet
-from latticewall.analyze.path import Place, Region, Source, Way, association_way, is_address, listener_gate, security_gate, unasked
+from latticewall.analyze.path import (
+    Place,
+    Region,
+    Source,
+    Way,
+    association_way,
+    is_address,
+    listener_gate,
+    own_address,
+    preferred,
+    security_gate,
+    unasked,
+)
 from latticewall.analyze.question import Asked
 from latticewall.compile.index import EndpointInterface
 from latticewall.compile.security_groups import gate_name
-from latticewall.world.types import Network, NetworkInterface, Route, Subnet
+from latticewall.world.types import Network, Route, Subnet
 
 
 def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
@@ -36,32 +46,20 @@ def way(region: Region, source: Source, asked: Asked) -> Way:
 
 
 def facing(region: Region, source: Source, asked: Asked) -> Source:
-    """The source with the address by which it would come to an endpoint: of the family of the endpoint's."""
-    address = next((one for one in _resolved(region, source, asked.host)[1] if _interface_at(region, source, one, asked.host)), None)
-    if address is None or source.attached is None or source.seen:
+    """The source with the address by which it would come there: of the family of the service network's or the endpoint's."""
+    if source.attached is None or source.seen:
         return source
-    return replace(source, seen=str(_own(source.attached.interface, address)))
-
-
-def _own(interface: NetworkInterface, address: Address) -> Address:
-    """The address of a client's interface that it uses with another one."""
-    return interface.ipv6_addresses[0] if address.version == 6 else interface.addresses[0]
+    address = way(region, source, asked).address
+    return replace(source, seen=str(own_address(source.attached.interface, address))) if address else source
 
 
 def _resolved(region: Region, source: Source, host: str) -> tuple[str, list[Address]]:
     """What the client's resolver makes of the host, and the trail of names that led there."""
     if is_address(host):
-        return host, _preferred(source, [host])
+        return host, preferred(source, [host])
     resolver = next((item for item in region.plan.names.resolvers if item.vpc_id == source.vpc.id and item.enabled), None)
     found = look_up(resolver, host) if resolver else None
-    return (" -> ".join((*found.trail, ", ".join(found.addresses))), _preferred(source, found.addresses)) if found else ("", [])
-
-
-def _preferred(source: Source, found: Iterable[str]) -> list[Address]:
-    """As a client tries them: IPv6 first, and only families that it has ("Default Address Selection", RFC 6724)."""
-    addresses = sorted(map(ip_address, found), key=lambda address: -address.version)
-    versions = {4, 6} if source.attached is None or source.attached.interface.ipv6_addresses else {4}
-    return [address for address in addresses if address.version in versions]
+    return (" -> ".join((*found.trail, ", ".join(found.addresses))), preferred(source, found.addresses)) if found else ("", [])
 
 
 def _interface_at(region: Region, source: Source, address: Address, host: str) -> EndpointInterface | None:
@@ -125,7 +123,7 @@ def _filters(region: Region, source: Source, door: EndpointInterface, address: A
     item = source.attached
     if item is None:
         return unasked()
-    packet = Packet(_own(item.interface, address), address, port, item.router_device)
+    packet = Packet(own_address(item.interface, address), address, port, item.router_device)
     groups, guarding = item.interface.security_group_ids, door.interface.security_group_ids
     home, there = region.ruleset(source.vpc.id), region.ruleset(door.endpoint.vpc_id)
     out = security_gate(
