@@ -31,6 +31,7 @@ class Client:
     def __init__(self, stream: DeltaStream, *, refuses: frozenset[str] = frozenset(), has: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.stream = stream
         self.refuses = refuses
+        self.asked: set[tuple[str, str]] = set()
         self.log: list[str] = []
         has = has or {}
         for kind in ("clusters", "scopes", "listeners"):
@@ -45,8 +46,11 @@ class Client:
         bad = sorted(self.refuses & set(response.resources)) if response.kind == "listeners" else []
         self.log.append(f"{response.kind} {shown}".strip() + (" refused" if bad else ""))
         self.stream.receive(Request(response.kind, nonce=response.nonce, error=f"bad {','.join(bad)}" if bad else ""))
-        if wanted := tuple(name for name, item in response.resources.items() if item.needs and name not in bad):
-            self.stream.receive(Request({"clusters": "endpoints"}.get(response.kind, "routes"), subscribe=wanted))
+        kind = {"clusters": "endpoints"}.get(response.kind, "routes")
+        needs = dict.fromkeys(need for name, item in response.resources.items() for need in item.needs if name not in bad)
+        if wanted := tuple(need for need in needs if (kind, need) not in self.asked):
+            self.asked.update((kind, need) for need in wanted)
+            self.stream.receive(Request(kind, subscribe=wanted))
 
     def follow(self, snapshot: Published) -> list[str]:
         """Answer everything until the server has nothing more to say; what was received, in order."""
@@ -82,6 +86,18 @@ def test_a_service_goes_before_its_cluster_and_comes_after_it() -> None:
     nobody = published(clusters={}, listeners={})
     assert client.follow(nobody) == ["scopes  -two", "listeners  -l", "clusters  -d"]
     assert client.stream.settled(nobody)
+
+
+def test_a_name_goes_to_another_service_when_that_one_knows_it() -> None:
+    def named(owner: str, version: str) -> Published:
+        services = ("a", "b") if owner == "a" else ("b",)
+        scopes = {"custom": resource(owner, owner), **{service: resource("1", service) for service in services}}
+        return Published(scopes=scopes, routes={service: resource(version) for service in services})
+
+    client = Client(DeltaStream())
+    client.follow(named("a", "1"))
+    assert client.follow(named("b", "2")) == ["routes b", "scopes  -a", "scopes custom"]
+    assert client.stream.settled(named("b", "2"))
 
 
 def test_a_service_that_went_while_nobody_was_connected_goes_when_the_client_comes_back() -> None:

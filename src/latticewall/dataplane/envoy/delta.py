@@ -1,8 +1,8 @@
 """The incremental xDS protocol as a state machine, apart from gRPC: what one connected Envoy has, and what it must be sent next.
 
-Order is make before break: clusters and their endpoints first, then scopes and their routes, then listeners, and only when nobody refers to them any more are
-clusters removed. Versions are content hashes, so an Envoy that reconnects (the control plane was restarted) and still has everything is sent nothing.
-A response that Envoy refuses is sent again resource by resource, so that the refusal ends up at the resource that caused it.
+Order is make before break: clusters and their endpoints first, then routes that the client has, then scopes and what routes they ask for, then listeners, and
+only when nobody refers to them any more are clusters removed. Versions are content hashes, so an Envoy that reconnects (the control plane was restarted) and
+still has everything is sent nothing. A response that Envoy refuses is sent again resource by resource, so that the refusal ends up at the one that caused it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("clusters", "endpoints", "destinations", "scopes", "routes", "listeners", "secrets")
+KINDS = ("clusters", "endpoints", "destinations", "routes", "scopes", "listeners", "secrets")
 WILDCARD_KINDS = ("clusters", "scopes", "listeners")
 _PARENTS = {"endpoints": ("clusters",), "routes": ("scopes", "listeners"), "destinations": ("listeners",), "secrets": ("listeners",)}
 """What asks for resources of a kind by name."""
