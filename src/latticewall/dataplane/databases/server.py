@@ -34,8 +34,8 @@ FILES, CONFIGURATION, SOCKETS = "/var/lib/postgresql", "/etc/postgresql", "/run/
 DATA, DRAFT = f"{FILES}/data", f"{FILES}/draft"
 LOCK = 3
 """File descriptor."""
-MEMORY_MB = 64
-"""For temporary files in memory, and as much again for memory shared between the server's processes."""
+MEMORY_MB = 256
+"""At most, for temporary files in memory, and as much again for memory that the processes of the server share."""
 
 
 def main() -> int:
