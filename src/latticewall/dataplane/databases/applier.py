@@ -90,6 +90,10 @@ class DatabasesApplier:
         if self._is_fresh(server, process):
             return Report()
         restarted = known is None or known.pid != process.pid or known.state != process.state
+        if process.state == "stopping":  # the one before it has not ended yet
+            return Report(int(restarted), awaited=(server.id,))
+        if process.state != "running":
+            return Report(int(restarted)) + self._not_ready(server, process, process.exit)
         try:
             with Session(self._run / server.id / f"{SOCKET}{server.port}", OWNER) as session:
                 changed |= self._prepare(server, session)
