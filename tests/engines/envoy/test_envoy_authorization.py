@@ -72,8 +72,15 @@ def test_a_service_asked_for_in_capitals_is_decided_like_any_other(lab: Lab) -> 
     answer = lab.rig.request("/a/b", host=shouted, headers=signed)
     assert (answer.status, answer.seen("host")) == (200, [shouted])
     assert answer.seen("x-amzn-lattice-identity")[0].startswith(f"Principal={WEB.principal.arn};")
-    assert (lab.rig.request("/a/b", host=shouted).status, lab.rig.request("/a/b", host=shouted).body) == (403, ANONYMOUS_DENIED)
+    unsigned = lab.rig.request("/a/b", host=shouted)
+    assert (unsigned.status, unsigned.body) == (403, ANONYMOUS_DENIED)
     assert lab.rig.request("/a/c", host=shouted, headers=signed).status == 403
+    logged = [(service_arn("svc-orders"), status) for status in (200, 403, 403)]
+
+    def lines() -> list[tuple[str, int]]:
+        return [(line["serviceArn"], line["responseCode"]) for line in lab.rig.log_lines() if line["hostHeader"] == shouted]
+
+    assert until(lambda: lines() if len(lines()) == len(logged) else None, "they are logged") == logged
     assert lab.rig.request("/a/b", host="NOBODY.example.com", headers=signed).status == 404
 
 
