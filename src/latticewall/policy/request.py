@@ -39,21 +39,6 @@ class _CanonicalKeys(dict[str, str]):
 _canonical = _CanonicalKeys()
 
 
-class _CanonicalNames(dict[tuple[str, ...], tuple[str, ...]]):
-    """The same of all keys of a request: those of requests to one service are mostly the same ones, in the same order. Bounded like the keys."""
-
-    def __missing__(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        canonical = tuple([_canonical[name] for name in names])
-        if len(names) <= 64 and max(map(len, names), default=0) <= 128:
-            if len(self) >= 1024:
-                self.clear()
-            self[names] = canonical
-        return canonical
-
-
-_canonical_names = _CanonicalNames()
-
-
 @dataclass(frozen=True)
 class Principal:
     """Who asks, as far as policies can tell.
@@ -127,8 +112,7 @@ class Request:
         """The context under canonical keys."""
         found: dict[str, str | tuple[str, ...]] | None = self.__dict__.get("_values")
         if found is None:
-            context = self.context
-            found = self.__dict__["_values"] = dict(zip(_canonical_names[tuple(context)], context.values(), strict=True))
+            found = self.__dict__["_values"] = {_canonical[key]: value for key, value in self.context.items()}
         return found
 
     @property
