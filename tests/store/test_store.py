@@ -342,8 +342,9 @@ def test_a_question_is_one_revision_or_is_asked_again(tmp_path: Path, clock: Clo
             if certain:
                 assert len(view.snapshot.rows("ec2:Vpc")) == 1
             else:
-                with pytest.raises(Moved):
-                    view.snapshot.rows("ec2:Vpc")
+                for _ in range(2):  # it does not come to be another revision's by being asked again
+                    with pytest.raises(Moved):
+                        view.snapshot.rows("ec2:Vpc")
     assert len(names(store)) == 2
     store.close()
 

@@ -27,7 +27,7 @@ from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, Pending, Unavailable
 from latticewall.base.rows import Row
 from latticewall.faces.s3_bodies import plain
-from latticewall.store import Moved, MustWrite, Snapshot
+from latticewall.store import Moved, MustWrite, Snapshot, View
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
 from latticewall.wire.route import identify, service_of
@@ -151,9 +151,21 @@ class Endpoint:
             return Caller("", certified.region, f"x509:{certified.fingerprint}", certified.fingerprint, CERTIFICATE), certified.service
         if not is_signed(head) and self._bears_token(request):
             return Caller("", self.region, "", "", "Anonymous"), "sts"
-        with self.app.store.view(certain=True) as view:  # one for both
-            verified, row = self._authenticate(head, request.body, view.snapshot)
+        return self._authenticated(head, request.body)
+
+    def _authenticated(self, head: Head, body: bytes) -> tuple[Caller, str | None]:
+        """The same, of a request with a signature, or in open mode of any."""
+
+        def find(view: View) -> tuple[Caller, str | None]:
+            verified, row = self._authenticate(head, body, view.snapshot)
             return self._caller(view.snapshot, verified, row), verified.service or None
+
+        try:
+            with self.app.store.view() as view:
+                return find(view)
+        except Moved:
+            with self.app.store.view(certain=True) as view:
+                return find(view)
 
     def _bears_token(self, request: HttpRequest) -> bool:
         """Whether the request asks for the one operation whose parameters authenticate it."""
@@ -191,10 +203,8 @@ class Endpoint:
         path = request.raw_path.removeprefix(INNER)
         try:
             if path not in UNSIGNED_INNER and not self.open_mode:
-                with self.app.store.view(certain=True) as view:
-                    verified, row = self._authenticate(_head(request), request.body, view.snapshot)
-                    caller = self._caller(view.snapshot, verified, row)
-                if verified.service != SIGNING_NAME or caller.principal_type != "Account":
+                caller, service = self._authenticated(_head(request), request.body)
+                if service != SIGNING_NAME or caller.principal_type != "Account":
                     raise Denied("only the region's administrator may ask this", code="AccessDenied")
             params = json.loads(request.body) if request.body else {}
             if not isinstance(params, dict):

@@ -63,10 +63,11 @@ class View:
 
     def _asked(self, ask: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
         if not self._begun:
-            self._begun = True
             self._db.execute("BEGIN")
             if read_revision(self._db) != self.revision:
+                self.end()
                 raise Moved
+            self._begun = True
             self.is_on_disk = self.is_on_disk and not self._disk.is_behind  # log events and metrics have no revision
         try:
             return ask()
@@ -90,6 +91,8 @@ class Store:
         self._disk = Disk(self._path)
         self._remembered = Remembered()
         self._changed = threading.Condition()
+        self._latest = -1
+        """The last revision that this process has written."""
         self._local = threading.local()
         with self._write_lock:
             self._migrate(self._connection())
@@ -210,6 +213,7 @@ class Store:
                 self._remembered.change(transaction.changed_kinds, transaction.new_revision)
         if transaction.changed:
             with self._changed:
+                self._latest = transaction.new_revision
                 self._changed.notify_all()
         self._wait()
 
@@ -231,8 +235,10 @@ class Store:
 
     def wait_beyond(self, revision: int, timeout: float) -> int:
         """Block until there is a revision above the given one, at most `timeout` seconds; returns the current revision."""
+        if (now := self.revision) > revision:
+            return now
         with self._changed:
-            self._changed.wait_for(lambda: self.revision > revision, timeout)
+            self._changed.wait_for(lambda: self._latest > revision, timeout)
         return self.revision
 
     def close(self) -> None:
