@@ -21,13 +21,12 @@ NOWHERE: Place = ("", ())
 def compile_authorization(world: World, memo: Memo | None = None) -> AuthorizationPlan:
     """Identities nobody can sign for are left out. memo: of this region's rounds."""
     memo = memo or Memo()
-    accounts = {account.id: account for account in world.accounts}
     places = memo.kept("places", {account.id: (account.org_id, account.org_paths) for account in world.accounts})
     keys = memo.once(_keys, memo, world.credentials, places)
     signing = memo.once(_identities_of, keys)
     return AuthorizationPlan(
-        networks=memo.map(_network, world.service_networks, [accounts.get(network.account) for network in world.service_networks]),
-        services=memo.map(_service, world.services, [accounts.get(service.account) for service in world.services]),
+        networks=memo.once(_networks, memo, world.service_networks, world.accounts),
+        services=memo.once(_services, memo, world.services, world.accounts),
         identities=memo.once(_identities, world.identities, world.accounts, signing),
         keys=keys,
     )
@@ -60,6 +59,16 @@ def _key(key: Credential, place: Place) -> AuthKey:
 def _service_control(identity: Identity, accounts: dict[str, Account]) -> tuple[tuple[str, ...], ...]:
     """The levels of the organization that limit an identity; none limits a service-linked role."""
     return () if SERVICE_LINKED in identity.arn or identity.account not in accounts else accounts[identity.account].service_control
+
+
+def _networks(memo: Memo, networks: tuple[ServiceNetwork, ...], accounts: tuple[Account, ...]) -> tuple[AuthLayer, ...]:
+    owners = {account.id: account for account in accounts}
+    return memo.map(_network, networks, [owners.get(network.account) for network in networks])
+
+
+def _services(memo: Memo, services: tuple[Service, ...], accounts: tuple[Account, ...]) -> tuple[AuthLayer, ...]:
+    owners = {account.id: account for account in accounts}
+    return memo.map(_service, services, [owners.get(service.account) for service in services])
 
 
 def _network(network: ServiceNetwork, owner: Account | None) -> AuthLayer:

@@ -12,8 +12,8 @@ from typing import Any
 Found = list[tuple[Any, ...]]
 ANY = ""
 """The kind of what depends on rows of all kinds."""
-MOST = 8192
-"""Answers kept."""
+MOST = 16384
+"""Rows kept, and answers without any: some 20 MB. What is asked again after all are dropped comes back by itself."""
 LONGEST = 128
 """Rows of an answer that is kept."""
 
@@ -23,6 +23,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, tuple[Any, ...]], tuple[int, Found]] = {}
+        self._rows = 0
         self._changed: dict[str, int] = {}
         self._newest = self._floor = -1
         self.cursors: dict[str, str] = {}
@@ -47,7 +48,9 @@ class Remembered:
 
     def keep(self, question: tuple[str, tuple[Any, ...]], revision: int, found: Found) -> None:
         """found: what is so at that revision."""
-        if len(found) <= LONGEST:
-            if len(self._answers) >= MOST:
-                self._answers = {}
-            self._answers[question] = revision, found
+        if len(found) > LONGEST:
+            return
+        self._rows += len(found) + 1
+        if self._rows > MOST:
+            self._answers, self._rows = {}, 0
+        self._answers[question] = revision, found
