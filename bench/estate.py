@@ -30,6 +30,7 @@ _PORT = 8080
 _ADDRESS = "169.254.171.32"
 _PROBE = """
 import http.client, sys, time
+print("ready", flush=True)
 host = sys.stdin.readline().strip()
 while host:
     connection = http.client.HTTPConnection(sys.argv[1], 80, timeout=10)
@@ -44,7 +45,7 @@ while host:
     print(started, flush=True)
     host = sys.stdin.readline().strip()
 """
-"""For each host name it is given: asks for it until the answer is 200, and says when that request began."""
+"""Says that it is ready; then, for each host name it is given, asks for it until the answer is 200, and says when that request began."""
 
 
 @dataclass
@@ -200,6 +201,7 @@ def _probe(region: Region, instance: str) -> Iterator[tuple[IO[str], IO[str]]]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
+        assert process.stdout.readline() == "ready\n"
         yield process.stdin, process.stdout
     finally:
         process.kill()
