@@ -20,6 +20,8 @@ class Disk:
         self._state = threading.Condition()
         self._committed = 0
         self._committing = False
+        self._readers = 0
+        """How many wait for the commit to end."""
         self._synced = 0
         self._syncing = False
         self.failed = False
@@ -34,7 +36,8 @@ class Disk:
         with self._state:
             self._committed += changed
             self._committing = False
-            self._state.notify_all()
+            if self._readers:
+                self._state.notify_all()
 
     @property
     def is_behind(self) -> bool:
@@ -51,7 +54,9 @@ class Disk:
         has not ended. Raises OSError when the disk does not take it."""
         with self._state:
             while seen and self._committing:
+                self._readers += 1
                 self._state.wait()
+                self._readers -= 1
             wanted = self._committed
             while self._synced < wanted:
                 if self.failed:

@@ -45,7 +45,11 @@ class View:
         self._begun = certain
         if certain:
             db.execute("BEGIN")
-        self.revision = read_revision(db)
+        try:
+            self.revision = read_revision(db)
+        except BaseException:
+            self.end()
+            raise
         self.is_on_disk = not disk.is_behind
         """Whether all that has been seen is."""
         remembered.see(self.revision)
