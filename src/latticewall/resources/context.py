@@ -228,7 +228,7 @@ class Context:
     def view(self, row: Row) -> Document:
         """The document as Get or Describe answers it: id, ARN, name, status, tags and computed members filled in, private members left out."""
         kind = self.registry.kind(row.kind)
-        shown = {key: value for key, value in row.document.items() if not key.startswith("_")}
+        shown = {key: value for key, value in row.document.items() if key[:1] != "_"}
         named = ((kind.id_member, row.id), (kind.arn_member, row.arn), (kind.name_member, row.name))
         shown |= {member: value for member, value in named if member}
         if kind.lifecycle.member:

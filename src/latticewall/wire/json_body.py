@@ -107,7 +107,10 @@ def write(shape: Shape, value: Any) -> Any:
         case "structure":
             return write_members(shape, value)
         case "list":
-            return [write(shape.member, item) for item in value]
+            member = shape.member
+            if member.type == "structure" and not member.document:
+                return [write_members(member, item) if item is not None else None for item in value]
+            return [write(member, item) for item in value]
         case "map":
             return {key: write(shape.value, item) for key, item in value.items() if item is not None}
         case "timestamp":
