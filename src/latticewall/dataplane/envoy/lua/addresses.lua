@@ -1,8 +1,8 @@
--- IPv4 and IPv6 addresses as the operators IpAddress and NotIpAddress read them. The same as policy/operators.py, which follows Python's ipaddress.
+-- IPv4 and IPv6 addresses as the operators IpAddress and NotIpAddress read them: the same as policy/operators.py, an address with a zone is none.
 --
 -- The policy's side arrives as a block already read. A text may be nil or false; a text that is no address is in no block. Nothing here raises.
 
-local byte, find, floor, sub = string.byte, string.find, math.floor, string.sub
+local byte, floor = string.byte, math.floor
 
 local M = {}
 
@@ -60,18 +60,6 @@ local function group(text, i)
   return (i > first and i - first <= 4) and value or nil, i
 end
 
--- The address without its zone (what follows a percent sign), which does not count; nil if the zone cannot be one.
-local function without_zone(text)
-  local mark = find(text, "%", 1, true)
-  if not mark then
-    return text
-  end
-  if mark == #text or find(text, "%", mark + 1, true) or find(text, "/", mark + 1, true) then
-    return nil
-  end
-  return sub(text, 1, mark - 1)
-end
-
 -- Puts zeros for the gap after so many of `count` groups; whether there are then eight.
 local function fill(count, gap)
   if not gap or count > 7 then
@@ -120,12 +108,8 @@ local function read_groups(text, i, gap)
   return fill(count, gap)
 end
 
--- Fills `groups` with an IPv6 address; false if the text is none.
+-- Fills `groups` with an IPv6 address; false if the text is none, as one with a zone (`%eth0`) is none.
 local function ipv6(text)
-  text = without_zone(text)
-  if not text then
-    return false
-  end
   if byte(text, 1) ~= COLON then
     return read_groups(text, 1, nil)
   end
