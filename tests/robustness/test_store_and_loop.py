@@ -113,6 +113,33 @@ def test_what_is_on_its_way_is_looked_at_again_soon_and_holds_nothing_up() -> No
     assert (loop.progress.failures, loop.progress.applied_revision) == ({}, 7)
 
 
+class Interrupted:
+    """Something newer kept it from looking at everything, twice."""
+
+    name = "interrupted"
+    rounds = 0
+
+    def apply(self, _plan: NodePlan) -> Report:
+        self.rounds += 1
+        return Report(unfinished=self.rounds < 3)
+
+
+def test_what_was_put_off_goes_on_at_once() -> None:
+    waits: list[float] = []
+    applier = Interrupted()
+
+    def wait(revision: int, timeout: float) -> int:
+        waits.append(timeout)
+        if len(waits) == 3:
+            loop.stop()
+        return revision
+
+    loop = Loop(lambda: PLAN, (applier,), lambda *_: None, wait, lambda *_: True)
+    loop.run()
+    assert waits == [0, 0, RESYNC_SECONDS]
+    assert applier.rounds == 3
+
+
 def test_what_may_pass_by_itself_has_time_while_it_is_being_created(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a failure from the start, for what was all right before, but nothing that is still being created has failed yet."""
     seen: list[tuple[dict[str, str], set[str]]] = []

@@ -82,7 +82,9 @@ class ControlPlane:
         host, port = self.listener.getsockname()[:2]
         authority = open_authority(state / AUTHORITY, clock.now())
         certificates = Certificates(authority, self._certificate_of, clock)
-        self.appliers = Appliers(clock, random, self._secret_of, self._credentials_of, self._function_credentials_of, state, certificates)
+        self.appliers = Appliers(
+            clock, random, self._secret_of, self._credentials_of, self._function_credentials_of, state, certificates, lambda: self.store.revision
+        )
         self.objects = ObjectFiles(state / "s3", random)
         with self.store.read() as snapshot:
             self.objects.sweep(snapshot.objects.files())

@@ -55,7 +55,7 @@ def envoy_program() -> str:
 
 class Appliers:
     """Makes all appliers and answers what only they know. secrets: access key id -> secret; credentials: instance id -> metadata document;
-    function_credentials: function ARN -> variables; certificates: what HTTPS listeners show."""
+    function_credentials: function ARN -> variables; certificates: what HTTPS listeners show; newest: the store's revision."""
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Appliers:
         function_credentials: Callable[[str], Mapping[str, str] | None],
         state: Path,
         certificates: Certificates,
+        newest: Callable[[], int],
         run: Path = RUN,
         tables: Path = TABLES,
     ) -> None:
@@ -74,7 +75,7 @@ class Appliers:
         self._run = run
         self.access_log = state / "logs" / "access.jsonl"
         self._processes = Processes(run / "holder.sock")
-        self._kernel = KernelApplier(LinuxKernel(run / "netns"), run / "rulesets")
+        self._kernel = KernelApplier(LinuxKernel(run / "netns"), run / "rulesets", newest)
         self.firewalls = FirewallApplier(self._processes, run / "suricata", state / "logs")
         self._instance_folder = state / "instances"
         self._instances = InstanceApplier(self._processes, self._instance_folder, certificates.root)

@@ -4,7 +4,8 @@ The order is the fail-closed one. A namespace gets its filters before it gets li
 changes: a new one stays without links, an old one stays as it was.
 
 A plan of a new revision is compared with the last one, and only what differs and its neighbours are looked at: the time to follow a change does not grow
-with the region. The same revision again, or THOROUGH_SECONDS without one, has everything observed, so that damage heals.
+with the region. The same revision again, or THOROUGH_SECONDS without one, has everything observed, so that damage heals: one namespace after the other, and
+one more at most once there is a newer revision, so that no change waits for the whole region.
 """
 
 from __future__ import annotations
@@ -40,25 +41,37 @@ Wanted = tuple[Namespace, tuple[Link, ...]]
 
 
 class KernelApplier:
-    """Namespaces, links, addresses, routes, rules, nft and queues of a plan. loaded: folder where it notes what nft was given."""
+    """Namespaces, links, addresses, routes, rules, nft and queues of a plan. loaded: folder where it notes what nft was given. newest: the revision that there
+    is by now."""
 
     name = "kernel"
 
-    def __init__(self, kernel: Kernel, loaded: Path) -> None:
+    def __init__(self, kernel: Kernel, loaded: Path, newest: Callable[[], int] = lambda: 0) -> None:
         self._kernel = kernel
         self._loaded = LoadedRulesets(loaded)
+        self._newest = newest
         self._in_order: Mapping[str, Wanted] = {}
         self._revision = 0
         self._observed_at = 0.0
+        self._due: list[str] = []
+        """Of what was in order when looking at everything began, what has not been looked at yet."""
 
     def apply(self, plan: NodePlan) -> Report:
-        thorough = plan.revision == self._revision or time.monotonic() - self._observed_at >= THOROUGH_SECONDS
-        known, self._in_order = {} if thorough else self._in_order, {}
+        again = plan.revision == self._revision
+        if not self._due and (again or time.monotonic() - self._observed_at >= THOROUGH_SECONDS):
+            self._due, self._observed_at = sorted(self._in_order), time.monotonic()
+        report = self._look(plan)
+        while self._due and again and self._newest() <= plan.revision:
+            report += self._look(plan)
+        return Report(report.changed, tuple(sorted(set(report.failures))), unfinished=bool(self._due))
+
+    def _look(self, plan: NodePlan) -> Report:
+        """At what differs from what was in order, and at one namespace that is due."""
+        due = self._due.pop() if self._due else None
+        known, self._in_order = {name: wanted for name, wanted in self._in_order.items() if name != due}, {}
         one = _Round(self._kernel, self._loaded, plan.namespaces, plan.links, known)
         report = one.run()
         self._in_order, self._revision = one.in_order(), plan.revision
-        if thorough:
-            self._observed_at = time.monotonic()
         return report
 
     def counters(self, namespace: str) -> dict[str, tuple[int, int]]:

@@ -20,14 +20,15 @@ class Failure:
 @dataclass(frozen=True)
 class Report:
     """What one application did. changed: how many things differed from the plan and were acted on; 0 when all was already so. awaited: ids of resources that
-    are on their way by themselves, and are to be looked at again soon."""
+    are on their way by themselves, and are to be looked at again soon. unfinished: whether looking for damage was put off for something newer."""
 
     changed: int = 0
     failures: tuple[Failure, ...] = ()
     awaited: tuple[str, ...] = ()
+    unfinished: bool = False
 
     def __add__(self, other: Report) -> Report:
-        return Report(self.changed + other.changed, self.failures + other.failures, self.awaited + other.awaited)
+        return Report(self.changed + other.changed, self.failures + other.failures, self.awaited + other.awaited, self.unfinished or other.unfinished)
 
 
 class Applier(Protocol):

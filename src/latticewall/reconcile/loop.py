@@ -64,6 +64,7 @@ class Loop:
         self._failing_since: dict[str, float] = {}
         self._passing_since: dict[str, float] = {}
         self._awaited: set[str] = set()
+        self._unfinished = False
         self.progress = Progress()
         self.plan: NodePlan | None = None
 
@@ -75,10 +76,16 @@ class Loop:
             if self.round() and not self._failing_since:
                 attempt = 0
                 seen = self.plan.revision if self.plan else seen
-                self._wait(seen, AWAITED_SECONDS if self._awaited else RESYNC_SECONDS)
+                self._wait(seen, self._pause())
             else:
                 self._stop.wait(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
                 attempt += 1
+
+    def _pause(self) -> float:
+        """Seconds until the next round, if nothing changes meanwhile."""
+        if self._unfinished:
+            return 0
+        return AWAITED_SECONDS if self._awaited else RESYNC_SECONDS
 
     def stop(self) -> None:
         self._stop.set()
@@ -95,6 +102,7 @@ class Loop:
         self.plan = plan
         failures: dict[str, str] = {}
         awaited: set[str] = set()
+        unfinished = False
         errors = {}
         done = self._is_done(plan, started)
         for applier in () if done else self._appliers:
@@ -106,13 +114,14 @@ class Loop:
                 continue
             failures.update({failure.id: failure.message for failure in report.failures})
             awaited.update(report.awaited)
+            unfinished |= report.unfinished
         problems = {problem.id: problem.message for problem in plan.problems}
         self.progress.failures, self.progress.errors = {**failures, **problems}, errors
         if not done:
-            self._whole_since = None if failures or errors or awaited else (plan, started)
+            self._whole_since = None if failures or errors or awaited or unfinished else (plan, started)
         if errors:
             return False
-        self._awaited = awaited
+        self._awaited, self._unfinished = awaited, unfinished
         lasting = self._lasting(failures)
         young = self._young({problem.id for problem in plan.problems if problem.passing})
         try:

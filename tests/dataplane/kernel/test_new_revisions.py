@@ -77,7 +77,29 @@ def test_everything_is_looked_at_now_and_then(tmp_path: Path, monkeypatch: pytes
     applier = KernelApplier(kernel, tmp_path)
     applier.apply(numbered(two_vpcs(), 1))
     monkeypatch.setattr(kernel_applier, "THOROUGH_SECONDS", 0.0)
-    assert looked_at(kernel, applier, numbered(two_vpcs(), 2)) == {"vpc-1", "i-0", "i-1", "alone"}
+    seen: set[str] = set()
+    for revision in range(2, 6):
+        seen |= looked_at(kernel, applier, numbered(two_vpcs(), revision))
+    assert seen == {"vpc-1", "i-0", "i-1", "alone"}
+
+
+def test_a_change_does_not_wait_until_everything_was_looked_at(tmp_path: Path) -> None:
+    """A newer revision ends the look at all, which goes on after it until all was looked at."""
+    kernel = WatchedKernel()
+    newest = 1
+    applier = KernelApplier(kernel, tmp_path, lambda: newest)
+    alone = tuple(replace(plans.instance(7), name=f"alone-{number}", addresses=(), routes=()) for number in range(5))
+    plan = replace(plans.vpc(), revision=1, namespaces=alone, links=())
+    names = {namespace.name for namespace in alone}
+    assert not applier.apply(plan).unfinished
+    newest = 2
+    kernel.observed.clear()
+    assert applier.apply(plan).unfinished
+    assert len(kernel.observed) == 1
+    assert applier.apply(numbered(plan, 2)).unfinished, "a new revision looks at one more, so that it is not always put off"
+    assert len(kernel.observed) == 2
+    assert applier.apply(numbered(plan, 2)) == Report()
+    assert kernel.observed == names
 
 
 def test_what_failed_is_tried_and_reported_again(tmp_path: Path) -> None:
