@@ -148,8 +148,9 @@ def test_a_group_stands_for_the_addresses_of_both_families(hosts: Hosts) -> None
 def test_a_forged_source_address_does_not_leave(hosts: Hosts) -> None:
     forged = f"{hosts.left.ipv6.rpartition(':')[0]}:abcd"
     assert hosts.region.run(hosts.left.id, "ip", "address", "add", f"{forged}/128", "dev", "eth0", "nodad").returncode == 0
-    program = CLIENT.replace("timeout=float(sys.argv[2])", f'timeout=1, source_address=("{forged}", 0)')
-    assert hosts.region.run(hosts.left.id, sys.executable, "-c", program, hosts.right.ipv6, "1").stdout.strip() == "TimeoutError"
+    program = CLIENT.replace("timeout=float(sys.argv[2])", f'timeout=1, source_address=("{forged}", 0)').replace("type(error).__name__", "error")
+    # unreachable where the router must be asked for its link address first: that leaves no more than the rest
+    assert hosts.region.run(hosts.left.id, sys.executable, "-c", program, hosts.right.ipv6, "1").stdout.strip() in {"timed out", "[Errno 113] No route to host"}
 
 
 def test_an_acl_closes_one_family(hosts: Hosts) -> None:
