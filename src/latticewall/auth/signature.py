@@ -236,21 +236,19 @@ def check_amz_headers(head: Head, signature: Signature, added_by_proxies: frozen
 
 
 def check_time(signature: Signature, now: datetime, skew: timedelta) -> None:
-    """Neither too old nor from the future, and signed on the day its scope names."""
-    if signature.expires is None and now - skew <= signature.moment <= now + skew:
-        return
-    minutes = int(skew.total_seconds() // 60)
-    current = stamp(now)
+    """Neither too old nor from the future. The day that the scope names is `scope_faults`' to compare."""
     if signature.moment > now + skew:
-        limit = stamp(now + skew)
-        raise mismatch(f"Signature not yet current: {signature.stamp} is still later than {limit} ({current} + {minutes} min.)")
+        raise mismatch(f"Signature not yet current: {signature.stamp} is still later than {stamp(now + skew)} ({stamp(now)} + {_minutes(skew)} min.)")
     if signature.expires is not None:
         end = signature.moment + timedelta(seconds=signature.expires)
         if now > end:
-            raise mismatch(f"Signature expired: {stamp(end)} is now earlier than {current}")
+            raise mismatch(f"Signature expired: {stamp(end)} is now earlier than {stamp(now)}")
     elif signature.moment < now - skew:
-        limit = stamp(now - skew)
-        raise mismatch(f"Signature expired: {signature.stamp} is now earlier than {limit} ({current} - {minutes} min.)")
+        raise mismatch(f"Signature expired: {signature.stamp} is now earlier than {stamp(now - skew)} ({stamp(now)} - {_minutes(skew)} min.)")
+
+
+def _minutes(span: timedelta) -> int:
+    return int(span.total_seconds() // 60)
 
 
 def scope_faults(signature: Signature) -> list[str]:

@@ -59,9 +59,8 @@ Inner = Callable[[str, Mapping[str, Any]], Any]
 class Endpoint:
     """One region's HTTP face. account, region: whom open mode speaks for when the request does not say. inner: latticewall's own requests.
 
-    catch_up: called before a question (Describe, Get, List) is answered, so that a waiter's first look sees what is already so. in_progress: whether it
-    would wait. download: answers what
-    is below DOWNLOADS, whose URLs carry their own proof.
+    catch_up: called before a question (Describe, Get, List) is answered, so that a waiter's first look sees what is already so. in_progress: whether it would
+    wait. download: answers what is below DOWNLOADS, whose URLs carry their own proof.
     """
 
     app: App
