@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+RESERVED = 4
+"""How many addresses a subnet begins with that are reserved: the network's, the router's, the resolver's, and one for future use."""
+
 
 def parse_address(text: str) -> IPv4Address | IPv6Address:
     """One address. Raises ValueError."""
@@ -27,6 +30,11 @@ def spelled(text: str) -> str:
         return str(parse_address(text))
     except ValueError:
         return text
+
+
+def is_reserved(address: IPv4Address | IPv6Address, subnet: IPv4Network | IPv6Network) -> bool:
+    """Whether an address of a subnet is one that no interface can have: the first four and the last ("Subnet CIDR blocks")."""
+    return int(address) - int(subnet.network_address) < RESERVED or address == subnet.broadcast_address
 
 
 def _refuse_zone(text: str) -> None:

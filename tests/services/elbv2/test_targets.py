@@ -41,6 +41,17 @@ def test_a_target_group_shows_its_defaults_and_keeps_what_is_not_named(region: R
         ({"IpAddressType": "ipv6"}, "InvalidConfigurationRequest"),
         ({"VpcId": "vpc-0123456789abcdef0"}, "ValidationError"),
         ({"HealthCheckIntervalSeconds": 5}, "ValidationError"),
+        ({"HealthCheckIntervalSeconds": 4}, "ValidationError"),
+        ({"HealthCheckTimeoutSeconds": 1}, "ValidationError"),
+        ({"HealthCheckTimeoutSeconds": 30}, "ValidationError"),
+        ({"HealthCheckTimeoutSeconds": 121, "HealthCheckIntervalSeconds": 300}, "ValidationError"),
+        ({"HealthyThresholdCount": 11}, "ValidationError"),
+        ({"UnhealthyThresholdCount": 1}, "ValidationError"),
+        ({"HealthCheckProtocol": "TCP"}, "ValidationError"),
+        ({"HealthCheckPort": "65536"}, "ValidationError"),
+        ({"HealthCheckPath": "/a b"}, "ValidationError"),
+        ({"HealthCheckPath": "/" + 1024 * "a"}, "ValidationError"),
+        ({"Matcher": {"HttpCode": "200", "GrpcCode": "0"}}, "InvalidConfigurationRequest"),
         ({"HealthCheckPath": "ready"}, "ValidationError"),
         ({"HealthCheckPort": "0"}, "ValidationError"),
         ({"HealthCheckEnabled": False}, "InvalidConfigurationRequest"),
@@ -53,6 +64,28 @@ def test_what_a_target_group_cannot_be(region: Region, more: dict[str, Any], cod
     vpc = region.vpc()
     with region.refused(code):
         group(region, vpc, **more)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [{"HealthCheckIntervalSeconds": 5}, {"HealthCheckTimeoutSeconds": 30}, {"HealthCheckPath": "ready"}, {"Matcher": {"GrpcCode": "0"}}],
+    ids=lambda check: next(iter(check)),
+)
+def test_what_a_health_check_cannot_become(region: Region, check: dict[str, Any]) -> None:
+    arn = group(region, region.vpc())
+    with region.refused("InvalidConfigurationRequest" if "Matcher" in check else "ValidationError"):
+        region.elbv2.modify_target_group(TargetGroupArn=arn, **check)
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.1.0", "10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.255", "169.254.169.253", "127.0.0.1", "224.0.0.1", "0.0.0.0", "10.0.1.9%eth0"]
+)
+def test_addresses_that_are_no_targets(region: Region, address: str) -> None:
+    """What a subnet reserves, and what is neither in the VPC nor in a private range."""
+    vpc, *_ = network(region)
+    arn = group(region, vpc)
+    with region.refused("InvalidTarget", address):
+        region.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": address}])
 
 
 def test_targets_are_registered_checked_and_drained(region: Region) -> None:

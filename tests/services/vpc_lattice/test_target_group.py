@@ -101,15 +101,44 @@ def test_a_health_check_keeps_what_an_update_does_not_name(region: Region) -> No
         ({"matcher": {"httpCode": "500"}}, "200-499"),
         ({"matcher": {"httpCode": "404-200"}}, "200-499"),
         ({"matcher": {"httpCode": "200-"}}, "not a list of codes"),
+        ({"matcher": {"httpCode": "200,"}}, "not a list of codes"),
+        ({"matcher": {"httpCode": "2xx"}}, "httpCode"),
+        ({"matcher": {"httpCode": "200\n"}}, ""),
+        ({"path": "/a\n"}, "path"),
         ({"path": "ready"}, "path"),
+        ({"path": "/a b"}, "path"),
+        ({"path": "/" + 2048 * "a"}, "path"),
+        ({"port": 65536}, "port"),
         ({"protocol": "TCP"}, "HTTP or HTTPS"),
+        ({"protocolVersion": "GRPC"}, "protocolVersion"),
+        ({"healthCheckIntervalSeconds": 301}, "healthCheckIntervalSeconds"),
+        ({"healthCheckTimeoutSeconds": 121}, "healthCheckTimeoutSeconds"),
+        ({"healthyThresholdCount": 11}, "healthyThresholdCount"),
+        ({"healthCheckTimeoutSeconds": 31}, "must not be longer than the interval, which is 30 seconds"),
+        ({"healthCheckIntervalSeconds": 10, "healthCheckTimeoutSeconds": 11}, "must not be longer than the interval, which is 10 seconds"),
     ],
 )
 def test_a_health_check_out_of_range_is_refused(region: Region, check: dict[str, Any], words: str) -> None:
+    """By CreateTargetGroup and by UpdateTargetGroup alike."""
     vpc = region.vpc()
     with region.refused("ValidationException", words) as error:
         region.target_group(vpc, healthCheck=check)
     assert error["fieldList"][0]["name"].removeprefix("config.").startswith("healthCheck.")
+    group = region.target_group(vpc)
+    with region.refused("ValidationException", words) as error:
+        region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck=check)
+    assert error["fieldList"][0]["name"].startswith("healthCheck.")
+
+
+def test_a_health_check_is_over_when_the_next_begins(region: Region) -> None:
+    """Also where an update names only one of the two; as long as the interval is not too long: that is what the defaults are with the shortest interval."""
+    group = region.target_group(region.vpc(), healthCheck={"healthCheckIntervalSeconds": 5})
+    with region.refused("ValidationException", "interval, which is 5 seconds") as error:
+        region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"healthCheckTimeoutSeconds": 6})
+    assert error["fieldList"][0]["name"] == "healthCheck.healthCheckTimeoutSeconds"
+    region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"healthCheckIntervalSeconds": 60, "healthCheckTimeoutSeconds": 60})
+    with region.refused("ValidationException", "interval, which is 30 seconds"):
+        region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"healthCheckIntervalSeconds": 0})
 
 
 @pytest.mark.parametrize(
@@ -187,6 +216,50 @@ def test_addresses_must_be_in_a_subnet_of_the_groups_vpc(region: Region) -> None
     answer = register(region, group, {"id": "10.0.1.9"}, {"id": "10.0.2.9"}, {"id": "192.0.2.1"}, {"id": "fd00::1"}, {"id": "host"})
     assert [target["id"] for target in answer["successful"]] == ["10.0.1.9"]
     assert [target["id"] for target in answer["unsuccessful"]] == ["10.0.2.9", "192.0.2.1", "fd00::1", "host"]
+
+
+@pytest.mark.parametrize("last", [0, 1, 2, 3, 255])
+def test_what_a_subnet_reserves_is_no_target(region: Region, last: int) -> None:
+    """Network, router, resolver, future use and last address ("Subnet CIDR blocks"): nobody's, and some of them the region's own."""
+    vpc = region.vpc()
+    region.subnet(vpc)
+    group = region.target_group(vpc, kind="IP")
+    (refused,) = register(region, group, {"id": f"10.0.1.{last}"})["unsuccessful"]
+    assert (refused["failureCode"], "reserved" in refused["failureMessage"]) == ("UnsupportedTarget", True)
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.253", "169.254.169.254", "169.254.171.32", "129.224.0.10", "127.0.0.1", "224.0.0.1", "0.0.0.0", "255.255.255.255", "10.0.0.2"]
+)
+def test_what_is_in_no_subnet_is_no_target(region: Region, address: str) -> None:
+    """Nor is the resolver of a VPC whose first subnet is another one."""
+    vpc = region.vpc()
+    region.subnet(vpc)
+    (refused,) = register(region, region.target_group(vpc, kind="IP"), {"id": address})["unsuccessful"]
+    assert "must be in a subnet" in refused["failureMessage"]
+
+
+def test_a_reserved_ipv6_address_is_no_target(region: Region) -> None:
+    vpc = region.vpc()
+    block = region.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    region.ec2.associate_subnet_cidr_block(SubnetId=region.subnet(vpc), Ipv6CidrBlock=block.replace("/56", "/64"))
+    group, subnet = region.target_group(vpc, kind="IP", ipAddressType="IPV6"), IPv6Network(block.replace("/56", "/64"))
+    answer = register(region, group, *({"id": str(subnet[offset])} for offset in (0, 1, 3, 4, -1)), *({"id": one} for one in ("::1", "fe80::1", "ff02::1")))
+    assert [target["id"] for target in answer["successful"]] == [str(subnet[4])]
+    words = [target["failureMessage"] for target in answer["unsuccessful"]]
+    assert [sum(word in text for text in words) for word in ("reserved", "must be in a subnet")] == [4, 3]
+
+
+def test_a_vpc_endpoint_is_no_target(region: Region) -> None:
+    vpc = region.vpc()
+    subnet = region.subnet(vpc)
+    region.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    network = region.lattice.get_service_network(serviceNetworkIdentifier=region.network())["arn"]
+    region.ec2.create_vpc_endpoint(VpcId=vpc, VpcEndpointType="ServiceNetwork", ServiceNetworkArn=network, SubnetIds=[subnet])
+    (interface,) = region.ec2.describe_network_interfaces(Filters=[{"Name": "interface-type", "Values": ["vpc_endpoint"]}])["NetworkInterfaces"]
+    addresses = [interface["PrivateIpAddress"], interface["Ipv4Prefixes"][0]["Ipv4Prefix"].replace("/28", "")]
+    answer = register(region, region.target_group(vpc, kind="IP"), *({"id": address} for address in addresses))
+    assert [("VPC endpoint" in target["failureMessage"]) for target in answer["unsuccessful"]] == [True, True]
 
 
 def test_an_ipv6_address_is_one_target_however_it_is_spelled(region: Region) -> None:

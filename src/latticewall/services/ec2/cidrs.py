@@ -6,7 +6,7 @@ from collections.abc import Collection
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, NetmaskValueError
 
 from latticewall.base.faults import Invalid
-from latticewall.base.inet import parse_network
+from latticewall.base.inet import RESERVED, parse_network
 from latticewall.services.ec2 import text
 
 RESTRICTED = tuple(IPv4Network(cidr) for cidr in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4"))
@@ -54,7 +54,7 @@ def parse_address(address: str, parameter: str = "privateIpAddress") -> IPv4Addr
 
 def reserved(network: IPv4Network) -> set[IPv4Address]:
     """Network, router, resolver, future use and last address."""
-    return {*(network[offset] for offset in range(4)), network[-1]}
+    return {*(network[offset] for offset in range(RESERVED)), network[-1]}
 
 
 def lowest_free(network: IPv4Network, taken: Collection[IPv4Address]) -> IPv4Address | None:

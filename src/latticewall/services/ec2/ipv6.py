@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address, IPv6Network
 
 from latticewall.base.faults import Invalid
-from latticewall.base.inet import parse_address
+from latticewall.base.inet import RESERVED, is_reserved, parse_address
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -19,8 +19,6 @@ from latticewall.services.ec2.requests import only
 
 POOL = IPv6Network("2001:db8::/32")
 VPC_PREFIX = 56
-RESERVED = 4
-"""The first addresses of a subnet belong to the VPC, as does the last one."""
 MAX_ADDRESSES = 50
 DELEGATED = 80
 """Prefix length of the blocks that a network interface can have ("Assigning prefixes to network interfaces")."""
@@ -139,7 +137,7 @@ def choose_addresses(ctx: Context, home: Row, wanted: Sequence[str], more: int =
         address = parse(written)
         if address not in network:
             raise text.invalid("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
-        if int(address) - int(network[0]) < RESERVED or address == network[-1]:
+        if is_reserved(address, network):
             raise text.invalid("InvalidParameterValue", f"Address {address} is in subnet's reserved address range")
         if address in taken or address in chosen or any(address in block for block in delegated):
             raise text.conflict("InvalidIPAddress.InUse", f"Address {address} is in use.")

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from latticewall.base.faults import Invalid
+from latticewall.base.inet import is_reserved
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -48,7 +49,7 @@ def choose_addresses(ctx: Context, home: Row, wanted: Sequence[str], more: int =
         address = cidrs.parse_address(text_form)
         if address not in network:
             raise text.invalid("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
-        if address in cidrs.reserved(network):
+        if is_reserved(address, network):
             raise text.invalid("InvalidParameterValue", f"Address {address} is in subnet's reserved address range")
         if address in taken or address in chosen:
             raise text.conflict("InvalidIPAddress.InUse", f"Address {address} is in use.")

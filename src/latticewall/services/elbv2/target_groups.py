@@ -21,6 +21,7 @@ CHECK_MEMBERS = (
     "UnhealthyThresholdCount", "HealthCheckEnabled", "Matcher",
 )  # fmt: skip
 CODES = {"HttpCode": (200, 499), "GrpcCode": (0, 99)}
+_PATH = re.compile(r"/[!-~]*")
 _LIST = re.compile(r"\d{1,3}(-\d{1,3})?(,\d{1,3}(-\d{1,3})?)*")
 
 
@@ -81,8 +82,8 @@ def health_check(given: Document, current: Document) -> Document:
     port = str(found["HealthCheckPort"])
     if port != "traffic-port" and not (port.isdecimal() and 1 <= int(port) <= 65535):
         raise text.invalid("HealthCheckPort", f"Health check port '{port}' must be in range 1-65535 or 'traffic-port'")
-    if not str(found["HealthCheckPath"]).startswith("/"):
-        raise text.invalid("HealthCheckPath", f"Health check path '{found['HealthCheckPath']}' must begin with a '/' character")
+    if not _PATH.fullmatch(str(found["HealthCheckPath"])):
+        raise text.invalid("HealthCheckPath", f"Health check path '{found['HealthCheckPath']}' must begin with a '/' character and be a valid URI")
     if found["HealthCheckTimeoutSeconds"] >= found["HealthCheckIntervalSeconds"]:
         raise text.invalid("HealthCheckTimeoutSeconds", "Health check timeout must be smaller than the interval")
     kind = next(iter(current["Matcher"]))

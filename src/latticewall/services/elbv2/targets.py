@@ -10,6 +10,7 @@ from datetime import timedelta
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any, NamedTuple
 
+from latticewall.base.inet import is_reserved
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -117,6 +118,8 @@ def _refusal(ctx: Context, group: Row, identifier: str) -> str:
         return f"The IP address '{identifier}' is not a valid IPv4 address"
     vpc = ctx.find(VPC, vpc_id)
     subnets = [IPv4Network(subnet.document["CidrBlock"]) for subnet in ctx.live(SUBNET) if vpc and subnet.document["VpcId"] == vpc.id]
+    if any(address in network and is_reserved(address, network) for network in subnets):
+        return f"The IP address '{identifier}' is reserved in its subnet: the first four addresses and the last one are no targets"
     if any(address in network for network in (*subnets, *PRIVATE)):
         return ""
     return f"The IP address '{identifier}' is not within the VPC '{vpc_id}' or a private range"

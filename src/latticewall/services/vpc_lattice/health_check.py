@@ -40,6 +40,10 @@ def complete(given: Mapping[str, Any], group_protocol: str, current: Mapping[str
         if not lowest <= value <= highest:
             raise text.invalid(f"healthCheck.{member}", f"{member} must be between {lowest} and {highest}, not {value}")
         found[member] = value
+    if found["healthCheckTimeoutSeconds"] > (interval := found["healthCheckIntervalSeconds"]):
+        # nowhere documented: but a check answers for one interval, whatever the target takes, and so must be over when the next one begins
+        message = f"The timeout of a health check must not be longer than the interval, which is {interval} seconds"
+        raise text.invalid("healthCheck.healthCheckTimeoutSeconds", message)
     if wanted.get("port"):
         found["port"] = wanted["port"]
     return found

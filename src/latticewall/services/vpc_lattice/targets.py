@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any
 
-from latticewall.base.inet import parse_address, spelled
+from latticewall.base.inet import is_reserved, parse_address, spelled
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import balancer_target, function_target, quotas, text
 from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable
-from latticewall.services.vpc_lattice.nouns import INSTANCE, SUBNET, TARGET_GROUP
+from latticewall.services.vpc_lattice.nouns import INSTANCE, NETWORK_INTERFACE, SUBNET, TARGET_GROUP
 
+Address = IPv4Address | IPv6Address
+Block = IPv4Network | IPv6Network
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 """The port "target_health": target group id -> {(address, port): "HEALTHY" or "UNHEALTHY"}, for the targets that have been checked."""
 RUNNABLE = ("creating", "starting", "ready", "updating")
@@ -123,9 +125,32 @@ def _refusal(ctx: Context, group: Row, target: Document) -> str:
         address = None
     if address is None or f"IPV{address.version}" != family:
         return f"{target_id} is not an {family.replace('IPV', 'IPv')} address"
-    homes = [subnet.document for subnet in ctx.live(SUBNET) if subnet.document["VpcId"] == vpc_id]
-    blocks = [home["CidrBlock"] for home in homes] + [block["Ipv6CidrBlock"] for home in homes for block in home["Ipv6CidrBlockAssociationSet"]]
-    return "" if any(address in ip_network(block) for block in blocks) else "IP targets must be in a subnet of the VPC of their target group"
+    home, block = _home(ctx, vpc_id, address)
+    if home is None or block is None:
+        return "IP targets must be in a subnet of the VPC of their target group"
+    if is_reserved(address, block):
+        return f"{address} is reserved in subnet {home.id}: the first four addresses of a subnet and the last one are no targets"
+    endpoint = next((row for row in ctx.live(NETWORK_INTERFACE, parent=home.id) if _is_of_endpoint(row.document, address)), None)
+    return f"{address} is an address of a VPC endpoint (interface {endpoint.id}), which is no target" if endpoint else ""
+
+
+def _home(ctx: Context, vpc_id: str, address: Address) -> tuple[Row | None, Block | None]:
+    """The subnet of the VPC that an address is in, and which of its blocks."""
+    for subnet in ctx.live(SUBNET):
+        if subnet.document["VpcId"] == vpc_id:
+            for block in (subnet.document["CidrBlock"], *(item["Ipv6CidrBlock"] for item in subnet.document["Ipv6CidrBlockAssociationSet"])):
+                if address in (network := ip_network(block)):
+                    return subnet, network
+    return None, None
+
+
+def _is_of_endpoint(interface: Mapping[str, Any], address: Address) -> bool:
+    """Whether the address is one that a VPC endpoint has there, or in a block that it has reserved for services."""
+    if interface["InterfaceType"] != "vpc_endpoint":
+        return False
+    single = {item["PrivateIpAddress"] for item in interface["PrivateIpAddresses"]} | {item["Ipv6Address"] for item in interface["Ipv6Addresses"]}
+    blocks = [item["Ipv4Prefix"] for item in interface.get("Ipv4Prefixes") or ()] + [item["Ipv6Prefix"] for item in interface.get("Ipv6Prefixes") or ()]
+    return str(address) in single or any(address in ip_network(block) for block in blocks)
 
 
 def _standings(ctx: Context, group: Row) -> Callable[[Document], Document]:
