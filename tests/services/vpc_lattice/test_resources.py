@@ -92,6 +92,23 @@ def test_a_gateway_without_groups_has_the_default_group(region: Region) -> None:
     region.ec2.delete_security_group(GroupId=own)
 
 
+def test_a_gateway_of_ipv6_holds_no_ipv4_address(region: Region) -> None:
+    vpc = region.vpc()
+    subnet = region.subnet(vpc)
+    block = region.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    region.ec2.associate_subnet_cidr_block(SubnetId=subnet, Ipv6CidrBlock=block.replace("/56", "/64"))
+    free = region.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailableIpAddressCount"]
+    gateway = region.gateway(vpc, subnet, ipAddressType="IPV6")
+    (made,) = interfaces(region, vpc)
+    assert (made["PrivateIpAddresses"], "PrivateIpAddress" in made, len(made["Ipv6Addresses"])) == ([], False, 1)
+    assert region.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailableIpAddressCount"] == free
+    with region.store.read() as snapshot:
+        (row,) = snapshot.rows("vpc-lattice:ResourceGateway")
+    assert row.document["_addresses"] == [made["Ipv6Addresses"][0]["Ipv6Address"]]
+    region.lattice.delete_resource_gateway(resourceGatewayIdentifier=gateway)
+    assert interfaces(region, vpc) == []
+
+
 def test_gateways_that_cannot_be_are_refused(region: Region) -> None:
     vpc = region.vpc()
     subnet, stranger = region.subnet(vpc), region.subnet(region.vpc("10.9.0.0/16"), "10.9.1.0/24")

@@ -18,7 +18,7 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import quotas, text
 from latticewall.services.vpc_lattice.find import elsewhere, relink, security_groups_in, usable, vpc_of
-from latticewall.services.vpc_lattice.nouns import RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, SUBNET
+from latticewall.services.vpc_lattice.nouns import NETWORK_INTERFACE, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, SUBNET
 
 DEFAULT_RESOLUTION = "PUBLIC"
 FIRST_ADDRESS = 4
@@ -32,7 +32,7 @@ def create_resource_gateway(ctx: Context, params: Document) -> Document:
     address_type = params.get("ipAddressType") or "IPV4"
     if address_type == "IPV6" and params.get("ipv4AddressesPerEni"):
         raise text.invalid("ipv4AddressesPerEni", "ipv4AddressesPerEni is not for resource gateways of IP address type IPV6")
-    count = 1 if address_type == "IPV6" else params.get("ipv4AddressesPerEni") or DEFAULT_ADDRESSES
+    count = 0 if address_type == "IPV6" else params.get("ipv4AddressesPerEni") or DEFAULT_ADDRESSES
     vpc = vpc_of(ctx, params.get("vpcIdentifier"))
     subnets = _subnets(ctx, vpc, params.get("subnetIds") or ())
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
@@ -83,19 +83,26 @@ def _addresses(interfaces: Sequence[Mapping[str, Any]], address_type: str) -> li
 
 def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence[str], count: int, *, has_ipv6: bool) -> dict[str, Any]:
     """A network interface for the gateway; EC2 picks the first address and, where no group is given, the VPC's default group. Further addresses are from
-    the end of the subnet, where nobody's fixed addresses are."""
+    the end of the subnet, where nobody's fixed addresses are. count: of IPv4 addresses."""
     params: Document = {"SubnetId": subnet.id, "Description": f"VPC Lattice resource gateway {gateway_id}", "Ipv6AddressCount": int(has_ipv6)}
     if groups:
         params["Groups"] = list(groups)
     try:
         interface: dict[str, Any] = ctx.call("ec2:CreateNetworkInterface", params)["NetworkInterface"]
-        further = _last_free(ctx, subnet, count - 1)
+        further = _last_free(ctx, subnet, count - 1) if count > 1 else []
         if further:
             ctx.call("ec2:AssignPrivateIpAddresses", {"NetworkInterfaceId": interface["NetworkInterfaceId"], "PrivateIpAddresses": further})
     except Fault as fault:  # EC2's codes mean nothing to Lattice's clients
         raise text.invalid("subnetIds", fault.message) from fault
+    if not count:
+        return ctx.view(_without_ipv4(ctx, interface["NetworkInterfaceId"]))
     addresses = [{"PrivateIpAddress": address} for address in further]
     return {**interface, "PrivateIpAddresses": [*interface["PrivateIpAddresses"], *addresses]}
+
+
+def _without_ipv4(ctx: Context, interface_id: str) -> Row:
+    """An interface made for IPv6 alone. CreateNetworkInterface always gives it an IPv4 address, and no operation takes its primary one away."""
+    return ctx.change(ctx.resolve(NETWORK_INTERFACE, interface_id), {"PrivateIpAddress": None, "PrivateIpAddresses": []})
 
 
 def _last_free(ctx: Context, subnet: Row, count: int) -> list[str]:
