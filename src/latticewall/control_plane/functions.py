@@ -79,7 +79,7 @@ class FunctionsPort:
         """The package that such a URL names."""
         digest, expires = path.removeprefix(DOWNLOADS), query.get("Expires", "")
         right = set(digest) <= _NAME and hmac.compare_digest(self._sign(digest, expires), query.get("Signature", ""))
-        if not right or not expires.isdigit() or int(expires) < self._clock.now().timestamp():
+        if not right or not expires.isdecimal() or int(expires) < self._clock.now().timestamp():
             return HttpResponse(403, (("content-type", "text/plain"),), b"Access Denied\n")
         try:
             return HttpResponse(200, (("content-type", "application/zip"),), (self._packages / f"{digest}.zip").read_bytes())

@@ -68,6 +68,8 @@ def test_the_default_egress_rule_can_go(region: Region, group: str) -> None:
         ({"IpProtocol": "udp", "FromPort": 80, "ToPort": 79}, "InvalidParameterValue"),
         ({"IpProtocol": "quic", "FromPort": 80, "ToPort": 80}, "InvalidPermission.Malformed"),
         ({"IpProtocol": "300"}, "InvalidPermission.Malformed"),
+        ({"IpProtocol": "\u00b2"}, "InvalidPermission.Malformed"),
+        ({"IpProtocol": "\u0663"}, "InvalidPermission.Malformed"),
         ({**SSH, "IpRanges": [{"CidrIp": "ten"}]}, "InvalidParameterValue"),
         ({**SSH, "IpRanges": []}, "MissingParameter"),
         ({**SSH, "IpRanges": [], "UserIdGroupPairs": [{"GroupId": "sg-0nowhere"}]}, "InvalidGroup.NotFound"),

@@ -99,6 +99,7 @@ def test_records_are_changed_together_or_not_at_all(region: Region) -> None:
         (record("web.example.org"), "not permitted in zone example.com."),
         (record("web.example.com", "10.0.0.300"), "10.0.0.300"),
         (record("web.example.com", "10.0.0.1", "AAAA"), "10.0.0.1"),
+        (record("web.example.com", "fe80::1%eth0", "AAAA"), "fe80::1%eth0"),
         (record("web.example.com", "plain", "TXT"), "quotation marks"),
         (record("web.example.com", "mail.example.com", "MX"), "mail.example.com"),
         (record("web.example.com", "two words", "CNAME"), "two words"),

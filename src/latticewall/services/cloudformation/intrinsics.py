@@ -11,9 +11,9 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
+from latticewall.base.inet import parse_network
 from latticewall.services.cloudformation import text
 from latticewall.services.cloudformation.template import function_of
 
@@ -177,7 +177,7 @@ class Resolver:
         if not isinstance(argument, list) or len(argument) != 2:
             raise text.template_error("Fn::Select requires a list argument with two elements: an integer index and a list")
         index = self._text(argument[0], "Fn::Select")
-        if not index.isdigit():
+        if not index.isdecimal():
             raise text.template_error("Fn::Select requires a list argument with a valid index")
         values = self._list(argument[1], "Fn::Select")
         if int(index) >= len(values):
@@ -284,15 +284,15 @@ def attribute_of(argument: Any) -> tuple[str, Any]:
 def cidr_blocks(block: str, count: str, bits: str | None) -> list[str]:
     """Fn::Cidr. Raises ValidationError."""
     try:
-        network: IPv4Network | IPv6Network = ip_network(block, strict=False)
+        network = parse_network(block)
     except ValueError:
         raise text.template_error(f"Fn::Cidr: '{block}' is not a CIDR block") from None
-    number = int(count) if count.isdigit() else 0
+    number = int(count) if count.isdecimal() else 0
     if not 1 <= number <= MOST_BLOCKS:
         raise text.template_error(f"Fn::Cidr: the count of blocks must be from 1 to {MOST_BLOCKS}, not '{count}'")
     if bits is None:
         host_bits = network.max_prefixlen - network.prefixlen - (number - 1).bit_length()
-    elif bits.isdigit():
+    elif bits.isdecimal():
         host_bits = int(bits)
     else:
         raise text.template_error(f"Fn::Cidr: the number of bits must be a number, not '{bits}'")

@@ -127,7 +127,7 @@ def read_entry(params: Document) -> Document:
     if not 1 <= number < LAST:
         raise text.bad_value(number, "ruleNumber", "The number must be between 1 and 32766.")
     protocol = PROTOCOLS.get(str(params["Protocol"]).lower(), str(params["Protocol"]))
-    if protocol != "-1" and not (protocol.isdigit() and int(protocol) <= 255):
+    if protocol != "-1" and not (protocol.isascii() and protocol.isdigit() and int(protocol) <= 255):
         raise text.bad_value(params["Protocol"], "protocol")
     entry: Document = {"RuleNumber": number, "Protocol": protocol, "RuleAction": params["RuleAction"], "Egress": bool(params["Egress"])}
     if bool(params.get("CidrBlock")) == bool(params.get("Ipv6CidrBlock")):

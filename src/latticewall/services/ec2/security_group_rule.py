@@ -57,7 +57,7 @@ def read_ports(permission: Document) -> Document:
         if not (-1 <= low <= 255 and -1 <= high <= 255):
             raise text.invalid("InvalidParameterValue", f"ICMP type ({low}) or code ({high}) out of range")
         return {"IpProtocol": protocol, "FromPort": low, "ToPort": high}
-    if protocol != "-1" and not (protocol.isdigit() and int(protocol) <= 255):
+    if protocol != "-1" and not (protocol.isascii() and protocol.isdigit() and int(protocol) <= 255):
         raise text.invalid("InvalidPermission.Malformed", f'Unsupported IP protocol "{given}" - supported: [-1, tcp, udp, icmp, icmpv6, 0..255]')
     return {**EVERYTHING, "IpProtocol": protocol}
 

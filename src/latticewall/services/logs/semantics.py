@@ -155,7 +155,7 @@ def _window(params: Document, count: int, limit: int) -> tuple[int, int]:
     if not token:
         return (0, min(limit, count)) if params.get("startFromHead") else (max(0, count - limit), count)
     direction, _, position = str(token).partition("/")
-    if direction not in ("f", "b") or not position.isdigit():
+    if direction not in ("f", "b") or not position.isdecimal():
         raise Invalid("The specified nextToken is invalid.", code="InvalidParameterException")
     at = min(int(position), count)
     return (at, min(at + limit, count)) if direction == "f" else (max(0, at - limit), at)
