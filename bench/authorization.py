@@ -38,8 +38,9 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         f"wrk, one thread, {CONNECTIONS} kept connections, {REQUESTS} signed requests over and over, {ROUNDS} rounds of {SECONDS} s each in turn, the median; "
         "the network's policy asks for the organization, the service's for role, path and method, the role's identity policy allows. The external "
         "authorizer is an Envoy that answers 200 by itself. Latency: requests at even intervals whatever the answers take, from a generator whose timers count "
-        f"microseconds, {TURN_SECONDS:g} s to plain Envoy and {TURN_SECONDS:g} s to the service network in turn, for {ROUNDS * SECONDS} s: at half the load "
-        "that the service network carries with signatures and policies, and at a tenth. Generator, proxy, upstream and control plane share the cores."
+        f"microseconds, {TURN_SECONDS:g} s to plain Envoy and {TURN_SECONDS:g} s to the service network in turn, for {ROUNDS * SECONDS} s, the median of the "
+        "turns: at half the load that the service network carries from this generator with signatures and policies, and at a tenth. Generator, proxy, upstream "
+        "and control plane share the cores."
     )
     if shutil.which("wrk") is None:
         return Section("Authorization", how, tuple(skipped(name, "requests/s", "wrk is not installed") for name in names.values()))
@@ -62,11 +63,13 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
             load("asking", peer.asking_url)
             load("signed", url)
         plain = median(rates["plain"])
-        carried = median(rates["signed"])
-        latency = []
-        for how_much, part in {"half": 0.5, "a tenth of": 0.1}.items():
+
+        def timed(rate: float) -> list[list[list[float]]]:
             write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
-            latency += _latency(how_much, paced(region, client, (peer.url, url), requests, carried * part, ROUNDS * SECONDS))
+            return paced(region, client, (peer.url, url), requests, rate, ROUNDS * SECONDS)
+
+        carried = median(len(turn) / TURN_SECONDS for turn in timed(0.0)[1])
+        latency = [figure for how_much, part in {"half": 0.5, "a tenth of": 0.1}.items() for figure in _latency(how_much, timed(carried * part))]
     for _ in range(ROUNDS):
         load("none", url)
     figures = [Figure(text, median(rates[name]), "requests/s", plain, "plain Envoy") for name, text in names.items()]
@@ -77,13 +80,14 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
     return Section("Authorization", how, (*figures, *latency))
 
 
-def _latency(how_much: str, times: Sequence[Sequence[float]]) -> list[Figure]:
-    """times: of plain Envoy and of the service network."""
+def _latency(how_much: str, turns: Sequence[Sequence[Sequence[float]]]) -> list[Figure]:
+    """turns: of plain Envoy and of the service network, which followed each other."""
     figures = []
     for name, share in {"median": 0.5, "p99": 0.99}.items():
-        plain, signed = (sorted(found)[int(len(found) * share)] for found in times)
-        figures.append(Figure(f"{name} latency at {how_much} load, plain Envoy", plain, "us"))
-        figures.append(Figure(f"{name} latency at {how_much} load, added by signature and policies", signed - plain, "us", plain, "plain Envoy"))
+        plain, signed = ([sorted(turn)[int(len(turn) * share)] for turn in target] for target in turns)
+        added = median(after - before for before, after in zip(plain, signed, strict=True))
+        figures.append(Figure(f"{name} latency at {how_much} load, plain Envoy", median(plain), "us"))
+        figures.append(Figure(f"{name} latency at {how_much} load, added by signature and policies", added, "us", median(plain), "plain Envoy"))
     return figures
 
 

@@ -63,15 +63,15 @@ def signed_request(host: str, target: str, credentials: Credentials, headers: Se
     return "\r\n".join(lines) + "\r\n\r\n"
 
 
-def paced(region: Region, instance: str, urls: Sequence[str], requests: Path, rate: float, seconds: float) -> list[list[float]]:
-    """Send the requests of a file at even intervals, to one after the other; microseconds of each request, by target (`paced_client`)."""
+def paced(region: Region, instance: str, urls: Sequence[str], requests: Path, rate: float, seconds: float) -> list[list[list[float]]]:
+    """Send the requests of a file at even intervals, to one after the other in turns; microseconds of each request, by target and turn (`paced_client`)."""
     targets = [url.removeprefix("http://").rstrip("/") for url in urls]
     addresses = [target if ":" in target else f"{target}:80" for target in targets]
     client = str(Path(__file__).with_name("paced_client.py"))
     done = region.run(instance, "python3", client, str(requests), f"{rate:.0f}", str(seconds), *addresses, seconds=seconds + 30.0)
     if done.returncode != 0:
         raise RuntimeError(done.stderr or done.stdout)
-    found: list[list[float]] = json.loads(done.stdout)
+    found: list[list[list[float]]] = json.loads(done.stdout)
     return found
 
 
