@@ -55,6 +55,20 @@ def test_root_users_of_members_are_limited_and_the_management_account_is_not(reg
     region.of("999988887777", "ec2").create_vpc(CidrBlock="10.0.0.0/16")
 
 
+def test_no_path_makes_a_role_service_linked(region: Region, organized: Organized) -> None:
+    """Paths may hold colons, so that an ARN can have the words of a service-linked role's in its middle."""
+    organized.attach(organized.root, deny("ec2:CreateVpc"))
+    iam = organized.administrator("iam")
+    for path in ("/x:role/aws-service-role/", "/:role/aws-service-role/ec2.amazonaws.com/"):
+        name = f"role-{len(path)}"
+        trust = document({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"})
+        arn = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document(allow("*")))
+        session = region.sts.assume_role(RoleArn=arn, RoleSessionName="work")["Credentials"]
+        with region.refused("UnauthorizedOperation", "service control policy"):
+            client("ec2", session["AccessKeyId"], token=session["SessionToken"]).create_vpc(CidrBlock="10.0.0.0/16")
+
+
 def test_conditions_in_control_policies(region: Region, organized: Organized) -> None:
     organized.attach(organized.root, deny("ec2:CreateVpc", **REGIONS))
     region.of(organized.member, "ec2").create_vpc(CidrBlock="10.0.0.0/16")

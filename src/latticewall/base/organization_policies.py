@@ -5,6 +5,7 @@ Pages: "SCP evaluation", "Resource control policies (RCPs)", "Service-linked rol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ Get = Callable[[str, str], Row | None]
 
 SERVICE_CONTROL = "SERVICE_CONTROL_POLICY"
 RESOURCE_CONTROL = "RESOURCE_CONTROL_POLICY"
-SERVICE_LINKED = ":role/aws-service-role/"
+_SERVICE_LINKED = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/aws-service-role/")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ NOTHING = AttachedPolicy("", '{"Version":"2012-10-17","Statement":[{"Effect":"De
 """What a closed account may do."""
 
 
+def is_service_linked(arn: str) -> bool:
+    """Whether it is the ARN of a service-linked role. Paths are their owners' to choose and may hold colons: only the ARN's own beginning says so."""
+    return _SERVICE_LINKED.match(arn) is not None
+
+
 def levels(get: Get, account: str, policy_type: str, holder: str = "") -> tuple[tuple[str, ...], ...]:
     """The policies' texts per level that limits an account, from the root down to the account; see `attached_levels`."""
     return tuple(tuple(policy.text for policy in level) for level in attached_levels(get, account, policy_type, holder))
@@ -67,7 +73,7 @@ def attached_levels(get: Get, account: str, policy_type: str, holder: str = "") 
     """
     member = get("organizations:Account", account)
     organization = get("organizations:Organization", member.parent) if member and member.parent else None
-    if member is None or organization is None or organization.account == account or SERVICE_LINKED in holder:
+    if member is None or organization is None or organization.account == account or is_service_linked(holder):
         return ()
     closed = ((NOTHING,),) if member.document.get("Status") == "SUSPENDED" and policy_type == SERVICE_CONTROL else ()
     root_id, *unit_ids = str(member.document["_path"]).strip("/").split("/")[1:]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 
 from latticewall.base.memo import Memo
-from latticewall.base.organization_policies import SERVICE_LINKED
+from latticewall.base.organization_policies import is_service_linked
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
 from latticewall.world.types import Account, Credential, Identity, Service, ServiceNetwork, World
 
@@ -16,6 +16,16 @@ AUTH_MODE_TAG = "latticewall:auth-mode"
 Place = tuple[str, tuple[str, ...]]
 """An organization and the paths in it."""
 NOWHERE: Place = ("", ())
+
+
+def audits(network: ServiceNetwork, service: Service) -> bool:
+    """Whether what is denied passes all the same. The owner of a network opens what is his: not the service of another account that has AWS_IAM itself."""
+    own = service.account == network.account or service.auth_type == "NONE"
+    return own and _is_audit(network)
+
+
+def _is_audit(network: ServiceNetwork) -> bool:
+    return dict(network.tags).get(AUTH_MODE_TAG) == "audit"
 
 
 def compile_authorization(world: World, memo: Memo | None = None) -> AuthorizationPlan:
@@ -58,7 +68,7 @@ def _key(key: Credential, place: Place) -> AuthKey:
 
 def _service_control(identity: Identity, accounts: dict[str, Account]) -> tuple[tuple[str, ...], ...]:
     """The levels of the organization that limit an identity; none limits a service-linked role."""
-    return () if SERVICE_LINKED in identity.arn or identity.account not in accounts else accounts[identity.account].service_control
+    return () if is_service_linked(identity.arn) or identity.account not in accounts else accounts[identity.account].service_control
 
 
 def _networks(memo: Memo, networks: tuple[ServiceNetwork, ...], accounts: tuple[Account, ...]) -> tuple[AuthLayer, ...]:
@@ -72,7 +82,7 @@ def _services(memo: Memo, services: tuple[Service, ...], accounts: tuple[Account
 
 
 def _network(network: ServiceNetwork, owner: Account | None) -> AuthLayer:
-    return _layer(network, owner, audit=dict(network.tags).get(AUTH_MODE_TAG) == "audit")
+    return _layer(network, owner, audit=_is_audit(network))
 
 
 def _service(service: Service, owner: Account | None) -> AuthLayer:
