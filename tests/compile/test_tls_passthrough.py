@@ -186,3 +186,5 @@ def test_network_and_service_must_both_allow() -> None:
 def test_audit_mode_denies_nothing_and_notes_what_would_be() -> None:
     audited = ServiceNetwork("sn-1", NETWORK_ARN, ACCOUNT, "NONE", "", (("latticewall:auth-mode", "audit"),))
     assert of_service("", service_networks=(audited,)) == (TlsDecision((), allowed=True, layer="Service"),)
+    strangers = replace(audited, account="999988887777")  # who has no business opening this account's service
+    assert of_service("", service_networks=(strangers,)) == (TlsDecision((), allowed=False, layer="Service"),)

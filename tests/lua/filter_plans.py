@@ -18,7 +18,7 @@ from latticewall.policy.document import Form
 from latticewall.policy.request import Principal
 
 NETWORKS = tuple(f"arn:aws:vpc-lattice:{REGION}:{ACCOUNT}:servicenetwork/sn-{number}" for number in range(3))
-SERVICES = (SERVICE, *(f"arn:aws:vpc-lattice:{REGION}:{ACCOUNT}:service/svc-{number}" for number in range(3)))
+SERVICES = (SERVICE, *(f"arn:aws:vpc-lattice:{REGION}:{owner}:service/svc-{number}" for number, owner in enumerate((ACCOUNT, ACCOUNT, OTHER))))
 UNKNOWN_SERVICE = f"arn:aws:vpc-lattice:{REGION}:{ACCOUNT}:service/svc-unknown"
 SIGNING = {key.id: {scope: bytes.fromhex(text) for scope, text in key.signing().items()} for key in KEYS}
 SECRETS = {key.id: key.secret for key in KEYS if key.asymmetric}

@@ -84,6 +84,7 @@ def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: dat
         point = (ecdsa or {}).get(key_id, b"")
         return DerivedKey(secret or b"", key.token_digest, _expiry(key.expires), point) if key is not None else None
 
+    audit = network.audit and (service.auth_type == "NONE" or service.arn.split(":")[4] == network.arn.split(":")[4])
     signer = verify_lattice(inquiry.head, derived, now, region)
     if isinstance(signer, Refusal) and (plain := without_port(inquiry.head)) is not None:
         again = verify_lattice(plain, derived, now, region)
@@ -93,7 +94,7 @@ def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: dat
         signer = Refusal(403, f"UnrecognizedClientException: {INVALID_TOKEN}")
     if isinstance(signer, Refusal):
         facts = {"resolvedUser": "Unknown"}
-        return Answer(0, facts=facts) if network.audit else Answer(signer.status, utf8(signer.text), facts=facts)
+        return Answer(0, facts=facts) if audit else Answer(signer.status, utf8(signer.text), facts=facts)
     principal = principal_of(key) if key else Principal.anonymous()
     head = inquiry.head
     owner = ResourceOwner(service.arn.split(":")[4], service.org_id, service.org_paths, dict(service.tags))
@@ -109,7 +110,7 @@ def decide(plan: AuthorizationPlan, signing: Signing, inquiry: Inquiry, now: dat
     if decision.allowed:
         return Answer(0, headers=_headers(key))
     facts = {**_facts(key), "authDeniedReason": str(decision.layer)}
-    return Answer(0, headers=_headers(key), facts=facts) if network.audit else Answer(403, _escaped(denial_text(decision, request)), facts=facts)
+    return Answer(0, headers=_headers(key), facts=facts) if audit else Answer(403, _escaped(denial_text(decision, request)), facts=facts)
 
 
 def _escaped(text: str) -> str:

@@ -241,6 +241,19 @@ def test_an_audited_network_denies_nothing(asking: Decide) -> None:
     assert asking(inquiry(), audit).headers == ()
 
 
+def test_a_network_does_not_open_another_accounts_service_by_auditing(asking: Decide) -> None:
+    """The service's owner asks for signatures himself; who owns the network may only open what is his."""
+    foreign = SERVICE.replace("111122223333", "999988887777")
+    layer = replace(PLAN.services[0], arn=foreign, auth_type="AWS_IAM", policy=policy("Deny"))
+    plan = replace(PLAN, networks=(replace(PLAN.networks[0], audit=True),), services=(layer,))
+    asked = replace(inquiry("AKIAUSER"), service_arn=foreign)
+    assert asking(asked, plan).status == 403
+    assert asking(replace(inquiry("ASIASESSION", token="OTHER"), service_arn=foreign), plan).status == 403
+    assert asking(asked, replace(plan, networks=(replace(plan.networks[0], auth_type="NONE"),))).status == 403
+    nobody = replace(plan, networks=(replace(plan.networks[0], policy=policy("Deny")),), services=(replace(layer, auth_type="NONE"),))
+    assert asking(asked, nobody).status == 0
+
+
 @pytest.mark.parametrize("broken", ["--x\nreturn {}", "--x\nreturn", "--x\nerror('no')", ""])
 @pytest.mark.parametrize("kind", ["services", "networks"])
 def test_a_table_that_says_nothing_is_absent_under_audit_too(tmp_path: Path, kind: str, broken: str) -> None:

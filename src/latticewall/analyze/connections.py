@@ -51,7 +51,7 @@ def decide_tls_connection(region: Region, asked: Asked, network_arn: str, servic
     if network is None or owner is None:
         raise Unclear("the service or its service network is gone")
     decided = decide(region.index.world, Circumstances(asked, network, owner, now, vpc.id, vpc.account, address), ANONYMOUS)
-    return replace(decided, gates=audited(decided.gates, dict(network.tags)))
+    return replace(decided, gates=audited(decided.gates, network, owner))
 
 
 def _tls_targets(region: Region, service: TlsService, health: Health) -> list[Gate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from latticewall.analyze.callers import Caller, parsed
 from latticewall.analyze.gate import POLICY_GATES, Gate, Outcome
 from latticewall.analyze.question import Asked
 from latticewall.base.faults import Fault
-from latticewall.compile.authorization import AUTH_MODE_TAG
+from latticewall.compile.authorization import audits
 from latticewall.policy.combine import PolicyType, caller_side
 from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
@@ -186,9 +185,9 @@ def decide_resource(world: World, configuration: ResourceConfiguration, caller: 
     return Decided(decision, request, (own, identity))
 
 
-def audited(gates: tuple[Gate, ...], tags: Mapping[str, str]) -> tuple[Gate, ...]:
+def audited(gates: tuple[Gate, ...], network: ServiceNetwork, service: Service) -> tuple[Gate, ...]:
     """In audit mode what would be denied passes."""
-    if tags.get(AUTH_MODE_TAG) != "audit":
+    if not audits(network, service):
         return gates
     return tuple(_passing(gate) if gate.fails else gate for gate in gates)
 

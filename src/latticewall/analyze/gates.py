@@ -81,7 +81,7 @@ def decision_at(region: Region, place: Place, asked: Asked, caller: Caller, sour
         asked, network, service, now, place.listener.vpc_id if source else "", place.listener.vpc_owner if source else "", source.address if source else ""
     )
     decided = decide(region.index.world, known, caller)
-    return decided, audited(decided.gates, dict(network.tags))
+    return decided, audited(decided.gates, network, service)
 
 
 def find_service(region: Region, arn: str) -> Service | None:

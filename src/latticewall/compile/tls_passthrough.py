@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 
 from latticewall.base.faults import Fault
 from latticewall.compile.asked_keys import ADDRESS_KEY, asks_for, moments
-from latticewall.compile.authorization import AUTH_MODE_TAG
+from latticewall.compile.authorization import audits
 from latticewall.compile.entrances import Entrance, entrances, listeners_at
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import TLS_PASSTHROUGH, ServiceNetworkGates
@@ -102,7 +102,7 @@ class _Decider:
 
     @property
     def _audits(self) -> bool:
-        return dict(self.network.tags).get(AUTH_MODE_TAG) == "audit"
+        return audits(self.network, self.service)
 
     def _decide(self, source_ip: str) -> TlsDecision:
         verdicts = (self._verdict(source_ip, moment) for moment in self._moments)

@@ -10,7 +10,7 @@ Pairs = tuple[tuple[str, str], ...]
 @dataclass(frozen=True)
 class AuthLayer:
     """A service network or a service. auth_type: NONE or AWS_IAM. policy: its text, "" when none is attached. org_id, org_paths: of the owner's
-    account. audit: decisions are logged and nothing is denied (service networks only)."""
+    account. audit: decisions are logged and nothing is denied (service networks only; of another account's services, those with auth type NONE)."""
 
     id: str
     arn: str

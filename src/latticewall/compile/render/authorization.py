@@ -42,6 +42,7 @@ def layer_chunk(layer: AuthLayer) -> str:
         "id": layer.id,
         "arn": layer.arn,
         "region": segments[3],
+        "account": segments[4],
         "auth": layer.auth_type,
         "audit": layer.audit,
         "c": _canonical(condition_keys),
