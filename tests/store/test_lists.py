@@ -51,6 +51,39 @@ def test_references_are_found_and_counted(store: Store) -> None:
         assert snapshot.count_referring("a:Base", "b-1", "a:Thing") == len(edges)
 
 
+def test_pages_of_references_are_parts_of_all_of_them(store: Store) -> None:
+    with store.write() as tx:
+        tx.link(Edge("a:Thing", "t-05", "in", "a:Base", "b-0"))
+    with store.read() as snapshot:
+        whole = [row for row in snapshot.rows("a:Thing") if int(row.id[2:]) % 2]
+        assert [row for start in range(0, 40, 4) for row in snapshot.page_referring("a:Base", "b-1", "a:Thing", start, 4)] == whole
+        assert snapshot.page_referring("a:Base", "b-1", "a:Thing", 0, -1) == whole
+        without = snapshot.page_referring("a:Base", "b-1", "a:Thing", 0, -1, "in")
+        assert without == [row for row in whole if row.id != "t-05"]
+        assert snapshot.count_referring("a:Base", "b-1", "a:Thing", "in") == len(without)
+
+
+def test_references_to_one_are_found_without_a_look_at_those_to_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.read() as snapshot:
+        asked: list[tuple[str, tuple[object, ...]]] = []
+        database = snapshot._db
+
+        class Noting:
+            def execute(self, query: str, values: tuple[object, ...] = ()) -> object:
+                asked.append((query, values))
+                return database.execute(query, values)
+
+        monkeypatch.setattr(snapshot, "_db", Noting())
+        snapshot.page_referring("a:Base", "b-1", "a:Thing", 0, 4, "in")
+        snapshot.referring("a:Base", "b-1", "a:Thing", "deleted")
+        snapshot.count_referring("a:Base", "b-1", "a:Thing", "in")
+        plans = [step[-1] for query, values in asked for step in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    assert len(asked) == 3
+    assert sum(step.startswith("SEARCH edge USING INDEX edge_by_target (target_kind=? AND target_id=?)") for step in plans) == 3, plans
+    assert sum(step.startswith("SEARCH resource USING INDEX sqlite_autoindex_resource_1 (kind=? AND id=?") for step in plans) == 2, plans
+    assert not [step for step in plans if step.startswith("SCAN")], plans
+
+
 def test_a_stored_row_is_read_when_it_is_asked_for(store: Store) -> None:
     with store.read() as snapshot:
         row = snapshot.rows("a:Thing", id="t-03")[0]

@@ -163,9 +163,14 @@ class Context:
         found = [self.tx.get(e.source_kind, e.source_id) for e in edges if kind_name in ("", e.source_kind) and role in ("", e.role)]
         return [source for source in found if source and source.status not in GONE]
 
-    def count_referring(self, row: Row, kind_name: str) -> int:
-        """How many resources of a kind refer to the row, of a kind whose references end with a resource's deletion."""
-        return self.tx.count_referring(row.kind, row.id, kind_name)
+    def page_referring(self, row: Row, kind_name: str, start: int, count: int, without_role: str = "") -> list[Row]:
+        """Some of the resources of a kind that refer to the row, in order of creation, of a kind whose references end with a resource's deletion.
+        without_role: not those that refer to something in this role."""
+        return self.tx.page_referring(row.kind, row.id, kind_name, start, count, without_role)
+
+    def count_referring(self, row: Row, kind_name: str, without_role: str = "") -> int:
+        """How many resources of a kind refer to the row, likewise."""
+        return self.tx.count_referring(row.kind, row.id, kind_name, without_role)
 
     def change(self, row: Row, members: Mapping[str, Any] | None = None, *, status: str = "", settle: bool = False) -> Row:
         """Merge members into the document (None removes one). settle: the data plane must follow ("updating" until it has)."""

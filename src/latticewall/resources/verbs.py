@@ -15,16 +15,15 @@ Resolve = Callable[[Context, str, str], Row]
 """Finds the resource of a kind that an identifier names to the caller; NotFound when there is none."""
 Listed = Callable[[Context, str], Sequence[Row]]
 """The live resources of a kind that are the caller's."""
+ALL = -1
+"""As the length of a page: what there is."""
 
 
-class Own(Sequence[Row]):
-    """`Context.live`, of which only what is asked for is read: one page of a list may be a hundredth of it."""
+class _Paged(Sequence[Row]):
+    """Rows of which only what is asked for is read: one page of a list may be a hundredth of it."""
 
-    def __init__(self, ctx: Context, kind: str) -> None:
-        self._ctx, self._kind = ctx, kind
-
-    def __len__(self) -> int:
-        return self._ctx.count(self._kind)
+    def page(self, start: int, count: int) -> list[Row]:
+        raise NotImplementedError
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
@@ -32,12 +31,38 @@ class Own(Sequence[Row]):
     def __getitem__(self, index: slice) -> list[Row]: ...
     def __getitem__(self, index: int | slice) -> Row | list[Row]:
         if isinstance(index, int):
-            return self._ctx.page(self._kind, index, 1)[0]
+            return self.page(index, 1)[0]
         start, stop = index.start or 0, index.stop
-        return self._ctx.live(self._kind)[index] if stop is None or start < 0 or stop < 0 else self._ctx.page(self._kind, start, stop - start)
+        return self.page(0, ALL)[index] if stop is None or start < 0 or stop < 0 else self.page(start, stop - start)
 
     def __iter__(self) -> Iterator[Row]:
-        return iter(self._ctx.live(self._kind))
+        return iter(self.page(0, ALL))
+
+
+class Own(_Paged):
+    """`Context.live`."""
+
+    def __init__(self, ctx: Context, kind: str) -> None:
+        self._ctx, self._kind = ctx, kind
+
+    def __len__(self) -> int:
+        return self._ctx.count(self._kind)
+
+    def page(self, start: int, count: int) -> list[Row]:
+        return self._ctx.page(self._kind, start, count)
+
+
+class Referring(_Paged):
+    """`Context.page_referring`: the resources of a kind that refer to one."""
+
+    def __init__(self, ctx: Context, row: Row, kind: str, without_role: str = "") -> None:
+        self._ctx, self._row, self._kind, self._without_role = ctx, row, kind, without_role
+
+    def __len__(self) -> int:
+        return self._ctx.count_referring(self._row, self._kind, self._without_role)
+
+    def page(self, start: int, count: int) -> list[Row]:
+        return self._ctx.page_referring(self._row, self._kind, start, count, self._without_role)
 
 
 class Shown(Sequence[Document]):
@@ -78,18 +103,25 @@ def get(
 def listing(
     kind: str, *, result: str = "items", where: Mapping[str, str] | None = None, parent: str = "", parent_kind: str = "", listed: Listed = Own
 ) -> Handler:
-    """ListX. where: input member -> document member that must equal it (ids and ARNs of one resource count as equal). parent: input member that names
-    the owner. listed: the resources that the caller has."""
+    """ListX. where: input member -> path to the member of the stored document that must equal it (ids and ARNs of one resource count as equal). parent: input
+    member that names the owner. listed: the resources that the caller has."""
 
     def handler(ctx: Context, params: Document) -> Document:
         rows = ctx.live(kind, parent=ctx.resolve(parent_kind, params[parent]).id) if parent else listed(ctx, kind)
-        shown: Sequence[Document] = Shown(ctx, rows)
-        for member, target in (where or {}).items():
-            if wanted := params.get(member):
-                shown = [document for document in shown if _names(document.get(target), wanted)]
-        return {result: shown}
+        return {result: Shown(ctx, chosen(rows, {path: params[member] for member, path in (where or {}).items() if params.get(member)}))}
 
     return handler
+
+
+def chosen(rows: Sequence[Row], wanted: Mapping[str, str]) -> Sequence[Row]:
+    """The rows whose documents have these values at these paths."""
+    return [row for row in rows if all(_names(_at(row.document, path), value) for path, value in wanted.items())] if wanted else rows
+
+
+def _at(document: Any, path: str) -> Any:
+    for member in path.split("."):
+        document = (document or {}).get(member)
+    return document
 
 
 def _names(value: Any, wanted: str) -> bool:

@@ -26,6 +26,12 @@ _BY_ID = {
 """By whether account and region are known too."""
 
 
+_TO = "edge INDEXED BY edge_by_target"
+"""References to something, few of the many there are: SQLite, which knows no numbers, would go through all references of the same kind of resource."""
+_WITHOUT_ROLE = """NOT EXISTS (
+    SELECT 1 FROM edge AS other WHERE other.source_kind = edge.source_kind AND other.source_id = edge.source_id AND other.role = ?)"""
+
+
 def read_row(values: Sequence[Any]) -> Row:
     *members, document, tags = values
     return Row.stored(members, document, tags)
@@ -138,19 +144,28 @@ class Snapshot:
     def referring(self, kind: str, id: str, source_kind: str, without: str) -> list[Row]:  # noqa: A002
         """Rows of a kind that refer to a resource and are not in the status `without`."""
         columns = ", ".join(f"resource.{name}" for name in ROW_MEMBERS)
-        query = f"""SELECT {columns} FROM edge JOIN resource ON resource.kind = edge.source_kind AND resource.id = edge.source_id
+        query = f"""SELECT {columns} FROM {_TO} CROSS JOIN resource ON resource.kind = edge.source_kind AND resource.id = edge.source_id
                     WHERE edge.target_kind = ? AND edge.target_id = ? AND edge.source_kind = ? AND resource.status != ?
                     ORDER BY edge.source_kind, edge.source_id, edge.role"""  # noqa: S608 - constant columns
         return [read_row(values) for values in self._db.execute(query, (kind, id, source_kind, without))]
+
+    def page_referring(self, kind: str, id: str, source_kind: str, start: int, count: int, without_role: str = "") -> list[Row]:  # noqa: A002
+        """Some of the rows of a kind that refer to a resource, in order of creation: at most `count`, from a position on. without_role: not those that refer
+        to anything in this role. Of a kind that refers to a resource in one role."""
+        columns = ", ".join(f"resource.{name}" for name in ROW_MEMBERS)
+        query = f"""SELECT {columns} FROM {_TO} CROSS JOIN resource ON resource.kind = edge.source_kind AND resource.id = edge.source_id
+                    WHERE edge.target_kind = ? AND edge.target_id = ? AND edge.source_kind = ? AND {_WITHOUT_ROLE}
+                    ORDER BY resource.created_at, resource.id LIMIT ? OFFSET ?"""  # noqa: S608 - constant columns
+        return [read_row(values) for values in self._db.execute(query, (kind, id, source_kind, without_role, count, start))]
 
     def edges_from(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
         query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE source_kind = ? AND source_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
         return [Edge(*values) for values in self._db.execute(query, (kind, id))]
 
-    def count_referring(self, kind: str, id: str, source_kind: str) -> int:  # noqa: A002
-        """References of a kind of resources to a resource; they end with what refers."""
-        query = "SELECT COUNT(*) FROM edge WHERE target_kind = ? AND target_id = ? AND source_kind = ?"
-        (found,) = self._db.execute(query, (kind, id, source_kind)).fetchone()
+    def count_referring(self, kind: str, id: str, source_kind: str, without_role: str = "") -> int:  # noqa: A002
+        """References of a kind of resources to a resource; they end with what refers. without_role: not of those that refer to anything in this role."""
+        query = f"SELECT COUNT(*) FROM {_TO} WHERE target_kind = ? AND target_id = ? AND source_kind = ? AND {_WITHOUT_ROLE}"  # noqa: S608 - constant
+        (found,) = self._db.execute(query, (kind, id, source_kind, without_role)).fetchone()
         return int(found)
 
     def changes(self, after: int, limit: int = 1000) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from latticewall.resources.context import Context
+
 from .region import CATALOG, NAME, Region
 from .things import Things
 
@@ -182,6 +184,20 @@ def test_a_filter_shows_what_it_names_and_nothing_else(things: Things, name: str
 
 
 MODELLED_NOT_FOUND = ("ListListeners", "ListRules", "ListTargets", "ListServiceNetworkVpcEndpointAssociations", "ListResourceEndpointAssociations")
+
+
+@pytest.mark.parametrize(
+    ("name", "member"), [item for item in FILTERS if "ServiceNetwork" in item[0] and "Endpoint" not in item[0]] + [("ListTargetGroups", "vpcIdentifier")]
+)
+def test_of_a_filtered_list_no_more_is_shown_than_the_page(things: Things, name: str, member: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one more, which tells whether there are more pages: showing a resource asks for others."""
+    ids = {**things.ids, "Vpc": things.vpc}
+    seen: list[str] = []
+    view = Context.view
+    monkeypatch.setattr(Context, "view", lambda ctx, row: seen.append(row.id) or view(ctx, row))  # type: ignore[func-returns-value]  # append has none
+    noun = member.removesuffix("Identifier")
+    (shown,) = things.call(name, **{member: ids[noun[:1].upper() + noun[1:]]}, maxResults=1)["items"]
+    assert (seen[0], len(seen) <= 2) == (shown["id"], True)
 
 
 def test_targets_are_filtered_by_address_and_port(things: Things) -> None:

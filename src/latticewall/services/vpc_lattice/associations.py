@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
 from latticewall.base.rows import Row
-from latticewall.resources import tags
+from latticewall.resources import tags, verbs
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import dns, quotas, sharing, text
@@ -27,6 +28,10 @@ FIRST_ADDRESS = 10
 NEEDS_DOMAINS = ("VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", "SPECIFIED_DOMAINS_ONLY")
 
 
+OF_CHILD = "group"
+"""The role in which the association of a child of a GROUP refers to the group's."""
+
+
 def refuse_in_progress(ctx: Context, row: Row) -> None:  # noqa: ARG001 - the signature of a kind's hook
     """An association is deleted only when its creation or update is over."""
     if row.status in ("creating", "updating"):
@@ -39,8 +44,7 @@ def _refuse_pair(ctx: Context, network: Row, kind: str, other: Row) -> None:
         if row.document["serviceNetworkId"] == network.id and not is_of_child(row):
             status = text.STATUS[row.status]
             raise text.conflict(kind, row.id, f"{other.id} is already associated with {network.id}: association {row.id} is in status {status}")
-    children = sum(is_of_child(row) for row in ctx.referring(network, kind)) if kind == RESOURCE_ASSOCIATION else 0
-    quotas.check(ctx, kind, ctx.count_referring(network, kind) - children + 1, network.id)
+    quotas.check(ctx, kind, ctx.count_referring(network, kind, OF_CHILD) + 1, network.id)
 
 
 # -- services ----------------------------------------------------------------------------------------------------------------------------------
@@ -155,7 +159,7 @@ def is_of_child(row: Row) -> bool:
 
 def _join_child(ctx: Context, group: Row, network: Row, child: Row) -> None:
     members = {member: group.document[member] for member in ("privateDnsEnabled", "createdBy", sharing.SEEN_BY) if member in group.document}
-    _join(ctx, network, child, {**members, "_group": group.id}, {"serviceNetworkIdentifier": network, "child": child, "group": group})
+    _join(ctx, network, child, {**members, "_group": group.id}, {"serviceNetworkIdentifier": network, "child": child, OF_CHILD: group})
 
 
 def _join(ctx: Context, network: Row, configuration: Row, members: Document, refs: dict[str, Row], tagged: dict[str, str] | None = None) -> Row:
@@ -189,13 +193,16 @@ def delete_resource_association(ctx: Context, params: Document) -> Document:
 
 def list_resource_associations(ctx: Context, params: Document) -> Document:
     """ListServiceNetworkResourceAssociations; includeChildren: those of the children of the groups that are listed too."""
-    rows = sharing.joined(ctx, RESOURCE_ASSOCIATION)
-    if network := params.get("serviceNetworkIdentifier"):
-        rows = [row for row in rows if row.document["serviceNetworkId"] == network.rpartition("/")[2]]
-    wanted = str(params.get("resourceConfigurationIdentifier") or "").rpartition("/")[2]
-    named = {row.id for row in rows if wanted in ("", row.document["resourceConfigurationId"])}
-    if params.get("includeChildren"):
-        shown = [row for row in rows if row.id in named or row.document.get("_group") in named]
+    network, configuration, children = (params.get(member) for member in ("serviceNetworkIdentifier", "resourceConfigurationIdentifier", "includeChildren"))
+    without = "" if children else OF_CHILD
+    if configuration:
+        rows: Sequence[Row] = sharing.joined_to(ctx, RESOURCE_ASSOCIATION, "resourceConfigurationIdentifier", configuration, without)
+        if children:
+            brought = [child for row in rows for child in ctx.referring(row, RESOURCE_ASSOCIATION, OF_CHILD)]
+            rows = sorted([*rows, *brought], key=lambda row: (row.created_at, row.id))
+        rows = verbs.chosen(rows, {"serviceNetworkId": network} if network else {})
+    elif network:
+        rows = sharing.joined_to(ctx, RESOURCE_ASSOCIATION, "serviceNetworkIdentifier", network, without)
     else:
-        shown = [row for row in rows if row.id in named and not is_of_child(row)]
-    return {"items": [ctx.view(row) for row in shown]}
+        rows = [row for row in sharing.joined(ctx, RESOURCE_ASSOCIATION) if children or not is_of_child(row)]
+    return {"items": verbs.Shown(ctx, rows)}

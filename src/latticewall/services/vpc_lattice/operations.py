@@ -59,15 +59,15 @@ def _shown(ctx: Context, shown: Document) -> Document:  # noqa: ARG001 - the sig
     return shown
 
 
-def _either(kind: str, where: Mapping[str, str], listed: verbs.Listed) -> Handler:
-    """A list that needs at least one of its filters."""
-    listing = verbs.listing(kind, where=where, listed=listed)
+def _of_either(kind: str, where: Mapping[str, str]) -> Handler:
+    """A list of associations, which needs one of its filters: they name one side or both, the one with fewer associations last."""
 
     def handler(ctx: Context, params: Document) -> Document:
-        if not any(params.get(member) for member in where):
-            names = " or ".join(where)
-            raise text.invalid(next(iter(where)), f"One of {names} is required")
-        return listing(ctx, params)
+        *others, side = [member for member in where if params.get(member)] or [""]
+        if not side:
+            raise text.invalid(next(iter(where)), f"One of {' or '.join(where)} is required")
+        rows = sharing.joined_to(ctx, kind, side, params[side])
+        return {"items": verbs.Shown(ctx, verbs.chosen(rows, {where[member]: params[member] for member in others}))}
 
     return handler
 
@@ -116,7 +116,7 @@ NOUNS = {
     "Service": _Noun(SERVICE, "serviceIdentifier", service_network.create_service, service_network.update_service, reach=SHARED),
     "TargetGroup": _Noun(
         TARGET_GROUP, "targetGroupIdentifier", target_group.create_target_group, target_group.update_target_group,
-        where={"vpcIdentifier": "vpcIdentifier", "targetGroupType": "type"},
+        where={"vpcIdentifier": "config.vpcIdentifier", "targetGroupType": "type"},
     ),
     "ServiceNetworkServiceAssociation": _Noun(
         SERVICE_ASSOCIATION, "serviceNetworkServiceAssociationIdentifier", associations.create_service_association,
@@ -185,7 +185,7 @@ OTHERS: dict[str, Handler] = {
 def _family(name: str, noun: _Noun) -> dict[str, Handler]:
     """Create, Get, Update, Delete and List of one noun."""
     listed = noun.reach.listed
-    listing = _either(noun.kind, noun.where, listed) if noun.needs_filter else verbs.listing(noun.kind, where=noun.where, listed=listed)
+    listing = _of_either(noun.kind, noun.where) if noun.needs_filter else verbs.listing(noun.kind, where=noun.where, listed=listed)
     found = {
         f"Create{name}": noun.create,
         f"Get{name}": verbs.get(noun.kind, noun.identifier, resolve=noun.reach.got),

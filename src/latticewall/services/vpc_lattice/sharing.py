@@ -15,7 +15,7 @@ from latticewall.base.resource_shares import ASSOCIATION, DEFAULTS
 from latticewall.base.rows import Row
 from latticewall.resources.context import GONE, Context
 from latticewall.resources.kind import Document
-from latticewall.resources.verbs import Own
+from latticewall.resources.verbs import Own, Referring
 from latticewall.services.vpc_lattice import text
 from latticewall.services.vpc_lattice.nouns import RESOURCE_ASSOCIATION, RESOURCE_ENDPOINT_ASSOCIATION, SERVICE_ASSOCIATION, VPC_ASSOCIATION
 
@@ -93,6 +93,15 @@ def is_side(ctx: Context, row: Row) -> bool:
 def joined(ctx: Context, kind: str) -> list[Row]:
     """The associations of a kind with a side in the caller's account."""
     return [row for row in ctx.tx.rows(kind, region=ctx.caller.region) if row.status not in GONE and is_side(ctx, row)]
+
+
+def joined_to(ctx: Context, kind: str, role: str, identifier: str, without_role: str = "") -> Sequence[Row]:
+    """Of those, the ones that refer in this role to the resource with this id or ARN, in order of creation. without_role: as in `Context.page_referring`."""
+    side = ctx.tx.get(ctx.registry.kind(kind).refs[role].kind, identifier.rpartition("/")[2], "", ctx.caller.region)
+    if side is None:
+        return ()
+    rows = Referring(ctx, side, kind, without_role)
+    return rows if side.account == ctx.caller.account else [row for row in rows if is_side(ctx, row)]
 
 
 def association(ctx: Context, kind: str, identifier: str) -> Row:

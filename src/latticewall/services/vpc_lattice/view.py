@@ -5,7 +5,7 @@ from __future__ import annotations
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice.associations import is_of_child
+from latticewall.services.vpc_lattice.associations import OF_CHILD
 from latticewall.services.vpc_lattice.nouns import (
     DOMAIN_VERIFICATION,
     RESOURCE_ASSOCIATION,
@@ -31,7 +31,7 @@ def service_network(ctx: Context, row: Row) -> Document:
         **times(ctx, row),
         "numberOfAssociatedVPCs": ctx.count_referring(row, VPC_ASSOCIATION),
         "numberOfAssociatedServices": ctx.count_referring(row, SERVICE_ASSOCIATION),
-        "numberOfAssociatedResourceConfigurations": sum(not is_of_child(found) for found in ctx.referring(row, RESOURCE_ASSOCIATION)),
+        "numberOfAssociatedResourceConfigurations": ctx.count_referring(row, RESOURCE_ASSOCIATION, OF_CHILD),
     }
 
 
