@@ -225,8 +225,8 @@ class Context:
         if not kind.unique or not name:
             return
         scope = {"parent": parent} if kind.unique == "parent" else {}
-        if self.live(kind.name, name=name, **scope):
-            raise Conflict(f"{kind.noun} with name {name} already exists", kind=kind.name, id=name)
+        if existing := self.live(kind.name, name=name, **scope):
+            raise Conflict(f"{kind.noun} with name {name} already exists", kind=kind.name, id=existing[0].id)
 
     # -- showing ------------------------------------------------------------------------------------------------------------------------
 

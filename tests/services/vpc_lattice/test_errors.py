@@ -104,6 +104,31 @@ def test_what_only_this_service_knows_is_named_too(things: Things) -> None:
     assert (error["reason"], [item["name"] for item in error["fieldList"]]) == ("fieldValidationFailed", ["defaultAction.fixedResponse.statusCode"])
 
 
+HEALTH_CHECKS: list[tuple[dict[str, Any], str]] = [
+    ({"healthCheckIntervalSeconds": 4}, "healthCheckIntervalSeconds"),
+    ({"protocol": "TCP"}, "protocol"),
+    ({"matcher": {"httpCode": "200-100"}}, "matcher.httpCode"),
+    ({"matcher": {"httpCode": "x"}}, "matcher.httpCode"),
+]
+
+
+@pytest.mark.parametrize(("check", "member"), HEALTH_CHECKS, ids=[f"{member}-{number}" for number, (_, member) in enumerate(HEALTH_CHECKS)])
+def test_a_health_check_is_named_by_its_path_in_the_request(things: Things, check: dict[str, Any], member: str) -> None:
+    lattice = things.region.lattice
+    with things.region.refused("ValidationException") as error:
+        lattice.create_target_group(name="checked", type="IP", config={"vpcIdentifier": things.vpc, "healthCheck": check})
+    assert [item["name"] for item in error["fieldList"]] == [f"config.healthCheck.{member}"]
+    with things.region.refused("ValidationException") as error:
+        lattice.update_target_group(targetGroupIdentifier=things.ids["TargetGroup"], healthCheck=check)
+    assert [item["name"] for item in error["fieldList"]] == [f"healthCheck.{member}"]
+
+
+def test_a_target_group_s_vpc_is_named_by_its_path(things: Things) -> None:
+    with things.region.refused("ValidationException", "required") as error:
+        things.region.lattice.create_target_group(name="homeless", type="IP", config={"port": 80})
+    assert [item["name"] for item in error["fieldList"]] == ["config.vpcIdentifier"]
+
+
 # -- what is not there, and what is in the way ---------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +154,7 @@ def test_a_second_of_the_same_name_says_already_exists(things: Things, noun: str
     with things.region.refused("ConflictException", "already exist"):
         things.make(noun, **{**things.params(noun, 0), **other})
     answer = json.loads(things.region.last_body)
-    assert (things.region.last_status, answer["resourceType"], bool(answer["resourceId"])) == (409, noun.lower(), True)
+    assert (things.region.last_status, answer["resourceType"], answer["resourceId"]) == (409, noun.lower(), things.ids[noun])
 
 
 @pytest.mark.parametrize(
@@ -192,14 +217,16 @@ def test_the_default_rule_is_the_listener_s(things: Things, operation: str) -> N
 def test_two_rules_swap_their_priorities_in_one_batch_and_in_no_two_updates(things: Things) -> None:
     lattice, where = things.region.lattice, {"serviceIdentifier": things.ids["Service"], "listenerIdentifier": things.ids["Listener"]}
     rules = {priority: things.make("Rule", **{**things.params("Rule", 0), "name": f"swap-{priority}", "priority": priority})["id"] for priority in (60, 61)}
-    with things.region.refused("ConflictException", "already exists"):
+    with things.region.refused("ConflictException", "already exists") as error:
         lattice.update_rule(**where, ruleIdentifier=rules[60], priority=61)
+    assert error["resourceId"] == rules[61]
     swapped = [{"ruleIdentifier": rules[60], "priority": 61}, {"ruleIdentifier": rules[61], "priority": 60}]
     answer = lattice.batch_update_rule(**where, rules=[*swapped, {"ruleIdentifier": f"rule-{ABSENT}", "priority": 99}])
     assert [(rule["id"], rule["priority"]) for rule in answer["successful"]] == [(rules[60], 61), (rules[61], 60)]
     assert [item["ruleIdentifier"] for item in answer["unsuccessful"]] == [f"rule-{ABSENT}"]
-    with things.region.refused("ConflictException", "already exists"):
+    with things.region.refused("ConflictException", "already exists") as error:
         lattice.batch_update_rule(**where, rules=[{"ruleIdentifier": rules[60], "priority": 60}])
+    assert error["resourceId"] == rules[61]
 
 
 # -- quotas --------------------------------------------------------------------------------------------------------------------------------------

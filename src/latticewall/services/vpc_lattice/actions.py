@@ -51,7 +51,7 @@ def read(ctx: Context, service_id: str, protocol: str, action: Document, member:
         config = group.document.get("config") or {}
         group_protocol = config.get("protocol", "HTTP")  # a function's group has none: it takes requests
         if (group_protocol == "TCP") != (protocol == TLS_PASSTHROUGH):
-            message = f"Target group {group.id} has protocol {group_protocol}, which a {protocol} listener cannot forward to"
+            message = f"Target group {group.id} has protocol {group_protocol}, which listeners of protocol {protocol} cannot forward to"
             raise text.invalid(f"{member}.forward.targetGroups", message)
         version = config.get("protocolVersion", "HTTP1")
         if protocol == "HTTP" and version != "HTTP1":

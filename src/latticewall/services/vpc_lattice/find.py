@@ -37,10 +37,10 @@ def elsewhere(ctx: Context, kind: str, identifier: str) -> Row:
     return row
 
 
-def vpc_of(ctx: Context, identifier: str | None) -> Row:
-    """The VPC of a `vpcIdentifier`."""
+def vpc_of(ctx: Context, identifier: str | None, member: str = "vpcIdentifier") -> Row:
+    """The VPC of a `vpcIdentifier`. member: its path in the request."""
     if not identifier:
-        raise text.invalid("vpcIdentifier", "A VPC identifier is required")
+        raise text.invalid(member, "A VPC identifier is required")
     return elsewhere(ctx, VPC, identifier)
 
 

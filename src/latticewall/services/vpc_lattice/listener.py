@@ -143,11 +143,10 @@ def _changeable(ctx: Context, listener: Row, identifier: str) -> Row:
 
 def _check_priorities(listener: Row, rules: list[Row], changed: Mapping[str, int]) -> None:
     """Every priority at most once, with these changes made (rule id -> priority; "" = a new rule)."""
-    final = {rule.id: rule.document["priority"] for rule in rules if not rule.document["isDefault"]} | dict(changed)
-    holders: dict[int, str] = {}
-    for rule_id, priority in final.items():
+    holders = {rule.document["priority"]: rule.id for rule in rules if not rule.document["isDefault"] and rule.id not in changed}
+    for rule_id, priority in changed.items():
         if priority in holders:
-            holder = holders[priority] or rule_id
+            holder = holders[priority]
             raise text.conflict(RULE, holder, f"A rule with priority {priority} already exists in listener {listener.id}: {holder}")
         holders[priority] = rule_id
 

@@ -24,7 +24,7 @@ def create_target_group(ctx: Context, params: Document) -> Document:
     if params["type"] == "LAMBDA":
         return function_target.create_target_group(ctx, params, given)
     config = _config(params["type"], given)
-    vpc = vpc_of(ctx, given.get("vpcIdentifier"))
+    vpc = vpc_of(ctx, given.get("vpcIdentifier"), "config.vpcIdentifier")
     quotas.check(ctx, TARGET_GROUP, ctx.count(TARGET_GROUP) + 1)
     document = {"type": params["type"], "config": {**config, "vpcIdentifier": vpc.id}, "_targets": []}
     row = ctx.create(TARGET_GROUP, document, name=params["name"], tags=tags.read(params.get("tags")), refs={"vpcIdentifier": vpc.id})
@@ -45,9 +45,8 @@ def _config(group_type: str, given: dict[str, Any]) -> Document:
     if group_type == "ALB":
         return _of_balancer(port, protocol, version, given)
     checked = {"enabled": version.get("protocolVersion") == "HTTP1"}
-    found = {
-        "port": port, "protocol": protocol, **version, "healthCheck": health_check.complete({**checked, **(given.get("healthCheck") or {})}, protocol),
-    }  # fmt: skip
+    check = health_check.complete({**checked, **(given.get("healthCheck") or {})}, protocol, "config.healthCheck")
+    found = {"port": port, "protocol": protocol, **version, "healthCheck": check}
     return found | ({"ipAddressType": given.get("ipAddressType") or "IPV4"} if group_type == "IP" else {})
 
 
@@ -82,7 +81,7 @@ def update_target_group(ctx: Context, params: Document) -> Document:
     if row.document["type"] in ("ALB", "LAMBDA"):
         raise text.invalid("healthCheck", f"{row.document['type']} target groups have no health check")
     config = row.document["config"]
-    changed = health_check.complete(params["healthCheck"], config["protocol"], config["healthCheck"])
+    changed = health_check.complete(params["healthCheck"], config["protocol"], "healthCheck", config["healthCheck"])
     return ctx.view(ctx.change(row, {"config": {**config, "healthCheck": changed}}))
 
 
