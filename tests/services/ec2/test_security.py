@@ -221,6 +221,11 @@ def test_the_lattice_list_is_in_every_region(region: Region, group: str) -> None
     assert sorted(region.call("DescribeManagedPrefixLists")["PrefixLists"], key=str) == sorted(elsewhere, key=str)
 
 
+def test_aws_s_prefix_lists_show_their_blocks(region: Region) -> None:
+    shown = {item["PrefixListName"].partition("us-east-1.")[2]: item["Cidrs"] for item in region.call("DescribePrefixLists")["PrefixLists"]}
+    assert shown == {"vpc-lattice": ["169.254.171.0/24"], "ipv6.vpc-lattice": ["fd00:ec2:80::/64"]}
+
+
 def test_prefix_lists_have_versions(region: Region, group: str) -> None:
     entries = [{"Cidr": "10.0.0.1/8", "Description": "a"}, {"Cidr": "192.168.0.0/16"}]
     made = region.call("CreateManagedPrefixList", PrefixListName="mine", AddressFamily="IPv4", MaxEntries=2, Entries=entries)["PrefixList"]

@@ -101,6 +101,27 @@ def test_a_vpc_is_in_one_service_network(region: Region) -> None:
     associate(region, other, vpc)
 
 
+def test_route_tables_show_the_way_to_a_service_network(region: Region) -> None:
+    """As Terraform's provider reads them: routes of the gateway `VpcLattice`, which it leaves alone."""
+    network, vpc = region.network(), region.vpc()
+    table = region.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+
+    def shown() -> list[list[str]]:
+        found = region.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+        routes = [[route for route in one["Routes"] if route.get("GatewayId") == "VpcLattice"] for one in found]
+        assert {route["State"] for own in routes for route in own} <= {"active"}
+        return [[route.get("DestinationCidrBlock") or route["DestinationIpv6CidrBlock"] for route in own] for own in routes]
+
+    assert shown() == [[], []]
+    made = associate(region, network, vpc)
+    assert shown() == [["169.254.171.0/24", "129.224.0.0/17", "fd00:ec2:80::/64"]] * 2
+    with region.refused("InvalidParameterValue", "not supported"):
+        region.ec2.delete_route(RouteTableId=table, DestinationCidrBlock="169.254.171.0/24")
+    region.settle()
+    region.lattice.delete_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=made["id"])
+    assert shown() == [[], []]
+
+
 def test_an_association_without_options_shows_none(region: Region) -> None:
     created = associate(region, region.network(), region.vpc())
     assert sorted(created) == ["arn", "createdBy", "id", "status"]

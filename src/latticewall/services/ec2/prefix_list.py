@@ -73,7 +73,7 @@ def describe_managed_prefix_lists(ctx: Context, params: Document) -> Document:
 def describe_prefix_lists(ctx: Context, params: Document) -> Document:
     """DescribePrefixLists: AWS's lists only, with their blocks."""
     shown = [
-        {**document, "Cidrs": [entry["Cidr"] for entry in _managed_document(document["PrefixListName"].split(".")[-1])["_Entries"]]}
+        {**document, "Cidrs": list(AWS_MANAGED[document["PrefixListName"].removeprefix(f"com.amazonaws.{ctx.caller.region}.")])}
         for document in all_shown(ctx)
         if document["OwnerId"] == "AWS"
     ]

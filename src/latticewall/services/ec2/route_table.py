@@ -147,5 +147,6 @@ def drop_subnet(ctx: Context, subnet: Row) -> None:
 
 
 def view(ctx: Context, row: Row) -> Document:
-    """Routes with their present states."""
-    return {"Routes": [{**route, "State": routes.state(ctx, row, route)} for route in row.document["Routes"]]}
+    """Routes with their present states, and those of VPC Lattice."""
+    own = [{**route, "State": routes.state(ctx, row, route)} for route in row.document["Routes"]]
+    return {"Routes": [*own, *routes.of_lattice(ctx, ctx.tx.get("ec2:Vpc", row.document["VpcId"]))]}

@@ -25,6 +25,17 @@ def local(cidr: str) -> Document:
     return {member: cidr, "GatewayId": "local", "Origin": "CreateRouteTable"}
 
 
+LATTICE = ("169.254.171.0/24", "129.224.0.0/17", "fd00:ec2:80::/64")
+"""Where services and resources are, for VPCs that are associated with a service network."""
+
+
+def of_lattice(ctx: Context, vpc: Row | None) -> list[Document]:
+    """What an association with a service network adds to each of a VPC's tables. Nobody can change these routes, and packets do not ask for them."""
+    if vpc is None or all(row.status == "deleting" for row in ctx.referring(vpc, "vpc-lattice:ServiceNetworkVpcAssociation", "vpcIdentifier")):
+        return []
+    return [{**local(cidr), "GatewayId": "VpcLattice", "Origin": "CreateRoute", "State": "active"} for cidr in LATTICE]
+
+
 def block_of(route: Document) -> tuple[str, ...]:
     """The block that a stored route leads to, of either family; () for a prefix list's."""
     return tuple(route[member] for member in ("DestinationCidrBlock", "DestinationIpv6CidrBlock") if route.get(member))
