@@ -64,6 +64,7 @@ def test_rules_match_in_order_and_the_default_rule_last(lab: Lab) -> None:
         forward(RouteMatch("/exact", "exact"), "r1", to_b),
         forward(RouteMatch("/Prefix", "prefix", case_sensitive=False), "r2", to_b),
         forward(RouteMatch(method="PATCH"), "r3", to_b),
+        HttpRoute(RouteMatch(method="DESCRIBE-IT"), "own", fixed_status=404),
         forward(RouteMatch(headers=(HeaderMatch("x-version", "V2"), HeaderMatch("x-tier", "Gold", "prefix", case_sensitive=True))), "r4", to_b),
         forward(RouteMatch("/c", "prefix", headers=(HeaderMatch("x-note", "needle", "contains"),)), "r5", to_b),
         HttpRoute(RouteMatch("/gone", "prefix"), "r6", fixed_status=404),
@@ -81,6 +82,7 @@ def test_rules_match_in_order_and_the_default_rule_last(lab: Lab) -> None:
     assert [served_by(path) for path in ("/exact", "/exact?x=/", "/exact/", "/EXACT")] == ["b", "b", "a", "a"]
     assert [served_by(path) for path in ("/prefix/x", "/PREFIXES", "/pre", "/x?/prefix")] == ["b", "b", "a", "a"]
     assert [served_by(method=method) for method in ("PATCH", "GET", "DELETE")] == ["b", "a", "a"]
+    assert [served_by(method=method) for method in ("DESCRIBE-IT", "describe-it")] == ["404", "501"]  # the target's: it does not know such a method
     assert served_by(x_version="v2", x_tier="Golden") == "b"
     assert served_by(x_version="v2", x_tier="golden") == "a"
     assert served_by(x_version="v21", x_tier="Gold") == "a"

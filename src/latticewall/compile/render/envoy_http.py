@@ -96,6 +96,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
             "max_headers_count": MAX_HEADERS,
         },
         http1_safe_max_connection_duration=True,
+        http_protocol_options={"allow_custom_methods": True},  # a rule may name any method, as HTTP/2 may bring any
         http2_protocol_options={"max_concurrent_streams": MAX_STREAMS},
         max_request_headers_kb=MAX_HEADERS_KB,
         request_headers_timeout=seconds(DEFAULT_IDLE),
