@@ -239,7 +239,7 @@ def test_a_tls_listener_forwards_to_tcp_groups_and_has_no_other_rule(region: Reg
     group, http = region.target_group(vpc, protocol="TCP"), region.target_group(vpc, "http")
     with region.refused("ValidationException", "can only forward"):
         region.lattice.create_listener(**tls(service, NOT_FOUND))
-    with region.refused("ValidationException", "protocol HTTP, which a TLS_PASSTHROUGH listener cannot forward to"):
+    with region.refused("ValidationException", "protocol HTTP, which listeners of protocol TLS_PASSTHROUGH cannot forward to"):
         region.lattice.create_listener(**tls(service, forward(group, http)))
     created = region.lattice.create_listener(**tls(service, forward(group)))
     assert (created["port"], created["protocol"], created["defaultAction"]) == (443, "TLS_PASSTHROUGH", forward(group, w0=100))
@@ -261,7 +261,7 @@ def test_a_tls_listener_needs_a_custom_domain_name(region: Region) -> None:
 def test_only_tls_listeners_forward_to_tcp_groups(region: Region) -> None:
     vpc, service = region.vpc(), region.service(customDomainName="orders.example.com")
     group = region.target_group(vpc, protocol="TCP")
-    with region.refused("ValidationException", "protocol TCP, which a HTTP listener cannot forward to"):
+    with region.refused("ValidationException", "protocol TCP, which listeners of protocol HTTP cannot forward to"):
         region.listener(service, **forward(group))
     listener = region.listener(service)
     with region.refused("ValidationException", "protocol TCP"):
