@@ -79,13 +79,31 @@ def site(lab: Lab) -> Site:
         service = lattice.create_service(name=f"spoofed-{name.lower()}")
         forward = {"forward": {"targetGroups": [{"targetGroupIdentifier": made["id"]}]}}
         for protocol in ("HTTP", "HTTPS"):
-            lattice.create_listener(serviceIdentifier=service["id"], name=protocol.lower(), protocol=protocol, defaultAction=forward)
+            listener = lattice.create_listener(serviceIdentifier=service["id"], name=protocol.lower(), protocol=protocol, defaultAction=forward)["id"]
+            _add_rules(lattice, service["id"], listener, _meant_for_nobody(vpc))
         lattice.create_service_network_service_association(serviceNetworkIdentifier=network["id"], serviceIdentifier=service["id"])
         names[name], arns[name] = service["dnsEntry"]["domainName"], service["arn"]
     lab.running(*instances)
     lab.settled()
     until(lambda: all(lab.curl(instances[0], f"http://{host}/")[0] == 200 for host in names.values()))
     return Site(instances[0], network["arn"], vpc, names, arns)
+
+
+def _meant_for_nobody(vpc: str) -> list[tuple[int, dict[str, Any]]]:
+    """Conditions that hold for what the service network sets itself, by the status of their answer; and for a header of the client's."""
+    ours = {"x-amzn-source-vpc": {"exact": vpc}, "X-Amzn-Lattice-Network": {"contains": vpc}, "x-amzn-lattice-services": {"prefix": "http"},
+            "x-amzn-lattice-identity": {"contains": "e"}, "x-amzn-lattice-version": {"prefix": "HTTP"}, "x_amzn_source_vpc": {"contains": "vpc"}}  # fmt: skip
+    headers = [[{"name": name, "match": match}] for name, match in ours.items()]
+    headers.append([{"name": "x-tier", "match": {"exact": "gold"}}, {"name": "x-amzn-source-vpc", "match": {"prefix": "vpc-"}}])
+    return [*((500, {"headerMatches": found}) for found in headers), (404, {"headerMatches": [{"name": "x-tier", "match": {"exact": "gold"}}]})]
+
+
+def _add_rules(lattice: Any, service: str, listener: str, rules: list[tuple[int, dict[str, Any]]]) -> None:
+    for priority, (status, match) in enumerate(rules, 1):
+        lattice.create_rule(
+            serviceIdentifier=service, listenerIdentifier=listener, name=f"rule{priority}", priority=priority, match={"httpMatch": match},
+            action={"fixedResponse": {"statusCode": status}},
+        )  # fmt: skip
 
 
 def _function(lab: Lab) -> str:
@@ -154,3 +172,15 @@ def test_a_connection_header_cannot_take_away_where_the_client_is(lab: Lab, site
     """Headers that it names end at the next hop; asked to drop x-forwarded-for, the service network refuses the request."""
     for target in site.names:
         assert lab.curl(site.client, f"http://{site.names[target]}/", "-H", "Connection: keep-alive, x-forwarded-for")[0] == 400
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_rules_see_what_the_client_sent(lab: Lab, site: Site, version: str) -> None:
+    """A rule that asks for what the service network says itself is passed over, by packets and in `explain`: whether the client says it, too, or does not."""
+    url = f"{'https' if version == '--http2' else 'http'}://{site.names['V1']}/"
+    for more, status in (((), 200), (("-H", f"x-amzn-source-vpc: {site.vpc}"), 200), (("-H", "x-tier: gold", "-H", f"x-amzn-source-vpc: {site.vpc}"), 404)):
+        assert lab.curl(site.client, url, version, "-k", *more)[0] == status, more
+        lines = [line for line in more if line != "-H"]
+        told_of = lab.region.session.ask("explain", {"method": "GET", "url": url, "headers": lines, "source": site.client})
+        (rule,) = [gate for gate in told_of["gates"] if gate["name"] == "listener-rule"]
+        assert ("x-tier" in rule["detail"], "x-amzn" in rule["detail"]) == (status == 404, False), rule

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from latticewall.analyze.gate import Unclear
+from latticewall.base.lattice_headers import is_ours_to_say
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "tls": 443, "tcp": 0}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -35,7 +36,7 @@ class Asked:
 
 
 def asked(method: str, url: str, headers: list[str] | tuple[str, ...] = ()) -> Asked:
-    """Read a method, a URL and header lines ("name: value"). Raises Unclear."""
+    """Read a method, a URL and header lines ("name: value"); headers that no client can send are left out, as on their way. Raises Unclear."""
     if not _TOKEN.match(method):
         raise Unclear(f"`{method}` is not an HTTP method")
     try:
@@ -50,7 +51,8 @@ def asked(method: str, url: str, headers: list[str] | tuple[str, ...] = ()) -> A
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not _TARGET.match(target):
         raise Unclear("the path and query of the URL must be percent-encoded ASCII, as they are on the wire")
-    return Asked(method, host.lower().rstrip("."), port or DEFAULT_PORTS[parts.scheme], target, tuple(map(_header, headers)), parts.scheme)
+    sent = tuple(header for header in map(_header, headers) if not is_ours_to_say(header[0]))
+    return Asked(method, host.lower().rstrip("."), port or DEFAULT_PORTS[parts.scheme], target, sent, parts.scheme)
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from latticewall.base.ids import namespace
+from latticewall.base.lattice_headers import is_ours_to_say
 from latticewall.base.memo import Memo
 from latticewall.compile import addresses
 from latticewall.compile.entrances import Entrance, endpoint_name, entrances, host_names
@@ -171,9 +172,14 @@ def _virtual_host(joined: _Joined, groups: tuple[TargetGroup, ...]) -> VirtualHo
     network, service, listener, by_name = joined.network, joined.service, joined.listener, _by_name(groups)
     return VirtualHost(
         service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=host_names(service),
-        routes=tuple(_route(rule, by_name, listener.protocol) for rule in listener.rules), authorize="AWS_IAM" in (network.auth_type, service.auth_type),
-        idle_timeout=service.idle_timeout,
+        routes=tuple(_route(rule, by_name, listener.protocol) for rule in listener.rules if _can_match(rule)),
+        authorize="AWS_IAM" in (network.auth_type, service.auth_type), idle_timeout=service.idle_timeout,
     )  # fmt: skip
+
+
+def _can_match(rule: LatticeRule) -> bool:
+    """A rule is about what the client sent. Headers that are taken from it never match, although by then the listener has set its own in their place."""
+    return not any(is_ours_to_say(header["name"]) for header in (rule.match.get("httpMatch") or {}).get("headerMatches") or ())
 
 
 def _route(rule: LatticeRule, groups: dict[str, TargetGroup], protocol: str) -> HttpRoute:

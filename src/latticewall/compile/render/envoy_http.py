@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from latticewall.base.lattice_headers import OURS_TO_SAY
 from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_https
 from latticewall.compile.render.envoy_clusters import any_of, seconds
@@ -43,10 +44,6 @@ SOURCE_VPC, SOURCE_VPC_ARN = "x-amzn-source-vpc", "x-amzn-lattice-network"
 
 _NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 """No client is trusted with Envoy's own control headers (x-envoy-retry-on, ...), whatever its address. An empty list would trust everybody."""
-
-_OURS_TO_SAY = ("x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn", "x-forwarded_", "x_forwarded")
-"""How headers begin that only the service network may set; also spelt with underscores, which many frameworks take for the same header. (x-forwarded-for,
--port and -proto are replaced at the route: a signature may cover them.)"""
 
 _EXTENSIONS = "envoy.extensions.filters"
 _ADS = {"ads": {}, "resource_api_version": "V3"}
@@ -172,7 +169,7 @@ def _early_header_mutation(plan: HttpListener) -> Document:
     config = any_of(
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
-            *({"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _OURS_TO_SAY),
+            *({"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in OURS_TO_SAY),
             {"append": header(IDENTITY_HEADER, PENDING)},
             {"append": header(SERVICES_HEADER, literal(plan.services))},
             {"append": header(SOURCE_VPC_ARN, literal(f"SourceVpcArn={plan.vpc_arn}"))},
