@@ -25,6 +25,8 @@ from latticewall.dataplane.envoy.protobufs import pack
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 STREAM_THREADS = 8
+_ANY_PINGS = (("grpc.http2.max_ping_strikes", 0),)
+"""Envoy pings every 30 seconds to see whether its stream lives; gRPC takes more than three of those without data for an attack and ends the connection."""
 _KINDS = {type_url: kind for kind, type_url in TYPE_URLS.items()}
 
 log = logging.getLogger(__name__)
@@ -102,7 +104,7 @@ class XdsServer:
 
     def start(self) -> None:
         """Listen on the socket. Raises RuntimeError (from grpc) when it cannot be bound."""
-        server = grpc.server(ThreadPoolExecutor(max_workers=STREAM_THREADS, thread_name_prefix="xds"))
+        server = grpc.server(ThreadPoolExecutor(max_workers=STREAM_THREADS, thread_name_prefix="xds"), options=_ANY_PINGS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._serve,
             request_deserializer=discovery_pb2.DeltaDiscoveryRequest.FromString,
