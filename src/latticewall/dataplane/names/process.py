@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,6 +71,8 @@ class NamesProcess:
         self._zones: dict[str, tuple[tuple[Zone, ...], ZoneSet]] = {}
         self._indexes = ZoneIndexes()
         self._failures: list[Unserved] = []
+        self._due: dict[Unserved, float] = {}
+        """When to log what fails now."""
         self._reported = b""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -142,11 +146,18 @@ class NamesProcess:
         for namespace, addresses in wanted.items():
             problems = await self._places[namespace].ensure(addresses)
             failures += [Unserved("ec2:Vpc", namespace, f"{address}:{port}: {reason}") for (address, port), reason in problems.items()]
-        if failures != self._failures:
-            for failure in failures:
-                _log.warning("%s %s: %s", *failure)
+        self._log_lasting(failures)
         self._failures = failures
         self._report()
+
+    def _log_lasting(self, failures: list[Unserved]) -> None:
+        """Log each failure once, when it has lasted: a VPC that goes away loses its namespace a moment before it is gone from the file."""
+        now = time.monotonic()
+        self._due = {failure: self._due.get(failure, now + CHECK_SECONDS) for failure in failures}
+        for failure, due in self._due.items():
+            if due <= now:
+                _log.warning("%s %s: %s", *failure)
+                self._due[failure] = math.inf
 
     def _wanted(self, config: Config) -> dict[str, set[tuple[str, int]]]:
         """Addresses to listen on, by namespace."""
