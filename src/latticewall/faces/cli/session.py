@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from latticewall.faces.cli.client import Client, Refused
 from latticewall.faces.cli.problem import Problem
 
 HOLDER_MODULE = "latticewall.dataplane.holder"
+_NAME = "latticewall"
 
 
 def state_folder(given: str | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -51,7 +53,7 @@ class Session:
     @property
     def command(self) -> str:
         """How to call latticewall for this region, for messages."""
-        return f"latticewall --state {self.state}" if self._named else "latticewall"
+        return f"{_program()} --state {self.state}" if self._named else _program()
 
     def find(self) -> Up | None:
         """The running region; None when it is down, or was killed and left its run.json behind. Raises Problem for a folder it may not read."""
@@ -142,6 +144,12 @@ class Session:
 
     def _damaged(self, name: str) -> Problem:
         return Problem(f"{self.state / name} is damaged: run `{self.command} down`, then `up` again")
+
+
+def _program() -> str:
+    """This program as a shell finds it: by its name where that leads here, else by the path that it was called by."""
+    path = sys.argv[0]
+    return path if Path(path).name == _NAME and path != shutil.which(_NAME) else _NAME
 
 
 def is_holder(pid: int, state: Path) -> bool:
