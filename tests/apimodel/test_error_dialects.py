@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from latticewall.apimodel.catalog import IN_SCOPE, Catalog
-from latticewall.apimodel.error_dialects import CLASSES, dialect, malformed_id_code
-from latticewall.apimodel.error_tables import DIALECTS, EC2_NOUNS
+from latticewall.apimodel.error_dialects import CLASSES, dialect
+from latticewall.apimodel.error_tables import DIALECTS
 from latticewall.base import faults
 
 CATALOG = Catalog()
@@ -62,13 +62,6 @@ def test_required_members_are_never_missing() -> None:
 )
 def test_ec2_nouns(fault: faults.Fault, code: str, status: int) -> None:
     assert dialect(CATALOG.service("ec2")).code_and_members(fault) == (code, status, {"message": "x"})
-
-
-def test_malformed_ids() -> None:
-    assert malformed_id_code("ec2:Instance") == "InvalidInstanceID.Malformed"
-    assert malformed_id_code("ec2:SecurityGroup") == "InvalidGroupId.Malformed"
-    assert malformed_id_code("ec2:Unheard") == "InvalidParameterValue"
-    assert all(noun.malformed for noun in EC2_NOUNS.values())
 
 
 def test_a_service_without_a_row_speaks_its_protocols_codes() -> None:

@@ -122,12 +122,6 @@ def ec2_code(fault: Fault) -> str:
     return noun.duplicate if isinstance(fault, faults.Conflict) else ""
 
 
-def malformed_id_code(kind: str) -> str:
-    """EC2's code for an id of the wrong form, such as `InvalidVpcID.Malformed`."""
-    noun = EC2_NOUNS.get(kind)
-    return noun.malformed if noun else "InvalidParameterValue"
-
-
 def page_token_code(service: Service) -> str:
     """The code of an invalid page token."""
     row = DIALECTS.get(service.name, {})

@@ -334,12 +334,6 @@ class Ec2Noun:
     duplicate: str = ""
     limit: str = ""
     in_use: str = ""
-    malformed_id: str = ""
-
-    @property
-    def malformed(self) -> str:
-        """The code for an id of the wrong form."""
-        return self.malformed_id or self.not_found.replace(".NotFound", ".Malformed")
 
 
 _TGW_ATTACHMENT = Ec2Noun("InvalidTransitGatewayAttachmentID.NotFound", "DuplicateTransitGatewayAttachment", "TransitGatewayAttachmentLimitExceeded")
@@ -360,7 +354,7 @@ EC2_NOUNS: Mapping[str, Ec2Noun] = {
     "ec2:KeyPair": Ec2Noun("InvalidKeyPair.NotFound", "InvalidKeyPair.Duplicate"),
     "ec2:LaunchTemplate": Ec2Noun("InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.AlreadyExistsException"),
     "ec2:ManagedPrefixList": _PREFIX_LIST,
-    "ec2:NatGateway": Ec2Noun("NatGatewayNotFound", limit="NatGatewayLimitExceeded", malformed_id="NatGatewayMalformed"),
+    "ec2:NatGateway": Ec2Noun("NatGatewayNotFound", limit="NatGatewayLimitExceeded"),
     "ec2:NetworkAcl": Ec2Noun("InvalidNetworkAclID.NotFound", limit="NetworkAclLimitExceeded"),
     "ec2:NetworkAclAssociation": _ASSOCIATION,
     "ec2:NetworkAclEntry": Ec2Noun("InvalidNetworkAclEntry.NotFound", "NetworkAclEntryAlreadyExists", "NetworkAclEntryLimitExceeded"),
@@ -368,13 +362,12 @@ EC2_NOUNS: Mapping[str, Ec2Noun] = {
         "InvalidNetworkInterfaceID.NotFound",
         limit="NetworkInterfaceLimitExceeded",
         in_use="InvalidNetworkInterface.InUse",
-        malformed_id="InvalidNetworkInterfaceId.Malformed",
     ),
     "ec2:PrefixList": _PREFIX_LIST,
     "ec2:Route": Ec2Noun("InvalidRoute.NotFound", "RouteAlreadyExists", "RouteLimitExceeded"),
-    "ec2:RouteTable": Ec2Noun("InvalidRouteTableID.NotFound", limit="RouteTableLimitExceeded", malformed_id="InvalidRouteTableId.Malformed"),
+    "ec2:RouteTable": Ec2Noun("InvalidRouteTableID.NotFound", limit="RouteTableLimitExceeded"),
     "ec2:RouteTableAssociation": _ASSOCIATION,
-    "ec2:SecurityGroup": Ec2Noun("InvalidGroup.NotFound", "InvalidGroup.Duplicate", "SecurityGroupLimitExceeded", malformed_id="InvalidGroupId.Malformed"),
+    "ec2:SecurityGroup": Ec2Noun("InvalidGroup.NotFound", "InvalidGroup.Duplicate", "SecurityGroupLimitExceeded"),
     "ec2:SecurityGroupRule": Ec2Noun("InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.Duplicate", "RulesPerSecurityGroupLimitExceeded"),
     "ec2:Snapshot": Ec2Noun("InvalidSnapshot.NotFound"),
     "ec2:Subnet": Ec2Noun("InvalidSubnetID.NotFound", "InvalidSubnet.Conflict", "SubnetLimitExceeded"),
@@ -385,7 +378,7 @@ EC2_NOUNS: Mapping[str, Ec2Noun] = {
     "ec2:TransitGatewayRoute": Ec2Noun("InvalidRoute.NotFound", "RouteAlreadyExists"),
     "ec2:TransitGatewayRouteTable": Ec2Noun("InvalidRouteTableID.NotFound", limit="TransitGatewayRouteTableLimitExceeded"),
     "ec2:TransitGatewayVpcAttachment": _TGW_ATTACHMENT,
-    "ec2:Volume": Ec2Noun("InvalidVolume.NotFound", in_use="VolumeInUse", malformed_id="InvalidVolumeID.Malformed"),
+    "ec2:Volume": Ec2Noun("InvalidVolume.NotFound", in_use="VolumeInUse"),
     "ec2:Vpc": Ec2Noun("InvalidVpcID.NotFound", limit="VpcLimitExceeded"),
     "ec2:VpcCidrBlockAssociation": Ec2Noun("InvalidVpcCidrBlockAssociationID.NotFound"),
     "ec2:VpcEndpoint": Ec2Noun("InvalidVpcEndpointId.NotFound", limit="VpcEndpointLimitExceeded"),

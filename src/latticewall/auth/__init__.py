@@ -1,5 +1,6 @@
-"""Who is calling: AWS Signature Version 4, both making and checking it, and the minting of credentials.
+"""Who is calling, and what the caller holds: signatures, credentials and sessions, the policies that count for a principal, the region's authority.
 
-May import `base` (and `store`, not needed so far: what is known of a key arrives as a look-up function). What never enters: policies, decisions
-about what a caller may do, HTTP servers.
+Signature Version 4 and 4A are made and checked here; what is known of a key arrives as a look-up function. Principals and resources are read from rows
+(`permissions`, `resource_policies`); the decisions about them are made where they are asked for. May import `base`, `policy`, `store`. What never
+enters: HTTP servers, what a resource means.
 """

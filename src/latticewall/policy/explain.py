@@ -13,7 +13,7 @@ from latticewall.policy.combine import PolicyType, PrincipalPolicies
 from latticewall.policy.condition_keys import tells_of_caller
 from latticewall.policy.document import Condition, Effect, Form, Policy, PrincipalName, Statement
 from latticewall.policy.engine import PolicySet
-from latticewall.policy.lattice import INVOKE, LatticeDecision, Layer, LayerAuth, decide_connect, decide_invoke
+from latticewall.policy.lattice import INVOKE, LatticeDecision, Layer, LayerAuth, decide_invoke
 from latticewall.policy.operators import NEGATED, Quantifier
 from latticewall.policy.request import Request, canonical_key
 
@@ -103,16 +103,6 @@ def explain_invoke(request: Request, network: LayerAuth, service: LayerAuth, ide
     else:
         layers.extend(_identity_layers(identity, request))
     return Explanation(decide_invoke(request, network, service, identity), tuple(layers))
-
-
-def explain_connect(request: Request, policy: PolicySet | None, identity: PrincipalPolicies) -> Explanation:
-    """The decision of `lattice.decide_connect` with its reasons."""
-    layers = [_layer("resource configuration", policy, request)]
-    if request.principal.is_anonymous or not request.principal.role_arn:
-        layers.append(LayerFinding("identity", "the connecting instance has no role"))
-    else:
-        layers.extend(_identity_layers(identity, request))
-    return Explanation(decide_connect(request, policy, identity), tuple(layers))
 
 
 def _auth_layer(name: str, auth: LayerAuth, request: Request) -> LayerFinding:

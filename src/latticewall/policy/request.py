@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-ContextValue: TypeAlias = "str | tuple[str, ...]"
 Context: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
 
 _EXACT_SUFFIX = "vpc-lattice-svcs:requestquerystring/"

@@ -1,1 +1,4 @@
-"""What engines write down -> records in log groups: access logs, EVE, flow logs. May import base only; formats are read here and nowhere else."""
+"""What engines write down -> AWS's records: access, alert and flow logs, metrics, objects in buckets. Formats are read here and nowhere else.
+
+May import `plan` and `base`.
+"""

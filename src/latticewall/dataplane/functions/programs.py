@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-RUNTIMES = re.compile(r"python3\.\d+|nodejs\d+\.x")
 RUNTIME_FOLDER = Path(__file__).parent / "runtime"
 SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 """What AWS's Python runtimes bring along; here as far as the region's own Python has it."""

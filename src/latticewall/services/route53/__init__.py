@@ -1,6 +1,7 @@
-"""Route 53: hosted zones and their record sets; private zones answer in the VPCs they are associated with ("Route 53 API Reference").
+"""Route 53: hosted zones and their record sets; private zones answer in the VPCs they are associated with, public ones in all of the region
+("Route 53 API Reference").
 
-Public zones are kept and answer nobody: there is no Internet here. Routing policies other than simple, and health checks, are refused.
+Routing is simple, weighted or multivalue; other routing policies and health checks are refused.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Lives here: what these resources mean and what is refused. May import resources, policy, base. Never enters: packets, Envoy, other services;
 other services' resources are met by reference ("ec2:Vpc") and through `ctx.call`. Not there:
-ARN and CIDR resource configurations; each is refused by name.
+CIDR resource configurations; they are refused by name.
 """
 
 from latticewall.resources.kind import Service
