@@ -23,7 +23,7 @@ from latticewall.compile.render.balancer_conditions import SOURCE, route_match
 from latticewall.compile.security_groups import gate_name
 from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket
 from latticewall.plan.proxy import Cluster, Endpoint, TcpListener
-from latticewall.world.types import ResourceGateway, Subnet
+from latticewall.world.types import Subnet
 
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 """Target group id -> {(address, port): HEALTHY or UNHEALTHY}, for the targets that have been checked."""
@@ -35,26 +35,21 @@ MOST_PARTS = 5
 
 @dataclass(frozen=True)
 class Sender:
-    """Who opens connections to targets: the service network (prefix "target"), a load balancer's node ("balancer-target"), which has an interface, or a
-    resource gateway."""
+    """Who opens connections to targets: the service network (prefix "target"), or, by an interface, a resource gateway or a load balancer's node
+    ("balancer-target")."""
 
     prefix: str
     vpc_id: str
     address: Address
     interface: Connected | None = None
-    gateway: ResourceGateway | None = None
 
-    def subnet(self, region: Region) -> Subnet | None:
+    @property
+    def subnet(self) -> Subnet | None:
         """None: outside all subnets."""
-        if self.interface:
-            return self.interface.subnet
-        inside = region.index.subnets_of.get(self.vpc_id, []) if self.gateway else []
-        return next((one for one in inside if self.address in one.cidr or (one.ipv6_cidr is not None and self.address in one.ipv6_cidr)), None)
+        return self.interface.subnet if self.interface else None
 
     def egress(self) -> tuple[str, tuple[str, ...]] | None:
         """Whose security groups say what goes out, and which those are; None: nobody's."""
-        if self.gateway:
-            return self.gateway.id, self.gateway.security_group_ids
         return (self.interface.interface.id, self.interface.interface.security_group_ids) if self.interface else None
 
 
@@ -112,11 +107,13 @@ def _described_group(cluster: Cluster, share: str, health: Health) -> str:
 def resource_filters(region: Region, listener: TcpListener, port: int) -> list[Gate]:
     """From a resource gateway to the addresses of a TCP resource in its VPC."""
     gateway = next((item for item in region.index.world.resource_gateways if item.id == listener.gateway_id), None)
-    ways = []
-    for target in listener.targets if gateway else ():
-        assert gateway is not None
+    if gateway is None:
+        return []
+    interfaces, ways = _by_address(region.index.gateway_interfaces_of.get(gateway.vpc_id, [])), []
+    for target in listener.targets:
         source = next((found for found in map(ip_address, listener.sources) if found.version == ip_address(target).version), None)
-        ways += [(Sender("target", gateway.vpc_id, source, gateway=gateway), Endpoint(target, port))] if source else []
+        if source in interfaces:
+            ways.append((Sender("target", gateway.vpc_id, source, interfaces[source]), Endpoint(target, port)))
     return _filters(region, ways)
 
 
@@ -153,7 +150,7 @@ def _on_the_way(region: Region, sender: Sender, endpoint: Endpoint, there: Conne
         owner, groups = own
         change = f"allow TCP {endpoint.port} to {address} in an egress rule of {' or '.join(groups)}"
         yield security_gate(ruleset, f"{sender.prefix}-security-group-egress", gate_name("eg", owner), packet, owner, groups, change)
-    home = sender.subnet(region)
+    home = sender.subnet
     borders = [Border(ruleset, there.subnet, leaving=False)] if home is None or home.id != there.subnet.id else []
     borders = [Border(ruleset, home, leaving=True), *borders] if home and borders else borders
     yield acl_gate(f"{sender.prefix}-network-acl", borders, packet.source, address, endpoint.port)

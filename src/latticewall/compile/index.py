@@ -108,6 +108,17 @@ class DatabaseInterface(Connected):
 
 
 @dataclass(frozen=True)
+class GatewayInterface(Connected):
+    """A resource gateway's network interface in one subnet."""
+
+    gateway: ResourceGateway
+
+    @property
+    def gateway_device(self) -> str:
+        return device("r", self.interface.id)
+
+
+@dataclass(frozen=True)
 class AttachmentSubnet:
     """A Transit Gateway attachment's presence in one Availability Zone."""
 
@@ -221,9 +232,25 @@ class Index:
                 found[database.vpc_id].append(DatabaseInterface(interface, self.subnets[database.subnet_id], database))
         return found
 
+    @cached_property
+    def gateway_interfaces_of(self) -> dict[str, list[GatewayInterface]]:
+        """VPC id -> interfaces of its resource gateways, with the addresses that connections come from."""
+        owners = {address: gateway for gateway in self.world.resource_gateways for address in ((gateway.vpc_id, one) for one in gateway.addresses)}
+        found = defaultdict(list)
+        for interface in self.world.network_interfaces if owners else ():
+            held: tuple[IPv4Address | IPv6Address, ...] = (*interface.addresses, *interface.ipv6_addresses)
+            own = [one for one in held if (interface.vpc_id, one) in owners]
+            if own and interface.subnet_id in self.subnets:
+                used = replace(
+                    interface, addresses=tuple(one for one in own if isinstance(one, IPv4Address)),
+                    ipv6_addresses=tuple(one for one in own if isinstance(one, IPv6Address)),
+                )  # fmt: skip
+                found[interface.vpc_id].append(GatewayInterface(used, self.subnets[interface.subnet_id], owners[interface.vpc_id, own[0]]))
+        return found
+
     def connected(self, vpc_id: str) -> list[Connected]:
         """All interfaces that packets of a VPC can come from and go to."""
-        of_services = (self.endpoint_interfaces_of, self.balancer_interfaces_of, self.database_interfaces_of)
+        of_services = (self.endpoint_interfaces_of, self.balancer_interfaces_of, self.database_interfaces_of, self.gateway_interfaces_of)
         return [*self.attached_of.get(vpc_id, []), *(item for found in of_services for item in found.get(vpc_id, []))]
 
     @cached_property
@@ -246,22 +273,12 @@ class Index:
         return found
 
     @cached_property
-    def gateways_of(self) -> dict[str, list[ResourceGateway]]:
-        found = defaultdict(list)
-        for gateway in self.world.resource_gateways:
-            found[gateway.vpc_id].append(gateway)
-        return found
-
-    @cached_property
     def members_of_group(self) -> dict[str, tuple[IPv4Address | IPv6Address, ...]]:
-        """Security group id -> addresses of what carries it (interfaces of running instances and endpoints, resource gateways), IPv4 first."""
+        """Security group id -> addresses of what carries it (interfaces of running instances, endpoints, resource gateways and others), IPv4 first."""
         found: dict[str, set[IPv4Address | IPv6Address]] = defaultdict(set)
         for item in (item for vpc in self.world.vpcs for item in self.connected(vpc.id)):
             for group in item.interface.security_group_ids:
                 found[group].update(item.interface.addresses, item.interface.ipv6_addresses)
-        for gateway in self.world.resource_gateways:
-            for group in gateway.security_group_ids:
-                found[group].update(gateway.addresses)
         return {group: tuple(sorted(addresses, key=lambda item: (item.version, int(item)))) for group, addresses in found.items()}
 
 

@@ -1,8 +1,8 @@
 """Network ACLs: stateless, at every crossing of a subnet's border ("Network ACL rules").
 
 The service network's own addresses are in no subnet: whatever an instance exchanges with them crosses its subnet's border ("Control traffic to VPC Lattice
-using network ACLs"). Those of a resource gateway are in its subnets. Both are local to the router, so that such packets, replies too, meet the ACLs where the
-router takes and sends them. An ACL that allows everything both ways (every VPC's default one) needs no rules.
+using network ACLs"). They are local to the router, so that such packets, replies too, meet the ACLs where the router takes and sends them. An ACL that
+allows everything both ways (every VPC's default one) needs no rules.
 """
 
 from __future__ import annotations
@@ -37,35 +37,30 @@ def chain_name(subnet_id: str, *, egress: bool) -> str:
 def compile_acls(index: Index, vpc: Vpc) -> Acls:
     """What the network ACLs of a VPC's subnets add to its router."""
     acls = {acl.id: acl for acl in index.world.network_acls}
-    devices, gateways = _devices_by_subnet(index, vpc), _gateways_by_subnet(index, vpc)
+    devices, outside = _devices_by_subnet(index, vpc), lattice_ranges(has_ipv6=bool(vpc.ipv6_cidrs))
     closing = []
     for subnet in index.subnets_of.get(vpc.id, []):
         acl = acls.get(subnet.network_acl_id)
-        if acl is not None and (subnet.id in devices or subnet.id in gateways) and not allows_everything(acl, has_ipv6=bool(vpc.ipv6_cidrs)):
+        if acl is not None and subnet.id in devices and not allows_everything(acl, has_ipv6=bool(vpc.ipv6_cidrs)):
             closing.append((subnet, acl))
     chains: list[Chain] = []
     jumps: dict[str, list[NftRule]] = {"forward": [], "incoming": [], "outgoing": []}
     for egress in (True, False):
         for subnet, acl in closing:
-            names, inside = devices.get(subnet.id, ()), gateways.get(subnet.id, ())
-            outside = (*lattice_ranges(has_ipv6=bool(vpc.ipv6_cidrs)), *(one for other, found in gateways.items() if other != subnet.id for one in found))
-            name = chain_name(subnet.id, egress=egress)
-            within = [NftRule((Match("oifname" if egress else "iifname", names),), "return", comment="inside the subnet")] if names else []
-            chains.append(Chain(name, (*within, *_entries(acl, egress=egress, has_ipv6=bool(vpc.ipv6_cidrs)))))
-            for place, matches in _crossings(names, inside, outside, egress=egress):
+            names, name = devices[subnet.id], chain_name(subnet.id, egress=egress)
+            within = NftRule((Match("oifname" if egress else "iifname", names),), "return", comment="inside the subnet")
+            chains.append(Chain(name, (within, *_entries(acl, egress=egress, has_ipv6=bool(vpc.ipv6_cidrs)))))
+            for place, matches in _crossings(names, outside, egress=egress):
                 jumps[place].append(NftRule(matches, f"jump {name}", comment=f"{subnet.id} {acl.id}"))
     return Acls(tuple(jumps["forward"]), tuple(jumps["incoming"]), tuple(jumps["outgoing"]), tuple(chains))
 
 
-def _crossings(names: tuple[str, ...], inside: Iterable[str], outside: Iterable[str], *, egress: bool) -> Iterator[tuple[str, tuple[Match, ...]]]:
-    """Where packets leave (egress) or enter a subnet. names: its devices. inside, outside: addresses of the router in this subnet and in none or another."""
-    here, local = ("iifname", "saddr") if egress else ("oifname", "daddr")
-    if names:
-        yield "forward", (Match(here, names),)
-        for match in ipv6.addressed("daddr" if egress else "saddr", outside):
-            yield "incoming" if egress else "outgoing", (Match(here, names), match)
-    for match in ipv6.addressed(local, inside):
-        yield "outgoing" if egress else "incoming", (match,)
+def _crossings(names: tuple[str, ...], outside: Iterable[str], *, egress: bool) -> Iterator[tuple[str, tuple[Match, ...]]]:
+    """Where packets leave (egress) or enter a subnet. names: its devices. outside: addresses of the router that are in no subnet."""
+    here = "iifname" if egress else "oifname"
+    yield "forward", (Match(here, names),)
+    for match in ipv6.addressed("daddr" if egress else "saddr", outside):
+        yield "incoming" if egress else "outgoing", (Match(here, names), match)
 
 
 def lattice_ranges(*, has_ipv6: bool) -> tuple[str, ...]:
@@ -104,13 +99,3 @@ def _devices_by_subnet(index: Index, vpc: Vpc) -> dict[str, tuple[str, ...]]:
     for endpoint in index.firewall_endpoints_of.get(vpc.id, []):
         found[endpoint.subnet_id].append(firewall_device(endpoint.id))
     return {subnet: tuple(sorted(names)) for subnet, names in found.items()}
-
-
-def _gateways_by_subnet(index: Index, vpc: Vpc) -> dict[str, tuple[str, ...]]:
-    """Addresses of resource gateways."""
-    found = defaultdict(list)
-    for address in (address for gateway in index.gateways_of.get(vpc.id, []) for address in gateway.addresses):
-        for subnet in index.subnets_of.get(vpc.id, []):
-            if address in subnet.cidr or (subnet.ipv6_cidr is not None and address in subnet.ipv6_cidr):
-                found[subnet.id].append(str(address))
-    return {subnet: tuple(sorted(texts)) for subnet, texts in found.items()}

@@ -17,6 +17,7 @@ from latticewall.compile.internal_names import internal_domain
 from latticewall.compile.load_balancers import compile_load_balancer
 from latticewall.compile.names import compile_names, names_problems
 from latticewall.compile.proxy import compile_proxy
+from latticewall.compile.resource_gateways import compile_resource_gateways
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.transit_gateway import compile_transit_gateway
 from latticewall.compile.units import Units
@@ -35,7 +36,7 @@ def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
     """World -> plan. memo: of this region's rounds; with it, a part of the plan to which nothing has happened is the same object again."""
     memo = memo or Memo()
     units = Units(world, memo)
-    routed = [units.follow(unit) for unit in (_routers, _transit_gateways, _vpc_endpoints, _load_balancers, _databases)]
+    routed = [units.follow(unit) for unit in (_routers, _transit_gateways, _vpc_endpoints, _load_balancers, _databases, _resource_gateways)]
     firewalls, firewall_namespaces, firewall_links, problems = units.follow(_firewalls)
     proxy, proxy_problems = compile_proxy(units)
     return NodePlan(
@@ -89,6 +90,11 @@ def _load_balancers(index: Index, _: ServiceNetworkGates) -> _Routed:
 def _databases(index: Index, _: ServiceNetworkGates) -> _Routed:
     found = [compile_database(item) for items in index.database_interfaces_of.values() for item in items]
     return _Routed(tuple(space for space, _ in found), tuple(link for _, link in found))
+
+
+def _resource_gateways(index: Index, gates: ServiceNetworkGates) -> _Routed:
+    found = compile_resource_gateways(index, gates)
+    return _Routed(tuple(space for space, _ in found), tuple(link for _, links in found for link in links))
 
 
 def _database_servers(index: Index, _: ServiceNetworkGates) -> tuple[DatabasePlan, ...]:

@@ -242,7 +242,7 @@ def _tcp_listener(door: ResourceDoor, leaf: Leaf) -> TcpListener:
     return TcpListener(
         name=f"tcp-{door.key}", namespace=door.namespace, address=str(door.address), ports=leaf.ports, vpc_id=door.vpc.id,
         vpc_arn=door.vpc.arn, resource_configuration_arn=leaf.configuration.arn, association_id=door.association_id,
-        service_network_arn=door.network.arn if door.network else "", upstream_namespace=namespace("vpc", leaf.gateway.vpc_id),
+        service_network_arn=door.network.arn if door.network else "", upstream_namespace=namespace("rgw", leaf.gateway.id),
         gateway_id=leaf.gateway.id, sources=leaf.sources, targets=leaf.targets, capture_port=capture_port(leaf.configuration),
         vpc_endpoint_id=door.endpoint_id, group_arn=leaf.configuration.group_arn,
     )  # fmt: skip

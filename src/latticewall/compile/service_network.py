@@ -1,7 +1,7 @@
-"""The service network inside each VPC: which addresses are local, who may reach them, and what the gateways may open.
+"""The service network inside each VPC: which addresses are local, and who may reach them.
 
-Sources: "Control traffic in VPC Lattice using security groups", "Resource gateways in VPC Lattice", "Manage the associations for a VPC Lattice service
-network". Auth policies on resource configurations are latticewall's own (docs/features/auth-policies.md).
+Sources: "Control traffic in VPC Lattice using security groups", "Manage the associations for a VPC Lattice service network". Auth policies on resource
+configurations are latticewall's own (docs/features/auth-policies.md).
 """
 
 from __future__ import annotations
@@ -147,10 +147,7 @@ class ServiceNetworkGates:
         if vpc_id in self.sockets.target_vpcs:
             found.add(addresses.LATTICE_UPSTREAM)
         found |= {association.address for association, _ in self.resources(vpc_id)}
-        return found | {address for address in self._gateway_addresses(vpc_id) if isinstance(address, IPv4Address)}
-
-    def _gateway_addresses(self, vpc_id: str) -> list[IPv4Address | IPv6Address]:
-        return [address for gateway in self.index.gateways_of.get(vpc_id, []) for address in gateway.addresses]
+        return found
 
     def local_ipv6_addresses(self, vpc_id: str) -> set[IPv6Address]:
         """The same for IPv6, where the VPC has it."""
@@ -160,8 +157,7 @@ class ServiceNetworkGates:
         if any(group.vpc_id == vpc_id and group.is_ipv6 for group in self.index.world.target_groups):
             found.append(addresses.LATTICE_UPSTREAM)
         found += [association.address for association, _ in self.resources(vpc_id)]
-        of_gateways = {address for address in self._gateway_addresses(vpc_id) if isinstance(address, IPv6Address)}
-        return {addresses.embedded(address) for address in found} | of_gateways
+        return {addresses.embedded(address) for address in found}
 
     def _both(self, vpc_id: str, address: IPv4Address) -> list[IPv4Address | IPv6Address]:
         """One of VPC Lattice's addresses in the VPC, and the IPv6 one beside it where the VPC has IPv6."""
@@ -192,21 +188,9 @@ class ServiceNetworkGates:
         doors = [(address, association, configuration) for association, configuration in found for address in self._both(vpc_id, association.address)]
         return captured([capture_rule(address, configuration, association.id) for address, association, configuration in doors])
 
-    def output_rules(self, vpc_id: str) -> list[NftRule]:
-        """A resource gateway opens only what its own security groups let out."""
-        found = []
-        for gateway in self.index.gateways_of.get(vpc_id, []):
-            begun = Match("ct state", ("new",))
-            from_it = ipv6.addressed("saddr", gateway.addresses)
-            found += [NftRule((own, begun), f"jump {gate_name('eg', gateway.id)}", comment=gateway.id) for own in from_it]
-        return found
-
     def chains(self, vpc_id: str) -> list[Chain]:
         """`lattice` (client's egress gate, the association's gate, the resource's auth policy, accept) and what it jumps to."""
-        found = [
-            gate(self.index, gate_name("eg", gateway.id), gateway.security_group_ids, egress=True, owner=gateway.id)
-            for gateway in self.index.gateways_of.get(vpc_id, [])
-        ]
+        found: list[Chain] = []
         association = self.association_of.get(vpc_id)
         attached = self.index.attached_of.get(vpc_id, [])
         if association is None or not attached:

@@ -119,7 +119,7 @@ def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNet
     own = _own_services(vpc, tuple(sorted(item.router_device for item in attached)))
     neighbours = ipv6.neighbours(known) if vpc.ipv6_cidrs else []
     incoming = Chain("input", (*acls.incoming, *own, *neighbours, *gates.input_rules(vpc.id)), hook="input", policy="drop")
-    outgoing = Chain("output", (*acls.outgoing, ESTABLISHED, *gates.output_rules(vpc.id), *_only_through_gates(arrive)), hook="output")
+    outgoing = Chain("output", (*acls.outgoing, ESTABLISHED, *_only_through_gates(arrive)), hook="output")
     return Ruleset(
         chains=(
             prerouting, *gates.capture_chain(vpc.id), forward, incoming, outgoing, *acls.chains, *compile_gates(index, connected), *gates.chains(vpc.id),

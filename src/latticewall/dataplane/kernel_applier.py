@@ -28,7 +28,7 @@ from latticewall.reconcile.applier import Failure, Report
 _REFUSALS = (KernelError, UnsafeText, Unrenderable, ValueError, OSError)
 _KINDS = {
     "vpc": "ec2:Vpc", "instance": "ec2:Instance", "transit-gateway": "ec2:TransitGateway", "firewall": "ec2:VpcEndpoint", "vpc-endpoint": "ec2:VpcEndpoint",
-    "load-balancer": "elbv2:LoadBalancer", "database": "rds:DBInstance",
+    "load-balancer": "elbv2:LoadBalancer", "database": "rds:DBInstance", "resource-gateway": "vpc-lattice:ResourceGateway",
 }  # fmt: skip
 """Kind of namespace -> kind of the resource it stands for."""
 THOROUGH_SECONDS = 10.0
