@@ -31,6 +31,11 @@ def endpoint_resource_name(region: str, endpoint_id: str, association_id: str, c
     return resource_name(region, f"{endpoint_id}-{association_id}" if association_id else endpoint_id, configuration_id)
 
 
+def endpoint_zone_name(region: str, endpoint_id: str, zone: str, configuration_id: str) -> str:
+    """The name of a tunnel endpoint in one Availability Zone."""
+    return resource_name(region, f"{endpoint_id}-{zone}", configuration_id)
+
+
 def zone_id(domain: str, region: str) -> str:
     """The hosted zone of a region's names (domain: svcs or rsc): a constant, as in AWS."""
     return "Z" + base64.b32encode(hashlib.sha256(f"vpc-lattice-{domain}.{region}".encode()).digest()).decode()[:20]

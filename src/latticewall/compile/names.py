@@ -8,13 +8,14 @@ origin the one named first here answers: hosted zones, then those that VPC Latti
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from operator import attrgetter
 
 from latticewall.base.ids import namespace
-from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name
+from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name, endpoint_zone_name
 from latticewall.base.private_dns import is_at_or_above
+from latticewall.base.segments import NAMESERVER
 from latticewall.compile import addresses
 from latticewall.compile.databases import database_names
 from latticewall.compile.hosted_zones import Alias, absolute, address_records, record_sets, resolve_aliases
@@ -24,10 +25,11 @@ from latticewall.compile.metadata import compile_metadata
 from latticewall.compile.private_dns import private_zones
 from latticewall.compile.resource_doors import published, reached_through
 from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.compile.tunnels import resolves, segment_of, tunnel_ends
 from latticewall.compile.units import Units
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
 from latticewall.plan.node import Problem
-from latticewall.world.types import Vpc, World
+from latticewall.world.types import Vpc, VpcEndpoint, World
 
 TTL = 60
 """Seconds, of the records that the region itself makes."""
@@ -47,10 +49,24 @@ def compile_names(units: Units) -> NamesPlan:
     """All resolvers and all metadata services."""
     own = units.follow(_own)
     shared = units.memo.steady(_network_zones, units.follow(_network_zones))
+    resolvers = units.memo.map(_resolver, own, [shared.get(item.shared, shared[""]) for item in own])
     return NamesPlan(
-        resolvers=units.memo.map(_resolver, own, [shared.get(item.shared, shared[""]) for item in own]),
+        resolvers=units.memo.once(_with_tunnels, resolvers, units.follow(_tunnelled)),
         metadata=units.follow(_metadata),
     )
+
+
+def _tunnelled(index: Index, gates: ServiceNetworkGates) -> tuple[tuple[str, str], ...]:
+    """Resource gateways in whose tunnels names are resolved, each with its VPC."""
+    ends = tunnel_ends(index, gates)
+    return tuple(sorted({(end.interface.gateway.vpc_id, namespace("rgw", end.interface.gateway.id)) for end in ends if resolves(end.configuration)}))
+
+
+def _with_tunnels(resolvers: tuple[Resolver, ...], tunnelled: tuple[tuple[str, str], ...]) -> tuple[Resolver, ...]:
+    """In a tunnel the resolver of the gateway's VPC answers, from the same zones."""
+    of_vpc = {resolver.vpc_id: resolver for resolver in resolvers}
+    more = (replace(of_vpc[vpc], namespace=place, addresses=(str(NAMESERVER),)) for vpc, place in tunnelled if vpc in of_vpc and of_vpc[vpc].enabled)
+    return (*resolvers, *more)
 
 
 def names_problems(index: Index, _: ServiceNetworkGates) -> tuple[Problem, ...]:
@@ -201,6 +217,19 @@ def _names_through_endpoints(index: Index, gates: ServiceNetworkGates) -> Iterat
             yield endpoint_service_name(region, endpoint.id, association.id), 1, here
         for item in reached_through(index, gates, endpoint):
             yield endpoint_resource_name(region, endpoint.id, item.association_id, item.configuration.id), 2, published(endpoint, item.addresses)
+        yield from _names_of_tunnel(index, gates, endpoint)
+
+
+def _names_of_tunnel(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Of the whole endpoint, and of each Availability Zone."""
+    segment = segment_of(gates, endpoint)
+    if segment is None:
+        return
+    region = index.world.region
+    yield endpoint_resource_name(region, endpoint.id, "", segment.id), 2, published(endpoint, (one for zone in endpoint.zones for one in zone.addresses))
+    for zone in endpoint.zones:
+        name = endpoint_zone_name(region, endpoint.id, index.subnets[zone.subnet_id].availability_zone, segment.id)
+        yield name, 2, published(endpoint, zone.addresses)
 
 
 def _load_balancer_names(world: World, records: _Records) -> None:

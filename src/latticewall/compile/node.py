@@ -20,6 +20,7 @@ from latticewall.compile.proxy import compile_proxy
 from latticewall.compile.resource_gateways import compile_resource_gateways
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.compile.transit_gateway import compile_transit_gateway
+from latticewall.compile.tunnels import compile_tunnels
 from latticewall.compile.units import Units
 from latticewall.compile.vpc import compile_vpc
 from latticewall.compile.vpc_endpoints import compile_vpc_endpoint
@@ -51,6 +52,7 @@ def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
         problems=tuple(sorted([*problems, *proxy_problems, *units.follow(names_problems)])),
         functions=units.follow(_functions),
         databases=units.follow(_database_servers),
+        tunnels=units.follow(compile_tunnels),
     )
 
 

@@ -10,6 +10,7 @@ from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.compile.tunnels import CIDR
 from latticewall.world.types import ResourceConfiguration, ServiceNetwork, Vpc, VpcEndpoint
 
 
@@ -50,7 +51,7 @@ def endpoint_doors(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoi
     for zone in endpoint.zones:
         for association_id, configuration_id, address in zone.resources:
             configuration = gates.configurations.get(configuration_id)
-            if configuration is not None and (association_id in joined if network else not association_id):
+            if configuration is not None and configuration.type != CIDR and (association_id in joined if network else not association_id):
                 key = "-".join(filter(None, (endpoint.id, association_id, configuration_id, zone.subnet_id, "ipv6" if address.version == 6 else "")))
                 place = namespace("vpce", endpoint.id)
                 yield ResourceDoor(key, place, address, vpc, configuration, association_id, network, endpoint.id)

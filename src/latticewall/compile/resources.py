@@ -17,6 +17,7 @@ from latticewall.compile.index import Index
 from latticewall.compile.names import public_zones, zones_in
 from latticewall.compile.resolution import Zones
 from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.compile.tunnels import CIDR
 from latticewall.plan.node import Problem
 from latticewall.world.types import ResourceConfiguration, ResourceGateway
 
@@ -52,15 +53,15 @@ class Resources:
     def leaves(self, configuration_id: str) -> tuple[Leaf, ...]:
         """What can be connected to under a configuration: itself, or the children of a GROUP; nothing when there is no such configuration."""
         configuration = self._gates.configurations.get(configuration_id)
-        if configuration is None:
+        if configuration is None or configuration.type == CIDR:
             return ()
         members = self._children.get(configuration_id, []) if configuration.type == GROUP else [configuration]
         return tuple(found for member in members if (found := self._leaf(member)) is not None)
 
     def leaf(self, configuration_id: str) -> Leaf | None:
-        """The configuration as one leaf; None for a GROUP."""
+        """The configuration as one leaf; None for a GROUP or a CIDR."""
         configuration = self._gates.configurations.get(configuration_id)
-        return self._leaf(configuration) if configuration and configuration.type != GROUP else None
+        return self._leaf(configuration) if configuration and configuration.type not in (GROUP, CIDR) else None
 
     def problems(self) -> list[Problem]:
         """Configurations whose name has no address now, and the associations that cannot carry anything therefore."""

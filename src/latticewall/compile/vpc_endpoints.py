@@ -1,5 +1,5 @@
 """A VPC endpoint as a namespace on its VPC's routed paths, with an interface per subnet ("Access service networks through AWS PrivateLink", "Access
-resources through a resource VPC endpoint").
+resources through a resource VPC endpoint", "Access network segments through AWS PrivateLink").
 
 Like an instance it is behind its interfaces' security groups, its subnets' network ACLs and whatever their route tables say, so that it can be reached
 from wherever the VPC can be. Inside, only what is served is let in.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from latticewall.base.ids import namespace, table_number
-from latticewall.compile import addresses, ipv6
+from latticewall.compile import addresses, ipv6, tunnels
 from latticewall.compile.entrances import Entrance, listeners_at
 from latticewall.compile.index import Connected, Index
 from latticewall.compile.resource_doors import ResourceDoor, endpoint_doors
@@ -59,11 +59,14 @@ def ways_out(ends: Iterable[tuple[Connected, str]]) -> tuple[list[Route], list[P
 
 
 def _ruleset(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None, dual: tuple[str, ...]) -> Ruleset:
-    """In: connections to what is served, and after the auth policy of a resource that has one. Out: answers. dual: devices with IPv6."""
+    """In: connections to what is served, after the auth policy of a resource that has one, and encapsulated packets to a tunnel. Out: answers. dual: devices
+    with IPv6."""
     doors = list(endpoint_doors(index, gates, endpoint))
     served = [*_services(gates, endpoint, entrance), *(rule for door in doors for rule in _resource(door))]
     incoming = (ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept"), *ipv6.neighbours(dual), *served)
     outgoing = (ESTABLISHED, NftRule((Match("oifname", ("lo",)),), "accept"), *ipv6.neighbours(dual, "oifname"))
+    if tunnels.segment_of(gates, endpoint):
+        incoming, outgoing = (*incoming, *tunnels.geneve_in(endpoint)), (*outgoing, *tunnels.geneve_out(endpoint))
     policies = {door.configuration.id: door for door in doors if door.configuration.has_policy}
     chains = [connect_chain(index, _policy_chain(door), endpoint.vpc_id, door.network, door.configuration) for _, door in sorted(policies.items())]
     capture = [capture_rule(door.address, door.configuration, door.configuration.id) for door in doors if capture_port(door.configuration)]

@@ -34,6 +34,7 @@ from latticewall.dataplane.names.identity import IdentitySigner
 from latticewall.dataplane.processes import HolderError, Processes
 from latticewall.dataplane.suricata import FirewallApplier
 from latticewall.dataplane.suricata_socket import CommandSocket, NoAnswer
+from latticewall.dataplane.tunnels.applier import TunnelsApplier
 from latticewall.reconcile.applier import Applier
 from latticewall.telemetry.lattice_metrics import CLUSTER_COUNTERS, HOST_COUNTERS, HOST_GAUGES, Reading
 
@@ -70,7 +71,7 @@ class Appliers:
         run: Path = RUN,
         tables: Path = TABLES,
     ) -> None:
-        for folder in ("netns", "envoy", "suricata", "rulesets", "functions", "databases"):
+        for folder in ("netns", "envoy", "suricata", "rulesets", "functions", "databases", "tunnels"):
             (run / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run = run
         self.access_log = state / "logs" / "access.jsonl"
@@ -99,6 +100,7 @@ class Appliers:
                 self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates.pair, self.access_log,
             ),
             self.firewalls,
+            TunnelsApplier(self._processes, run / "netns", run / "tunnels", state / "logs"),
             self._databases,
             self._instances,
         )

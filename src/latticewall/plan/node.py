@@ -12,6 +12,7 @@ from latticewall.plan.instances import InstancePlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.proxy import ProxyPlan
 from latticewall.plan.topology import Link, Namespace
+from latticewall.plan.tunnels import TunnelPlan
 
 
 @dataclass(frozen=True, order=True)
@@ -40,3 +41,4 @@ class NodePlan:
     problems: tuple[Problem, ...] = ()
     functions: FunctionsPlan = field(default_factory=FunctionsPlan)
     databases: tuple[DatabasePlan, ...] = ()
+    tunnels: tuple[TunnelPlan, ...] = ()

@@ -184,6 +184,7 @@ _KEYS: tuple[tuple[re.Pattern[str], Callable[[Match], str]], ...] = tuple(
 # -- statements ---------------------------------------------------------------------------------------------------------------------------
 
 _INTEGER = r"(0x[0-9a-f]{1,8}|\d{1,10})"
+_CHOSEN = r"numgen random mod \d{1,4} map \{ (\d{1,4} : ADDRESS)(, \d{1,4} : ADDRESS)* \}"
 _STATEMENTS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -193,6 +194,8 @@ _STATEMENTS = tuple(
         rf"(meta|ct) mark set ({_INTEGER}|(meta|ct) mark( ?(or|and|xor|[|&^]) ?{_INTEGER})*)",
         r"tproxy ip to (\d{1,3}\.){3}\d{1,3}:\d{1,5}",
         r"tproxy ip6 to \[[0-9a-f:]{2,39}\]:\d{1,5}",
+        rf"snat ip to {_CHOSEN}".replace("ADDRESS", r"(\d{1,3}\.){3}\d{1,3}"),
+        rf"snat ip6 to {_CHOSEN}".replace("ADDRESS", "[0-9a-f:]{2,39}"),
         r"tcp option maxseg size set (rt mtu|\d{1,5})",
         r'counter( name "?[A-Za-z_][A-Za-z0-9_]{0,63}"?)?',
     )

@@ -1,5 +1,5 @@
-"""VPC endpoints of type ServiceNetwork and Resource: they lead to VPC Lattice ("Access service networks through AWS PrivateLink", "Access VPC resources
-through AWS PrivateLink")."""
+"""VPC endpoints of type ServiceNetwork, Resource and Tunnel: they lead to VPC Lattice ("Access service networks through AWS PrivateLink", "Access VPC
+resources through AWS PrivateLink", "Access network segments through AWS PrivateLink")."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from latticewall.auth.resource_policies import allows
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, endpoint_private_dns, endpoint_zones, ipv6, network_interface, text
+from latticewall.services.ec2 import cidrs, endpoint_private_dns, endpoint_zones, ipv6, network_interface, text, tunnel_zones
 from latticewall.services.ec2.endpoint_zones import ANY, IPV4, IPV6, Chosen
 from latticewall.services.ec2.requests import only, tags_for
+from latticewall.services.ec2.tunnel_zones import TUNNEL
 
 KIND = "ec2:VpcEndpoint"
 MOST_PER_NETWORK = 200
@@ -36,10 +37,10 @@ TYPES: Mapping[str, Leading] = {
         "ServiceNetworkArn", "vpc-lattice:ServiceNetwork", "vpc-lattice:ServiceNetworkVpcEndpointAssociation", "serviceNetworkIdentifier",
         "serviceNetworkId", "vpc-lattice:CreateServiceNetworkVpcEndpointAssociation",
     ),
-    "Resource": Leading(
+    **dict.fromkeys(("Resource", "Tunnel"), Leading(
         "ResourceConfigurationArn", "vpc-lattice:ResourceConfiguration", "vpc-lattice:ResourceEndpointAssociation", "resourceConfigurationIdentifier",
         "resourceConfigurationId", "vpc-lattice:AssociateViaAWSService",
-    ),
+    )),
 }  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def create(ctx: Context, params: Document) -> Document:
     address_type = params.get("IpAddressType") or "ipv4"
     chosen = _chosen(params, address_type)
     homes = _homes(ctx, vpc, [*dict.fromkeys((*(params.get("SubnetIds") or ()), *chosen))], address_type)
+    tunnel_zones.check(ctx, target, homes)
     groups = network_interface.check_groups(ctx, vpc.id, params.get("SecurityGroupIds") or ())
     private = bool(params.get("PrivateDnsEnabled"))
     document: Document = {
@@ -70,6 +72,7 @@ def create(ctx: Context, params: Document) -> Document:
     ctx.create(leading.association, association, refs={leading.role: target, "vpcEndpointId": row})
     endpoint_private_dns.check(ctx, row, vpc)
     zones = [endpoint_zones.open_zone(ctx, row, home, groups, chosen.get(home.id, ANY)) for home in homes]
+    zones = tunnel_zones.numbered(ctx, row, zones)
     row = endpoint_zones.follow(ctx, ctx.change(row, {"_zones": zones}), endpoint_zones.reached(ctx, row))
     if row.document["_failed"]:
         raise text.conflict(row.document["_failed"][0]["Code"], row.document["_failed"][0]["Message"])
@@ -105,7 +108,8 @@ def _refuse(params: Mapping[str, Any], type_: str, known: str) -> None:
 
 
 def _other_targets(type_: str) -> list[str]:
-    return [leading.member for name, leading in TYPES.items() if name != type_]
+    others = {leading.member for leading in TYPES.values()} - {TYPES[type_].member}
+    return sorted(others if type_ != TUNNEL else {*others, "PrivateDnsEnabled"})
 
 
 def _target(ctx: Context, type_: str, arn: str | None) -> Row:
@@ -122,6 +126,8 @@ def _target(ctx: Context, type_: str, arn: str | None) -> Row:
         raise text.conflict("VpcEndpointLimitExceeded", f"The service network {row.id} has reached its limit of {MOST_PER_NETWORK} endpoints.")
     if row.document.get("type") == "CHILD":
         raise text.bad_value(arn, name, "An endpoint of a resource configuration of type CHILD is made for its group.")
+    if (row.document.get("type") == "CIDR") != (type_ == TUNNEL):
+        raise text.bad_value(arn, name, f"An endpoint of type {type_} does not lead to a resource configuration of type {row.document['type']}.")
     return row
 
 
@@ -186,7 +192,14 @@ def _change_subnets(ctx: Context, row: Row, params: Document) -> Row:
             zones[identifier] = endpoint_zones.fit_zone(ctx, row, zones[identifier], home, one)
         else:
             zones[identifier] = endpoint_zones.open_zone(ctx, row, home, row.document["_groups"], one)
-    return ctx.change(row, {"SubnetIds": wanted, "_zones": [zones[identifier] for identifier in wanted]})
+    tunnel_zones.check(ctx, _leads_to(ctx, row), list(homes.values()))
+    return ctx.change(row, {"SubnetIds": wanted, "_zones": tunnel_zones.numbered(ctx, row, [zones[identifier] for identifier in wanted])})
+
+
+def _leads_to(ctx: Context, row: Row) -> Row | None:
+    """What an endpoint leads to; None once the owner has ended the association."""
+    leading = TYPES[row.document["VpcEndpointType"]]
+    return next((found for one in ctx.referring(row, leading.association) for found in ctx.referred(one, leading.role)), None)
 
 
 def _is_elsewhere(ctx: Context, zone: Document, chosen: Chosen | None) -> bool:

@@ -1,5 +1,5 @@
-"""VPC endpoints. Those of type ServiceNetwork and Resource are the user's; those of firewalls (GatewayLoadBalancer) the network-firewall service makes and
-removes. There are no endpoint services, so Interface and Gateway endpoints have nothing to lead to."""
+"""VPC endpoints. Those of type ServiceNetwork, Resource and Tunnel are the user's; those of firewalls (GatewayLoadBalancer) the network-firewall service
+makes and removes. There are no endpoint services, so Interface and Gateway endpoints have nothing to lead to."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from latticewall.base.lattice_names import endpoint_resource_name, zone_id
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import endpoint_zones, lattice_endpoint, security_group, text
+from latticewall.services.ec2 import endpoint_zones, lattice_endpoint, security_group, text, tunnel_zones
 from latticewall.services.ec2.describe import describing, paths
+from latticewall.services.ec2.tunnel_zones import TUNNEL
 
 KIND = "ec2:VpcEndpoint"
 FILTERS = paths(
@@ -38,11 +39,12 @@ def _leading_to_lattice(ctx: Context, row: Row) -> Document:
     }  # fmt: skip
     for family in endpoint_zones.families_of(row) if row.document["VpcEndpointType"] == endpoint_zones.SERVICE_NETWORK else ():
         shown[family.prefixes] = [{"SubnetId": zone["SubnetId"], "IpPrefixes": [endpoint_zones.reserved(zone, family)]} for zone in zones]
-    if row.document["VpcEndpointType"] == "Resource":
-        shown["DnsEntries"] = [
-            {"DnsName": endpoint_resource_name(row.region, row.id, "", leaf.id), "HostedZoneId": zone_id("rsc", row.region)}
-            for _, _, leaf in endpoint_zones.leads_to(ctx, row)
-        ]
+    if row.document["VpcEndpointType"] != endpoint_zones.SERVICE_NETWORK:
+        names = [endpoint_resource_name(row.region, row.id, "", leaf.id) for _, _, leaf in endpoint_zones.leads_to(ctx, row)]
+        names += tunnel_zones.names(ctx, row) if row.document["VpcEndpointType"] == TUNNEL else []
+        shown["DnsEntries"] = [{"DnsName": name, "HostedZoneId": zone_id("rsc", row.region)} for name in names]
+    if row.document["VpcEndpointType"] == TUNNEL:
+        shown |= tunnel_zones.prefixes(row)
     return {**shown, **_failure(ctx, row)}
 
 
@@ -57,7 +59,7 @@ def _failure(ctx: Context, row: Row) -> Document:
     failed = row.document["_failed"]
     if not failed:
         return {}
-    only_one = row.document["VpcEndpointType"] == "Resource" and len(row.document["_zones"]) == len(failed)
+    only_one = row.document["VpcEndpointType"] != endpoint_zones.SERVICE_NETWORK and len(row.document["_zones"]) == len(failed)
     error = {"Code": failed[0]["Code"], "Message": failed[0]["Message"]}
     return {"State": "failed" if only_one else "partial", "FailureReason": failed[0]["Message"], "LastError": error}
 

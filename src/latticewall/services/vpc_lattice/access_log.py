@@ -32,6 +32,8 @@ def kind_of(identifier: str) -> str:
 def create_access_log_subscription(ctx: Context, params: Document) -> Document:
     """CreateAccessLogSubscription: one per resource, log type and kind of destination."""
     resource = usable(ctx, kind_of(params["resourceIdentifier"]), params["resourceIdentifier"])
+    if resource.document.get("type") == "CIDR":
+        raise text.unsupported("resourceIdentifier", f"Resource configuration {resource.id} is of type CIDR: there are no access logs of tunnels")
     log_type = params.get("serviceNetworkLogType")
     if log_type and resource.kind != SERVICE_NETWORK:
         raise text.invalid("serviceNetworkLogType", "serviceNetworkLogType is for service networks only")

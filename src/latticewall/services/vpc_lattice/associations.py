@@ -130,6 +130,9 @@ def create_resource_association(ctx: Context, params: Document) -> Document:
         group = configuration.document["resourceConfigurationGroupId"]
         message = f"Resource configuration {configuration.id} is of type CHILD: it is associated with its group, {group}"
         raise text.invalid("resourceConfigurationIdentifier", message)
+    if configuration.document["type"] == "CIDR":
+        message = f"Resource configuration {configuration.id} is of type CIDR: it is reached through tunnel VPC endpoints, not through a service network"
+        raise text.invalid("resourceConfigurationIdentifier", message)
     if is_shareable(ctx, network) and not configuration.document["allowAssociationToShareableServiceNetwork"]:
         message = f"Resource configuration {configuration.id} does not allow association with {network.id}, which is enabled for sharing"
         raise text.invalid("serviceNetworkIdentifier", message)

@@ -16,6 +16,7 @@ from latticewall.policy.expectations import check, failed
 from latticewall.policy.expectations_file import Misread, read_expectations
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
+from latticewall.services.vpc_lattice import text
 from latticewall.services.vpc_lattice.access_log import kind_of
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import RESOURCE_CONFIGURATION, SERVICE_NETWORK
@@ -24,6 +25,8 @@ from latticewall.services.vpc_lattice.nouns import RESOURCE_CONFIGURATION, SERVI
 def put_auth_policy(ctx: Context, params: Document) -> Document:
     """PutAuthPolicy: stored without insignificant whitespace, otherwise as written."""
     row = usable(ctx, kind_of(params["resourceIdentifier"]), params["resourceIdentifier"])
+    if row.document.get("type") == "CIDR":
+        raise text.unsupported("resourceIdentifier", f"Resource configuration {row.id} is of type CIDR: nothing decides by an auth policy in a tunnel")
     policy = parse_policy(params["policy"], Form.AUTH, "the policy")
     if row.kind == SERVICE_NETWORK and POLICY_TESTS in row.tags:
         _require(ctx, row, policy)

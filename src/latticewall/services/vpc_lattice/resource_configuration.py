@@ -1,7 +1,7 @@
 """Resource configurations: what clients reach through a resource gateway ("Resource configurations for VPC resources").
 
 A SINGLE is one address or one name. A GROUP is a container for CHILD configurations, which are as a SINGLE but for what they have from their group: the
-gateway, the protocol, whether they can be shared, and the verification of the domain. An ARN is a DB instance. CIDR is refused.
+gateway, the protocol, whether they can be shared, and the verification of the domain. An ARN is a DB instance, a CIDR a network segment.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import associations, dns, quotas, text
 from latticewall.services.vpc_lattice.arn_resource import arn_definition
+from latticewall.services.vpc_lattice.cidr_resource import cidr_definition
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import DOMAIN_VERIFICATION, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, VPC
 
@@ -26,14 +27,12 @@ ALL_PORTS = "1-65535"
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 _MEMBERS_OF = {
-    "resourceConfigurationGroupIdentifier": ("CHILD",), "groupDomain": ("GROUP",), "resourceConfigurationDefinition": ("SINGLE", "CHILD", "ARN"),
-    "portRanges": ("SINGLE", "GROUP", "CHILD"), "customDomainName": ("SINGLE", "CHILD"), "domainVerificationIdentifier": ("SINGLE", "GROUP"),
+    "resourceConfigurationGroupIdentifier": ("CHILD",), "groupDomain": ("GROUP",), "resourceConfigurationDefinition": ("SINGLE", "CHILD", "ARN", "CIDR"),
+    "portRanges": ("SINGLE", "GROUP", "CHILD", "CIDR"), "customDomainName": ("SINGLE", "CHILD"),
+    "domainVerificationIdentifier": ("SINGLE", "GROUP"), "allowAssociationToShareableServiceNetwork": ("SINGLE", "GROUP", "CHILD", "ARN"),
 }  # fmt: skip
 """The types for which a member is."""
 _INHERITED = ("protocol", "allowAssociationToShareableServiceNetwork", "domainVerificationId", "domainVerificationArn")
-_REFUSED = {
-    "CIDR": "CIDR resource configurations are reached through tunnel VPC endpoints, which are not supported yet; SINGLE, GROUP and CHILD are",
-}
 
 
 def create_resource_configuration(ctx: Context, params: Document) -> Document:
@@ -53,6 +52,8 @@ def create_resource_configuration(ctx: Context, params: Document) -> Document:
         document["portRanges"] = port_ranges(params.get("portRanges") or (group.document["portRanges"] if group else ()))
     if type_ in ("SINGLE", "CHILD"):
         document["resourceConfigurationDefinition"] = _definition(ctx, params, gateway)
+    elif type_ == "CIDR":
+        document["resourceConfigurationDefinition"] = cidr_definition(params, gateway)
     refs = {"resourceGatewayIdentifier": gateway.id}
     for member in ("customDomainName", "groupDomain"):
         if params.get(member):
@@ -81,7 +82,8 @@ def update_resource_configuration(ctx: Context, params: Document) -> Document:
             raise text.invalid("resourceConfigurationDefinition", "The resource of a resource configuration of type ARN cannot be changed")
     elif params.get("resourceConfigurationDefinition"):
         gateway = usable(ctx, RESOURCE_GATEWAY, row.document["resourceGatewayId"])
-        changes["resourceConfigurationDefinition"] = _definition(ctx, params, gateway)
+        is_segment = row.document["type"] == "CIDR"
+        changes["resourceConfigurationDefinition"] = cidr_definition(params, gateway) if is_segment else _definition(ctx, params, gateway)
     if params.get("portRanges") is not None and row.document["type"] != "ARN":
         changes["portRanges"] = port_ranges(params["portRanges"])
     if row.document["type"] == "CHILD":
@@ -99,10 +101,8 @@ def children(ctx: Context, group: Row) -> list[Row]:
 
 
 def _check_members(params: Mapping[str, Any], type_: str) -> None:
-    """Refuse what this type cannot have. Raises Invalid and Unsupported."""
-    if type_ in _REFUSED:
-        raise text.unsupported("type", _REFUSED[type_])
-    if params.get("protocol") == "TCP_UDP":
+    """Refuse what this type cannot have. Raises Invalid."""
+    if params.get("protocol") == "TCP_UDP" and type_ != "CIDR":
         raise text.invalid("protocol", "Protocol TCP_UDP is for CIDR resource configurations only")
     for member, types in _MEMBERS_OF.items():
         if params.get(member) and type_ not in types:

@@ -21,6 +21,8 @@ from latticewall.services.vpc_lattice.find import elsewhere, relink, security_gr
 from latticewall.services.vpc_lattice.nouns import NETWORK_INTERFACE, RESOURCE_CONFIGURATION, RESOURCE_GATEWAY, SUBNET
 
 DEFAULT_RESOLUTION = "PUBLIC"
+NOT_BEHIND = {"PUBLIC": ("CIDR",), "IN_VPC": ("ARN",)}
+"""The types of resource configurations that a gateway with this resolution of names cannot have."""
 FIRST_ADDRESS = 4
 """Offset of a subnet's first address that is not reserved; the last one is reserved too."""
 DEFAULT_ADDRESSES = 16
@@ -123,10 +125,10 @@ def update_resource_gateway(ctx: Context, params: Document) -> Document:
     changes: Document = {}
     if params.get("resourceConfigDnsResolution"):
         changes["resourceConfigDnsResolution"] = params["resourceConfigDnsResolution"]
-        for user in ctx.referring(row, RESOURCE_CONFIGURATION) if params["resourceConfigDnsResolution"] == "IN_VPC" else ():
-            if user.document["type"] == "ARN":
-                message = f"Resource gateway {row.id} is used by resource configuration {user.id} of type ARN, for which IN_VPC is not supported"
-                raise text.invalid("resourceConfigDnsResolution", message)
+        for user in ctx.referring(row, RESOURCE_CONFIGURATION):
+            if user.document["type"] in NOT_BEHIND[params["resourceConfigDnsResolution"]]:
+                used = f"Resource gateway {row.id} is used by resource configuration {user.id} of type {user.document['type']}"
+                raise text.invalid("resourceConfigDnsResolution", f"{used}, for which {params['resourceConfigDnsResolution']} is not supported")
     if params.get("securityGroupIds") is not None:
         vpc = vpc_of(ctx, row.document["vpcId"])
         groups = security_groups_in(ctx, vpc, params["securityGroupIds"]) or [_default_group(ctx, vpc)]

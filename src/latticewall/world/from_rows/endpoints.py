@@ -36,4 +36,4 @@ def _zone(item: dict[str, Any]) -> EndpointZone:
         for held in item.get("Resources") or () for member in ("Address", "Ipv6Address") if held.get(member)
     ]  # fmt: skip
     resources.sort(key=lambda held: (*held[:2], held[2].version, held[2]))
-    return EndpointZone(item["SubnetId"], item["NetworkInterfaceId"], services, tuple(resources))
+    return EndpointZone(item["SubnetId"], item["NetworkInterfaceId"], services, tuple(resources), int(item.get("_Inner", -1)))

@@ -1,4 +1,4 @@
-"""VPC endpoints that lead to a service network or to one resource."""
+"""VPC endpoints that lead to a service network, to one resource or to a network segment."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ Address = IPv4Address | IPv6Address
 @dataclass(frozen=True)
 class EndpointZone:
     """An endpoint in one Availability Zone. services: where the services of the network are, one address of each family that the endpoint has; none of an
-    endpoint for a resource. resources: (association with the service network, "" without one; resource configuration, of one address or name; one of its
-    addresses), for each family too."""
+    endpoint for a resource. resources: (association with the service network, "" without one; resource configuration, of one address or name or a segment;
+    one of its addresses), for each family too. inner: of a tunnel, the number of its block of inner addresses."""
 
     subnet_id: str
     interface_id: str
     services: tuple[Address, ...]
     resources: tuple[tuple[str, str, Address], ...] = ()
+    inner: int = -1
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -28,7 +29,7 @@ class EndpointZone:
 
 @dataclass(frozen=True)
 class VpcEndpoint:
-    """An endpoint of type ServiceNetwork or Resource: one of the two ids is "". account: its owner's, who is the VPC's. zones: by subnet id."""
+    """An endpoint of type ServiceNetwork, Resource or Tunnel: one of the two ids is "". account: its owner's, who is the VPC's. zones: by subnet id."""
 
     id: str
     account: str

@@ -126,10 +126,10 @@ class ResourceGateway:
 
 @dataclass(frozen=True)
 class ResourceConfiguration:
-    """type: SINGLE, GROUP, CHILD or ARN. port_ranges: inclusive. definition: the API's resourceConfigurationDefinition, {} of a GROUP; of an ARN the ipResource
-    that its DB instance is while it runs. policy: its own auth policy, else its group's, "" = none. domain_verified: the domain verification that it names
-    has succeeded; verification_lost_at: when it ceased to be so (ISO 8601), "" = never. group_id, group_arn: of a CHILD. group_domain: of a GROUP and of its
-    children. custom_domain_name: of an ARN the DB instance's own name."""
+    """type: SINGLE, GROUP, CHILD, ARN or CIDR. port_ranges: inclusive. definition: the API's resourceConfigurationDefinition, {} of a GROUP; of an ARN the
+    ipResource that its DB instance is while it runs. policy: its own auth policy, else its group's, "" = none. domain_verified: the domain verification that
+    it names has succeeded; verification_lost_at: when it ceased to be so (ISO 8601), "" = never. group_id, group_arn: of a CHILD. group_domain: of a GROUP
+    and of its children. custom_domain_name: of an ARN the DB instance's own name."""
 
     id: str
     arn: str
