@@ -92,7 +92,7 @@ def labels(rows: list[Row]) -> dict[str, str]:
         label = f"{short}.{counts[short]}"
         by_kind.setdefault(kind, []).append((row.id, label))
         found[row.id] = label
-        found |= {device(prefix, row.id): f"{prefix}({label})" for prefix in ("", "b", "d", "e", "f")}
+        found |= {device(prefix, row.id): f"{prefix}({label})" for prefix in ("", "b", "d", "e", "f", "r", "v")}
         found[str(table_number(row.id))] = f"table({label})"
         if mac := row.document.get("MacAddress"):
             found[mac] = f"mac({label})"
@@ -107,6 +107,8 @@ def labels(rows: list[Row]) -> dict[str, str]:
             found[endpoint["Address"]] = f"name({label})"
         if dns := row.document.get("DNSName"):
             found |= {dns: f"dns({label})", f"alb-{row.id.rpartition('/')[2]}": f"alb({label})"}
+    for (endpoint, label), (subnet, where) in product(by_kind.get("VpcEndpoint", []), by_kind.get("Subnet", [])):
+        found |= {device(prefix, endpoint, subnet): f"{prefix}({label},{where})" for prefix in ("g", "u")}
     attachments = by_kind.get("TransitGatewayAttachment", [])
     for (attachment, label), (subnet, where) in product(attachments, by_kind.get("Subnet", [])):
         found |= {device(prefix, attachment, subnet): f"{prefix}({label},{where})" for prefix in ("t", "a")}
@@ -137,6 +139,9 @@ def lines(plan: NodePlan) -> Iterator[str]:
     for database in plan.databases:
         what = f"postgres {database.major} port {database.port} master {database.master} initial {database.initial or 'none'}"
         yield f"database {database.id} in {database.namespace} {what} verifier {database.verifier}"
+    for tunnel in plan.tunnels:
+        yield f"tunnel {tunnel.id} in {tunnel.namespace} to {tunnel.far} mtu {tunnel.mtu}"
+        yield from (f"  {' '.join(zone.addresses)} {zone.device} -- {zone.far_device} as {zone.block}" for zone in tunnel.zones)
     yield from (f"problem {problem.kind} {problem.id}: {problem.message}" for problem in plan.problems)
 
 

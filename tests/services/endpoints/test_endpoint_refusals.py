@@ -53,7 +53,6 @@ REFUSED = [
     ({"VpcEndpointType": "Interface"}, "UnsupportedOperation"),
     ({"VpcEndpointType": "Gateway"}, "UnsupportedOperation"),
     ({"VpcEndpointType": "GatewayLoadBalancer"}, "UnsupportedOperation"),
-    ({"VpcEndpointType": "Tunnel"}, "UnsupportedOperation"),
     ({"DryRun": True}, "DryRunOperation"),
 ]  # fmt: skip
 

@@ -187,7 +187,6 @@ def test_a_configuration_lives_and_ends(region: Region) -> None:
         ({"type": "ARN", "resourceConfigurationDefinition": {"arnResource": {"arn": f"arn:aws:s3:{NAME}:{ACCOUNT}:bucket"}}}, "not the ARN of an Amazon RDS"),
         ({"type": "ARN"}, "needs an arnResource"),
         ({"type": "ARN", "portRanges": ["5432"]}, "portRanges is not for"),
-        ({"type": "CIDR", "resourceConfigurationDefinition": {"cidrResource": {"cidrRanges": ["10.0.0.0/8"]}}}, "tunnel VPC endpoints"),
         ({"protocol": "TCP_UDP"}, "CIDR resource configurations only"),
         ({"groupDomain": "example.net"}, "groupDomain"),
         ({"portRanges": ["0"]}, "Port range 0"),

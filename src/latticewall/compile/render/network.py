@@ -1,7 +1,7 @@
 """A plan's Namespace -> the state that `ip` must show, and the difference between two states -> lines for `ip -batch`.
 
-What carries our mark is ours: links by their alias, routes and rules by protocol 242. Addresses have no mark, but in a namespace of ours nobody
-else adds any except the kernel. Nothing else is ever removed.
+What carries our mark is ours: links by their alias, routes and rules by protocol 242. Addresses have no mark: those of our devices are ours, those of
+devices that somebody made inside an instance (a tunnel, say) are not. Nothing else is ever removed.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ def diff(observed: NetworkState, desired: NetworkState) -> list[str]:
     kept = {(route.table, route.destination) for route in desired.routes}
     stale = (route for route in observed.routes if (route.table, route.destination) not in kept)
     lines += [f"route delete {_route_text(route)}" for route in sorted(stale)]
-    return [*lines, *(f"address delete {item.cidr} dev {item.device}" for item in sorted(observed.addresses - desired.addresses))]
+    foreign = {name for name, device in observed.devices.items() if name not in desired.devices and not device.alias}
+    surplus = (item for item in sorted(observed.addresses - desired.addresses) if item.device not in foreign)
+    return [*lines, *(f"address delete {item.cidr} dev {item.device}" for item in surplus)]
 
 
 def _at_once(address: Address) -> str:

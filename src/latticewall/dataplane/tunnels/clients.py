@@ -6,6 +6,7 @@ read), so that connections go on when it is killed and nobody gets what another 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
@@ -48,7 +49,7 @@ class Clients:
         draft = file.with_name(file.name + ".draft")
         draft.write_text("".join(self._line(client) for client in self._address))
         draft.replace(file)
-        self._file = file.open("a", buffering=1)
+        self._file = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def address_of(self, client: Client) -> Address:
         """What the client stands for; a new one gets an address. Raises NoRoom."""
@@ -65,9 +66,6 @@ class Clients:
             self._used[client] = self._clock()
         return client
 
-    def close(self) -> None:
-        self._file.close()
-
     def _take(self, client: Client) -> Address:
         of_one = list(islice((other for other in self._address if other.outer == client.outer), MOST_OF_ONE))
         if len(of_one) == MOST_OF_ONE:
@@ -76,7 +74,7 @@ class Clients:
             self._drop_idle(list(self._address))
         address = self._free.pop()
         self._keep(client, address)
-        self._file.write(self._line(client))
+        os.write(self._file, self._line(client).encode())
         return address
 
     def _drop_idle(self, among: list[Client]) -> None:

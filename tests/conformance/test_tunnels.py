@@ -1,0 +1,220 @@
+"""Tunnel VPC endpoints with packets: network segments of a VPC with the very same addresses, over GENEVE from user space."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.region import until
+
+from .lab import Lab, allow, server
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+CLIENT = (Path(__file__).parents[2] / "examples/tunnel/client.py").read_text()
+INSIDE, NAMESERVER, RESOLVER = "192.168.77.1", "169.254.168.253", "169.254.169.253"
+HOME, BEYOND, GATEWAY = "10.81.1.50", "10.81.1.70", "10.81.2.0/24"
+ECHO, BULK, CLOSED = 7777, 7900, 6000
+LINES = 30
+SEGMENT = {"cidrResource": {"cidrRanges": ["10.81.1.48/28"]}}
+
+BULK_SERVER = """
+import hashlib, socketserver
+class Bulk(socketserver.BaseRequestHandler):
+    def handle(self):
+        size = int(self.request.recv(16))
+        self.request.sendall(b"x" * size)
+        digest, left = hashlib.sha256(), size
+        while left:
+            data = self.request.recv(65536)
+            digest.update(data)
+            left -= len(data)
+        self.request.sendall(digest.hexdigest().encode())
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+threading.Thread(target=socketserver.ThreadingTCPServer(("0.0.0.0", %d), Bulk).serve_forever).start()
+"""
+BOTH_WAYS = """
+import hashlib, socket, sys
+size = 1_000_000
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), 10)
+connection.sendall(b"%16d" % size)
+left = size
+while left:
+    data = connection.recv(65536)
+    assert data.strip(b"x") == b""
+    left -= len(data)
+data = bytes(range(250)) * (size // 250)
+connection.sendall(data)
+print(connection.recv(100).decode() == hashlib.sha256(data).hexdigest())
+"""
+HELD = """
+import socket, sys, time
+connection = socket.socket()
+connection.settimeout(8)
+connection.bind(("0.0.0.0", int(sys.argv[3])))
+connection.connect((sys.argv[1], int(sys.argv[2])))
+stream = connection.makefile("rw")
+for number in range(int(sys.argv[5])):
+    stream.write(f"{sys.argv[4]}{number}\\n")
+    stream.flush()
+    print(stream.readline().strip(), flush=True)
+    time.sleep(0.1)
+"""
+ASK = """
+import dns.message, dns.query, sys
+ask = dns.query.tcp if sys.argv[1] == "tcp" else dns.query.udp
+found = ask(dns.message.make_query(sys.argv[3], "A"), sys.argv[2], timeout=2)
+print(*(item.address for answer in found.answer for item in answer))
+"""
+DATAGRAM = """
+import socket, sys
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(1)
+asking.sendto(b"hello", (sys.argv[1], int(sys.argv[2])))
+print(asking.recv(100))
+"""
+
+
+@dataclass
+class Site:
+    """one, two: clients in tunnels, with one and the same address inside. at: the endpoint's address. groups: of the server, and of the gateway."""
+
+    provider: str
+    one: str
+    two: str
+    endpoint: str
+    at: str
+    gateway: str
+    configuration: str
+    server_group: str
+    gateway_group: str
+    names: list[str]
+
+
+def tunnel(at: str) -> str:
+    """A boot script: a tunnel into the segment's VPC; some addresses that are outside go there too."""
+    networks = f"10.81.1.48/28 10.81.1.70 {NAMESERVER} {RESOLVER} 10.81.2.4"
+    return f"#!/bin/sh\nexec python3 - --endpoint {at} --address {INSIDE} {networks} <<'EOF'\n{CLIENT}\nEOF\n"
+
+
+def shown(lab: Lab, endpoint: str) -> dict[str, Any]:
+    return dict(lab.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0])
+
+
+@pytest.fixture(scope="module")
+def site(lab: Lab) -> Site:
+    lattice = lab.client("vpc-lattice")
+    consumer, provider = lab.vpc("10.81.0.0/16"), lab.vpc("10.81.0.0/16")
+    lab.ec2.modify_vpc_attribute(VpcId=provider, EnableDnsHostnames={"Value": True})
+    near, door = lab.subnet(consumer, "10.81.1.0/24"), lab.subnet(consumer, "10.81.9.0/24")
+    home, way = lab.subnet(provider, "10.81.1.0/24"), lab.subnet(provider, GATEWAY)
+    geneve = lab.group(consumer, "geneve", allow("udp", 6081, cidr="10.81.0.0/16"))
+    serving = lab.group(provider, "serving", *(allow(protocol, 1, 65535, cidr=GATEWAY) for protocol in ("tcp", "udp")))
+    leaving = lab.group(provider, "leaving")
+    script = server("serving", tcp=[ECHO, CLOSED]) + BULK_SERVER % BULK
+    instances = [lab.instance("serving", home, HOME, [serving], script), lab.instance("beyond", home, BEYOND, [serving], script)]
+    gateway = lattice.create_resource_gateway(
+        name="segment", vpcIdentifier=provider, subnetIds=[way], securityGroupIds=[leaving], resourceConfigDnsResolution="IN_VPC", ipv4AddressesPerEni=2
+    )["id"]
+    configuration = lattice.create_resource_configuration(
+        name="segment", type="CIDR", protocol="TCP_UDP", portRanges=["53", "7000-8000"], resourceGatewayIdentifier=gateway,
+        resourceConfigurationDefinition=SEGMENT,
+    )  # fmt: skip
+    endpoint = lab.ec2.create_vpc_endpoint(
+        VpcEndpointType="Tunnel", VpcId=consumer, ResourceConfigurationArn=configuration["arn"], SubnetIds=[door], SecurityGroupIds=[geneve]
+    )["VpcEndpoint"]["VpcEndpointId"]
+    zone = lab.client("route53").create_hosted_zone(
+        Name="corp.internal", CallerReference="tunnels", VPC={"VPCRegion": lab.region.name, "VPCId": provider}
+    )["HostedZone"]["Id"]
+    record = {"Name": "db.corp.internal", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": HOME}]}
+    lab.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]})
+    until(lambda: shown(lab, endpoint)["State"] == "available")
+    found = shown(lab, endpoint)
+    at = found["Ipv4Prefixes"][0]["IpPrefixes"][0].partition("/")[0]
+    one, two = (lab.instance(name, near, address, [geneve], tunnel(at)) for name, address in (("one", "10.81.1.11"), ("two", "10.81.1.12")))
+    lab.running(one, two, *instances)
+    until(lambda: all(lab.talk(instance, HOME, ECHO) for instance in (one, two)))
+    names = [entry["DnsName"] for entry in found["DnsEntries"]]
+    return Site(provider, one, two, endpoint, at, gateway, configuration["id"], serving, leaving, names)
+
+
+def test_the_server_sees_addresses_of_the_gateway(lab: Lab, site: Site) -> None:
+    with_gateway = {lab.talk(site.one, HOME, ECHO).split()[1] for _ in range(12)}
+    assert with_gateway == {"10.81.2.4", "10.81.2.254"}
+
+
+def test_clients_that_look_alike_are_not_mixed_up(lab: Lab, site: Site) -> None:
+    """The same inner address, the same port, to the same server, at the same time; and while the engine is killed."""
+    held = [_held(lab, instance, name) for instance, name in ((site.one, "one"), (site.two, "two"))]
+    began = [process.stdout.readline().split() for process in held if process.stdout]
+    lab.region.kill(f"tunnel-{site.endpoint}")
+    heard = [[*words, *process.communicate(timeout=20)[0].split()] for words, process in zip(began, held, strict=True)]
+    for name, words in zip(("one", "two"), heard, strict=True):
+        assert words[2::3] == [f"{name}{number}" for number in range(LINES)]
+
+
+def _held(lab: Lab, instance: str, name: str) -> subprocess.Popen[str]:
+    program = lab.region.inside(instance, "python3", "-c", HELD, HOME, str(ECHO), "40001", name, str(LINES))
+    return subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("address", "port"), [(BEYOND, ECHO), (HOME, CLOSED), ("10.81.2.4", ECHO), (NAMESERVER, ECHO)])
+def test_only_the_segment_is_reached(lab: Lab, site: Site, address: str, port: int) -> None:
+    assert lab.talk(site.one, HOME, ECHO) != ""
+    assert lab.talk(site.one, address, port) == ""
+
+
+def test_packets_of_any_size_pass(lab: Lab, site: Site) -> None:
+    """Both ends offer segments for 9001 bytes, of which fewer fit into the tunnel."""
+    assert lab.run(site.one, "python3", "-c", BOTH_WAYS, HOME, str(BULK)).stdout == "True\n"
+
+
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+def test_names_are_resolved_as_in_the_providers_vpc(lab: Lab, site: Site, over: str) -> None:
+    names = ("db.corp.internal", f"ip-10-81-1-50.{lab.region.name}.compute.internal")
+    assert [lab.run(site.one, sys.executable, "-c", ASK, over, NAMESERVER, name).stdout.strip() for name in names] == [HOME, HOME]
+
+
+def test_of_udp_there_is_dns_only(lab: Lab, site: Site) -> None:
+    assert "timed out" in lab.run(site.one, "python3", "-c", DATAGRAM, HOME, str(ECHO)).stderr
+
+
+def test_the_endpoint_has_names_in_the_consumers_vpc(lab: Lab, site: Site) -> None:
+    found = [lab.run(site.one, "getent", "ahostsv4", name).stdout.split()[:1] for name in site.names]
+    assert found == [[site.at], [site.at]]
+    assert site.names[1].startswith(f"{site.endpoint}-{lab.zone('a')}.")
+
+
+def test_both_sides_security_groups_decide(lab: Lab, site: Site) -> None:
+    everything, echo = allow(cidr="0.0.0.0/0"), allow("tcp", 1, 65535, cidr=GATEWAY)
+    for group, permission, revoke, authorize in (
+        (site.gateway_group, everything, lab.ec2.revoke_security_group_egress, lab.ec2.authorize_security_group_egress),
+        (site.server_group, echo, lab.ec2.revoke_security_group_ingress, lab.ec2.authorize_security_group_ingress),
+    ):
+        revoke(GroupId=group, IpPermissions=[permission])
+        until(lambda: lab.talk(site.one, HOME, ECHO) == "")
+        authorize(GroupId=group, IpPermissions=[permission])
+        until(lambda: lab.talk(site.one, HOME, ECHO) != "")
+
+
+def test_a_change_of_the_segment_counts_for_what_begins_after_it(lab: Lab, site: Site) -> None:
+    update = lab.client("vpc-lattice").update_resource_configuration
+    everything = {"cidrResource": {"cidrRanges": ["0.0.0.0/0"]}}
+    update(resourceConfigurationIdentifier=site.configuration, resourceConfigurationDefinition=everything)
+    until(lambda: lab.talk(site.one, BEYOND, ECHO) != "")
+    assert lab.run(site.one, sys.executable, "-c", ASK, "udp", RESOLVER, "db.corp.internal").stdout.strip() == ""  # the VPC's, by its own address
+    update(resourceConfigurationIdentifier=site.configuration, resourceConfigurationDefinition=SEGMENT)
+    until(lambda: lab.talk(site.one, BEYOND, ECHO) == "")
+
+
+def test_network_acls_decide_in_the_providers_vpc(lab: Lab, site: Site) -> None:
+    (acl,) = lab.ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [site.provider]}])["NetworkAcls"]
+    entry = {"NetworkAclId": acl["NetworkAclId"], "Egress": False, "RuleNumber": 10}
+    lab.ec2.create_network_acl_entry(**entry, Protocol="6", RuleAction="deny", CidrBlock=GATEWAY, PortRange={"From": ECHO, "To": ECHO})
+    until(lambda: lab.talk(site.one, HOME, ECHO) == "")
+    assert lab.run(site.one, "python3", "-c", BOTH_WAYS, HOME, str(BULK)).stdout == "True\n"
+    lab.ec2.delete_network_acl_entry(**entry)
+    until(lambda: lab.talk(site.one, HOME, ECHO) != "")
