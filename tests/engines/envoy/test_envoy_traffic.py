@@ -222,6 +222,17 @@ def test_all_targets_unhealthy_means_all_are_tried_and_health_is_reported(lab: L
     assert {cluster for cluster, address, *_ in readings if not address} >= {"tg-a", "tg-b"}
 
 
+def test_a_target_that_is_healthy_gets_requests_from_then_on(lab: Lab) -> None:
+    """Not only once changes of health have been gathered for a second, as is Envoy's way otherwise."""
+    alone = cluster(health_check=HealthCheck("/", 1, 1, 2, 2))
+    both = replace(alone, endpoints=(*alone.endpoints, Endpoint(INSTANCE, 8081)))
+    lab.publish(plan(virtual_host(routes=[forward()]), clusters=[alone]))
+    until(lambda: target_health(lab.rig.sockets.admin, "tg-a") == {(INSTANCE, 8080): True}, "the first target is healthy")
+    lab.publish(plan(virtual_host(routes=[forward()]), clusters=[both]))
+    until(lambda: target_health(lab.rig.sockets.admin, "tg-a") == {(INSTANCE, 8080): True, (INSTANCE, 8081): True}, "the second one is")
+    assert {lab.rig.request(host=HOST).echo["name"] for _ in range(8)} == {"a", "b"}
+
+
 def test_a_tcp_resource_is_reached_from_the_gateway_and_logged(lab: Lab) -> None:
     lab.publish(plan(tcp=[tcp_listener((6379, 6380))]))
     said = until(lambda: lab.rig.tcp(RESOURCE, 6379, "GET /tcp HTTP/1.0\r\n\r\n"), "the resource answers")

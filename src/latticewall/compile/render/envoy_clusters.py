@@ -39,8 +39,9 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}, "service_name": plan.name},
         **_algorithm(plan),
-        # fail open ("Health checks for your VPC Lattice target groups"): panic only when (almost) nobody is healthy, then use all
-        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
+        # fail open ("Health checks for your VPC Lattice target groups"): panic only when (almost) nobody is healthy, then use all; what is found healthy or
+        # not is used or not from then on, and not after a second in which Envoy gathers such changes
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}, "update_merge_window": "0s"},
         # a target that drains gets no new request although it is healthy; what it has begun it may end
         "ignore_health_on_host_removal": True,
         **({"typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)}} if plan.protocol != "TCP" else {}),
