@@ -7,7 +7,7 @@ from typing import Any
 
 from latticewall.base.metrics import Series
 from latticewall.plan.access_log import COUNTED_MEMBERS, TOLD_MEMBERS
-from latticewall.telemetry.lattice_metrics import NAMESPACE, Group, Reading, exposition, of_connections, of_requests
+from latticewall.telemetry.lattice_metrics import NAMESPACE, Group, Reading, exposition, of_connections, of_requests, of_tls_connections
 
 SERVICE = "arn:aws:vpc-lattice:eu-north-7:111122223333:service/svc-1"
 GROUP = "arn:aws:vpc-lattice:eu-north-7:111122223333:targetgroup/tg-1"
@@ -63,6 +63,23 @@ def test_alike_lines_count_as_often_as_they_are_there() -> None:
 def test_lines_that_are_none() -> None:
     torn = [b"", b"{", b'{"http":[]}', b'{"http":7}', b'{"kind":"tcp"}', b'{"http":[null,null]}', line(startTime=None), line(duration=[]), line()[:200]]
     assert of_requests([b"\n".join(torn), *torn], zone) == {}
+
+
+def tls_line(**change: Any) -> bytes:
+    about = {
+        "kind": "tls", "startTime": "2026-01-02T03:04:05Z", "serviceArn": SERVICE, "targetGroupArn": GROUP, "targetNamespace": "vpc-2",
+        "targetIpPort": "10.1.0.9:443", "bytesReceived": 100, "bytesSent": 1000, "duration": 7,
+    }  # fmt: skip
+    return json.dumps({**about, **change}, separators=(",", ":")).encode() + b"\n"
+
+
+def test_bytes_of_tls_connections_are_the_target_group_s() -> None:
+    denied = tls_line(targetGroupArn=None, targetNamespace=None, targetIpPort=None)
+    torn = [tls_line()[:90], tls_line(startTime=None), tls_line(bytesSent=[]), line(userAgent='"kind":"tls"')]
+    points = of_tls_connections([tls_line() + denied + tls_line(bytesReceived=1), *torn], zone)
+    bytes_ = {"TotalReceivedConnectionBytes": 101, "TotalSentConnectionBytes": 2000}
+    assert sums(points, ("TargetGroup", "tg-1")) == sums(points, ("AvailabilityZone", "eu-north-7b"), ("TargetGroup", "tg-1")) == bytes_
+    assert not sums(points, ("Service", "svc-1"))
 
 
 def readings(total: int, failed: int = 0, active: int = 0, handshakes: int = 0) -> list[Reading]:

@@ -19,7 +19,7 @@ from latticewall.reconcile.loop import Loop
 from latticewall.store import Snapshot
 from latticewall.store.metrics import RETENTION_MINUTES
 from latticewall.telemetry.followed_file import Position, read_block
-from latticewall.telemetry.lattice_metrics import HOST_GAUGES, Group, Points, exposition, of_connections, of_requests
+from latticewall.telemetry.lattice_metrics import HOST_GAUGES, Group, Points, exposition, of_connections, of_requests, of_tls_connections
 
 log = logging.getLogger(__name__)
 MEASURE_SECONDS = 5.0
@@ -118,7 +118,8 @@ class Measurer:
                 end = after
             if end == start:
                 return
-            self._keep(of_requests(blocks, self._zones_now()), LOG_CURSOR, str(end))
+            zones = self._zones_now()
+            self._keep(of_requests(blocks, zones) | of_tls_connections(blocks, zones), LOG_CURSOR, str(end))
 
     def _count_connections(self) -> None:
         plan = self._loop.plan

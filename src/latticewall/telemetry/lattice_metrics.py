@@ -29,8 +29,10 @@ _START, _SERVICE, _TARGET, _VPC, _FROM, _TO, _CODE, _FLAGS = (
     _AT[name] for name in ("startTime", "service", "target", "source", "sourceAddress", "targetIpPort", "responseCode", "responseFlags")
 )
 _RECEIVED, _SENT, _DURATION = (_AT[name] for name in ("bytesReceived", "bytesSent", "duration"))
+_TLS = b'"kind":"tls"'
 _BEGINNING, _END = b'{"http":[["', b"],["
-_MINUTE_END = len(_BEGINNING) + len("2026-01-02T03:04")
+_MINUTE = len("2026-01-02T03:04")
+_MINUTE_END = len(_BEGINNING) + _MINUTE
 _TIME_END = len(_BEGINNING) + len("2026-01-02T03:04:05Z")
 """Where, in a line about a request, what is counted ends (no member of it holds those characters), and the minute and the time of its beginning."""
 
@@ -73,6 +75,28 @@ def of_requests(blocks: Iterable[bytes], zone: Zone) -> Points:
     return points
 
 
+def of_tls_connections(blocks: Iterable[bytes], zone: Zone) -> Points:
+    """The points of the lines about connections to TLS_PASSTHROUGH listeners: what TCP target groups have received and sent, which no other lines are about.
+    Lines that cannot be read are nobody's."""
+    points: Points = {}
+    for line in (line for block in blocks if _TLS in block for line in block.split(b"\n") if _TLS in line):
+        try:
+            entry = json.loads(line)
+            arn, reached, minute = str(entry["targetGroupArn"]), str(entry["targetIpPort"] or ""), _minute(str(entry["startTime"])[:_MINUTE])
+            received, sent = int(entry["bytesReceived"]), int(entry["bytesSent"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if arn.startswith("arn:") and reached:
+            dimensions = list(_series_of("TargetGroup", arn, zone(str(entry.get("targetNamespace") or ""), reached.rpartition(":")[0])))
+            _put_bytes(points, minute, dimensions, received, sent)
+    return points
+
+
+def _put_bytes(points: Points, minute: int, owners: list[Series], received: int, sent: int) -> None:
+    _put(points, minute, owners, "TotalReceivedConnectionBytes", BYTES, {received: 1})
+    _put(points, minute, owners, "TotalSentConnectionBytes", BYTES, {sent: 1})
+
+
 def _minute(start: str) -> int:
     return int(datetime.fromisoformat(f"{start}:00+00:00").timestamp()) // 60
 
@@ -91,8 +115,7 @@ def _add(
     if target_arn.startswith("arn:") and reached:
         dimensions = list(_series_of("TargetGroup", target_arn, zone(namespace, reached)))
         _requests(points, minute, dimensions, code, alike)
-        _put(points, minute, dimensions, "TotalReceivedConnectionBytes", BYTES, {alike.received: 1})
-        _put(points, minute, dimensions, "TotalSentConnectionBytes", BYTES, {alike.sent: 1})
+        _put_bytes(points, minute, dimensions, alike.received, alike.sent)
 
 
 def _requests(points: Points, minute: int, owners: list[Series], code: int, alike: _Alike) -> None:

@@ -17,6 +17,7 @@ from envoy_rig import HERE, INSTANCE, SERVICES, UPSTREAM, until
 from latticewall.plan.proxy import ProxyPlan
 from latticewall.plan.tls_passthrough import TlsDecision, TlsListener, TlsService
 from latticewall.telemetry import access_log
+from latticewall.telemetry.lattice_metrics import of_tls_connections
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines]
 
@@ -125,6 +126,10 @@ def test_a_connection_is_logged_when_it_ends(lab: Lab) -> None:
     assert connect(lab, name)["name"] == "shop"
     (record,) = records(lab, name, 1)
     assert record["bytesReceived"] > 100 < record["bytesSent"]
+    points = of_tls_connections([Path(lab.rig.paths.access_log).read_bytes()], lambda *_: "")
+    measured = {series.name: found.sum for (series, _), found in points.items() if series.dimensions == (("TargetGroup", "tg-tls"),)}
+    assert measured["TotalReceivedConnectionBytes"] >= record["bytesReceived"]
+    assert measured["TotalSentConnectionBytes"] >= record["bytesSent"]
     shown = {member: record[member] for member in ("listenerType", "listenerId", "serviceArn", "serviceNetworkArn", "targetGroupArn", "targetIpPort")}
     assert shown == {
         "listenerType": "TLS_PASSTHROUGH", "listenerId": "listener-svc-logged", "serviceArn": service_arn("svc-logged"), "serviceNetworkArn": NETWORK_ARN,
