@@ -230,6 +230,7 @@ def _edit_authorization(random: Random, head: Head) -> Head:
         lambda: old.replace("aws4_request", random.choice(("aws4_reques", "aws4_request/x", "", "AWS4_REQUEST")), 1),
         lambda: old.replace("/" + REGION, random.choice(("", "/us-east-1", "/us-west-2/us-west-2", "/US-WEST-2")), 1),
         lambda: old[: random.randrange(len(old))],
+        lambda: random.choice(("Bearer x", "", "Basic eDp5", "Digest a=b")) + random.choice((",", ", ", ",\t", ";", " ", ",,")) + old,
     )
     return _with_header(head, "authorization", random.choice(edits)())
 

@@ -147,3 +147,11 @@ def test_the_clock_of_envoy_is_this_machines(port: int) -> None:
     late = Head(head.method, head.target, tuple((name, early if name == "x-amz-date" else value) for name, value in head.headers))
     [(status, text)] = send(port, [late])
     assert (status, text.startswith(f"InvalidSignatureException: Signature expired: {early} is now earlier than")) == (403, True)
+
+
+def test_a_second_authorization_header_makes_nobody_anonymous(port: int) -> None:
+    """Envoy makes one header of both."""
+    head = SIGNERS["botocore"]([("GET", "/")])[0]
+    twice = [Head(head.method, head.target, (("Authorization", word), *head.headers)) for word in ("Bearer x", "Basic eDp5")]
+    for status, text in send(port, twice):
+        assert (status, text.startswith("IncompleteSignatureException: ")) == (403, True), text

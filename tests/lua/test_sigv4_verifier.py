@@ -163,6 +163,7 @@ def test_what_is_kept_is_of_signed_requests_only_and_bounded(lua: LuaVerifier) -
 HOSTILE = {
     "two Authorization headers": lambda head: replace(head, headers=(*head.headers, head.headers[-1])),
     "a second, of another kind": lambda head: replace(head, headers=(*head.headers, ("authorization", "Bearer x"))),
+    "one of another kind and its own, made one by a proxy": lambda head: with_header(head, "authorization", "Bearer x,\t" + head.headers[-1][1]),
     "signed in header and query": lambda head: replace(head, target=head.target + "?X-Amz-Algorithm=AWS4-HMAC-SHA256"),
     "an encoded sign of a signature in the query": lambda head: replace(head, target=head.target + "?%58%2DAmz-Algorithm=AWS4-HMAC-SHA256"),
     "Bearer and presigned": lambda head: replace(with_header(head, "authorization", "Bearer x"), target="/?X-Amz-Algorithm=AWS4-HMAC-SHA256"),

@@ -106,8 +106,10 @@ def stamp(moment: datetime) -> str:
 
 
 def is_signed(head: Head) -> bool:
-    """Whether the request claims a signature. Any other Authorization header is the application's business."""
-    return any(value.strip(" \t").startswith("AWS4-") for value in head.by_name.get("authorization", ())) or _in_query(head)
+    """Whether the request claims a signature. Any other Authorization header is the application's business; of several, which a proxy may have joined by
+    commas, one that claims it is enough."""
+    parts = (part for value in head.by_name.get("authorization", ()) for part in value.split(","))
+    return any(part.strip(" \t").startswith("AWS4-") for part in parts) or _in_query(head)
 
 
 def _in_query(head: Head) -> bool:

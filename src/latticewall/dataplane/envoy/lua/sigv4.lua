@@ -111,7 +111,8 @@ local function has_two_hosts(head)
   return false
 end
 
--- Whether the request claims a signature in its Authorization header; any other one is the application's business.
+-- Whether the request claims a signature in its Authorization header; any other one is the application's business. Envoy makes one header of several, with
+-- commas between them.
 local function has_aws_authorization(head, authorization)
   if authorization == nil then
     return false
@@ -120,7 +121,7 @@ local function has_aws_authorization(head, authorization)
     return true
   end
   for index = 1, head.n do
-    if head.names[index] == "authorization" and sub(trimmed(head.values[index]), 1, 5) == "AWS4-" then
+    if head.names[index] == "authorization" and find("," .. head.values[index], ",[ \t]*AWS4%-") then
       return true
     end
   end
