@@ -26,7 +26,7 @@ from latticewall.policy.document import Condition, Form, Policy
 from latticewall.policy.engine import PolicySet
 from latticewall.policy.lattice import Route
 from latticewall.policy.operators import NEGATED, POSITIVE
-from latticewall.policy.request import Principal, ResourceOwner, canonical_key
+from latticewall.policy.request import Principal, Request, ResourceOwner, canonical_key
 
 HEADER, QUERY, TAG = "vpc-lattice-svcs:requestheader/", "vpc-lattice-svcs:requestquerystring/", "aws:principaltag/"
 KEYS = [
@@ -166,7 +166,12 @@ class Tally:
 
 def by_engine(engine: PolicySet, written: Sequence[Policy], inquiry: Inquiry) -> tuple[int, int]:
     """Outcome and number of the first determining statement, as the Python engine has them."""
-    decision = engine.evaluate(inquiry.request())
+    return by_engine_of(engine, written, inquiry.request())
+
+
+def by_engine_of(engine: PolicySet, written: Sequence[Policy], request: Request) -> tuple[int, int]:
+    """As `by_engine`, of a request as Python asks it."""
+    decision = engine.evaluate(request)
     if not decision.statements:
         return OUTCOMES[decision.outcome], -1
     first = decision.statements[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hostile_values import disagreements
 from policy_fuzz import fuzz
 
 
@@ -10,3 +11,7 @@ def test_a_short_run_finds_no_disagreement() -> None:
     assert tally.disagreements == []
     assert tally.evaluations == 4000
     assert min(tally.outcomes.values()) > 100
+
+
+def test_hostile_values_are_read_alike() -> None:
+    assert list(disagreements(150, seed=20260102)) == []
