@@ -19,7 +19,7 @@ from latticewall.auth.log_delivery import DEFAULT_INTERVAL, DELIVERY_PRINCIPAL, 
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, NotFound
 from latticewall.base.rows import Row
-from latticewall.services.firehose.streams import SERVICE_PRINCIPAL
+from latticewall.services.firehose.streams import SERVICE_PRINCIPAL, lets_firehose_in
 from latticewall.store import Snapshot, Transaction
 from latticewall.telemetry.batches import File, access_log_file, stream_file
 
@@ -92,7 +92,7 @@ class Batches:
             with self._app.store.write("latticewall", "log delivery") as tx:
                 about, records = tx.pending.description(destination), tx.pending.records(batch)
                 file = stream_file(about, batch, records) if destination.startswith(FIREHOSE) else access_log_file(about, batch, records)
-                self._put(tx, _writer(tx, about, file), file)
+                self._put(tx, _writer(tx, about, file, now), file)
                 tx.pending.delivered(batch)
             self._failed.pop(batch, None)
         except Fault as fault:
@@ -112,7 +112,7 @@ class Batches:
                 log.error("%d records for %s are given up after %d hours", len(records), destination, GIVEN_UP_HOURS)
 
 
-def _writer(snapshot: Snapshot, about: Mapping[str, Any], file: File) -> Caller:
+def _writer(snapshot: Snapshot, about: Mapping[str, Any], file: File, now: datetime) -> Caller:
     """As whom the file is put: Firehose as its role, access logs as the bucket's own account where its policy lets the delivery service in.
 
     Raises Denied and NotFound.
@@ -121,6 +121,8 @@ def _writer(snapshot: Snapshot, about: Mapping[str, Any], file: File) -> Caller:
         role = snapshot.by_arn(str(role_arn))
         if role is None:
             raise NotFound(f"the role {role_arn} does not exist")
+        if not lets_firehose_in(snapshot, role, now):
+            raise Denied(f"the role {role_arn} does not let {SERVICE_PRINCIPAL} in")
         return Caller(role.account, about["Region"], role.arn, role.id, "AssumedRole", tags=dict(role.tags), user_agent=SERVICE_PRINCIPAL)
     bucket = snapshot.get("s3:Bucket", file.bucket)
     if bucket is None:

@@ -14,7 +14,8 @@ from latticewall.base.faults import Unavailable
 from latticewall.control_plane.delivery import Batches
 from latticewall.store.pending import Pending
 
-TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "firehose.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+TRUSTED = {"Effect": "Allow", "Principal": {"Service": "firehose.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUST = {"Version": "2012-10-17", "Statement": [TRUSTED]}
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/stream"
 
 
@@ -166,3 +167,16 @@ def test_refusals(region: Region, change: dict[str, Any], code: str, words: str)
         lab.firehose.create_delivery_stream(DeliveryStreamName="other", ExtendedS3DestinationConfiguration=given)
     with region.refused("ResourceNotFoundException"):
         lab.firehose.put_record(DeliveryStreamName="other", Record={"Data": b"x"})
+
+
+def test_a_role_that_no_longer_lets_firehose_in_delivers_nothing(region: Region) -> None:
+    """Its trust may ask for the account's number as external id, as Firehose gives it."""
+    lab = Lab(region)
+    for number, arrives in (("999988887777", 0), (ACCOUNT, 1)):
+        asking = {**TRUST, "Statement": [{**TRUSTED, "Condition": {"StringEquals": {"sts:ExternalId": number}}}]}
+        region.iam.update_assume_role_policy(RoleName="stream", PolicyDocument=json.dumps(asking))
+        lab.put(b"one\n")
+        lab.later()
+        lab.batches._failed.clear()
+        lab.batches.step()
+        assert (len(lab.found()) > 0) is bool(arrives)

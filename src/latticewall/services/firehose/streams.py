@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from latticewall.auth.assuming import Assumption, refused_action
 from latticewall.base.faults import Conflict, Invalid, LimitExceeded, NotFound, Unsupported
 from latticewall.base.rows import Row
-from latticewall.policy.document import Form, parse_policy
-from latticewall.policy.engine import PolicySet
-from latticewall.policy.request import Principal, Request
+from latticewall.policy.combine import PrincipalPolicies
+from latticewall.policy.request import Principal, global_context
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
+from latticewall.store import Snapshot
 
 STREAM = "firehose:DeliveryStream"
 SERVICE_PRINCIPAL = "firehose.amazonaws.com"
@@ -74,13 +76,18 @@ def _destination(ctx: Context, before: Mapping[str, Any], given: Mapping[str, An
 
 
 def _check_role(ctx: Context, arn: str) -> None:
-    """The role that Firehose writes as must be of this account, and let it assume it."""
+    """The role that Firehose writes as must be of this account, and let it in."""
     role = ctx.tx.by_arn(arn)
-    if role is not None and role.kind == "iam:Role" and role.account == ctx.caller.account:
-        trust = PolicySet([parse_policy(str(role.document["AssumeRolePolicyDocument"]), Form.TRUST)])
-        if trust.evaluate(Request("sts:AssumeRole", arn, Principal.service(SERVICE_PRINCIPAL))).allowed:
-            return
-    raise Invalid(f"Firehose is unable to assume role {arn}. Please check the role provided.")
+    if role is None or role.account != ctx.caller.account or not lets_firehose_in(ctx.tx, role, ctx.now_datetime):
+        raise Invalid(f"Firehose is unable to assume role {arn}. Please check the role provided.")
+
+
+def lets_firehose_in(snapshot: Snapshot, role: Row, now: datetime) -> bool:
+    """Whether Firehose may assume the role, which it does for the role's account ("Grant Firehose access to an Amazon S3 destination")."""
+    principal = Principal.service(SERVICE_PRINCIPAL)
+    wish = Assumption("sts:AssumeRole", "firehose", context={"sts:ExternalId": role.account, "aws:SourceAccount": role.account})
+    allowed = role.kind == "iam:Role"
+    return allowed and not refused_action(snapshot, role, wish, principal, PrincipalPolicies(), global_context(principal, now=now, region=""))
 
 
 def find_stream(ctx: Context, name: str) -> Row:
