@@ -80,6 +80,9 @@ def test_a_closed_account_can_do_nothing(region: Region) -> None:
     assert region.organizations.describe_account(AccountId=member)["Account"]["Status"] == "SUSPENDED"
     with region.refused("UnauthorizedOperation"):
         region.of(member, "ec2").describe_vpcs()
+    with region.refused("ConstraintViolationException") as kept:
+        region.organizations.remove_account_from_organization(AccountId=member)
+    assert kept["Reason"] == "ACCOUNT_CANNOT_LEAVE_ORGANIZATION"
     with region.refused("AccountAlreadyClosedException"):
         region.organizations.close_account(AccountId=member)
     with region.refused("ConstraintViolationException") as said:

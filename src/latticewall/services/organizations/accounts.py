@@ -137,6 +137,8 @@ def leave_organization(ctx: Context, _: Document) -> Document:
 def _let_go(ctx: Context, organization: Row, row: Row) -> Document:
     if row.id == organization.account:
         raise refusal("MasterCannotLeaveOrganizationException")
+    if row.document["Status"] != "ACTIVE":  # outside nothing would say any more that it is closed
+        raise refusal("ConstraintViolationException", "ACCOUNT_CANNOT_LEAVE_ORGANIZATION")
     ctx.tx.delete(row)
     return {}
 

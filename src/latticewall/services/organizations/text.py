@@ -42,6 +42,7 @@ _SENTENCES: Mapping[str, str] = {
     "RootNotFoundException": "We can't find a root with the RootId that you specified.",
     "SourceParentNotFoundException": "We can't find a source root or OU with the ParentId that you specified.",
     "TargetNotFoundException": "We can't find a root, OU, account, or policy with the TargetId that you specified.",
+    "ACCOUNT_CANNOT_LEAVE_ORGANIZATION": "The account is closed. It stays in the organization until AWS deletes it.",
     "CANNOT_CLOSE_MANAGEMENT_ACCOUNT": "You attempted to close the management account.",
     "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED": "You have attached the maximum number of policies of this type to the target.",
     "MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED": (
