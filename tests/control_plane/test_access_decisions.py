@@ -129,6 +129,9 @@ def test_sessions_of_users_may_not_ask_iam_and_little_of_sts(region: Region) -> 
         assert inside("sts", credentials).get_caller_identity()["Account"] == ACCOUNT
         with region.refused("InvalidClientTokenId"):
             inside("iam", credentials).list_users()
+        for call, params in (("get_access_key_info", {"AccessKeyId": region.keys["alice"]}), ("decode_authorization_message", {"EncodedMessage": "x"})):
+            with region.refused("AccessDenied", "Cannot call"):
+                getattr(inside("sts", credentials), call)(**params)
     with region.refused("AccessDenied"):
         inside("sts", federated).assume_role(RoleArn=arn, RoleSessionName="work")
 
@@ -299,3 +302,17 @@ def test_policies_are_compiled_once(region: Region) -> None:
         inside.describe_vpcs()
     after = compiled.cache_info()
     assert (after.misses, after.hits >= before.hits + 20) == (before.misses, True)
+
+
+def test_a_role_that_does_not_exist_yet_is_not_handed_on_either(region: Region) -> None:
+    """Who may make profiles names a role today that somebody makes tomorrow."""
+    later = f"arn:aws:iam::{ACCOUNT}:role/later"
+    mine = document(allow("rolesanywhere:*"), allow("iam:PassRole", resource=f"arn:aws:iam::{ACCOUNT}:role/mine", StringEquals={"iam:ResourceTag/team": "red"}))
+    alice = region.as_user("rolesanywhere", mine)
+    with region.refused("AccessDeniedException", f"iam:PassRole on resource: {later}"):
+        alice.create_profile(name="box", roleArns=[later])
+    region.iam.create_role(RoleName="mine", AssumeRolePolicyDocument=TRUST)
+    with region.refused("AccessDeniedException", "iam:PassRole"):
+        alice.create_profile(name="box", roleArns=[f"arn:aws:iam::{ACCOUNT}:role/mine"])
+    region.iam.tag_role(RoleName="mine", Tags=[{"Key": "team", "Value": "red"}])
+    alice.create_profile(name="box", roleArns=[f"arn:aws:iam::{ACCOUNT}:role/mine"])

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from latticewall.auth.credentials import mint_access_key
 from latticewall.auth.signature import invalid_token
+from latticewall.base.faults import Denied
 from latticewall.base.ports import Random
 from latticewall.base.rows import Edge, Row
 from latticewall.store import Snapshot, Transaction
@@ -20,6 +21,9 @@ from latticewall.store import Snapshot, Transaction
 ASSUMED_ROLE, USER, FEDERATED_USER = "AssumedRole", "User", "FederatedUser"
 HOLDERS = {ASSUMED_ROLE: "iam:Role", USER: "iam:User", FEDERATED_USER: "iam:User"}
 """The kind of row behind each kind of session; a session of the account's root has none."""
+REACH = ("iam", "sts")
+OF_STS = {USER: ("AssumeRole", "GetCallerIdentity"), FEDERATED_USER: ("GetCallerIdentity",)}
+"""Operations of STS that the sessions of users may call."""
 SOURCE_IDENTITY = "aws:SourceIdentity"
 FEDERATED_PROVIDER = "aws:FederatedProvider"
 
@@ -84,11 +88,17 @@ def credentials_of(row: Row) -> dict[str, str]:
     }  # fmt: skip
 
 
-def check_reach(snapshot: Snapshot, access_key_id: str, service: str) -> None:
-    """Raises InvalidClientTokenId for IAM calls with a session that its user made: without MFA none may make them ("GetSessionToken")."""
-    row = snapshot.get("sts:Session", access_key_id) if service == "iam" else None
-    if row is not None and row.document["_kind"] in (USER, FEDERATED_USER):
+def check_reach(snapshot: Snapshot, access_key_id: str, service: str, operation: str) -> None:
+    """What a session that its user made may not call, whatever policies say: IAM without MFA (InvalidClientTokenId), and of STS all but what asks who one is
+    and, for the user itself, AssumeRole (AccessDenied; "GetSessionToken", "GetFederationToken")."""
+    row = snapshot.get("sts:Session", access_key_id) if service in REACH else None
+    if row is None or row.document["_kind"] not in (USER, FEDERATED_USER):
+        return
+    if service == "iam":
         raise invalid_token()
+    if operation not in OF_STS[row.document["_kind"]]:
+        kind = "federation" if row.document["_kind"] == FEDERATED_USER else "session"
+        raise Denied(f"Cannot call {operation} with {kind} credentials", code="AccessDenied")
 
 
 def holder_of(snapshot: Snapshot, session: Row) -> Row | None:

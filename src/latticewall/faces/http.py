@@ -203,7 +203,7 @@ class Endpoint:
         try:
             if path not in UNSIGNED_INNER and not self.open_mode:
                 caller, service = self._authenticated(_head(request), request.body)
-                if service != SIGNING_NAME or caller.principal_type != "Account":
+                if service != SIGNING_NAME or (caller.account, caller.principal_type) != (self.account, "Account"):
                     raise Denied("only the region's administrator may ask this", code="AccessDenied")
             params = json.loads(request.body) if request.body else {}
             if not isinstance(params, dict):

@@ -71,6 +71,11 @@ def test_an_instance_profile_holds_one_role(region: Region) -> None:
     role(region, "db")
     created = region.iam.create_instance_profile(InstanceProfileName="box")["InstanceProfile"]
     assert (created["Arn"], created["Roles"]) == (f"arn:aws:iam::{ACCOUNT}:instance-profile/box", [])
+    with region.refused("EntityAlreadyExists"):
+        region.iam.create_instance_profile(InstanceProfileName="BOX")
+    region.iam.create_service_linked_role(AWSServiceName="vpc-lattice.amazonaws.com")
+    with region.refused("UnmodifiableEntity"):
+        region.iam.add_role_to_instance_profile(InstanceProfileName="box", RoleName="AWSServiceRoleForVpcLattice")
     region.iam.add_role_to_instance_profile(InstanceProfileName="box", RoleName="web")
     with region.refused("LimitExceeded"):
         region.iam.add_role_to_instance_profile(InstanceProfileName="box", RoleName="db")

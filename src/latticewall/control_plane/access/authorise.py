@@ -35,7 +35,7 @@ def authorise(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
     """Raises Denied in AWS's words unless everything that the call would do is allowed. The use of the caller's access key is noted."""
     caller = ctx.caller
     note_use(ctx.tx, caller.access_key_id, operation.service.signing_name, caller.region)
-    check_reach(ctx.tx, caller.access_key_id, operation.service.name)
+    check_reach(ctx.tx, caller.access_key_id, operation.service.name, operation.name)
     if operation.qualified_name in ALWAYS_ALLOWED or operation.qualified_name in DECIDED_BY_TRUST:
         return
     found = permissions_of(ctx.tx, caller)

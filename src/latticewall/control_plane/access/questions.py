@@ -77,7 +77,8 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
     yield from _tagging(ctx, operation, params, resources)
     service = PASSING.get(operation.qualified_name)
     for role in _passed_roles(ctx, params) if service is not None else ():
-        yield Question("iam:PassRole", role, {"iam:PassedToService": service} if service else {})
+        tags_of = {f"iam:ResourceTag/{key}": value for key, value in role.tags.items()}
+        yield Question("iam:PassRole", role, {**tags_of, **({"iam:PassedToService": service} if service else {})})
     if operation.qualified_name == "ec2:RunInstances" and str(params.get("ImageId") or "").startswith(PARAMETER):
         yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(PARAMETER))
     if operation.qualified_name in ("lambda:CreateFunction", "lambda:UpdateFunctionCode"):
@@ -125,11 +126,15 @@ def _tagging(ctx: Context, operation: Operation, params: Mapping[str, Any], reso
 
 
 def _passed_roles(ctx: Context, params: Mapping[str, Any]) -> Iterator[Named]:
-    """The roles that a call hands on, itself or in an instance profile; none when there is none (the operation then says what is missing)."""
+    """The roles that a call hands on, itself or in an instance profile. An ARN is asked about also while there is no such role: what is handed on now may come
+    to be later. Without any the operation says what is missing."""
     of_destinations = [value.get("RoleARN") for value in params.values() if isinstance(value, Mapping)]
-    for given in (params.get("RoleName"), params.get("Role"), *(params.get("roleArns") or ()), *of_destinations):
-        if role := ctx.find("iam:Role", str(given or "")):
+    for text in map(str, filter(None, (params.get("RoleName"), params.get("Role"), *(params.get("roleArns") or ()), *of_destinations))):
+        role = ctx.find("iam:Role", text) if text.startswith("arn:") else next(iter(ctx.live("iam:Role", name=text)), None)
+        if role:
             yield Named(role.arn, "role", role.account, role.tags, role)
+        elif text.startswith("arn:"):
+            yield Named(text, "role")
     profile_given = params.get("IamInstanceProfile") or {}
     profile = ctx.find("iam:InstanceProfile", str(profile_given.get("Arn") or profile_given.get("Name") or ""))
     for role in ctx.referred(profile, "role") if profile else ():

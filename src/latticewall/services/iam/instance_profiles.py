@@ -7,7 +7,7 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import quotas, text
-from latticewall.services.iam.holders import find, listed, under
+from latticewall.services.iam.holders import find, listed, owned, under
 from latticewall.services.iam.tagged import read, tagging
 
 
@@ -19,7 +19,7 @@ def find_profile(ctx: Context, name: str) -> Row:
 
 def create(ctx: Context, params: Document) -> Document:
     name, path = params["InstanceProfileName"], params.get("Path") or "/"
-    if ctx.find("iam:InstanceProfile", name):
+    if any(row.name.lower() == name.lower() for row in ctx.rows("iam:InstanceProfile")):
         raise text.exists("Instance Profile", name)
     quotas.room("InstanceProfilesPerAccount", len(ctx.rows("iam:InstanceProfile")) + 1)
     document = {"Path": path, "CreateDate": ctx.now}
@@ -52,7 +52,7 @@ def add_role(ctx: Context, params: Document) -> Document:
     row = find_profile(ctx, params["InstanceProfileName"])
     if ctx.referred(row, "role"):
         quotas.room("InstanceSessionsPerInstanceProfile", 2)
-    role = ctx.refer(row, "role", find(ctx, "Role", params["RoleName"]).id)
+    role = ctx.refer(row, "role", owned(ctx, "Role", params["RoleName"]).id)
     ctx.change(row, {"_role": role.id})
     return {}
 
