@@ -27,7 +27,6 @@ def test_pages_are_parts_of_the_list(store: Store) -> None:
     with store.read() as snapshot:
         for where in ({}, {"account": "2"}, {"account": "2", "name": "n1"}):
             whole = [row for row in snapshot.rows("a:Thing", **where) if row.status != "deleted"]
-            assert snapshot.count("a:Thing", "deleted", **where) == len(whole)
             assert [row for start in range(0, 40, 4) for row in snapshot.page("a:Thing", start, 4, "deleted", **where)] == whole
 
 

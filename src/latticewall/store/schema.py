@@ -50,4 +50,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX resource_by_place ON resource (kind, account, region, created_at, id, status);
     CREATE INDEX resource_by_name ON resource (kind, name);
     """,
+    """
+    DROP INDEX resource_by_parent;
+    CREATE INDEX resource_by_parent ON resource (kind, parent, name);
+    """,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ from latticewall.base.rows import Edge, Row
 from latticewall.store.metrics import Metrics
 from latticewall.store.objects import Objects
 from latticewall.store.pending import Pending
-from latticewall.store.remembered import ANY, Found, Remembered
+from latticewall.store.remembered import ANY, Found, Moves, Remembered, Tally
 
 COLUMNS = "kind, account, region, id, arn, name, parent, status, reason, revision, created_at, updated_at, document, tags"
 EDGE_COLUMNS = "source_kind, source_id, role, target_kind, target_id, on_delete"
@@ -42,6 +43,16 @@ def read_revision(db: sqlite3.Connection) -> int:
     return int(value)
 
 
+_FEW = {"id": "sqlite_autoindex_resource_1", "parent": "resource_by_parent", "name": "resource_by_name"}
+"""What few rows of a kind have in common, and the index that finds them: SQLite, which knows no numbers, would go through all rows of an account."""
+
+
+def _table(kind: str, where: Mapping[str, str]) -> str:
+    """The table, and the index by which rows of a kind are found in it."""
+    index = next((index for column, index in _FEW.items() if where.get(column)), "")
+    return f"resource INDEXED BY {index}" if kind and index else "resource"
+
+
 def _clause(kind: str, where: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     conditions = {key: value for key, value in {"kind": kind, **where}.items() if value}
     if unknown := set(conditions) - {"kind", "account", "region", "parent", "name", "status", "id"}:
@@ -58,6 +69,7 @@ class Snapshot:
         self._revision = revision
         self._touched: set[str] = set()
         """Kinds of rows that have been changed since `_revision`, by this very transaction."""
+        self._moves: Moves = Counter()
 
     @cached_property
     def objects(self) -> Objects:
@@ -103,7 +115,7 @@ class Snapshot:
     def rows(self, kind: str = "", **where: str) -> list[Row]:
         """Rows in order of creation. where: account, region, parent, name, status, id; empty values do not restrict."""
         clause, values = _clause(kind, where)
-        query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked
+        query = f"SELECT {COLUMNS} FROM {_table(kind, where)} WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked
         return [read_row(found) for found in self._select(kind, query, values)]
 
     def page(self, kind: str, start: int, count: int, without: str, **where: str) -> list[Row]:
@@ -112,10 +124,17 @@ class Snapshot:
         query = f"SELECT {COLUMNS} FROM resource WHERE {clause} AND status != ? ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608 - names checked
         return [read_row(found) for found in self._select(kind, query, (*values, without, count, start))]
 
-    def count(self, kind: str, without: str, **where: str) -> int:
-        """How many of `rows` are not in the status `without`."""
-        clause, values = _clause(kind, where)
-        ((found,),) = self._select(kind, f"SELECT COUNT(*) FROM resource WHERE {clause} AND status != ?", (*values, without))  # noqa: S608 - as above
+    def count(self, kind: str, without: str, account: str, region: str) -> int:
+        """How many rows of a kind are an account's in a region ("" for kinds of all regions), and not in the status `without`."""
+        known, revision = self._remembered, self._revision
+        tally = Tally(kind, account, region, without)
+        before = known.tally(tally, revision) if known is not None and revision is not None else None
+        if before is not None:
+            return before + tally.moved(self._moves)
+        query = "SELECT COUNT(*) FROM resource WHERE kind = ? AND account = ? AND region = ? AND status != ?"
+        ((found,),) = self._db.execute(query, tally)
+        if known is not None and revision is not None:
+            known.keep_tally(tally, revision, found - tally.moved(self._moves))
         return int(found)
 
     def any_in(self, statuses: Collection[str]) -> bool:

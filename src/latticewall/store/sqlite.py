@@ -14,6 +14,7 @@ from latticewall.store.disk import Disk
 from latticewall.store.remembered import Remembered
 from latticewall.store.schema import MIGRATIONS
 from latticewall.store.snapshot import Snapshot, read_revision
+from latticewall.store.together import Together
 from latticewall.store.transaction import Transaction
 
 _PATIENCE_SECONDS = 30
@@ -21,6 +22,7 @@ _PATIENCE_SECONDS = 30
 _READERS_MILLISECONDS = 500
 """How long readers are waited for by a writer that must have the log empty, while all others wait for him."""
 
+_NOT_STORED = "the change was not stored"
 _ONLY_READS = {"connection": (), "questions": ("query_only = ON",)}
 _DISK_TROUBLE = (
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
@@ -107,7 +109,7 @@ class Store:
         if connection is None:
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=_PATIENCE_SECONDS)
             try:
-                for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", *_ONLY_READS[purpose]):
+                for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY", *_ONLY_READS[purpose]):
                     connection.execute(f"PRAGMA {pragma}")
             except sqlite3.Error:
                 connection.close()
@@ -194,7 +196,14 @@ class Store:
 
         Raises Unavailable when the disk does not take it: full, read-only, broken.
         """
-        with self._write_lock, self._trouble("the change was not stored"):
+        with self.together() as together, together.only(caller, request_id) as transaction:
+            yield transaction
+
+    @contextmanager
+    def together(self) -> Iterator[Together]:
+        """Several transactions, one after the other, each with a revision of its own if it changes something. What is seen by others, reaches the disk or is
+        undone with the block is all of them. Raises as `write`; then none has happened."""
+        with self._write_lock, self._trouble(_NOT_STORED):
             db = self._connection()
             if self._disk.failed:
                 self._empty_log(db)
@@ -203,8 +212,10 @@ class Store:
                 db.execute("BEGIN IMMEDIATE")
                 before = read_revision(db)
                 self._remembered.see(before)
-                transaction = Transaction(db, self._now(), caller, request_id, self._remembered, before, reads=False)
-                yield transaction
+                together = Together(db, self._now, self._remembered, before, lambda: self._trouble(_NOT_STORED))
+                yield together
+                if not db.in_transaction:
+                    raise Unavailable(f"{_NOT_STORED}: the transaction was undone (state file {self._path})")
                 self._disk.committing()
                 db.execute("COMMIT")
             except BaseException:
@@ -213,11 +224,11 @@ class Store:
                     db.execute("ROLLBACK")
                 raise
             self._disk.committed(changed=db.total_changes != written)
-            if transaction.changed:
-                self._remembered.change(transaction.changed_kinds, transaction.new_revision)
-        if transaction.changed:
+            if together.revision > before:
+                self._remembered.change(together.kinds, before, together.revision, together.moves)
+        if together.revision > before:
             with self._changed:
-                self._latest = transaction.new_revision
+                self._latest = together.revision
                 self._changed.notify_all()
         self._wait()
 

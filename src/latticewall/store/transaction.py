@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from latticewall.base.rows import Edge, Row
-from latticewall.store.remembered import Remembered
+from latticewall.store.remembered import Moves, Remembered
 from latticewall.store.snapshot import COLUMNS, EDGE_COLUMNS, ROW_MEMBERS, Snapshot
 
 A_DAY_AGO = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, '-1 day')"
 """Reckoned from a time of the store's."""
 _MINUTE = len("2026-01-02T03:04")
 _SWEPT = "tokens swept"
-_MARKS = ", ".join(f":{name}" for name in ROW_MEMBERS)
+_INSERT = f"INSERT INTO resource ({COLUMNS}) VALUES ({', '.join(f':{name}' for name in ROW_MEMBERS)})"  # noqa: S608 - constant columns
+_KEY = "kind = :kind AND id = :id AND account = :account AND region = :region"
+_ALWAYS_NEW = ("reason", "revision", "updated_at", "document", "tags")
+_OFTEN_THE_SAME = ("document", "status", "arn", "name", "parent", "created_at")
+"""The document, and what indexes are made of."""
 dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -24,10 +28,11 @@ class Transaction(Snapshot):
     """A snapshot that can be changed; all of it becomes visible at once, under one new revision, or none of it."""
 
     def __init__(
-        self, connection: sqlite3.Connection, now: str, caller: str, request_id: str, remembered: Remembered, revision: int, *, reads: bool
+        self, connection: sqlite3.Connection, now: str, caller: str, request_id: str, remembered: Remembered, revision: int, *, reads: bool, last: int = -1
     ) -> None:
-        """revision: what `connection` holds. reads: it cannot write."""
+        """revision: the committed one that `connection` began with. reads: it cannot write. last: the revision it holds by now, if others have written."""
         super().__init__(connection, remembered, revision)
+        self._last = max(last, revision)
         self._cursors = remembered.cursors
         self._reads = reads
         self.now = now
@@ -46,34 +51,57 @@ class Transaction(Snapshot):
         return self._touched
 
     @property
+    def moves(self) -> Moves:
+        """How many rows more there are now."""
+        return self._moves
+
+    def follow(self, kinds: Collection[str], moves: Moves) -> None:
+        """Know what others have changed in the same transaction of SQLite, which is not committed yet."""
+        self._touched.update(kinds)
+        self._moves.update(moves)
+
+    @property
     def revision(self) -> int:
         """The one this transaction writes, once it has changed something."""
-        return self._new_revision if self._new_revision is not None else super().revision
+        return self._new_revision if self._new_revision is not None else self._last
 
     @property
     def new_revision(self) -> int:
         """The revision this transaction writes, assigned at its first change."""
         if self._new_revision is None:
-            self._new_revision = super().revision + 1
+            self._new_revision = self._last + 1
             self._db.execute("UPDATE meta SET value = ? WHERE key = 'revision'", (str(self._new_revision),))
         return self._new_revision
 
     def put(self, row: Row) -> Row:
         """Insert or replace a row; its revision and times are set here."""
-        before = self._db.execute(
-            "SELECT document, status FROM resource WHERE kind = ? AND id = ? AND account = ? AND region = ?",
-            (row.kind, row.id, row.account, row.region),
-        ).fetchone()
         kept = replace(row, revision=self.new_revision, created_at=row.created_at or self.now, updated_at=self.now)
         values = {**vars(kept), "document": dump(kept.document), "tags": dump(kept.tags)}
-        self._db.execute(f"INSERT OR REPLACE INTO resource ({COLUMNS}) VALUES ({_MARKS})", values)  # noqa: S608 - constant columns
+        before = self._stored(values)
+        if before is None:
+            self._db.execute(_INSERT, values)
+        else:
+            new = [name for name, value in zip(_OFTEN_THE_SAME[1:], before[1:], strict=True) if values[name] != value]
+            changes = ", ".join(f"{name} = :{name}" for name in (*_ALWAYS_NEW, *new))
+            self._db.execute(f"UPDATE resource SET {changes} WHERE {_KEY}", values)  # noqa: S608 - constant columns
+            self._moves[row.kind, row.account, row.region, before[1]] -= 1
+        self._moves[row.kind, row.account, row.region, kept.status] += 1
         self._log(row.kind, row.id, f"{before[1]} {before[0]}" if before else None, f"{kept.status} {values['document']}")
         return kept
 
+    def _stored(self, key: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """What is kept under a kind, id, account and region."""
+        query = f"SELECT {', '.join(_OFTEN_THE_SAME)} FROM resource WHERE {_KEY}"  # noqa: S608 - constant columns
+        found: tuple[str, ...] | None = self._db.execute(query, key).fetchone()
+        return found
+
     def delete(self, row: Row) -> None:
         """Remove a row and the edges that start or end at it."""
-        key = (row.kind, row.id, row.account, row.region)
-        self._db.execute("DELETE FROM resource WHERE kind = ? AND id = ? AND account = ? AND region = ?", key)
+        key = {"kind": row.kind, "id": row.id, "account": row.account, "region": row.region}
+        before = self._stored(key)
+        if before is not None:
+            self._db.execute(f"DELETE FROM resource WHERE {_KEY}", key)  # noqa: S608 - constant columns
+            self._moves[row.kind, row.account, row.region, before[1]] -= 1
         self._db.execute("DELETE FROM edge WHERE source_kind = ? AND source_id = ?", (row.kind, row.id))
         self._db.execute("DELETE FROM edge WHERE target_kind = ? AND target_id = ?", (row.kind, row.id))
         self._log(row.kind, row.id, f"{row.status} {dump(row.document)}", None)
