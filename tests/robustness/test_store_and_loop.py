@@ -17,7 +17,7 @@ from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan, Problem
 from latticewall.plan.proxy import ProxyPlan
 from latticewall.reconcile.applier import Failure, Report
-from latticewall.reconcile.loop import AWAITED_SECONDS, PATIENCE_SECONDS, RESYNC_SECONDS, Loop
+from latticewall.reconcile.loop import AWAITED_SECONDS, GATHER_SECONDS, MANY, PATIENCE_SECONDS, QUIET_SECONDS, RESYNC_SECONDS, SETTLED_SECONDS, Loop
 from latticewall.store import Store
 
 PLAN = NodePlan(7, (), (), (), ProxyPlan((), (), ()), AuthorizationPlan(), NamesPlan((), ()), ())
@@ -187,3 +187,76 @@ def test_a_plan_that_says_nothing_new_is_settled_without_being_applied_again(mon
     loop.round()
     loop.round()
     assert applier.plans == [1, 3, 4, 5, 6], "what fails is tried again"
+
+
+class Feed:
+    """Revisions as they come: each look at the newest finds the next of these, the last one again and again; time passes with each pause."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *revisions: int) -> None:
+        self.revisions = list(revisions)
+        self.now = 0.0
+        self.asked: list[float] = []
+        self.compiled: list[tuple[int, float]] = []
+        self.settled: int | None = None
+        self.loop = Loop(self.compile, (), lambda *_: self.settled, self.wait)
+        monkeypatch.setattr("latticewall.reconcile.loop.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(self.loop._hurry, "wait", self.pause)
+
+    def compile(self) -> NodePlan:
+        self.compiled.append((self.revisions[0], self.now))
+        if len(self.compiled) == 2:
+            self.loop.stop()
+        return replace(PLAN, revision=self.revisions[0])
+
+    def wait(self, _revision: int, timeout: float) -> int:
+        self.asked.append(timeout)
+        self.revisions[:-1] = self.revisions[1:-1]
+        return self.revisions[0]
+
+    def pause(self, seconds: float) -> bool:
+        self.now += seconds
+        return self.loop._hurry.is_set()
+
+    def rounds(self) -> list[tuple[int, float]]:
+        """Revision and time of the first two."""
+        self.loop.run()
+        return [(revision, round(now, 3)) for revision, now in self.compiled]
+
+
+def test_a_few_changes_never_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Feed(monkeypatch, 1, MANY, MANY + 1).rounds() == [(1, 0), (MANY, 0)]
+
+
+def test_many_changes_wait_until_they_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Feed(monkeypatch, 1, MANY + 1, MANY + 2, MANY + 3).rounds() == [(1, 0), (MANY + 3, 3 * QUIET_SECONDS)]
+
+
+def test_many_changes_that_do_not_end_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    (_, (_, second)) = Feed(monkeypatch, 1, *range(MANY + 1, 1000)).rounds()
+    assert GATHER_SECONDS <= second <= GATHER_SECONDS + QUIET_SECONDS
+
+
+def test_nothing_is_put_off_while_somebody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[bool] = []
+    feed = Feed(monkeypatch, 1, *range(MANY + 1, 1000))
+    feed.loop._wake = lambda: woken.append(True)
+    assert not feed.loop.wait_applied(1, 0)
+    assert woken
+    compile_plan = feed.compile
+
+    def compile_and_be_asked() -> NodePlan:
+        plan = compile_plan()
+        feed.loop._hurry.set()
+        return plan
+
+    feed.loop._compile = compile_and_be_asked
+    assert feed.rounds() == [(1, 0), (MANY + 1, QUIET_SECONDS)]
+
+
+@pytest.mark.parametrize("settled", [2, None])
+def test_moved_statuses_wait_for_the_next_change(monkeypatch: pytest.MonkeyPatch, settled: int | None) -> None:
+    feed = Feed(monkeypatch, 1, 2, 3)
+    feed.settled = settled
+    feed.rounds()
+    assert feed.asked[:2] == ([RESYNC_SECONDS, SETTLED_SECONDS] if settled else [RESYNC_SECONDS, RESYNC_SECONDS])
+    assert feed.compiled[1][0] == (3 if settled else 2)

@@ -99,7 +99,7 @@ class ControlPlane:
         self._look_up = False
         """Whether what appliers look up has changed since they were last asked to."""
         self._sessions = StoredSessions()
-        self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond, self._is_same)
+        self.loop = Loop(self._compile, self.appliers.all, self._settle, self.store.wait_beyond, self._is_same, self.store.wake)
         self.stacks = StackRunner(self.app)
         self.shipper = Shipper(self.app, self.appliers, self.loop, self.objects)
         self.function_logs = FunctionLogs(self.app, self.appliers.functions / "log.jsonl")
@@ -158,19 +158,21 @@ class ControlPlane:
         look_up, self._look_up = self._look_up, False
         return not look_up and replace(plan, revision=last.revision) == last
 
-    def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> None:
-        """One short transaction, only when something waits, fails or is tried as it was not before, or is due."""
+    def _settle(self, revision: int, failures: Mapping[str, str], unsettled: Collection[str]) -> int | None:
+        """One short transaction, only when something waits, fails or is tried as it was not before, or is due. The revision that it makes, if any."""
         outcome = (dict(failures), frozenset(unsettled))
         with self.store.read() as snapshot:
             due = _in_progress(snapshot) or self._outcome != outcome or self.app.registry.is_due(snapshot)
         self._outcome = outcome
-        if due:
-            with self.store.write("latticewall", "settled") as tx:
-                settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures, unsettled)
-                kept = {row.id for row in tx.rows("ec2:Instance") if row.status != "deleted"}
-                databases = {row.id for row in tx.rows("rds:DBInstance")}
-            self.appliers.forget_instances(kept)
-            self.appliers.forget_databases(databases)
+        if not due:
+            return None
+        with self.store.write("latticewall", "settled") as tx:
+            settle(self.app.context(tx, root(self.account, self.region), "latticewall", "settle", "settled"), revision, failures, unsettled)
+            kept = {row.id for row in tx.rows("ec2:Instance") if row.status != "deleted"}
+            databases = {row.id for row in tx.rows("rds:DBInstance")}
+        self.appliers.forget_instances(kept)
+        self.appliers.forget_databases(databases)
+        return tx.new_revision if tx.changed else None
 
     def _catch_up(self) -> None:
         """Let the data plane reach what is acknowledged, for a moment, so that what is ready is also shown as ready."""

@@ -15,10 +15,16 @@ log = logging.getLogger(__name__)
 
 Failures = Mapping[str, str]
 """Resource id (or ARN) -> why it cannot be realised."""
-Settle = Callable[[int, Failures, Collection[str]], None]
+Settle = Callable[[int, Failures, Collection[str]], int | None]
 RESYNC_SECONDS = 10.0
 AWAITED_SECONDS = 0.25
 """When to look again at what is on its way by itself."""
+MANY = 4
+"""Revisions that came during one round: they will go on coming."""
+QUIET_SECONDS, GATHER_SECONDS = 0.005, 0.05
+"""What many changes leave between them when they have ended, and how long the first of them waits for more."""
+SETTLED_SECONDS = 0.02
+"""How long a round waits that there is only for statuses the last one has moved: the next change takes them along."""
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 PATIENCE_SECONDS = 30.0
 """How long an applier's failure is tried again before the resource is said to have failed. What does not compile fails at once,
@@ -37,10 +43,11 @@ class Progress:
 
 
 class Loop:
-    """One thread. wait: blocks until there is a revision above the given one (or the timeout, in seconds, has passed).
+    """One thread. wait: blocks until there is a revision above the given one, the timeout (seconds) has passed, or `wake` has been called; returns the newest.
 
     is_same(last, plan): whether appliers would find nothing to do after the last one; only asked for as long as the last one is young.
-    settle(revision, failures, unsettled): moves the statuses that waited, but not those of ids in `unsettled`. Appliers run in the given
+    settle(revision, failures, unsettled): moves the statuses that waited, but not those of ids in `unsettled`; returns the revision that comes of it, if
+    any. Appliers run in the given
     order; when one raises, the round settles nothing and is repeated with backoff.
     """
 
@@ -51,15 +58,21 @@ class Loop:
         settle: Settle,
         wait: Callable[[int, float], int],
         is_same: Callable[[NodePlan, NodePlan], bool] = lambda _, __: False,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._compile = compile_plan
         self._appliers = appliers
         self._settle = settle
         self._wait = wait
         self._is_same = is_same
+        self._wake = wake
+        self._settled: int | None = None
+        """The revision that the last round's settling made."""
         self._whole_since: tuple[NodePlan, float] | None = None
         """The plan that was last applied without any failure, and when."""
         self._stop = threading.Event()
+        self._hurry = threading.Event()
+        """Somebody waits for what is not applied yet: no round is put off."""
         self._applied = threading.Condition()
         self._failing_since: dict[str, float] = {}
         self._passing_since: dict[str, float] = {}
@@ -76,7 +89,7 @@ class Loop:
             if self.round() and not self._failing_since:
                 attempt = 0
                 seen = self.plan.revision if self.plan else seen
-                self._wait(seen, self._pause())
+                self._put_off(seen, self._wait(seen, self._pause()))
             else:
                 self._stop.wait(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
                 attempt += 1
@@ -87,12 +100,25 @@ class Loop:
             return 0
         return AWAITED_SECONDS if self._awaited else RESYNC_SECONDS
 
+    def _put_off(self, seen: int, newest: int) -> None:
+        """While many changes come one after the other, let them: a round for each few would cost more than they do. A few never wait, nor do many when
+        somebody waits for them."""
+        if newest == self._settled == seen + 1 and not self._hurry.is_set():
+            newest = self._wait(newest, SETTLED_SECONDS)
+        until = time.monotonic() + GATHER_SECONDS
+        while newest - seen >= MANY and time.monotonic() < until and not self._hurry.wait(QUIET_SECONDS):
+            before, newest = newest, self._wait(newest, 0)
+            if newest == before:
+                break
+
     def stop(self) -> None:
         self._stop.set()
+        self._hurry.set()
 
     def round(self) -> bool:
         """Compile, apply and settle once; False when an applier could not do its work at all."""
         started = time.monotonic()
+        self._hurry.clear()
         try:
             plan = self._compile()
         except Exception as error:
@@ -125,7 +151,7 @@ class Loop:
         lasting = self._lasting(failures)
         young = self._young({problem.id for problem in plan.problems if problem.passing})
         try:
-            self._settle(plan.revision, {**lasting, **problems}, (failures.keys() - lasting.keys()) | young | awaited)
+            self._settled = self._settle(plan.revision, {**lasting, **problems}, (failures.keys() - lasting.keys()) | young | awaited)
         except Exception as error:
             log.exception("revision %d cannot be settled", plan.revision)
             self.progress.errors = {"settle": str(error)}
@@ -159,4 +185,7 @@ class Loop:
     def wait_applied(self, revision: int, timeout: float) -> bool:
         """Block until a round has applied that revision, at most `timeout` seconds."""
         with self._applied:
+            if self.progress.applied_revision < revision:
+                self._hurry.set()
+                self._wake()
             return self._applied.wait_for(lambda: self.progress.applied_revision >= revision, timeout)

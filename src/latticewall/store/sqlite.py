@@ -99,6 +99,7 @@ class Store:
         self._changed = threading.Condition()
         self._latest = -1
         """The last revision that this process has written."""
+        self._woken = 0
         self._local = threading.local()
         with self._write_lock:
             self._migrate(self._connection())
@@ -249,12 +250,19 @@ class Store:
             return snapshot.revision
 
     def wait_beyond(self, revision: int, timeout: float) -> int:
-        """Block until there is a revision above the given one, at most `timeout` seconds; returns the current revision."""
-        if (now := self.revision) > revision:
+        """Block until there is a revision above the given one, `wake` is called, or `timeout` seconds have passed; returns the current revision."""
+        if (now := self.revision) > revision or timeout <= 0:
             return now
         with self._changed:
-            self._changed.wait_for(lambda: self._latest > revision, timeout)
+            woken = self._woken
+            self._changed.wait_for(lambda: self._latest > revision or self._woken != woken, timeout)
         return self.revision
+
+    def wake(self) -> None:
+        """End all waiting for a revision."""
+        with self._changed:
+            self._woken += 1
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Close this thread's connections."""
