@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -21,7 +21,7 @@ ANSWER = HttpResponse(200, (("x-amzn-RequestId", "0" * 36), ("Content-Type", "ap
 
 
 class Constant:
-    def at_once(self, _request: HttpRequest, _source: str) -> HttpResponse:
+    def short(self, _request: HttpRequest, _source: str, _later: Callable[[HttpResponse], None]) -> HttpResponse:
         return ANSWER
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:

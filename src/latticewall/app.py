@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.resources.registry import Registry
 from latticewall.resources.verbs import Shown
-from latticewall.store import Moved, MustWrite, Store, Transaction
+from latticewall.store import Moved, MustWrite, Store, Together, Transaction
 
 Authorise = Callable[[Context, Operation, Mapping[str, Any]], None]
 """Raises Denied unless the context's caller may perform the operation with these parameters."""
@@ -61,6 +62,8 @@ class App:
         self.random = random
         self._authorise = authorise
         self._ports = {"catalog": catalog, **(ports or {})}
+        self.seconds: dict[str, float] = {}
+        """How long each operation that may write took the last time, from when it had the right to."""
 
     def call(self, caller: Caller, operation: str, params: Mapping[str, Any], request_id: str = "") -> Document:
         """Perform "service:Operation" and return its output document. Raises base.faults."""
@@ -73,7 +76,12 @@ class App:
                 except Moved:
                     return self.ask(caller, model, params, request_id, certain=True)
         with self.store.write(caller.arn, request_id) as tx:
-            return self._perform(tx, caller, model, params, request_id, inner=False)
+            return self._timed(tx, caller, model, params, request_id)
+
+    def call_together(self, together: Together, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str) -> Document:
+        """As call, in a transaction that others share: nobody may be told of the answer before all of them have ended."""
+        with together.write(caller.arn, request_id) as tx:
+            return self._timed(tx, caller, model, params, request_id)
 
     def ask(self, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, certain: bool = False) -> Document:
         """As call, for a question, without waiting for those who write. Raises what `Store.question` does, besides."""
@@ -95,6 +103,13 @@ class App:
     def new_request_id(self) -> str:
         text = self.random.token_bytes(16).hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _timed(self, tx: Transaction, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str) -> Document:
+        began = time.monotonic()
+        try:
+            return self._perform(tx, caller, model, params, request_id, inner=False)
+        finally:
+            self.seconds[model.qualified_name] = time.monotonic() - began
 
     def _perform(self, tx: Transaction, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, inner: bool) -> Document:
         handler = self.registry.operation(model.service.name, model.name)

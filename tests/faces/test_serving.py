@@ -6,7 +6,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -14,8 +14,9 @@ import pytest
 import uvicorn
 
 import latticewall.faces.serving as serving_module
+from latticewall.apimodel.catalog import Catalog
 from latticewall.faces.asgi import AsgiApp
-from latticewall.faces.http import Endpoint
+from latticewall.faces.http import Change, Endpoint, Known
 from latticewall.faces.quick_http import QuickHttp
 from latticewall.faces.serving import server_config
 from latticewall.wire.message import HttpRequest, HttpResponse
@@ -50,18 +51,35 @@ def test_nobody_says_where_he_comes_from(port: int, name: str, monkeypatch: pyte
     connection.close()
 
 
+QUESTION, CHANGE = (Known(Catalog().operation(f"vpc-lattice:{name}"), "vpc-lattice") for name in ("GetService", "CreateService"))
+
+
 class Quick(Telling):
-    """Answers what begins with /quick at once, all else by a thread."""
+    """Answers what begins with /quick at once, what begins with /short together with others that wait, all else by a thread."""
 
     def __init__(self) -> None:
         self.at_once_with: list[HttpRequest] = []
+        self.together_with: list[int] = []
+        self.begun, self.free = threading.Event(), threading.Event()
+        self.free.set()
 
-    def at_once(self, request: HttpRequest, source_ip: str) -> HttpResponse | None:
-        if not request.raw_path.startswith("/quick"):
-            return None
+    def known(self, request: HttpRequest) -> Known | None:
+        return QUESTION if request.raw_path.startswith("/quick") else CHANGE if request.raw_path.startswith("/short") else None
+
+    def at_once(self, request: HttpRequest, source_ip: str, known: Known) -> HttpResponse | None:
         self.at_once_with.append(request)
         kind = "a\nb" if "bad" in request.raw_path else "text/plain"
         return HttpResponse(200, (("X-Way", "quick"), ("content-type", kind)), request.body or source_ip.encode())
+
+    def together(self, waiting: Callable[[], Sequence[Change]]) -> list[HttpResponse | None]:
+        self.begun.set()
+        assert self.free.wait(10)
+        changes: list[Change] = []
+        while more := waiting():
+            changes += more
+        self.together_with.append(len(changes))
+        own = (("content-type", "text/plain"), ("x-way", "short"))
+        return [None if "pending" in change.request.raw_path else HttpResponse(200, own, change.request.body) for change in changes]
 
     def answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
         return HttpResponse(200, (("content-type", "text/plain"),), request.body or source_ip.encode())
@@ -95,12 +113,12 @@ def heard(connection: socket.socket, count: int) -> list[bytes]:
 
 def test_quick_and_other_requests_share_a_connection_in_order() -> None:
     app = Quick()
-    posts = {b"/slow": b"later", b"/quick": b"hello"}
+    posts = {b"/slow": b"later", b"/quick": b"hello", b"/short": b"short", b"/short-pending": b"other"}
     requests = [b"GET /quick?a=b HTTP/1.1\r\nHost: x\r\n\r\n"]
     requests += [b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n%b" % post for post in posts.items()]
     with serving(app) as port, socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(b"".join(requests * 20))
-        assert heard(connection, 60) == [b"127.0.0.1", b"later", b"hello"] * 20
+        assert heard(connection, 100) == [b"127.0.0.1", b"later", b"hello", b"short", b"other"] * 20
         for byte in requests[2]:
             connection.sendall(bytes([byte]))
         assert heard(connection, 1) == [b"hello"]
@@ -108,6 +126,49 @@ def test_quick_and_other_requests_share_a_connection_in_order() -> None:
         assert heard(connection, 2) == [b"127.0.0.1"], "and closed"
     first = app.at_once_with[0]
     assert (first.method, first.raw_path, first.raw_query, first.headers, first.body) == ("GET", "/quick", "a=b", (("host", "x"),), b"")
+
+
+SHORT = b"PUT /short HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def test_changes_that_wait_are_performed_together() -> None:
+    app = Quick()
+    app.free.clear()
+    with serving(app) as port:
+        connections = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(6)]
+        for connection in connections[:5]:
+            connection.sendall(SHORT)
+        connections[5].sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert heard(connections[5], 1), "nobody else is held up"
+        app.free.set()
+        assert [heard(connection, 1) for connection in connections[:5]] == [[b"hello"]] * 5
+        assert sum(app.together_with) == 5
+        assert len(app.together_with) <= 2, "the first, or more, and all others"
+        for connection in connections:
+            connection.close()
+
+
+def test_a_change_ends_before_the_server_and_whoever_has_gone_is_not_waited_for() -> None:
+    app = Quick()
+    with serving(app) as port:
+        app.free.clear()
+        gone, closing, staying = (socket.create_connection(("127.0.0.1", port), 10) for _ in range(3))
+        gone.sendall(SHORT)
+        gone.close()
+        closing.sendall(SHORT.replace(b"Host: x", b"Connection: close"))
+        staying.sendall(SHORT)
+        staying.sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+        threading.Timer(0.3, app.free.set).start()
+        assert heard(closing, 2) == [b"hello"], "and closed"
+        assert heard(staying, 2) == [b"hello", b"127.0.0.1"], "in order"
+        app.free.clear()
+        app.begun.clear()
+        staying.sendall(SHORT)
+        assert app.begun.wait(10)
+        threading.Timer(0.3, app.free.set).start()
+    assert heard(staying, 2) == [b"hello"], "and closed, as the server has ended"
+    closing.close()
+    staying.close()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The endpoint as an ASGI application: reads the whole (bounded) body, answers on a worker thread."""
+"""The endpoint as an ASGI application: reads the whole (bounded) body, answers on a worker thread. What is short takes a shorter way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from latticewall.faces.http import Endpoint
+from latticewall.app import is_question
+from latticewall.faces.changes import Changes
+from latticewall.faces.http import Change, Endpoint
 from latticewall.wire.message import HttpRequest, HttpResponse
 
 Scope = MutableMapping[str, Any]
@@ -30,11 +32,28 @@ class AsgiApp:
     def __init__(self, endpoint: Endpoint, threads: int = 8) -> None:
         self._endpoint = endpoint
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="api")
+        self._changes = Changes(endpoint)
         self._invocations = ThreadPoolExecutor(INVOKING, thread_name_prefix="invoke")
 
-    def at_once(self, request: HttpRequest, source: str) -> HttpResponse | None:
-        """The answer, if there is one without waiting (`Endpoint.at_once`); on the loop's thread."""
-        return self._endpoint.at_once(request, source)
+    def short(self, request: HttpRequest, source: str, later: Callable[[HttpResponse], None]) -> HttpResponse | bool:
+        """The answer to a question that can be given without waiting (`Endpoint.at_once`); True for a change that takes little time, to which there will be an
+        answer `later`; False for all else, which nothing has been done about. On the loop's thread."""
+        known = self._endpoint.known(request)
+        if known is None:
+            return False
+        if is_question(known.operation):
+            return self._endpoint.at_once(request, source, known) or False
+
+        def told(answer: HttpResponse | None) -> None:
+            if answer is not None:
+                later(answer)
+            else:
+                loop = asyncio.get_running_loop()
+                answering = loop.run_in_executor(self._pool, self._endpoint.answer, request, source)
+                answering.add_done_callback(lambda done: later(done.result()))
+
+        self._changes.add(Change(request, source, known), told)
+        return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

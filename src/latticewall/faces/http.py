@@ -11,9 +11,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from latticewall.apimodel.catalog import Operation, Service
@@ -41,6 +41,10 @@ FETCHES = 4
 """Attempts at one call: an identity provider is asked where its keys are, and for its keys; either answer may have to be fetched twice."""
 QUICK_SECONDS = 0.005
 """Of the processor's time: what took longer the last time is not done where other connections have to wait for it."""
+SHORT_SECONDS = 0.05
+"""What took longer the last time does not share a transaction, in which all others have to wait for it."""
+TOGETHER_SECONDS = 0.02
+"""How long others join a transaction."""
 UNSIGNED = "sts:AssumeRoleWithWebIdentity"
 UNSIGNED_INNER = ("health", "metrics")
 """Inner requests of programs that cannot sign: load balancers and Prometheus. They reach the host's loopback only, and say nothing but ids and numbers."""
@@ -53,6 +57,21 @@ Call = Callable[[Caller, Operation, Mapping[str, Any], str], dict[str, Any]]
 """(caller, operation, parameters, request id) -> the output document."""
 Inner = Callable[[str, Mapping[str, Any]], Any]
 """(path below /_latticewall/, parameters) -> a JSON value; raises KeyError for an unknown path."""
+
+
+class Known(NamedTuple):
+    """What a request asks for, before anything has been verified. scope: the service that it says it is signed for."""
+
+    operation: Operation
+    scope: str
+
+
+class Change(NamedTuple):
+    """A request for a change that takes little time. source_ip: where it comes from."""
+
+    request: HttpRequest
+    source_ip: str
+    known: Known
 
 
 @dataclass(frozen=True)
@@ -74,19 +93,56 @@ class Endpoint:
     _quick: set[str] = field(default_factory=set)
     """Questions that took little time when they were last answered."""
 
-    def at_once(self, request: HttpRequest, source_ip: str) -> HttpResponse | None:
-        """The answer to a question that can be given without waiting for anything; None for all other requests, which nothing has been done about."""
+    def known(self, request: HttpRequest) -> Known | None:
+        """The operation, if it took little time when it was last performed: `at_once` may answer if it is a question, `together` if not."""
         scope = _scope(request)
         try:
             operation = identify(self.app.catalog, request, scope) if scope and not request.raw_path.startswith(_OWN) else None
         except Fault:
             return None
-        if operation is None or operation.qualified_name not in self._quick:
+        if operation is None or scope is None or operation.service.name == S3:  # whose objects are files
             return None
+        name = operation.qualified_name
+        is_short = name in self._quick if is_question(operation) else self.app.seconds.get(name, SHORT_SECONDS) < SHORT_SECONDS
+        return Known(operation, scope) if is_short else None
+
+    def at_once(self, request: HttpRequest, source_ip: str, known: Known) -> HttpResponse | None:
+        """The answer to a question that can be given without waiting for anything; None when it cannot, and nothing has been done."""
         try:
             with self.app.store.view() as view:
-                return self._answer(request, source_ip, self.app.ask, (operation, scope)) if view.is_on_disk and not self.in_progress(view.snapshot) else None
+                return self._answer(request, source_ip, self.app.ask, known) if view.is_on_disk and not self.in_progress(view.snapshot) else None
         except (Fault, Pending, Moved, MustWrite):
+            return None
+
+    def together(self, waiting: Callable[[], Sequence[Change]]) -> list[HttpResponse | None]:
+        """Perform changes in one transaction, each as if it were alone; when there are answers, all of it is on the disk. waiting: the next ones, until there
+        are none. The answers are in the order of the changes; None for one that needs something from outside: nothing has been done about it."""
+        taken: list[Change] = []
+        answers: list[HttpResponse | None] = []
+        try:
+            with self.app.store.together() as together:
+                began = time.monotonic()
+
+                def call(caller: Caller, operation: Operation, params: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+                    return self.app.call_together(together, caller, operation, params, request_id)
+
+                while changes := waiting():
+                    taken += changes
+                    answers += [self._within(change, call) for change in changes]
+                    if time.monotonic() - began > TOGETHER_SECONDS:
+                        break
+        except Fault as fault:
+            return [self._refusal(change.request, None, fault, self.app.new_request_id()) for change in taken]
+        except Exception:
+            log.exception("%d requests failed together", len(taken))
+            return [self._broken(change.request, None, self.app.new_request_id()) for change in taken]
+        return answers
+
+    def _within(self, change: Change, call: Call) -> HttpResponse | None:
+        try:
+            return self._answer(change.request, change.source_ip, call, change.known)
+        except (Pending, Moved, MustWrite):
+            self.app.seconds.pop(change.known.operation.qualified_name, None)
             return None
 
     def answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
@@ -97,15 +153,15 @@ class Endpoint:
             return self.download(request.raw_path, dict(request.query))
         return self._answer(request, source_ip, self._call)
 
-    def _answer(self, request: HttpRequest, source_ip: str, call: Call, known: tuple[Operation | None, str | None] = (None, None)) -> HttpResponse:
-        """Raises nothing but what says that `call` cannot answer at once. known: the operation, for a request signed for a service, if it is known."""
+    def _answer(self, request: HttpRequest, source_ip: str, call: Call, known: Known | None = None) -> HttpResponse:
+        """Raises nothing but what says that `call` cannot answer at once. known: if it is."""
         request_id = self.app.new_request_id()
         service: Service | None = None
         try:
             caller, signing_name = self._who(request)
             if signing_name == S3:
                 request = plain(request)
-            operation = known[0] if known[0] and known[1] == signing_name else identify(self.app.catalog, request, signing_name)
+            operation = known.operation if known and known.scope == signing_name else identify(self.app.catalog, request, signing_name)
             service = operation.service
             caller = caller.coming(source_ip, request.header("user-agent"), request.header("host"))
             params = parse(operation, request)
@@ -121,7 +177,11 @@ class Endpoint:
             return self._refusal(request, service, fault, request_id)
         except Exception:
             log.exception("request %s failed", request_id)
-            return replace(self._refusal(request, service, Fault("An internal error has occurred", code="InternalFailure"), request_id), status=500)
+            return self._broken(request, service, request_id)
+
+    def _broken(self, request: HttpRequest, service: Service | None, request_id: str) -> HttpResponse:
+        """What is said of a mistake of ours."""
+        return replace(self._refusal(request, service, Fault("An internal error has occurred", code="InternalFailure"), request_id), status=500)
 
     def _refusal(self, request: HttpRequest, service: Service | None, fault: Fault, request_id: str) -> HttpResponse:
         """In the dialect of the service; while it is not known, of the one that fits."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from latticewall.store.mirror import Mirror
 from latticewall.store.snapshot import Snapshot
 from latticewall.store.sqlite import Moved, MustWrite, Store, View
+from latticewall.store.together import Together
 from latticewall.store.transaction import Transaction
 
-__all__ = ["Mirror", "Moved", "MustWrite", "Snapshot", "Store", "Transaction", "View"]
+__all__ = ["Mirror", "Moved", "MustWrite", "Snapshot", "Store", "Together", "Transaction", "View"]
