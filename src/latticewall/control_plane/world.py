@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from latticewall.base.memo import Memo
 from latticewall.base.rows import Row
@@ -29,13 +30,13 @@ def build_worlds(snapshot: Snapshot, now: str) -> list[World]:
 
 def _worlds(rows: Mapping[str, tuple[Row, ...]], revision: int, now: str, memos: Mapping[str, Memo]) -> list[World]:
     """rows: by kind. Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
-    regions = sorted(frozenset[str]().union(*memos[""].map(_regions_of, rows.values())))
+    regions = sorted(frozenset[str]().union(*memos[""].map(_regions_of, rows.values())) - {""})
     minute = memos[""].kept("now", now[:MINUTE] + ":00.000Z")
     return [build_world(rows, region, revision, minute, memos[region]) for region in regions]
 
 
 def _regions_of(rows: tuple[Row, ...]) -> frozenset[str]:
-    return frozenset(row.region for row in rows if row.region)
+    return frozenset(map(attrgetter("region"), rows))
 
 
 def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import chain
 
 from latticewall.base.rows import Row
 from latticewall.store.snapshot import Snapshot
@@ -24,16 +25,28 @@ class Mirror:
         if self._revision < 0:
             for row in snapshot.rows_without(*self._without):
                 self._rows.setdefault(row.kind, {}).setdefault(row.id, []).append(row)
-            self._arrange(self._rows)
+            for kind in self._rows:
+                self._arrange(kind)
         elif revision != self._revision:
             changed = {key for key in snapshot.changed_since(self._revision) if key[0].partition(":")[0] not in self._without}
-            for kind, id_ in changed:
-                self._rows.setdefault(kind, {})[id_] = snapshot.rows(kind, id=id_)
-            self._arrange({kind for kind, _ in changed})
+            for kind in {kind for kind, _ in changed}:
+                self._change(kind, {id_: snapshot.rows(kind, id=id_) for of, id_ in changed if of == kind})
         self._revision = revision
         return self._kinds
 
-    def _arrange(self, kinds: Iterable[str]) -> None:
-        for kind in kinds:
-            kept = self._rows[kind] = {id_: rows for id_, rows in sorted(self._rows[kind].items()) if rows}
-            self._kinds[kind] = tuple(row for rows in kept.values() for row in rows)
+    def _change(self, kind: str, changed: Mapping[str, list[Row]]) -> None:
+        kept = self._rows.setdefault(kind, {})
+        known = len(kept)
+        kept.update(changed)
+        is_longer = len(kept) > known
+        for id_, rows in changed.items():
+            if not rows:
+                del kept[id_]
+        self._arrange(kind, is_sorted=not is_longer)
+
+    def _arrange(self, kind: str, *, is_sorted: bool = False) -> None:
+        kept = self._rows[kind]
+        if not is_sorted:
+            ids = sorted(kept)
+            kept = self._rows[kind] = dict(zip(ids, map(kept.__getitem__, ids), strict=True))
+        self._kinds[kind] = tuple(chain.from_iterable(kept.values()))

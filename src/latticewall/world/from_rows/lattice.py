@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import repeat
+from operator import attrgetter
 from typing import Any
 
 from latticewall.base.rows import Row
@@ -33,25 +35,21 @@ def build_service_networks(rows: Rows) -> tuple[ServiceNetwork, ...]:
 
 
 def build_services(rows: Rows) -> tuple[Service, ...]:
-    found = rows.of("vpc-lattice:Service")
-    listeners = rows.memo.steady(build_services, {row.id: _listener_rows(rows, row) for row in found})
-    return rows.memo.map(_service, found, [listeners[row.id] for row in found])
+    memo = rows.memo
+    listeners = memo.map(_listener, rows.of("vpc-lattice:Listener"), rows.children_of("vpc-lattice:Listener", "vpc-lattice:Rule"))
+    by_service = memo.grouped(build_services, memo.map(_service_of, listeners), listeners)
+    return memo.map(_service, rows.of("vpc-lattice:Service"), map(by_service.get, rows.ids("vpc-lattice:Service"), repeat(())))
 
 
-_ListenerRows = tuple[tuple[Row, tuple[Row, ...]], ...]
-"""Listeners, each with its rules."""
+_service_of = attrgetter("service_id")
 
 
-def _listener_rows(rows: Rows, service: Row) -> _ListenerRows:
-    return tuple((row, rows.children("vpc-lattice:Rule", row.id)) for row in rows.children("vpc-lattice:Listener", service.id))
-
-
-def _service(row: Row, listeners: _ListenerRows) -> Service:
+def _service(row: Row, listeners: tuple[Listener, ...]) -> Service:
     return Service(
         id=row.id, arn=row.arn, account=row.account, name=row.name, auth_type=row.document.get("authType", "NONE"),
         policy=text(row.document.get("_policy")), dns_name=row.document["dnsEntry"]["domainName"],
         custom_domain_name=text(row.document.get("customDomainName")), idle_timeout=int(row.document.get("idleTimeoutSeconds", 60)),
-        listeners=tuple(_listener(*listener) for listener in listeners), tags=tag_pairs(row.tags),
+        listeners=listeners, tags=tag_pairs(row.tags),
         certificate_arn=text(row.document.get("certificateArn")),
     )  # fmt: skip
 
@@ -80,7 +78,7 @@ def build_target_groups(rows: Rows, instances: tuple[Instance, ...]) -> tuple[Ta
     addresses: _Addresses = {instance.id: (instance.private_ip,) for instance in instances if instance.state not in ("shutting-down", "terminated")}
     addresses |= {row.arn: tuple(IPv4Address(node["Address"]) for node in row.document["_nodes"]) for row in rows.of("elbv2:LoadBalancer")}
     found = rows.of("vpc-lattice:TargetGroup")
-    return rows.memo.map(_target_group, found, [rows.memo.kept(build_target_groups, addresses)] * len(found))
+    return rows.memo.map(_target_group, found, given=(rows.memo.kept(build_target_groups, addresses),))
 
 
 def _target_group(row: Row, addresses: _Addresses) -> TargetGroup:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import compress, repeat
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from latticewall.base.memo import Memo
@@ -30,9 +32,7 @@ class Rows:
         """`build(rows, *arguments)`: the answer of the last round as long as the kinds of rows that were looked at for it, and the arguments, are as they were.
         The items of the answer stay the same objects as long as they are equal."""
         answer = self.memo.follow(_of_rows(build), self._read, self.region, self.memo, *arguments)
-        items = cast("tuple[Any, ...]", answer)
-        by_id = self.memo.named((build, "by id"), _by_id, items)
-        return cast("T", self.memo.named((build, "items"), _values, self.memo.steady((build, "by id"), by_id))) if len(by_id) == len(items) else answer
+        return cast("T", self.memo.steady_items(build, _id_of, cast("tuple[Any, ...]", answer)))
 
     def of(self, kind: str) -> tuple[Row, ...]:
         return self._live(kind).rows
@@ -51,36 +51,50 @@ class Rows:
     def children(self, kind: str, parent: str) -> tuple[Row, ...]:
         return self._live(kind).by_parent.get(parent, ())
 
+    def children_of(self, parents: str, kind: str) -> tuple[tuple[Row, ...], ...]:
+        """Of each row of the kind `parents` its children of the other kind."""
+        return tuple(map(self._live(kind).by_parent.get, self._live(parents).ids, repeat(())))
+
+    def ids(self, kind: str) -> tuple[str, ...]:
+        return self._live(kind).ids
+
     def _live(self, kind: str) -> _Live:
-        return self.memo.named(kind, _Live, self.all(kind), self.region)
+        return self.memo.named(("live", kind), partial(_Live, self.memo, kind), self.all(kind), self.region)
 
 
 class _Live:
     """A kind's rows that count."""
 
-    def __init__(self, rows: tuple[Row, ...], region: str) -> None:
-        self.by_id = {row.id: row for row in rows if row.region in ("", region) and row.status not in GONE}
-        self.rows = tuple(self.by_id.values())
+    def __init__(self, memo: Memo, kind: str, rows: tuple[Row, ...], region: str) -> None:
+        self._memo = memo
+        self._kind = kind
+        live = tuple(compress(rows, memo.map(_counts, rows, given=(region,), of=kind)))
+        self.ids = memo.map(_ID, live, of=kind)
+        self.by_id = memo.index(("id", kind), self.ids, live)
+        self.rows = live
+        if len(self.by_id) < len(live):  # names that several accounts have
+            self.by_id = {row.id: row for row in live}
+            self.rows, self.ids = tuple(self.by_id.values()), tuple(self.by_id)
 
     @cached_property
-    def by_arn(self) -> dict[str, Row]:
-        return {row.arn: row for row in self.rows}
+    def by_arn(self) -> Mapping[str, Row]:
+        return self._memo.index(("arn", self._kind), self._memo.map(_ARN, self.rows, of=self._kind), self.rows)
 
     @cached_property
-    def by_parent(self) -> dict[str, tuple[Row, ...]]:
-        found: dict[str, list[Row]] = defaultdict(list)
-        for row in self.rows:
-            found[row.parent].append(row)
-        return {parent: tuple(children) for parent, children in found.items()}
+    def by_parent(self) -> Mapping[str, tuple[Row, ...]]:
+        return self._memo.grouped(("parent", self._kind), self._memo.map(_PARENT, self.rows, of=self._kind), self.rows)
 
 
-def _by_id(items: tuple[Any, ...]) -> dict[str, Any]:
+_ID, _ARN, _PARENT = attrgetter("id"), attrgetter("arn"), attrgetter("parent")
+
+
+def _counts(row: Row, region: str) -> bool:
+    return row.region in ("", region) and row.status not in GONE
+
+
+def _id_of(item: Any) -> str:
     """Firewalls have an ARN only."""
-    return {getattr(item, "id", None) or item.arn: item for item in items}
-
-
-def _values(items: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(items.values())
+    return str(getattr(item, "id", None) or item.arn)
 
 
 def _reader(rows: Mapping[str, tuple[Row, ...]]) -> Callable[[str], tuple[Row, ...]]:
