@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, compress
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
@@ -26,6 +29,7 @@ from latticewall.plan.proxy import Cluster, ProxyPlan
 Document = dict[str, Any]
 Table = Mapping[str, Document]
 
+MOST_PORTS = 65535
 TYPE_URLS = {
     "clusters": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
     "endpoints": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
@@ -68,34 +72,30 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
     document still."""
     paths, memo = paths or EnvoyPaths(), memo or Memo()
     problems: list[Problem] = []
-    clusters = _by_name("clusters", memo.map(_cluster, plan.clusters, [paths] * len(plan.clusters)), problems)
-    targets = memo.map(envoy_clusters.endpoints, plan.clusters, [paths.run] * len(plan.clusters))
-    endpoints = dict(zip((item.name for item in plan.clusters), targets, strict=True))
+    clusters = dict(_by_name("clusters", memo.map(_cluster, plan.clusters, given=(paths,)), problems, memo))
+    targets = memo.map(envoy_clusters.endpoints, plan.clusters, given=(paths.run,))
     sockets = envoy_http.sockets(plan.http_listeners, memo)
-    served = [
-        *memo.map(envoy_http.listener, sockets, [paths] * len(sockets)),
-        *memo.map(envoy_tls.listener, plan.tls_listeners, [paths] * len(plan.tls_listeners)),
-    ]
-    listeners = by_socket(served)
+    served = [*memo.map(envoy_http.listener, sockets, given=(paths,)), *memo.map(envoy_tls.listener, plan.tls_listeners, given=(paths,))]
+    listeners = by_socket(served, memo)
     scopes, routes = envoy_routes.route_configurations(plan.http_listeners, problems.append, memo)
     destinations: dict[str, Document] = {}
-    for rendered in memo.map(envoy_tcp.rendered, plan.tcp_listeners, [paths] * len(plan.tcp_listeners)):
+    for rendered in memo.map(envoy_tcp.rendered, plan.tcp_listeners, given=(paths,)):
         problems += rendered.problems
         listeners.extend(rendered.listeners)
         for document in rendered.clusters:
             clusters.setdefault(document["name"], document)
         destinations.setdefault(rendered.destination["name"], rendered.destination)
-    listeners.extend(memo.map(envoy_load_balancers.listener, plan.balancer_sockets, [paths] * len(plan.balancer_sockets)))
-    routes = [*routes, *memo.map(envoy_load_balancers.route_configuration, plan.balancer_sockets)]
+    listeners.extend(memo.map(envoy_load_balancers.listener, plan.balancer_sockets, given=(paths,)))
+    routes = (*routes, *memo.map(envoy_load_balancers.route_configuration, plan.balancer_sockets))
     if plan.tls_listeners:
         clusters[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(
         clusters=memo.steady("clusters", clusters),
-        endpoints=endpoints,
+        endpoints=memo.index("endpoints", memo.map(_NAME, plan.clusters, of="plan"), targets),
         destinations=memo.steady("destinations", destinations),
-        listeners=memo.steady("listeners", _by_name("listeners", listeners, problems)),
-        scopes=_by_name("scopes", scopes, problems),
-        routes=_by_name("routes", routes, problems),
+        listeners=_by_name("listeners", tuple(listeners), problems, memo),
+        scopes=_by_name("scopes", scopes, problems, memo),
+        routes=_by_name("routes", routes, problems, memo),
         certificates={item.name: item for item in plan.certificates},
         problems=tuple(sorted(problems)),
     )
@@ -105,42 +105,55 @@ def _cluster(plan: Cluster, paths: EnvoyPaths) -> Document:
     return envoy_clusters.cluster(plan, paths.namespace)
 
 
-def _by_name(kind: str, documents: Iterable[Document], problems: list[Problem]) -> dict[str, Document]:
+_NAME, _NAMED = attrgetter("name"), itemgetter("name")
+
+
+def _by_name(kind: str, documents: tuple[Document, ...], problems: list[Problem], memo: Memo) -> Table:
     """Index by name; of two with one name the first stays, and the clash is a problem."""
-    table: dict[str, Document] = {}
-    for document in documents:
-        if document["name"] in table:
-            problems.append(Problem(f"envoy:{kind}", document["name"], f"two {kind} have the name {document['name']}"))
-        else:
-            table[document["name"]] = document
-    return table
+    names = memo.map(_NAMED, documents, of=kind)
+    table = memo.index(kind, names, documents)
+    if len(table) == len(documents):
+        return table
+    problems += [Problem(f"envoy:{kind}", name, f"two {kind} have the name {name}") for name, times in Counter(names).items() for _ in range(times - 1)]
+    return dict(zip(reversed(names), reversed(documents), strict=True))
 
 
 def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[str, ...]:
     """What makes a snapshot unfit for publishing: references to nothing, sockets claimed twice, impossible ports. Empty when it is whole."""
     memo = memo or Memo()
-    found: list[str] = []
-    listeners = dict(zip(snapshot.listeners, memo.map(_mentions, snapshot.listeners.values()), strict=True))
-    mentions = dict(zip(snapshot.routes, memo.map(_clusters_of, snapshot.routes.values()), strict=True))
-    for name, listener in listeners.items():
-        missing = [route for route in listener.routes if route not in snapshot.routes]
-        found += [f"listener {name} names the route configuration {route}, which does not exist" for route in missing]
-        unknown = [certificate for certificate in listener.certificates if certificate not in snapshot.certificates]
-        found += [f"listener {name} names the certificate {certificate}, which does not exist" for certificate in unknown]
-        found += [f"listener {name} names the cluster {c}, which does not exist" for c in listener.clusters if c not in snapshot.clusters]
-        found += [f"listener {name} names the destination {d}, which does not exist" for d in listener.destinations if d not in snapshot.destinations]
-    for name, scope in snapshot.scopes.items():
-        if scope["route_configuration_name"] not in snapshot.routes:
-            found.append(f"scope {name} names the route configuration {scope['route_configuration_name']}, which does not exist")
-    for name, clusters in mentions.items():
-        found += [f"route configuration {name} names the cluster {c}, which does not exist" for c in clusters if c not in snapshot.clusters]
-    found += [
-        f"cluster {name} has no endpoints resource"
-        for name, cluster in snapshot.clusters.items()
-        if cluster["type"] == "EDS" and name not in snapshot.endpoints
+    listeners = memo.map(_mentions, snapshot.listeners.values())
+    leading = memo.map(_leads_to, snapshot.scopes.values())
+    sending = memo.map(_clusters_of, snapshot.routes.values())
+    found = [
+        *_missing("listener", snapshot.listeners, map(attrgetter("routes"), listeners), "route configuration", snapshot.routes),
+        *_missing("listener", snapshot.listeners, map(attrgetter("certificates"), listeners), "certificate", snapshot.certificates),
+        *_missing("listener", snapshot.listeners, map(attrgetter("clusters"), listeners), "cluster", snapshot.clusters),
+        *_missing("listener", snapshot.listeners, map(attrgetter("destinations"), listeners), "destination", snapshot.destinations),
+        *_missing("scope", snapshot.scopes, leading, "route configuration", snapshot.routes),
+        *_missing("route configuration", snapshot.routes, sending, "cluster", snapshot.clusters),
     ]
-    ports = dict(zip(snapshot.endpoints, memo.map(_ports, snapshot.endpoints.values()), strict=True))
-    return tuple(found + _sockets_claimed_twice(snapshot.listeners) + _bad_ports(listeners, ports))
+    discovered = {*compress(snapshot.clusters, memo.map(_is_discovered, snapshot.clusters.values()))}
+    found += [f"cluster {name} has no endpoints resource" for name in sorted(discovered - snapshot.endpoints.keys())]
+    found += _sockets_claimed_twice(snapshot.listeners, memo.map(_socket, snapshot.listeners.values()))
+    found += _bad_ports("listener", snapshot.listeners, map(attrgetter("ports"), listeners), 1)
+    found += _bad_ports("endpoints", snapshot.endpoints, memo.map(_ports, snapshot.endpoints.values()), 0)
+    return tuple(sorted(found))
+
+
+def _missing(kind: str, names: Iterable[str], mentioned: Iterable[tuple[str, ...]], other: str, there: Mapping[str, Any]) -> list[str]:
+    """What things of a kind, by name, mention of another kind, and is not there."""
+    columns = tuple(mentioned)
+    missing = {*chain.from_iterable(columns)} - there.keys()
+    pairs = ((name, one) for name, own in zip(names, columns, strict=True) for one in own if one in missing) if missing else ()
+    return [f"{kind} {name} names the {other} {one}, which does not exist" for name, one in pairs]
+
+
+def _leads_to(scope: Document) -> tuple[str, ...]:
+    return (scope["route_configuration_name"],)
+
+
+def _is_discovered(cluster: Document) -> bool:
+    return bool(cluster["type"] == "EDS")
 
 
 class _Mentions(NamedTuple):
@@ -177,21 +190,26 @@ def _ports(document: Document) -> tuple[int, ...]:
     return tuple(_values(document, "port_value"))
 
 
-def _sockets_claimed_twice(listeners: Table) -> list[str]:
+def _socket(listener: Document) -> tuple[str, str, int]:
+    socket = listener["address"]["socket_address"]
+    return socket["network_namespace_filepath"], socket["address"], socket["port_value"]
+
+
+def _sockets_claimed_twice(names: Iterable[str], sockets: tuple[tuple[str, str, int], ...]) -> list[str]:
     owners: dict[tuple[str, str, int], str] = {}
     found = []
-    for name, listener in listeners.items():
-        socket = listener["address"]["socket_address"]
-        key = (socket["network_namespace_filepath"], socket["address"], socket["port_value"])
-        if key in owners:
-            found.append(f"listeners {owners[key]} and {name} claim the same socket {key[1]}:{key[2]}")
-        owners[key] = name
+    for name, socket in zip(names, sockets, strict=True) if len({*sockets}) < len(sockets) else ():
+        if socket in owners:
+            found.append(f"listeners {owners[socket]} and {name} claim the same socket {socket[1]}:{socket[2]}")
+        owners[socket] = name
     return found
 
 
-def _bad_ports(listeners: Mapping[str, _Mentions], endpoints: Mapping[str, tuple[int, ...]]) -> list[str]:
-    found = [f"listener {name} has the port {port}" for name, mentioned in listeners.items() for port in mentioned.ports if not 1 <= port <= 65535]
-    return found + [f"endpoints {name} has the port {port}" for name, ports in endpoints.items() for port in ports if not 0 <= port <= 65535]
+def _bad_ports(kind: str, names: Iterable[str], ports: Iterable[tuple[int, ...]], least: int) -> list[str]:
+    columns = tuple(ports)
+    bad = {port for port in {*chain.from_iterable(columns)} if not least <= port <= MOST_PORTS}
+    pairs = ((name, port) for name, own in zip(names, columns, strict=True) for port in own if port in bad) if bad else ()
+    return [f"{kind} {name} has the port {port}" for name, port in pairs]
 
 
 def _values(node: Any, key: str) -> list[Any]:

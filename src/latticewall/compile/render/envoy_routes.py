@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from latticewall.plan.node import Problem
 from latticewall.plan.proxy import HeaderMatch, HttpListener, RouteMatch, VirtualHost
 
 Document = dict[str, Any]
+Documents = tuple[Document, ...]
 
 _PER_ROUTE_LUA = "envoy.extensions.filters.http.lua.v3.LuaPerRoute"
 _OFF = any_of("envoy.config.route.v3.FilterConfig", disabled=True)
@@ -34,6 +36,9 @@ class Services:
     scheme: str
 
 
+_DOMAINS = attrgetter("domains")
+
+
 class _Claims(NamedTuple):
     """hosts: in order of service, and the names that each has. refused: what a host may not have, because another one has it."""
 
@@ -42,29 +47,29 @@ class _Claims(NamedTuple):
     refused: tuple[tuple[VirtualHost, str], ...]
 
 
-def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Problem], None], memo: Memo) -> tuple[list[Document], list[Document]]:
+def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Problem], None], memo: Memo) -> tuple[Documents, Documents]:
     """Scopes, and the route configurations that they lead to: of all services of every listener, or of all that share them, by Host (the port in it plays no
     part and stays in it). Any other name has no route."""
     owners: dict[str, HttpListener] = {}
     for listener_plan in listeners:
         owners.setdefault(listener_plan.services, listener_plan)
     places = memo.steady(Services, {name: Services(name, plan.port, plan.scheme) for name, plan in owners.items()})
-    claims = memo.map(_claims, [plan.virtual_hosts for plan in owners.values()])
+    claims = [part.once(_claims, part, owners[name].virtual_hosts) for name, part in memo.parts(_Claims, owners).items()]
     for plan, claimed in zip(owners.values(), claims, strict=True):
         for host, domain in claimed.refused:
             report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {plan.port} of {plan.vpc_id}"))
-    owned = [place for place, claimed in zip(places.values(), claims, strict=True) for _ in claimed.hosts]
-    columns = owned, [host for claimed in claims for host in claimed.hosts], [domains for claimed in claims for domains in claimed.domains]
-    scopes = [scope for own in memo.map(_scopes, *columns) for scope in own]
-    return scopes, list(memo.map(route_configuration, *columns))
+    owned = tuple(chain.from_iterable(repeat(place, len(claimed.hosts)) for place, claimed in zip(places.values(), claims, strict=True)))
+    hosts, domains = (tuple(chain.from_iterable(column)) for column in ((claimed.hosts for claimed in claims), (claimed.domains for claimed in claims)))
+    scopes = tuple(chain.from_iterable(memo.map(_scopes, owned, hosts, domains)))
+    return scopes, memo.map(route_configuration, owned, hosts, domains)
 
 
-def _claims(virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
+def _claims(memo: Memo, virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
     """Of hosts that want the same name the first one has it."""
-    hosts = sorted(virtual_hosts, key=attrgetter("service_id"))
-    wanted = [domain for host in hosts for domain in host.domains]
-    if len(set(wanted)) == len(wanted):
-        return _Claims(tuple(hosts), tuple(host.domains for host in hosts), ())
+    hosts = memo.ordered(_Claims, attrgetter("service_id"), virtual_hosts)
+    domains = memo.map(_DOMAINS, hosts)
+    if len({*chain.from_iterable(domains)}) == sum(map(len, domains)):
+        return _Claims(hosts, domains, ())
     owner: dict[str, VirtualHost] = {}
     for host in hosts:
         for domain in host.domains:

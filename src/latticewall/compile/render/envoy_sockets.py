@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
+
+from latticewall.base.memo import Memo
 
 Document = dict[str, Any]
 
@@ -14,16 +16,18 @@ def socket_name(listener_name: str) -> str:
     return f"http-{listener_name.partition('-')[2]}"
 
 
-def by_socket(documents: Iterable[Document]) -> list[Document]:
+def by_socket(documents: Iterable[Document], memo: Memo) -> list[Document]:
     """Listeners on one socket as one: what begins with a TLS handshake goes by server name, the rest is HTTP."""
-    sockets: dict[tuple[str, str, int], list[Document]] = defaultdict(list)
-    for document in documents:
-        address = document["address"]["socket_address"]
-        sockets[address["network_namespace_filepath"], address["address"], address["port_value"]].append(document)
-    return [listener for found in sockets.values() for listener in _joined(found)]
+    found = tuple(documents)
+    return list(chain.from_iterable(memo.map(_joined, memo.grouped(by_socket, memo.map(_socket, found), found).values())))
 
 
-def _joined(documents: list[Document]) -> list[Document]:
+def _socket(document: Document) -> tuple[str, str, int]:
+    address = document["address"]["socket_address"]
+    return address["network_namespace_filepath"], address["address"], address["port_value"]
+
+
+def _joined(documents: tuple[Document, ...]) -> list[Document]:
     """Two that want all connections cannot be one: they are left to be found as claiming one socket."""
     unmatched = [chain for document in documents for chain in document["filter_chains"] if "filter_chain_match" not in chain]
     if len(documents) == 1 or len(unmatched) > 1:

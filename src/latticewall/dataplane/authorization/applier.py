@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
 from latticewall.auth.lattice import SERVICE
 from latticewall.auth.sigv4 import derive_signing_key
 from latticewall.auth.sigv4a import derive_ecdsa_public_key
+from latticewall.base.memo import Memo
 from latticewall.base.ports import Clock
 from latticewall.base.secret import Secret
 from latticewall.compile.render.authorization import identity_chunk, key_chunk, layer_chunk
 from latticewall.dataplane.authorization.tables import Tables
-from latticewall.plan.authorization import AuthKey, AuthorizationPlan
+from latticewall.plan.authorization import AuthKey, AuthLayer, AuthorizationPlan
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.applier import Report
 
@@ -26,6 +29,7 @@ _PRESIGNED_DAYS = tuple(range(-7, 2))
 RENEWED_AT_ONCE = 200
 """Access keys whose signing keys follow the date in one round: every key has today's already, and a change should not wait for all of them."""
 
+T = TypeVar("T")
 Secrets = Callable[[str], Secret | None]
 Scope = tuple[str, str]
 """The day (20260102) and region a signing key is good for."""
@@ -40,6 +44,7 @@ class AuthorizationApplier:
         self._tables = tables
         self._secrets = secrets
         self._clock = clock
+        self._memo = Memo()
         self._keys: dict[str, tuple[AuthKey, _Derived]] = {}
         self._complete_for: tuple[object, ...] = ()
 
@@ -48,17 +53,20 @@ class AuthorizationApplier:
         wanted = plan.authorization
         self._tables.extend(int((self._clock.now() + LIFE).timestamp()))
         changed = self._write_keys(wanted)
-        changed += self._tables.write("identities", {item.id: item for item in wanted.identities}, identity_chunk)
-        changed += self._tables.write("networks", {item.id: item for item in wanted.networks}, layer_chunk)
-        changed += self._tables.write("services", {item.id: item for item in wanted.services}, layer_chunk)
+        changed += self._write("identities", wanted.identities, identity_chunk)
+        changed += self._write("networks", wanted.networks, layer_chunk)
+        changed += self._write("services", wanted.services, layer_chunk)
         if changed:
             self._tables.announce()
         return Report(changed)
 
+    def _write(self, kind: str, items: tuple[T, ...], render: Callable[[T], str]) -> int:
+        return self._tables.write(kind, self._memo.index(kind, self._memo.map(_ID, items, of=kind), items), render)
+
     def _write_keys(self, plan: AuthorizationPlan) -> int:
         """Every access key whose secret is known."""
         today = self._clock.now()
-        regions = sorted({layer.arn.split(":")[3] for layer in plan.services})
+        regions = sorted({*self._memo.map(_region_of, plan.services)})
         given = (plan.keys, today.date(), regions)
         if given == self._complete_for:
             return 0
@@ -77,6 +85,13 @@ class AuthorizationApplier:
         self._keys = keys
         self._complete_for = given if left > 0 and len(keys) == len(plan.keys) else ()
         return self._tables.write("keys", keys, _key_chunk)
+
+
+_ID = attrgetter("id")
+
+
+def _region_of(layer: AuthLayer) -> str:
+    return layer.arn.split(":")[3]
 
 
 class _Derived:

@@ -7,6 +7,8 @@ import hashlib
 import mmap
 import os
 from collections.abc import Callable, Mapping
+from itertools import compress
+from operator import is_not
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,9 +49,9 @@ class Tables:
             del known[name]
             rendered.pop(name, None)
             changed += 1
-        for name, entry in entries.items():
-            before = rendered.get(name)
-            if before is entry or before == entry:
+        for name in compress(entries, map(is_not, entries.values(), map(rendered.get, entries))):
+            entry = entries[name]
+            if rendered.get(name) == entry:
                 continue
             text = render(entry)
             version = digest(text)

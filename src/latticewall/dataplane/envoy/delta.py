@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import is_not
 from typing import Any
 
 KINDS = ("clusters", "endpoints", "destinations", "routes", "scopes", "listeners", "secrets")
@@ -108,7 +110,7 @@ class _Subscription:
     def compare(self, table: Mapping[str, Resource], *, whole: bool) -> None:
         """whole: the client has everything of this kind, and what is not in the table must go; else it asks by name, and lets go by itself."""
         if table is not self.table:
-            self.doubtful.update(name for name, resource in table.items() if self.table.get(name) is not resource)
+            self.doubtful.update(compress(table, map(is_not, table.values(), map(self.table.get, table))))
             self.doubtful.update(self.table.keys() - table.keys())
             self.table = table
         for name in self.doubtful:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,20 +45,21 @@ def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None, secrets: Mapp
     """The snapshot as messages. Raises Malformed when a document is not what its kind says. memo: with it, a document that was packed before is not again.
     secrets: its certificates, with their keys."""
     memo = memo or Memo()
-    checked = ["health_checks" in snapshot.clusters.get(name, {}) for name in snapshot.endpoints]
+    checks = memo.index(_is_checked, tuple(snapshot.clusters), memo.map(_is_checked, snapshot.clusters.values()))
+    checked = map(checks.get, snapshot.endpoints)
+
+    def table(kind: str, make: Callable[..., Resource], *others: Iterable[Any]) -> Mapping[str, Resource]:
+        documents = snapshot.table(kind)
+        return memo.index(kind, tuple(documents), memo.map(make, documents.values(), *others))
+
     return Published(
-        clusters=_table(snapshot.clusters, memo.map(_cluster, snapshot.clusters.values())),
-        endpoints=_table(snapshot.endpoints, memo.map(_endpoints, snapshot.endpoints.values(), checked)),
-        destinations=_table(snapshot.destinations, memo.map(_destination, snapshot.destinations.values())),
-        listeners=_table(snapshot.listeners, memo.map(_listener, snapshot.listeners.values())),
-        scopes=_table(snapshot.scopes, memo.map(_scope, snapshot.scopes.values())),
-        routes=_table(snapshot.routes, memo.map(_route_configuration, snapshot.routes.values())),
-        secrets=secrets or {},
-    )
+        clusters=table("clusters", _cluster), endpoints=table("endpoints", _endpoints, checked), destinations=table("destinations", _destination),
+        listeners=table("listeners", _listener), scopes=table("scopes", _scope), routes=table("routes", _route_configuration), secrets=secrets or {},
+    )  # fmt: skip
 
 
-def _table(documents: Mapping[str, Document], resources: Iterable[Resource]) -> dict[str, Resource]:
-    return dict(zip(documents, resources, strict=True))
+def _is_checked(cluster: Document) -> bool:
+    return "health_checks" in cluster
 
 
 def _cluster(document: Document) -> Resource:
@@ -66,7 +67,7 @@ def _cluster(document: Document) -> Resource:
     return Resource(version(document), pack(TYPE_URLS["clusters"], document), needs)
 
 
-def _endpoints(document: Document, checked: bool) -> Resource:
+def _endpoints(document: Document, checked: bool | None) -> Resource:
     """Opened without targets where they have health checks."""
     opening = Resource("opening", pack(TYPE_URLS["endpoints"], {"cluster_name": document["cluster_name"]})) if checked else None
     return Resource(version(document), pack(TYPE_URLS["endpoints"], document), opening=opening)
