@@ -73,12 +73,15 @@ def _service_control(identity: Identity, accounts: dict[str, Account]) -> tuple[
 
 def _networks(memo: Memo, networks: tuple[ServiceNetwork, ...], accounts: tuple[Account, ...]) -> tuple[AuthLayer, ...]:
     owners = {account.id: account for account in accounts}
-    return memo.map(_network, networks, [owners.get(network.account) for network in networks])
+    return memo.map(_network, networks, map(owners.get, memo.map(_account_of, networks, of=_network)))
 
 
 def _services(memo: Memo, services: tuple[Service, ...], accounts: tuple[Account, ...]) -> tuple[AuthLayer, ...]:
     owners = {account.id: account for account in accounts}
-    return memo.map(_service, services, [owners.get(service.account) for service in services])
+    return memo.map(_service, services, map(owners.get, memo.map(_account_of, services, of=_service)))
+
+
+_account_of = attrgetter("account")
 
 
 def _network(network: ServiceNetwork, owner: Account | None) -> AuthLayer:

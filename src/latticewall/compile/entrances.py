@@ -11,7 +11,7 @@ from latticewall.base.lattice_names import endpoint_service_name
 from latticewall.compile import addresses
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import ServiceNetworkGates
-from latticewall.world.types import Listener, Service, ServiceAssociation, ServiceNetwork, Vpc
+from latticewall.world.types import Service, ServiceAssociation, ServiceNetwork, Vpc
 
 EVERYWHERE = {4: "0.0.0.0", 6: "::"}  # noqa: S104 - in a namespace that has the endpoint's addresses only
 """Where services listen inside an endpoint's namespace, by family. Its filter says which of its addresses are meant: a change of subnets touches no socket."""
@@ -45,12 +45,6 @@ def entrances(index: Index, gates: ServiceNetworkGates) -> Iterator[Entrance]:
             for version in sorted({address.version for zone in endpoint.zones for address in zone.services}):
                 key = endpoint.id if version == 4 else f"{endpoint.id}-ipv6"
                 yield Entrance(key, namespace("vpce", endpoint.id), EVERYWHERE[version], vpc, network, endpoint.id)
-
-
-def listeners_at(gates: ServiceNetworkGates, entrance: Entrance, *protocols: str) -> list[tuple[ServiceAssociation, Service, Listener]]:
-    """The listeners of these protocols (of all, when none is named) that clients reach there."""
-    by_protocol = gates.listeners_of.get(entrance.network.id, {})
-    return [item for protocol in protocols or by_protocol for item in by_protocol.get(protocol, ())]
 
 
 def host_names(service: Service) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
 
 from latticewall.base.ids import device, namespace
+from latticewall.base.memo import Memo
 from latticewall.world.types import (
     Credential,
     Database,
@@ -142,8 +143,8 @@ class Index:
         self._derive = derive
 
     def derived(self, function: Callable[..., T], *parts: str) -> T:
-        """`function` of collections of the world, by their names: found once for all who ask, as long as these collections are the same."""
-        answer: T = self._derive(function, *parts) if self._derive else function(*(getattr(self.world, part) for part in parts))
+        """`function(memo, ...)` of collections of the world, by their names: found once for all who ask, as long as these collections are the same."""
+        answer: T = self._derive(function, *parts) if self._derive else function(Memo(), *(getattr(self.world, part) for part in parts))
         return answer
 
     @cached_property

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
+from typing import NamedTuple
 
 from latticewall.base.ids import namespace
 from latticewall.base.lattice_names import endpoint_resource_name, endpoint_service_name, endpoint_zone_name
+from latticewall.base.memo import Memo
 from latticewall.base.private_dns import is_at_or_above
 from latticewall.base.segments import NAMESERVER
 from latticewall.compile import addresses
@@ -24,7 +27,7 @@ from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
 from latticewall.compile.private_dns import private_zones
 from latticewall.compile.resource_doors import published, reached_through
-from latticewall.compile.service_network import ServiceNetworkGates
+from latticewall.compile.service_network import Joined, ServiceNetworkGates
 from latticewall.compile.tunnels import resolves, segment_of, tunnel_ends
 from latticewall.compile.units import Units
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
@@ -47,13 +50,11 @@ _PublicZone = tuple[Zone, tuple[Alias, ...]]
 
 def compile_names(units: Units) -> NamesPlan:
     """All resolvers and all metadata services."""
-    own = units.follow(_own)
-    shared = units.memo.steady(_network_zones, units.follow(_network_zones))
-    resolvers = units.memo.map(_resolver, own, [shared.get(item.shared, shared[""]) for item in own])
-    return NamesPlan(
-        resolvers=units.memo.once(_with_tunnels, resolvers, units.follow(_tunnelled)),
-        metadata=units.follow(_metadata),
-    )
+    memo, own = units.memo, units.follow(_own)
+    shared = _network_zones(memo, units.follow(_shared), units.follow(_through_endpoints), units.follow(_members))
+    zones = memo.map(_assembled, [item.zones for item in own], [shared.get(item.shared, shared[""]) for item in own])
+    resolvers = memo.map(_resolver, [item.vpc for item in own], zones)
+    return NamesPlan(resolvers=memo.once(_with_tunnels, resolvers, units.follow(_tunnelled)), metadata=units.follow(_metadata))
 
 
 def _tunnelled(index: Index, gates: ServiceNetworkGates) -> tuple[tuple[str, str], ...]:
@@ -79,48 +80,57 @@ def _metadata(index: Index, _: ServiceNetworkGates) -> tuple[MetadataInstance, .
 
 
 @dataclass(frozen=True)
-class _Own:
-    """What a VPC's resolver answers by itself, beside the names of its service network. shared: which names those are, a key of `_network_zones`. before: zones
-    that win over the network's, after: that do not. public: the region's."""
+class _OwnZones:
+    """What a resolver answers by itself, beside the names of its VPC's service network. before: zones that win over the network's, after: that do not.
+    public: the region's."""
 
-    vpc: Vpc
-    shared: str
     before: Mapping[str, Zone]
     after: Mapping[str, Zone]
     aliases: tuple[Alias, ...]
     public: tuple[_PublicZone, ...]
 
 
+class _Own(NamedTuple):
+    """shared: which names of service networks the VPC has, a key of `_shared`."""
+
+    vpc: Vpc
+    shared: str
+    zones: _OwnZones
+
+
 def _own(index: Index, gates: ServiceNetworkGates) -> tuple[_Own, ...]:
     public = _public(index.world)
-    return tuple(_own_of(index, gates, vpc, public) for vpc in index.world.vpcs)
+    none = _OwnZones({}, {}, (), public)
+    return tuple(_own_of(index, gates, vpc, none) for vpc in index.world.vpcs)
 
 
-def _own_of(index: Index, gates: ServiceNetworkGates, vpc: Vpc, public: tuple[_PublicZone, ...]) -> _Own:
+def _own_of(index: Index, gates: ServiceNetworkGates, vpc: Vpc, none: _OwnZones) -> _Own:
+    association = gates.association_of.get(vpc.id)
+    shared = _shared_by(vpc, association.service_network_id) if association else ""
+    if not vpc.dns_hostnames:  # private zones need both attributes of the VPC
+        return _Own(vpc, shared, none)
     before: _Records = {}
     after: _Records = {}
-    aliases: list[Alias] = []
-    if vpc.dns_hostnames:  # private zones need both attributes of the VPC
-        aliases = _hosted_zones(index.world, vpc, before)
-        for origin, found in private_zones(index, gates, vpc).items():
-            before.setdefault(origin, found)
-        _own_names(index, vpc, after)
-    association = gates.association_of.get(vpc.id)
-    return _Own(vpc, _shared_by(vpc, association.service_network_id) if association else "", _zones(before), _zones(after), tuple(aliases), public)
+    aliases = _hosted_zones(index.world, vpc, before)
+    for origin, found in private_zones(index, gates, vpc).items():
+        before.setdefault(origin, found)
+    _own_names(index, vpc, after)
+    return _Own(vpc, shared, _OwnZones(_zones(before), _zones(after), tuple(aliases), none.public))
 
 
-def _resolver(own: _Own, shared: tuple[Zone, ...]) -> Resolver:
-    vpc, name = own.vpc, namespace("vpc", own.vpc.id)
+def _resolver(vpc: Vpc, zones: tuple[Zone, ...]) -> Resolver:
+    name = namespace("vpc", vpc.id)
     if not vpc.dns_support:
         return Resolver(vpc.id, name, (), (), enabled=False)
     listens = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
-    return Resolver(vpc.id, name, listens, _assembled(own, shared))
+    return Resolver(vpc.id, name, listens, zones)
 
 
 def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, ...]:
     """All zones that the VPC's resolver answers from; none when it has no resolver."""
-    own, shared = _own_of(index, gates, vpc, _public(index.world)), _network_zones(index, gates)
-    return _assembled(own, shared.get(own.shared, shared[""])) if vpc.dns_support else ()
+    own = _own_of(index, gates, vpc, _OwnZones({}, {}, (), _public(index.world)))
+    shared = _network_zones(Memo(), _shared(index, gates), _through_endpoints(index, gates), gates.joined_of)
+    return _assembled(own.zones, shared.get(own.shared, shared[""])) if vpc.dns_support else ()
 
 
 def public_zones(world: World) -> tuple[Zone, ...]:
@@ -131,7 +141,7 @@ def public_zones(world: World) -> tuple[Zone, ...]:
     return _in_order(zones, _add_public(zones, _public(world)))
 
 
-def _assembled(own: _Own, shared: tuple[Zone, ...]) -> tuple[Zone, ...]:
+def _assembled(own: _OwnZones, shared: tuple[Zone, ...]) -> tuple[Zone, ...]:
     """The zones of a VPC together: those of its service network are what they are for all others, unless they meet the VPC's."""
     zones = dict(own.before)
     for zone in shared:
@@ -184,40 +194,112 @@ def _hosted_zones(world: World, vpc: Vpc, records: _Records) -> list[Alias]:
     return aliases
 
 
-def _network_zones(index: Index, gates: ServiceNetworkGates) -> dict[str, tuple[Zone, ...]]:
-    """The generated names of the services and resources of each service network, which lead nowhere else (on AWS they resolve everywhere all the same), and
-    those of all endpoints and load balancers, which lead there from wherever packets can; "" for VPCs without a service network. By network, and once more
-    for VPCs with IPv6 where there are such."""
-    found: dict[str, _Records] = {"": {}}
+@dataclass(frozen=True)
+class _Shared:
+    """What VPCs share that have the same service network. services: where the names of its services lead. others: further records, by zone."""
+
+    network_id: str
+    services: tuple[str, ...]
+    others: Mapping[str, tuple[Record, ...]]
+
+
+def _shared(index: Index, gates: ServiceNetworkGates) -> dict[str, _Shared]:
+    """By network, and once more for VPCs with IPv6 where there are such; "" for VPCs without a service network."""
+    everywhere: _Records = {}
+    for endpoint in index.world.vpc_endpoints:
+        for item in reached_through(index, gates, endpoint):
+            name = endpoint_resource_name(index.world.region, endpoint.id, item.association_id, item.configuration.id)
+            _add_below(everywhere, name, 2, published(endpoint, item.addresses))
+        for name, labels, values in _names_of_tunnel(index, gates, endpoint):
+            _add_below(everywhere, name, labels, values)
+    _load_balancer_names(index.world, everywhere)
+    _database_names(index.world, everywhere)
+    found = {"": _Shared("", (), _frozen(everywhere))}
     for vpc_id, association in gates.association_of.items():
         vpc, network = index.vpcs[vpc_id], association.service_network_id
-        if _shared_by(vpc, network) in found:
-            continue
-        records = found.setdefault(_shared_by(vpc, network), {})
-        services = addresses.both_families(vpc, addresses.LATTICE_SERVICES)
-        for _, service in gates.joined_of.get(network, ()):
-            _add_below(records, service.dns_name, 1, services)
-        for resource, _configuration in gates.resources_of.get(network, ()):
-            _add_below(records, resource.dns_name, 2, addresses.both_families(vpc, resource.address))
-    through_endpoints = list(_names_through_endpoints(index, gates))
-    for records in found.values():
-        for name, labels, values in through_endpoints:
-            _add_below(records, name, labels, values)
-        _load_balancer_names(index.world, records)
-        _database_names(index.world, records)
-    return {network: tuple(_zones(records).values()) for network, records in found.items()}
+        if _shared_by(vpc, network) not in found:
+            records = {origin: list(own) for origin, own in everywhere.items()}
+            for resource, _ in gates.resources_of.get(network, ()):
+                _add_below(records, resource.dns_name, 2, addresses.both_families(vpc, resource.address))
+            found[_shared_by(vpc, network)] = _Shared(network, addresses.both_families(vpc, addresses.LATTICE_SERVICES), _frozen(records))
+    return found
 
 
-def _names_through_endpoints(index: Index, gates: ServiceNetworkGates) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """The names of services and resources through endpoints, of the whole region: (name, labels before its zone, addresses)."""
+def _frozen(records: _Records) -> dict[str, tuple[Record, ...]]:
+    return {origin: tuple(found) for origin, found in records.items()}
+
+
+@dataclass(frozen=True)
+class _Through:
+    """An endpoint of a service network. leads: where the names of services through it lead."""
+
+    endpoint_id: str
+    network_id: str
+    leads: tuple[str, ...]
+    region: str
+
+
+def _through_endpoints(index: Index, _: ServiceNetworkGates) -> dict[str, _Through]:
+    """By endpoint."""
     region = index.world.region
-    for endpoint in index.world.vpc_endpoints:
-        here = published(endpoint, (address for zone in endpoint.zones for address in zone.services))
-        for association, _ in gates.joined_of.get(endpoint.service_network_id, ()) if here else ():
-            yield endpoint_service_name(region, endpoint.id, association.id), 1, here
-        for item in reached_through(index, gates, endpoint):
-            yield endpoint_resource_name(region, endpoint.id, item.association_id, item.configuration.id), 2, published(endpoint, item.addresses)
-        yield from _names_of_tunnel(index, gates, endpoint)
+    found = (
+        _Through(endpoint.id, endpoint.service_network_id, published(endpoint, (address for zone in endpoint.zones for address in zone.services)), region)
+        for endpoint in index.world.vpc_endpoints
+    )
+    return {item.endpoint_id: item for item in found if item.leads}
+
+
+def _members(_: Index, gates: ServiceNetworkGates) -> Mapping[str, tuple[Joined, ...]]:
+    return gates.joined_of
+
+
+def _network_zones(
+    memo: Memo, shared: Mapping[str, _Shared], through: Mapping[str, _Through], joined: Mapping[str, tuple[Joined, ...]]
+) -> dict[str, tuple[Zone, ...]]:
+    """The generated names of the services and resources of each service network, which lead nowhere else (on AWS they resolve everywhere all the same), and
+    those of all endpoints and load balancers, which lead there from wherever packets can. By the keys of `shared`."""
+    ways = memo.steady(_Through, through)
+    there = [
+        below for endpoint, part in memo.parts(_Through, ways).items()
+        for below in part.map(_named_through, joined.get(ways[endpoint].network_id, ()), given=(ways[endpoint],))
+    ]  # fmt: skip
+    steady, everywhere = memo.steady(_Shared, shared), memo.kept(_named_through, tuple(there))
+    return {
+        key: part.once(_zones_shared, part, steady[key], joined.get(steady[key].network_id, ()), everywhere)
+        for key, part in memo.parts(_Shared, steady).items()
+    }
+
+
+def _zones_shared(memo: Memo, shared: _Shared, joined: tuple[Joined, ...], everywhere: tuple[_Below, ...]) -> tuple[Zone, ...]:
+    below = memo.map(_named_there, joined, given=(shared.services,)) + everywhere
+    named = memo.grouped(Zone, memo.map(_origin_of, below), memo.map(_records_of, below))
+    found = []
+    for origin, part in memo.parts(Zone, sorted({*named, *shared.others})).items():
+        records = (*chain.from_iterable(named.get(origin, ())), *shared.others.get(origin, ()))
+        found.append(part.kept(Zone, Zone(origin, part.ordered(Record, _IN_ORDER, records))))
+    return memo.kept(_zones_shared, tuple(found))
+
+
+class _Below(NamedTuple):
+    """The zone that a name is in, and its records there."""
+
+    origin: str
+    records: tuple[Record, ...]
+
+
+_origin_of, _records_of = attrgetter("origin"), attrgetter("records")
+
+
+def _named_there(joined: Joined, values: tuple[str, ...]) -> _Below:
+    """A service in its service network."""
+    _, service = joined
+    return _below(service.dns_name, 1, values)
+
+
+def _named_through(joined: Joined, way: _Through) -> _Below:
+    """A service through an endpoint."""
+    association, _ = joined
+    return _below(endpoint_service_name(way.region, way.endpoint_id, association.id), 1, way.leads)
 
 
 def _names_of_tunnel(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint) -> Iterator[tuple[str, int, tuple[str, ...]]]:
@@ -253,10 +335,10 @@ def _add_below(records: _Records, dns_name: str, labels: int, values: tuple[str,
 
 
 @lru_cache(maxsize=MOST_NAMES)
-def _below(dns_name: str, labels: int, values: tuple[str, ...]) -> tuple[str, tuple[Record, ...]]:
+def _below(dns_name: str, labels: int, values: tuple[str, ...]) -> _Below:
     """The zone that begins after so many labels of the name, and the name's records: the same objects each time."""
     name = absolute(dns_name)
-    return name.split(".", labels)[labels], tuple(address_records(name, TTL, values))
+    return _Below(name.split(".", labels)[labels], tuple(address_records(name, TTL, values)))
 
 
 def _shared_by(vpc: Vpc, network_id: str) -> str:

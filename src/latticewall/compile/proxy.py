@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain, compress, islice, repeat
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from latticewall.base.ids import namespace
 from latticewall.base.lattice_headers import is_ours_to_say
@@ -19,10 +21,10 @@ from latticewall.compile.index import Index
 from latticewall.compile.load_balancers import balancer_certificates, compile_balancers
 from latticewall.compile.resource_doors import ResourceDoor, resource_doors
 from latticewall.compile.resources import Leaf, Resources
-from latticewall.compile.service_network import ServiceNetworkGates, capture_port
+from latticewall.compile.service_network import JoinedListener, ServiceNetworkGates, capture_port
 from latticewall.compile.tls_passthrough import compile_tls
 from latticewall.compile.units import Units
-from latticewall.plan.https import Certificate
+from latticewall.plan.https import Certificate, ServerNames
 from latticewall.plan.load_balancers import BalancerSocket
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import (
@@ -48,14 +50,15 @@ def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
     tcp, tcp_problems = units.follow(_tcp_listeners)
     https = memo.kept(HttpsPlan, units.follow(compile_https, tls))
     joined = memo.map(_Joined, *units.follow(_memberships))
-    http = memo.once(_http_listeners, memo, units.follow(_region), units.follow(_entrances), joined, groups, https)
-    used = memo.once(_used, http, tls)
+    hosts = memo.once(_virtual_hosts, memo, joined, groups)
+    ways = memo.steady_items(Entrance, attrgetter("key"), units.follow(_entrances))
+    names = memo.steady(ServerNames, https.server_names)
+    http = memo.once(_http_listeners, memo, units.follow(_region), ways, joined, hosts, names)
     sockets, balanced, shown = units.follow(_balancers)
-    clusters = [cluster for group, cluster in zip(groups, memo.map(_cluster, groups), strict=True) if group.id in used]
     plan = ProxyPlan(
         http_listeners=http,
         tcp_listeners=tcp,
-        clusters=memo.steady(_cluster, {0: tuple(sorted([*clusters, *balanced], key=lambda cluster: cluster.name))})[0],
+        clusters=memo.once(_clusters, memo, groups, hosts, ways, tls, balanced),
         tls_listeners=tls,
         certificates=tuple(sorted([*https.certificates, *shown])),
         balancer_sockets=sockets,
@@ -85,91 +88,148 @@ class _Joined:
     """A listener of a service in a service network."""
 
     network: ServiceNetwork
-    association: ServiceAssociation
-    service: Service
-    listener: Listener
+    joined: JoinedListener
+
+    @property
+    def association(self) -> ServiceAssociation:
+        return self.joined[0]
+
+    @property
+    def service(self) -> Service:
+        return self.joined[1]
+
+    @property
+    def listener(self) -> Listener:
+        return self.joined[2]
+
+    @property
+    def place(self) -> _Place:
+        return self.network.id, self.listener.protocol.lower(), self.listener.port
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.network.id, self.listener.id
 
 
-_Columns = tuple[tuple[ServiceNetwork, ...], tuple[ServiceAssociation, ...], tuple[Service, ...], tuple[Listener, ...]]
+_Place = tuple[str, str, int]
+"""Service network, scheme and port."""
+
+
+_Columns = tuple[tuple[ServiceNetwork, ...], tuple[JoinedListener, ...]]
 
 
 def _memberships(_: Index, gates: ServiceNetworkGates) -> _Columns:
     """The HTTP and HTTPS listeners of all service networks, as columns."""
     found = [
-        (gates.networks[network], *item) for network, by_protocol in gates.listeners_of.items() if network in gates.networks
-        for protocol in ("HTTP", "HTTPS") for item in by_protocol.get(protocol, ())
+        (gates.networks[network], by_protocol[protocol]) for network, by_protocol in sorted(gates.listeners_of.items()) if network in gates.networks
+        for protocol in ("HTTP", "HTTPS") if protocol in by_protocol
     ]  # fmt: skip
-    networks, associations, services, listeners = zip(*found, strict=True) if found else ((), (), (), ())
-    return networks, associations, services, listeners
+    networks = tuple(chain.from_iterable(repeat(network, len(listeners)) for network, listeners in found))
+    return networks, tuple(chain.from_iterable(listeners for _, listeners in found))
 
 
-def _used(http: tuple[HttpListener, ...], tls: tuple[TlsListener, ...]) -> frozenset[str]:
-    """Names of the clusters that somebody sends to."""
-    hosts = {id(listener.virtual_hosts): listener.virtual_hosts for listener in http}
-    found = {cluster for own in hosts.values() for host in own for route in host.routes for cluster, _ in route.clusters}
-    return frozenset(found | {cluster for listener in tls for service in listener.services for cluster, _ in service.clusters})
+def _clusters(
+    memo: Memo, groups: tuple[TargetGroup, ...], hosts: tuple[VirtualHost, ...], ways: tuple[Entrance, ...], tls: tuple[TlsListener, ...],
+    balanced: tuple[Cluster, ...],
+) -> tuple[Cluster, ...]:  # fmt: skip
+    """Those that somebody sends to. A service network that nobody can enter sends nothing."""
+    entered = memo.kept(_sends_to, {way.network.arn for way in ways})
+    wanted = memo.map(_sends_to, hosts, given=(entered,))
+    used = {*chain.from_iterable(wanted), *(cluster for listener in tls for service in listener.services for cluster, _ in service.clusters)}
+    found = compress(memo.map(_cluster, groups), map(used.__contains__, map(_id_of, groups)))
+    return memo.kept(_clusters, tuple(sorted(chain(found, balanced), key=attrgetter("name"))))
+
+
+def _sends_to(host: VirtualHost, entered: Set[str]) -> tuple[str, ...]:
+    return tuple(cluster for route in host.routes for cluster, _ in route.clusters) if host.service_network_arn in entered else ()
 
 
 def _http_listeners(
-    memo: Memo, region: str, ways: tuple[Entrance, ...], joined: tuple[_Joined, ...], groups: tuple[TargetGroup, ...], https: HttpsPlan
-) -> tuple[HttpListener, ...]:
+    memo: Memo, region: str, ways: tuple[Entrance, ...], joined: tuple[_Joined, ...], hosts: tuple[VirtualHost, ...],
+    server_names: Mapping[tuple[str, int], tuple[ServerNames, ...]],
+) -> tuple[HttpListener, ...]:  # fmt: skip
     """One for each entrance and port. What is there is the same at all associations of a service network, and made once; an endpoint adds names, the same for
     both families."""
-    hosts = _virtual_hosts(memo, joined, groups)
-    by_place: dict[tuple[str, str, int], list[tuple[_Joined, VirtualHost]]] = defaultdict(list)
-    for item, host in zip(joined, hosts, strict=True):
-        by_place[item.network.id, item.listener.protocol.lower(), item.listener.port].append((item, host))
-    shared = memo.steady(_http_listeners, {place: tuple(host for _, host in found) for place, found in by_place.items()})
-    sockets: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for network, protocol, port in sorted(shared):
-        sockets[network].append((protocol, port))
-    found = {}
-    named: dict[tuple[str, str, int], tuple[VirtualHost, ...]] = {}
-    for way in ways:
-        for protocol, port in sockets.get(way.network.id, ()):
-            place, here = (way.network.id, protocol, port), (way.endpoint_id, protocol, port)
-            if way.endpoint_id and here not in named:
-                named[here] = _named_there(region, way, by_place[place])
-            found[way.key, protocol, port] = HttpListener(
-                name=f"{protocol}-{way.key}-{port}", namespace=way.namespace, address=way.address, port=port, vpc_id=way.vpc.id, vpc_arn=way.vpc.arn,
-                vpc_owner=way.vpc.account, vpc_endpoint_id=way.endpoint_id,
-                virtual_hosts=named[here] if way.endpoint_id else shared[place],
-                routes=f"{protocol}-{way.endpoint_id or way.network.id}-{port}",
-                server_names=https.server_names[way.key, port] if protocol == "https" else (),
-            )  # fmt: skip
-    return tuple(sorted(memo.steady(HttpListener, found).values(), key=lambda listener: listener.name))
+    places = memo.map(_place_of, joined)
+    shared = memo.grouped(_virtual_host, places, hosts)
+    sockets: dict[str, list[_Place]] = defaultdict(list)
+    for place in memo.steady(_Place, {place: place for place in sorted(shared)}).values():
+        sockets[place[0]].append(place)
+    found = [(way, place) for way in ways for place in sockets.get(way.network.id, ())]
+    named = _named_there(memo, region, found, memo.grouped(_Joined, places, joined), shared)
+    listeners = memo.map(
+        _http_listener, [way for way, _ in found], [place for _, place in found],
+        [named[way.endpoint_id, place] if way.endpoint_id else shared[place] for way, place in found],
+        [server_names[way.key, place[2]] if place[1] == "https" else () for way, place in found],
+    )  # fmt: skip
+    return tuple(sorted(listeners, key=attrgetter("name")))
 
 
-def _named_there(region: str, way: Entrance, found: list[tuple[_Joined, VirtualHost]]) -> tuple[VirtualHost, ...]:
-    return tuple(replace(host, domains=(*host.domains, endpoint_name(region, way, item.association))) for item, host in found)
+def _http_listener(way: Entrance, place: _Place, hosts: tuple[VirtualHost, ...], server_names: tuple[ServerNames, ...]) -> HttpListener:
+    network, protocol, port = place
+    return HttpListener(
+        name=f"{protocol}-{way.key}-{port}", namespace=way.namespace, address=way.address, port=port, vpc_id=way.vpc.id, vpc_arn=way.vpc.arn,
+        vpc_owner=way.vpc.account, vpc_endpoint_id=way.endpoint_id, virtual_hosts=hosts, routes=f"{protocol}-{way.endpoint_id or network}-{port}",
+        server_names=server_names,
+    )  # fmt: skip
+
+
+def _named_there(
+    memo: Memo, region: str, found: Iterable[tuple[Entrance, _Place]], joined: Mapping[_Place, tuple[_Joined, ...]],
+    shared: Mapping[_Place, tuple[VirtualHost, ...]],
+) -> Mapping[tuple[str, _Place], tuple[VirtualHost, ...]]:  # fmt: skip
+    """By endpoint and place what is there under the names that lead there through the endpoint, too."""
+    places = {(way.endpoint_id, place): way for way, place in found if way.endpoint_id}
+    named = memo.map(
+        _named, chain.from_iterable(repeat(way, len(shared[place])) for (_, place), way in places.items()),
+        chain.from_iterable(joined[place] for _, place in places), chain.from_iterable(shared[place] for _, place in places), given=(region,),
+    )  # fmt: skip
+    each = iter(named)
+    return memo.steady(_named, {key: tuple(islice(each, len(shared[key[1]]))) for key in places})
+
+
+def _named(way: Entrance, joined: _Joined, host: VirtualHost, region: str) -> VirtualHost:
+    return replace(host, domains=(*host.domains, endpoint_name(region, way, joined.association)))
 
 
 def _virtual_hosts(memo: Memo, joined: tuple[_Joined, ...], groups: tuple[TargetGroup, ...]) -> tuple[VirtualHost, ...]:
-    known = memo.once(_by_name, groups)
-    named = memo.map(_named_groups, [item.listener for item in joined])
-    keys = [(item.network.id, item.listener.id) for item in joined]
-    meant = memo.steady(_meant, dict(zip(keys, memo.map(_meant, named, [known] * len(named)), strict=True)))
-    hosts = memo.map(_virtual_host, joined, meant.values())
-    return tuple(memo.steady(_virtual_host, dict(zip(keys, hosts, strict=True))).values())
+    """Of each member."""
+    known = memo.once(_by_name, memo, memo.steady_items(_Group, _arn_of, memo.map(_group, groups)))
+    named = memo.map(_named_groups, joined)
+    hosts = memo.map(_virtual_host, joined, memo.look_up(_Group, named, known))
+    return memo.steady_items(_virtual_host, attrgetter("service_network_arn", "listener_id"), hosts)
 
 
-def _by_name(groups: tuple[TargetGroup, ...]) -> dict[str, TargetGroup]:
+class _Group(NamedTuple):
+    """What routes have to know of a target group."""
+
+    id: str
+    arn: str
+    version: str
+
+
+def _group(group: TargetGroup) -> _Group:
+    return _Group(group.id, group.arn, group.protocol_version or "HTTP1")
+
+
+def _by_name(memo: Memo, groups: tuple[_Group, ...]) -> Mapping[str, _Group]:
     """Target groups as rules may name them."""
-    return {key: group for group in groups for key in (group.id, group.arn)}
+    names = (*memo.map(_id_of, groups), *memo.map(_arn_of, groups))
+    return dict(zip(names, groups * 2, strict=True))
 
 
-def _meant(names: tuple[str, ...], known: Mapping[str, TargetGroup]) -> tuple[TargetGroup, ...]:
-    return tuple(known[name] for name in names if name in known)
+_id_of, _arn_of, _place_of = attrgetter("id"), attrgetter("arn"), attrgetter("place")
 
 
-def _named_groups(listener: Listener) -> tuple[str, ...]:
+def _named_groups(joined: _Joined) -> tuple[str, ...]:
     """The target groups that its rules forward to, as they name them."""
-    forwards = (rule.action.get("forward") or {} for rule in listener.rules)
+    forwards = (rule.action.get("forward") or {} for rule in joined.listener.rules)
     return tuple(dict.fromkeys(item["targetGroupIdentifier"] for forward in forwards for item in forward.get("targetGroups") or ()))
 
 
-def _virtual_host(joined: _Joined, groups: tuple[TargetGroup, ...]) -> VirtualHost:
-    network, service, listener, by_name = joined.network, joined.service, joined.listener, _by_name(groups)
+def _virtual_host(joined: _Joined, groups: tuple[_Group, ...]) -> VirtualHost:
+    network, service, listener = joined.network, joined.service, joined.listener
+    by_name = {name: group for group in groups for name in (group.id, group.arn)}
     return VirtualHost(
         service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=host_names(service),
         routes=tuple(_route(rule, by_name, listener.protocol) for rule in listener.rules if _can_match(rule)),
@@ -182,7 +242,7 @@ def _can_match(rule: LatticeRule) -> bool:
     return not any(is_ours_to_say(header["name"]) for header in (rule.match.get("httpMatch") or {}).get("headerMatches") or ())
 
 
-def _route(rule: LatticeRule, groups: dict[str, TargetGroup], protocol: str) -> HttpRoute:
+def _route(rule: LatticeRule, groups: dict[str, _Group], protocol: str) -> HttpRoute:
     match = _route_match(rule.match.get("httpMatch") or {})
     if "fixedResponse" in rule.action:
         return HttpRoute(match, rule.id, fixed_status=rule.action["fixedResponse"]["statusCode"])
@@ -193,7 +253,7 @@ def _route(rule: LatticeRule, groups: dict[str, TargetGroup], protocol: str) -> 
     ]
     return HttpRoute(
         match, rule.id, clusters=tuple((group.id, weight) for group, weight in forwards), target_groups=tuple((group.id, group.arn) for group, _ in forwards),
-        versions=tuple(group.protocol_version or "HTTP1" for group, _ in forwards) if protocol == "HTTPS" else (),
+        versions=tuple(group.version for group, _ in forwards) if protocol == "HTTPS" else (),
     )  # fmt: skip
 
 

@@ -7,12 +7,15 @@ configurations are latticewall's own (docs/features/auth-policies.md).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
+from latticewall.base.memo import Memo
 from latticewall.compile import addresses, ipv6
 from latticewall.compile.connect import allowed
 from latticewall.compile.index import Index
@@ -27,6 +30,7 @@ from latticewall.world.types import (
     Service,
     ServiceAssociation,
     ServiceNetwork,
+    TargetGroup,
     VpcAssociation,
 )
 
@@ -38,36 +42,72 @@ CAPTURE_PORT = 15001
 @dataclass(frozen=True)
 class ServiceSockets:
     """What routers have to know of services and target groups, of which there are many and which change often. ports: of a service network's listeners, by
-    its id; target_vpcs: where requests come out."""
+    its id; target_vpcs: where requests come out, and where they do with IPv6."""
 
     ports: Mapping[str, tuple[int, ...]]
     target_vpcs: frozenset[str]
+    target_vpcs_ipv6: frozenset[str]
 
 
 def service_sockets(index: Index, gates: ServiceNetworkGates) -> ServiceSockets:
-    listeners = {network: {listener.port for service in services for listener in service.listeners} for network, services in gates.services_of.items()}
-    ports = {network: tuple(sorted(found)) for network, found in listeners.items()}
-    return ServiceSockets(ports, frozenset(group.vpc_id for group in index.world.target_groups))
+    ports = {network: tuple(sorted(found)) for network, found in gates.ports_of.items()}
+    places = index.derived(_target_places, "target_groups")
+    return ServiceSockets(ports, frozenset(vpc_id for vpc_id, _ in places), frozenset(vpc_id for vpc_id, is_ipv6 in places if is_ipv6))
+
+
+def _target_places(memo: Memo, groups: tuple[TargetGroup, ...]) -> Collection[tuple[str, bool]]:
+    """Where target groups are: VPC and whether with IPv6."""
+    return memo.grouped(_target_places, memo.map(_place_of, groups), groups).keys()
+
+
+Joined = tuple[ServiceAssociation, Service]
+"""A service of a service network."""
+JoinedListener = tuple[ServiceAssociation, Service, Listener]
 
 
 class _Members(NamedTuple):
-    """The services of every service network, and their listeners by protocol."""
+    """The services of every service network; their listeners by protocol; the ports of these."""
 
-    joined: Mapping[str, list[tuple[ServiceAssociation, Service]]]
-    listeners: Mapping[str, Mapping[str, list[tuple[ServiceAssociation, Service, Listener]]]]
+    joined: Mapping[str, tuple[Joined, ...]]
+    listeners: Mapping[str, Mapping[str, tuple[JoinedListener, ...]]]
+    ports: Mapping[str, Set[int]]
 
 
-def _members(services: tuple[Service, ...], associations: tuple[ServiceAssociation, ...]) -> _Members:
-    by_id = {service.id: service for service in services}
-    joined: dict[str, list[tuple[ServiceAssociation, Service]]] = {}
-    listeners: dict[str, dict[str, list[tuple[ServiceAssociation, Service, Listener]]]] = {}
-    for association in associations:
-        service = by_id.get(association.service_id)
-        if service is not None:
-            joined.setdefault(association.service_network_id, []).append((association, service))
-            for listener in service.listeners:
-                listeners.setdefault(association.service_network_id, {}).setdefault(listener.protocol, []).append((association, service, listener))
-    return _Members(joined, listeners)
+def _members(memo: Memo, services: tuple[Service, ...], associations: tuple[ServiceAssociation, ...]) -> _Members:
+    by_id = memo.index(_members, memo.map(_id_of, services), services)
+    pairs = memo.map(_joined, associations, map(by_id.get, memo.map(_service_of, associations)))
+    found = tuple(chain.from_iterable(pairs))
+    each = tuple(chain.from_iterable(memo.map(_listeners, found)))
+    by_protocol: dict[str, dict[str, tuple[JoinedListener, ...]]] = {}
+    for (network, protocol), listeners in memo.grouped("listeners", memo.map(_network_and_protocol, each), each).items():
+        by_protocol.setdefault(network, {})[protocol] = listeners
+    ports: dict[str, set[int]] = {}
+    for network, port in memo.grouped("ports", memo.map(_network_and_port, each), each):
+        ports.setdefault(network, set()).add(port)
+    return _Members(memo.grouped("joined", memo.map(_network_of, found), found), by_protocol, ports)
+
+
+_id_of, _service_of, _place_of = attrgetter("id"), attrgetter("service_id"), attrgetter("vpc_id", "is_ipv6")
+
+
+def _joined(association: ServiceAssociation, service: Service | None) -> tuple[Joined, ...]:
+    return ((association, service),) if service else ()
+
+
+def _listeners(joined: Joined) -> tuple[JoinedListener, ...]:
+    return tuple((*joined, listener) for listener in joined[1].listeners)
+
+
+def _network_of(joined: Joined) -> str:
+    return joined[0].service_network_id
+
+
+def _network_and_protocol(joined: JoinedListener) -> tuple[str, str]:
+    return joined[0].service_network_id, joined[2].protocol
+
+
+def _network_and_port(joined: JoinedListener) -> tuple[str, int]:
+    return joined[0].service_network_id, joined[2].port
 
 
 class ServiceNetworkGates:
@@ -111,7 +151,7 @@ class ServiceNetworkGates:
         return self.index.derived(_members, "services", "service_associations")
 
     @property
-    def joined_of(self) -> Mapping[str, list[tuple[ServiceAssociation, Service]]]:
+    def joined_of(self) -> Mapping[str, tuple[Joined, ...]]:
         """Service network id -> its services and how they belong to it."""
         return self._members.joined
 
@@ -121,9 +161,14 @@ class ServiceNetworkGates:
         return {network: [service for _, service in joined] for network, joined in self.joined_of.items()}
 
     @property
-    def listeners_of(self) -> Mapping[str, Mapping[str, list[tuple[ServiceAssociation, Service, Listener]]]]:
+    def listeners_of(self) -> Mapping[str, Mapping[str, tuple[JoinedListener, ...]]]:
         """Service network id -> protocol -> the listeners of its services."""
         return self._members.listeners
+
+    @property
+    def ports_of(self) -> Mapping[str, Set[int]]:
+        """Service network id -> ports of these listeners."""
+        return self._members.ports
 
     @cached_property
     def resources_of(self) -> dict[str, list[tuple[ResourceAssociation, ResourceConfiguration]]]:
@@ -154,7 +199,7 @@ class ServiceNetworkGates:
         if not self.index.has_ipv6(vpc_id):
             return set()
         found = [addresses.LATTICE_SERVICES] if vpc_id in self.association_of else []
-        if any(group.vpc_id == vpc_id and group.is_ipv6 for group in self.index.world.target_groups):
+        if vpc_id in self.sockets.target_vpcs_ipv6:
             found.append(addresses.LATTICE_UPSTREAM)
         found += [association.address for association, _ in self.resources(vpc_id)]
         return {addresses.embedded(address) for address in found}

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from latticewall.base.faults import Fault
 from latticewall.compile.asked_keys import ADDRESS_KEY, asks_for, moments
 from latticewall.compile.authorization import audits
-from latticewall.compile.entrances import Entrance, entrances, listeners_at
+from latticewall.compile.entrances import Entrance, entrances
 from latticewall.compile.index import Index
 from latticewall.compile.service_network import TLS_PASSTHROUGH, ServiceNetworkGates
 from latticewall.plan.node import Problem
@@ -31,12 +31,15 @@ from latticewall.world.types import Account, LatticeRule, Listener, Service, Ser
 
 def compile_tls(index: Index, gates: ServiceNetworkGates) -> tuple[tuple[TlsListener, ...], tuple[Problem, ...]]:
     """One listener per entrance and port. Of two services with one custom domain name on one port the first keeps it; the other is a problem."""
+    listeners_of = {network: by_protocol[TLS_PASSTHROUGH] for network, by_protocol in gates.listeners_of.items() if TLS_PASSTHROUGH in by_protocol}
+    if not listeners_of:
+        return (), ()
     groups = {key: group for group in index.world.target_groups for key in (group.id, group.arn)}
     found: list[TlsListener] = []
     problems: list[Problem] = []
     for entrance in entrances(index, gates):
         by_port: dict[int, dict[str, tuple[Service, Listener]]] = defaultdict(dict)
-        for _, service, listener in sorted(listeners_at(gates, entrance, TLS_PASSTHROUGH), key=lambda item: item[1].id):
+        for _, service, listener in sorted(listeners_of.get(entrance.network.id, ()), key=lambda item: item[1].id):
             name = service.custom_domain_name.lower()
             if name in by_port[listener.port]:
                 problems.append(Problem("vpc-lattice:Service", service.id, f"{name} already names another service on port {listener.port} of {entrance.key}"))

@@ -8,7 +8,7 @@ What a unit needs of a collection that changes often it gets as an argument that
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from latticewall.base.memo import Memo
@@ -38,7 +38,7 @@ class Units:
     def _part(self, name: str | _Derived) -> Any:
         if isinstance(name, str):
             return getattr(self._world, name)
-        return self.memo.named(name, name.function, *(getattr(self._world, part) for part in name.parts))
+        return self.memo.named(name, partial(name.function, self.memo), *(getattr(self._world, part) for part in name.parts))
 
 
 class _Derived(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from latticewall.base.ids import namespace, table_number
 from latticewall.compile import addresses, ipv6, tunnels
-from latticewall.compile.entrances import Entrance, listeners_at
+from latticewall.compile.entrances import Entrance
 from latticewall.compile.index import Connected, Index
 from latticewall.compile.resource_doors import ResourceDoor, endpoint_doors
 from latticewall.compile.security_groups import gate_name
@@ -79,7 +79,7 @@ def _ruleset(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, en
 
 
 def _services(gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entrance | None) -> Iterator[NftRule]:
-    ports = sorted({listener.port for _, _, listener in listeners_at(gates, entrance)}) if entrance else []
+    ports = gates.sockets.ports.get(entrance.network.id, ()) if entrance else ()
     for here in ipv6.addressed("daddr", (address for zone in endpoint.zones for address in zone.services)) if ports else ():
         yield NftRule((here, Match("tcp dport", tuple(str(port) for port in ports))), "accept", comment="services")
 
