@@ -342,6 +342,41 @@ def test_the_words_of_the_engine_reach_the_events(region: Region) -> None:
     assert not region.counts()
 
 
+def segment(*ranges: str, ports: list[str], zones: int) -> dict[str, Any]:
+    """A network segment and a tunnel to it, both in one VPC."""
+    homes = {name: of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=cidr, AvailabilityZone={"Fn::Select": [number, {"Fn::GetAZs": ""}]})
+             for name, cidr, number in (("A", "10.0.1.0/24", 0), ("B", "10.0.2.0/24", 1))}  # fmt: skip
+    return template(
+        {"Names": {"Value": {"Fn::Join": [" ", att("Tunnel", "DnsEntries")]}}, "Segment": {"Value": att("Segment", "Id")}},
+        Vpc=vpc(), **homes,
+        Gate=of(
+            "VpcLattice::ResourceGateway", Name="gate", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("A"), ref("B")], Ipv4AddressesPerEni=1,
+            ResourceConfigDnsResolution="IN_VPC",
+        ),
+        Segment=of(
+            "VpcLattice::ResourceConfiguration", Name="segment", ResourceConfigurationType="CIDR", ResourceGatewayId=att("Gate", "Id"),
+            ProtocolType="TCP_UDP", PortRanges=ports, ResourceConfigurationDefinition={"CidrResource": {"CidrRanges": list(ranges)}},
+        ),
+        Tunnel=of(
+            "EC2::VPCEndpoint", VpcEndpointType="Tunnel", VpcId=ref("Vpc"), ResourceConfigurationArn=att("Segment", "Arn"),
+            SubnetIds=[ref(name) for name in list(homes)[:zones]],
+        ),
+    )  # fmt: skip
+
+
+def test_segments(region: Region) -> None:
+    before, after = segment("10.0.1.0/24", ports=["443"], zones=1), segment("10.0.0.0/16", "172.16.0.0/12", ports=["53", "443"], zones=2)
+    come_and_go(region, before, after)
+    found = region.outputs()
+    shown = region.lattice.get_resource_configuration(resourceConfigurationIdentifier=found["Segment"])
+    assert (shown["type"], shown["protocol"], shown["portRanges"]) == ("CIDR", "TCP_UDP", ["53", "443"])
+    assert shown["resourceConfigurationDefinition"] == {"cidrResource": {"cidrRanges": ["10.0.0.0/16", "172.16.0.0/12"]}}
+    (endpoint,) = region.ec2.describe_vpc_endpoints(VpcEndpointIds=[region.physical("Tunnel")])["VpcEndpoints"]
+    assert found["Names"].split() == [f"{entry['HostedZoneId']}:{entry['DnsName']}" for entry in endpoint["DnsEntries"]]
+    assert (len(endpoint["DnsEntries"]), len(endpoint["Ipv4Prefixes"])) == (3, 2)
+    leave(region, before)
+
+
 def brokers(port: int, resolution: str, **child: Any) -> dict[str, Any]:
     """A group with a child, verified by a domain of its own, in a service network."""
     return template(

@@ -269,13 +269,10 @@ def test_what_a_resource_policy_cannot_say(sharing: Sharing) -> None:
 def configuration(account: str, name: str, **more: Any) -> str:
     ec2, lattice = client("ec2", account), client("vpc-lattice", account)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    gateway = lattice.create_resource_gateway(name=name, vpcIdentifier=vpc, subnetIds=[subnet])["id"]
-    made = lattice.create_resource_configuration(
-        name=name, type="SINGLE", resourceGatewayIdentifier=gateway, portRanges=["6379"],
-        resourceConfigurationDefinition={"ipResource": {"ipAddress": "10.0.1.7"}}, **more,
-    )  # fmt: skip
-    return str(made["arn"])
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=f"{NAME}a")["Subnet"]["SubnetId"]
+    gateway = lattice.create_resource_gateway(name=name, vpcIdentifier=vpc, subnetIds=[subnet], resourceConfigDnsResolution="IN_VPC")["id"]
+    given = {"type": "SINGLE", "portRanges": ["6379"], "resourceConfigurationDefinition": {"ipResource": {"ipAddress": "10.0.1.7"}}, **more}
+    return str(lattice.create_resource_configuration(name=name, resourceGatewayIdentifier=gateway, **given)["arn"])
 
 
 def test_a_resource_joins_a_shared_network_only_if_it_allows_that(sharing: Sharing) -> None:
@@ -304,6 +301,28 @@ def test_a_shared_resource_joins_the_networks_of_its_consumers(sharing: Sharing)
     assert made["createdBy"] == sharing.owner
     with refused(sharing):
         owner.update_resource_configuration(resourceConfigurationIdentifier=theirs, portRanges=["1-2"])
+
+
+def test_a_shared_segment_is_reached_by_tunnels_of_its_consumers(sharing: Sharing) -> None:
+    definition = {"cidrResource": {"cidrRanges": ["10.0.1.0/24"]}}
+    theirs = configuration(sharing.dev, "segment", type="CIDR", resourceConfigurationDefinition=definition)
+    ec2 = client("ec2", sharing.owner)
+    vpc = sharing.vpc(sharing.owner)
+    zones = {"10.0.1.0/24": f"{NAME}a", "10.0.2.0/24": f"{NAME}b"}
+    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"] for cidr, zone in zones.items()]
+    sharing.region.settle()
+    given = {"VpcEndpointType": "Tunnel", "VpcId": vpc, "ResourceConfigurationArn": theirs}
+    with sharing.region.refused("InvalidParameterValue", "There is no such ResourceConfiguration"):
+        ec2.create_vpc_endpoint(**given, SubnetIds=subnets[:1])
+    sharing.ram(sharing.dev).create_resource_share(name="segment", resourceArns=[theirs], principals=[sharing.owner])
+    with sharing.region.refused("InvalidParameter", "where the resource gateway of"):
+        ec2.create_vpc_endpoint(**given, SubnetIds=subnets[1:])
+    made = ec2.create_vpc_endpoint(**given, SubnetIds=subnets[:1])["VpcEndpoint"]["VpcEndpointId"]
+    sharing.region.settle()
+    (association,) = ec2.describe_vpc_endpoint_associations(VpcEndpointIds=[made])["VpcEndpointAssociations"]
+    assert (association["AssociatedResourceArn"], association["AssociatedResourceAccessibility"]) == (theirs, "Accessible")
+    (seen,) = sharing.lattice(sharing.dev).list_resource_endpoint_associations(resourceConfigurationIdentifier=theirs)["items"]
+    assert (seen["vpcEndpointId"], seen["vpcEndpointOwner"]) == (made, sharing.owner)
 
 
 def test_a_shared_group_brings_its_children_also_those_that_its_owner_adds_later(sharing: Sharing) -> None:
