@@ -35,7 +35,7 @@ def without_offloads(device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--endpoint", required=True, help="an address of the tunnel endpoint")
-    parser.add_argument("--address", required=True, help="one's own address inside the tunnel")
+    parser.add_argument("--address", required=True, action="append", help="one's own address inside the tunnel; one for each family")
     parser.add_argument("--mtu", type=int, default=8945, help="bytes, of packets inside")
     parser.add_argument("networks", nargs="+")
     given = parser.parse_args()
@@ -43,9 +43,11 @@ def main():
     hardware = without_offloads(NEAR)
     ip("link", "set", NEAR, "arp", "off", "up")
     ip("link", "set", FAR, "arp", "off", "up")
-    ip("address", "add", given.address, "dev", NEAR)
+    sources = {":" in address: address for address in given.address}
+    for is_ipv6, address in sources.items():
+        ip("address", "add", f"{address}/{128 if is_ipv6 else 32}", "dev", NEAR, *(["nodad"] if is_ipv6 else []))
     for network in given.networks:
-        ip("route", "add", network, "dev", NEAR, "src", given.address)
+        ip("route", "add", network, "dev", NEAR, "src", sources[":" in network])
     link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     link.bind((FAR, 3))
     head = hardware + link.getsockname()[4]

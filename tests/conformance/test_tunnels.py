@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,15 @@ from .lab import Lab, allow, server
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 CLIENT = (Path(__file__).parents[2] / "examples/tunnel/client.py").read_text()
-INSIDE, NAMESERVER, RESOLVER = "192.168.77.1", "169.254.168.253", "169.254.169.253"
+INSIDE, INSIDE_IPV6 = "192.168.77.1", "2001:db8:77::1"
+NAMESERVER, RESOLVER = "169.254.168.253", "169.254.169.253"
 HOME, BEYOND, GATEWAY = "10.81.1.50", "10.81.1.70", "10.81.2.0/24"
 ECHO, BULK, CLOSED = 7777, 7900, 6000
 LINES = 30
 SEGMENT = {"cidrResource": {"cidrRanges": ["10.81.1.48/28"]}}
 
 BULK_SERVER = """
-import hashlib, socketserver
+import hashlib, socket, socketserver
 class Bulk(socketserver.BaseRequestHandler):
     def handle(self):
         size = int(self.request.recv(16))
@@ -34,7 +37,8 @@ class Bulk(socketserver.BaseRequestHandler):
             left -= len(data)
         self.request.sendall(digest.hexdigest().encode())
 socketserver.ThreadingTCPServer.allow_reuse_address = True
-threading.Thread(target=socketserver.ThreadingTCPServer(("0.0.0.0", %d), Bulk).serve_forever).start()
+socketserver.ThreadingTCPServer.address_family = socket.AF_INET6
+threading.Thread(target=socketserver.ThreadingTCPServer(("::", %d), Bulk).serve_forever).start()
 """
 BOTH_WAYS = """
 import hashlib, socket, sys
@@ -80,13 +84,15 @@ print(asking.recv(100))
 
 @dataclass
 class Site:
-    """one, two: clients in tunnels, with one and the same address inside. at: the endpoint's address. groups: of the server, and of the gateway."""
+    """one, two: clients in tunnels, with one and the same address inside; two's tunnel goes over IPv6. at: the endpoint's addresses. home: the server's IPv6
+    address. groups: of the server, and of the gateway."""
 
     provider: str
     one: str
     two: str
     endpoint: str
-    at: str
+    at: list[str]
+    home: str
     gateway: str
     configuration: str
     server_group: str
@@ -94,10 +100,20 @@ class Site:
     names: list[str]
 
 
-def tunnel(at: str) -> str:
-    """A boot script: a tunnel into the segment's VPC; some addresses that are outside go there too."""
-    networks = f"10.81.1.48/28 10.81.1.70 {NAMESERVER} {RESOLVER} 10.81.2.4"
-    return f"#!/bin/sh\nexec python3 - --endpoint {at} --address {INSIDE} {networks} <<'EOF'\n{CLIENT}\nEOF\n"
+def tunnel(at: str, block: str) -> str:
+    """A boot script: a tunnel into the segment's VPC; some addresses that are outside go there too. block: the segment's IPv6 range."""
+    networks = f"10.81.1.48/28 10.81.1.70 {NAMESERVER} {RESOLVER} 10.81.2.4 {block}"
+    return f"#!/bin/sh\nexec python3 - --endpoint {at} --address {INSIDE} --address {INSIDE_IPV6} {networks} <<'EOF'\n{CLIENT}\nEOF\n"
+
+
+def dual(lab: Lab) -> tuple[str, Iterator[str]]:
+    """A VPC with both families, and IPv6 blocks for its subnets."""
+    made = lab.ec2.create_vpc(CidrBlock="10.81.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    return made["VpcId"], map(str, IPv6Network(made["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]).subnets(new_prefix=64))
+
+
+def subnet(lab: Lab, vpc: str, cidr: str, block: str) -> str:
+    return str(lab.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, Ipv6CidrBlock=block, AvailabilityZone=lab.zone("a"))["Subnet"]["SubnetId"])
 
 
 def shown(lab: Lab, endpoint: str) -> dict[str, Any]:
@@ -107,24 +123,29 @@ def shown(lab: Lab, endpoint: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def site(lab: Lab) -> Site:
     lattice = lab.client("vpc-lattice")
-    consumer, provider = lab.vpc("10.81.0.0/16"), lab.vpc("10.81.0.0/16")
+    (consumer, near_blocks), (provider, far_blocks) = dual(lab), dual(lab)
     lab.ec2.modify_vpc_attribute(VpcId=provider, EnableDnsHostnames={"Value": True})
-    near, door = lab.subnet(consumer, "10.81.1.0/24"), lab.subnet(consumer, "10.81.9.0/24")
-    home, way = lab.subnet(provider, "10.81.1.0/24"), lab.subnet(provider, GATEWAY)
-    geneve = lab.group(consumer, "geneve", allow("udp", 6081, cidr="10.81.0.0/16"))
-    serving = lab.group(provider, "serving", *(allow(protocol, 1, 65535, cidr=GATEWAY) for protocol in ("tcp", "udp")))
+    near, door = subnet(lab, consumer, "10.81.1.0/24", next(near_blocks)), subnet(lab, consumer, "10.81.9.0/24", next(near_blocks))
+    block, way_block = next(far_blocks), next(far_blocks)
+    home, way = subnet(lab, provider, "10.81.1.0/24", block), subnet(lab, provider, GATEWAY, way_block)
+    six = {"IpProtocol": "udp", "FromPort": 6081, "ToPort": 6081, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
+    geneve = lab.group(consumer, "geneve", allow("udp", 6081, cidr="10.81.0.0/16"), six)
+    bulk = {"IpProtocol": "tcp", "FromPort": BULK, "ToPort": BULK, "Ipv6Ranges": [{"CidrIpv6": way_block}]}
+    serving = lab.group(provider, "serving", *(allow(protocol, 1, 65535, cidr=GATEWAY) for protocol in ("tcp", "udp")), bulk)
     leaving = lab.group(provider, "leaving")
     script = server("serving", tcp=[ECHO, CLOSED]) + BULK_SERVER % BULK
-    instances = [lab.instance("serving", home, HOME, [serving], script), lab.instance("beyond", home, BEYOND, [serving], script)]
+    instances = [lab.instance("serving", home, HOME, [serving], script, Ipv6AddressCount=1), lab.instance("beyond", home, BEYOND, [serving], script)]
     gateway = lattice.create_resource_gateway(
-        name="segment", vpcIdentifier=provider, subnetIds=[way], securityGroupIds=[leaving], resourceConfigDnsResolution="IN_VPC", ipv4AddressesPerEni=2
-    )["id"]
+        name="segment", vpcIdentifier=provider, subnetIds=[way], securityGroupIds=[leaving], resourceConfigDnsResolution="IN_VPC", ipv4AddressesPerEni=2,
+        ipAddressType="DUALSTACK",
+    )["id"]  # fmt: skip
     configuration = lattice.create_resource_configuration(
         name="segment", type="CIDR", protocol="TCP_UDP", portRanges=["53", "7000-8000"], resourceGatewayIdentifier=gateway,
-        resourceConfigurationDefinition=SEGMENT,
+        resourceConfigurationDefinition={"cidrResource": {"cidrRanges": [*SEGMENT["cidrResource"]["cidrRanges"], block]}},
     )  # fmt: skip
     endpoint = lab.ec2.create_vpc_endpoint(
-        VpcEndpointType="Tunnel", VpcId=consumer, ResourceConfigurationArn=configuration["arn"], SubnetIds=[door], SecurityGroupIds=[geneve]
+        VpcEndpointType="Tunnel", VpcId=consumer, ResourceConfigurationArn=configuration["arn"], SubnetIds=[door], SecurityGroupIds=[geneve],
+        IpAddressType="dualstack",
     )["VpcEndpoint"]["VpcEndpointId"]
     zone = lab.client("route53").create_hosted_zone(
         Name="corp.internal", CallerReference="tunnels", VPC={"VPCRegion": lab.region.name, "VPCId": provider}
@@ -133,17 +154,25 @@ def site(lab: Lab) -> Site:
     lab.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]})
     until(lambda: shown(lab, endpoint)["State"] == "available")
     found = shown(lab, endpoint)
-    at = found["Ipv4Prefixes"][0]["IpPrefixes"][0].partition("/")[0]
-    one, two = (lab.instance(name, near, address, [geneve], tunnel(at)) for name, address in (("one", "10.81.1.11"), ("two", "10.81.1.12")))
+    at = [found[member][0]["IpPrefixes"][0].partition("/")[0] for member in ("Ipv4Prefixes", "Ipv6Prefixes")]
+    one, two = (lab.instance(f"tunnel-{number}", near, "", [geneve], tunnel(one, block), Ipv6AddressCount=1) for number, one in enumerate(at))
     lab.running(one, two, *instances)
+    (described,) = lab.ec2.describe_instances(InstanceIds=instances[:1])["Reservations"][0]["Instances"]
+    six_home = described["NetworkInterfaces"][0]["Ipv6Addresses"][0]["Ipv6Address"]
     until(lambda: all(lab.talk(instance, HOME, ECHO) for instance in (one, two)))
     names = [entry["DnsName"] for entry in found["DnsEntries"]]
-    return Site(provider, one, two, endpoint, at, gateway, configuration["id"], serving, leaving, names)
+    return Site(provider, one, two, endpoint, at, six_home, gateway, configuration["id"], serving, leaving, names)
 
 
 def test_the_server_sees_addresses_of_the_gateway(lab: Lab, site: Site) -> None:
-    with_gateway = {lab.talk(site.one, HOME, ECHO).split()[1] for _ in range(12)}
-    assert with_gateway == {"10.81.2.4", "10.81.2.254"}
+    seen: set[str] = set()
+
+    def all_seen() -> bool:
+        seen.add(lab.talk(site.one, HOME, ECHO).split()[1])
+        return len(seen) == 2
+
+    until(all_seen)
+    assert seen == {"10.81.2.4", "10.81.2.254"}
 
 
 def test_clients_that_look_alike_are_not_mixed_up(lab: Lab, site: Site) -> None:
@@ -169,7 +198,9 @@ def test_only_the_segment_is_reached(lab: Lab, site: Site, address: str, port: i
 
 def test_packets_of_any_size_pass(lab: Lab, site: Site) -> None:
     """Both ends offer segments for 9001 bytes, of which fewer fit into the tunnel."""
-    assert lab.run(site.one, "python3", "-c", BOTH_WAYS, HOME, str(BULK)).stdout == "True\n"
+    for client in (site.one, site.two):
+        for address in (HOME, site.home):
+            assert lab.run(client, "python3", "-c", BOTH_WAYS, address, str(BULK)).stdout == "True\n"
 
 
 @pytest.mark.parametrize("over", ["udp", "tcp"])
@@ -183,8 +214,8 @@ def test_of_udp_there_is_dns_only(lab: Lab, site: Site) -> None:
 
 
 def test_the_endpoint_has_names_in_the_consumers_vpc(lab: Lab, site: Site) -> None:
-    found = [lab.run(site.one, "getent", "ahostsv4", name).stdout.split()[:1] for name in site.names]
-    assert found == [[site.at], [site.at]]
+    asked = [("ahostsv4", "ahostsv6"), site.names]
+    assert [lab.run(site.one, "getent", family, name).stdout.split()[0] for name in asked[1] for family in asked[0]] == [*site.at, *site.at]
     assert site.names[1].startswith(f"{site.endpoint}-{lab.zone('a')}.")
 
 

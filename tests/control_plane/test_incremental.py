@@ -44,7 +44,7 @@ class Walk:
         self.steps: list[Callable[[], Any]] = [
             self.vpc, self.network, self.service, self.service, self.group, self.group, self.listener, self.listener, self.rule, self.targets,
             self.join_vpc, self.join_service, self.join_service, self.policy, self.auth_type, self.end_service, self.end_association, self.zone,
-            self.alias, self.gateway, self.endpoint, self.endpoint, self.end_endpoint, self.change_database,
+            self.alias, self.gateway, self.endpoint, self.endpoint, self.end_endpoint, self.change_database, self.tunnel, self.segment,
             self.region.settle, self.region.settle,
         ]  # fmt: skip
 
@@ -116,6 +116,27 @@ class Walk:
         type_ = self.random.choice(["dualstack", "ipv6"]) if subnets[0]["Ipv6CidrBlockAssociationSet"] else "ipv4"
         where = {"VpcId": vpc, "SubnetIds": [one["SubnetId"] for one in subnets], "IpAddressType": type_}
         self.ec2.create_vpc_endpoint(VpcEndpointType="ServiceNetwork", ServiceNetworkArn=arn, **where)
+
+    def tunnel(self) -> None:
+        """And the segment that it leads to."""
+        name, (near, far) = self.name(), (self.random.choice(self.vpcs) for _ in range(2))
+        homes = {vpc: self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"] for vpc in (near, far)}
+        gateway = self.lattice.create_resource_gateway(
+            name=name, vpcIdentifier=far, subnetIds=[homes[far]], ipv4AddressesPerEni=2, resourceConfigDnsResolution="IN_VPC"
+        )["id"]
+        self.region.settle()
+        given = {"type": "CIDR", "protocol": self.random.choice(["TCP", "TCP_UDP"]), "portRanges": self.random.choice([["53"], ["80"]])}
+        definition = {"cidrResource": {"cidrRanges": ["10.0.0.0/16"]}}
+        made = self.lattice.create_resource_configuration(name=name, resourceGatewayIdentifier=gateway, resourceConfigurationDefinition=definition, **given)
+        self.region.settle()
+        self.ec2.create_vpc_endpoint(VpcEndpointType="Tunnel", VpcId=near, ResourceConfigurationArn=made["arn"], SubnetIds=[homes[near]])
+
+    def segment(self) -> None:
+        """Another one than before."""
+        found = [one for one in self.lattice.list_resource_configurations()["items"] if one["type"] == "CIDR"]
+        self.lattice.update_resource_configuration(
+            resourceConfigurationIdentifier=self.random.choice(found)["id"], portRanges=[str(self.count), *self.random.choice([["53"], []])]
+        )
 
     def end_endpoint(self) -> None:
         found = self.ec2.describe_vpc_endpoints()["VpcEndpoints"]

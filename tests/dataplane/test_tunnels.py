@@ -88,10 +88,10 @@ def test_any_datagram_is_taken_or_malformed(datagram: bytes) -> None:
     ("header", "words"),
     [
         ("00000800000000", "shorter"),
-        ("4000080000000000", "version 1"),
-        ("0000080000000100", "VNI 1, not 0"),
+        ("4000080000000000", "version other than 0"),
+        ("0000080000000100", "VNI other than 0"),
         ("0080080000000000", "control"),
-        ("0000655800000000", "0x6558"),
+        ("0000655800000000", "not that of an IP packet"),
         ("0040080000000000", "critical option is announced"),
         ("0100080000000000", "options beyond the end"),
         ("0100080000000000" + "01020001", "an option beyond the options"),
@@ -147,9 +147,9 @@ def test_any_damage_is_passed_on_as_it_is_or_malformed(data: st.DataObject) -> N
         (ip_packet(UDP, udp(b"abc") + b"more"), "UDP length"),
         (ip_packet(ICMP, b"\x08\0\0\0\0\0\0\0"), "neither TCP nor UDP"),
         (ip_packet(47, b"gre"), "neither TCP nor UDP"),
-        (ip_packet(TCP, tcp(), ip_address("127.0.0.1")), "source 127.0.0.1"),
-        (ip_packet(TCP, tcp(), ip_address("0.0.0.0")), "source 0.0.0.0"),
-        (ip_packet(TCP, tcp(), ip_address("224.0.0.1")), "source 224.0.0.1"),
+        (ip_packet(TCP, tcp(), ip_address("127.0.0.1")), "no host's"),
+        (ip_packet(TCP, tcp(), ip_address("0.0.0.0")), "no host's"),
+        (ip_packet(TCP, tcp(), ip_address("224.0.0.1")), "no host's"),
         (b"\x46" + ip_packet(TCP, tcp())[1:], "with options"),
         (b"\x65" + ip_packet(TCP, tcp())[1:], "not IPv4"),
         (ip_packet(TCP, tcp())[:-1], "not the packet's"),
@@ -213,6 +213,22 @@ def test_what_is_too_big_is_said_to_be() -> None:
     said = packets.too_big(Packet(IPV4, whole), 1400, SECOND)
     assert is_right(said)
     assert (said[16:20], said[20:22], said[26:28], said[28:]) == (FIRST.packed, b"\x03\x04", (1400).to_bytes(2, "big"), whole[:28])
+
+
+def test_ipv6_packets_that_are_too_big_are_said_to_be() -> None:
+    whole = ip_packet(TCP, tcp(b"a" * 2000), SIX, SEVEN)
+    said = packets.too_big(Packet(IPV6, whole), 1400, FIRST)
+    assert is_right(said)
+    assert (len(said), said[8:40], said[40:42], said[44:48], said[48:]) == (1280, SEVEN.packed + SIX.packed, b"\x02\0", (1400).to_bytes(4, "big"), whole[:1232])
+
+
+def test_ipv6_errors_are_about_what_the_client_sent() -> None:
+    stood_for, sent = IPv6Address("fd00:6c77:66::1"), ip_packet(TCP, tcp(b"a" * 20), SIX, SEVEN)
+    about = packets.with_source(Packet(IPV6, sent), stood_for)
+    error = Packet(IPV6, ip_packet(ICMPV6, struct.pack("!BBHI", 1, 1, 0, 0) + about, SEVEN, stood_for))
+    given_back = packets.with_destination(error, SIX)
+    assert is_right(given_back)
+    assert given_back[48:] == sent
 
 
 def test_no_echo_and_no_other_protocol_goes_back() -> None:

@@ -40,7 +40,7 @@ def _gateway(interfaces: Sequence[GatewayInterface], ends: Sequence[TunnelEnd]) 
     own = [Address(item.gateway_device, f"{address}/32") for item in interfaces for address in item.interface.addresses]
     own += [Address(item.gateway_device, f"{address}/128") for item in interfaces for address in item.interface.ipv6_addresses]
     dual = tuple(sorted(item.gateway_device for item in interfaces if item.interface.ipv6_addresses))
-    sysctls = ROUTER_SYSCTLS if ends else tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward")
+    sysctls = tuple(sorted({**dict(ROUTER_SYSCTLS), **dict(tunnels.SYSCTLS if ends else (("ipv4/ip_forward", "0"),))}.items()))
     space = Namespace(
         name=name, kind="resource-gateway", owner=gateway.id, routes=tuple(sorted([*routes, *tunnels.routes(ends)])),
         rules=tuple(sorted([*rules, *tunnels.rules(ends)])), addresses=tuple(sorted([*own, *tunnels.local_addresses(ends)])),

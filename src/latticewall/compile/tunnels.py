@@ -24,6 +24,8 @@ MTU = addresses.VPC_MTU - 56
 """Of packets inside: less an IPv6 header, a UDP header and a GENEVE header without options."""
 CIDR = "CIDR"
 """The type of resource configurations that are segments."""
+SYSCTLS = (("ipv4/ip_forward", "1"), ("netfilter/nf_conntrack_tcp_timeout_established", "350"))
+"""Of a gateway with tunnels. Seconds of the idle timeout: the engine lets an address stand for somebody else after no shorter time."""
 DNS = 53
 MAIN = 254
 RULE_PRIORITY = 1000
@@ -161,7 +163,11 @@ def chains(ends: Sequence[TunnelEnd], interfaces: Sequence[GatewayInterface], es
     first = [rule for end in ends for rule in _as_clients(end)]
     clamp = NftRule((Match("tcp flags", ("syn",)),), "tcp option maxseg size set rt mtu", comment="MSS clamped to what fits into a tunnel")
     never = [NftRule((there,), "drop", comment="in no segment") for there in ipv6.addressed("daddr", NEVER)]
-    inside = [NftRule((Match("iifname", (end.far_device,)), outside, *rest), "accept", comment=end.configuration.id) for end in ends for rest in _segment(end)]
+    begun = Match("ct state", ("new",))
+    inside = [
+        NftRule((Match("iifname", (end.far_device,)), outside, begun, *rest), "accept", comment=end.configuration.id)
+        for end in ends for rest in _segment(end)
+    ]  # fmt: skip
     return (
         Chain("prerouting", tuple(first), hook="prerouting", priority=-300),
         Chain("forward", (clamp, established, *never, *inside), hook="forward", policy="drop"),

@@ -83,6 +83,21 @@ def test_ranges_that_cannot_be_are_refused(segments: Segments, ranges: list[str]
         segments.make(*ranges)
 
 
+def test_ranges_are_of_families_that_the_gateway_has(segments: Segments) -> None:
+    block = segments.site.ec2.associate_vpc_cidr_block(VpcId=segments.vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    given = {"VpcId": segments.vpc, "CidrBlock": "10.0.2.0/24", "Ipv6CidrBlock": block.replace("/56", "/64"), "AvailabilityZone": f"{NAME}a"}
+    subnet = segments.site.ec2.create_subnet(**given)["Subnet"]["SubnetId"]
+    segments.gateway = segments.lattice.create_resource_gateway(
+        name="both", vpcIdentifier=segments.vpc, subnetIds=[subnet], ipAddressType="DUALSTACK", resourceConfigDnsResolution="IN_VPC"
+    )["id"]
+    segments.site.region.settle()
+    ranges = ["10.0.1.0/24", "2001:db8::/32"]
+    assert segments.make(*ranges)["resourceConfigurationDefinition"] == {"cidrResource": {"cidrRanges": ranges}}
+    with segments.site.region.refused("ValidationException", "must be the only range"):
+        segments.make("0.0.0.0/0", "::/0", name="everything")
+    assert segments.make("::/0", name="everything")["type"] == "CIDR"
+
+
 @pytest.mark.parametrize("count", [0, 11])
 def test_there_are_one_to_ten_ranges(segments: Segments, count: int) -> None:
     with segments.site.region.refused("ValidationException", "cidrRanges"):

@@ -81,7 +81,7 @@ class Clients:
         """Give back the address of whoever has been silent for longest, if that is long enough."""
         oldest = min(among, key=lambda client: self._used[client])
         if self._clock() - self._used[oldest] < IDLE_SECONDS:
-            raise NoRoom(f"{len(among)} addresses are in use")
+            raise NoRoom("all addresses are in use")
         address = self._address.pop(oldest)
         del self._client[address.packed], self._used[oldest]
         self._free.append(address)

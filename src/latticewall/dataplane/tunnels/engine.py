@@ -38,7 +38,7 @@ class Zone:
         if plan.block_ipv6:
             self._clients[IPV6] = Clients(IPv6Network(plan.block_ipv6), folder / f"{plan.far_device}.clients6", time.monotonic)
         self.refused: Counter[str] = Counter()
-        """Why packets were dropped, and how many."""
+        """Why packets were dropped, and how many; of few reasons."""
 
     def join(self, selector: BaseSelector) -> None:
         selector.register(self._link, EVENT_READ, self._take_answers)
@@ -65,9 +65,9 @@ class Zone:
             if clients is None:
                 raise Malformed("IPv6 through a gateway that has none")
             if len(packet.raw) > self._mtu:
-                if packet.version == 4 and packet.keep_whole:
-                    self._send(opened, encapsulate(IPV4, packets.too_big(packet, self._mtu, NAMESERVER)), sender)
-                raise Malformed(f"larger than {self._mtu} bytes")
+                if packet.keep_whole:
+                    self._send(opened, encapsulate(protocol, packets.too_big(packet, self._mtu, NAMESERVER)), sender)
+                raise Malformed("larger than the tunnel")
             address = clients.address_of(Client(sender, packet.source))
         except (Malformed, NoRoom) as refusal:
             self.refused[str(refusal)] += 1

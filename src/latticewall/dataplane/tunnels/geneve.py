@@ -12,7 +12,7 @@ _CRITICAL_OPTION = 0x80
 
 
 class Malformed(ValueError):
-    """A packet that is not let on, and why."""
+    """A packet that is not let on, and why: in words that say nothing of what was in it, because they are counted."""
 
 
 def decapsulate(datagram: bytes) -> tuple[int, bytes]:
@@ -21,13 +21,13 @@ def decapsulate(datagram: bytes) -> tuple[int, bytes]:
         raise Malformed("shorter than a GENEVE header")
     first, flags, protocol, last = HEADER.unpack_from(datagram)
     if first >> 6:
-        raise Malformed(f"GENEVE version {first >> 6}")
+        raise Malformed("a GENEVE version other than 0")
     if last >> 8:
-        raise Malformed(f"VNI {last >> 8}, not 0")
+        raise Malformed("a VNI other than 0")
     if flags & _CONTROL:
         raise Malformed("a control packet")
     if protocol not in (IPV4, IPV6):
-        raise Malformed(f"protocol type {protocol:#06x} is not that of an IP packet")
+        raise Malformed("a protocol type that is not that of an IP packet")
     inside = HEADER.size + 4 * (first & 0x3F)
     if len(datagram) < inside:
         raise Malformed("options beyond the end of the packet")

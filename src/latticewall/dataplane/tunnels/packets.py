@@ -7,7 +7,7 @@ errors about either, so that path MTU discovery works. Fragments have no ports, 
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from latticewall.dataplane.tunnels.geneve import IPV4, IPV6, Malformed
 
@@ -37,7 +37,7 @@ class Packet:
         elif protocol == IPV6:
             self._read_ipv6(data)
         else:
-            raise Malformed(f"protocol type {protocol:#06x}")
+            raise Malformed("not an IP packet")
 
     def _read_ipv4(self, data: bytes) -> None:
         if len(data) < _IPV4.size:
@@ -74,7 +74,7 @@ def check_from_client(packet: Packet) -> None:
     if packet.fragment or packet.more:
         raise Malformed("a fragment")
     if not _can_be_answered(packet.source):
-        raise Malformed(f"source {ip_address(packet.source)}")
+        raise Malformed("a source that is no host's")
     payload = packet.payload
     if packet.protocol == TCP:
         if len(payload) < 20 or not 20 <= 4 * (payload[12] >> 4) <= len(payload):
@@ -85,7 +85,7 @@ def check_from_client(packet: Packet) -> None:
         if int.from_bytes(payload[2:4], "big") != DNS:
             raise Malformed("UDP that is not DNS")
     else:
-        raise Malformed(f"protocol {packet.protocol} is neither TCP nor UDP")
+        raise Malformed("neither TCP nor UDP")
 
 
 def _can_be_answered(source: bytes) -> bool:
@@ -117,8 +117,13 @@ def goes_back(packet: Packet) -> bool:
     return bool(packet.payload) and packet.payload[0] in errors
 
 
-def too_big(packet: Packet, mtu: int, reporter: Address) -> bytes:
-    """The ICMP error that tells the sender of an IPv4 packet how large packets may be, as from `reporter`."""
+def too_big(packet: Packet, mtu: int, reporter: IPv4Address) -> bytes:
+    """The ICMP error that tells a packet's sender how large packets may be: as from `reporter`, of IPv6 as from where the packet was to go."""
+    if packet.version == 6:
+        body = struct.pack("!BBHI", 2, 0, 0, mtu) + packet.raw[: 1280 - _IPV6.size - 8]
+        covered = packet.destination + packet.source + struct.pack("!II", len(body), ICMPV6) + body
+        body = body[:2] + _complement(_sum(covered)) + body[4:]
+        return _IPV6.pack(6 << 28, len(body), ICMPV6, 64, packet.destination, packet.source) + body
     about = packet.raw[: _IPV4.size + 8]
     body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + about
     body = body[:2] + _complement(_sum(body)) + body[4:]
