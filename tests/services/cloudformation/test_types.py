@@ -251,6 +251,50 @@ def test_service_networks(region: Region) -> None:
     leave(region, before)
 
 
+def unset(*, given: bool) -> dict[str, Any]:
+    """The same with much, and with little, said."""
+    check = {"HealthCheck": {"Enabled": False, "Path": "/health", "Port": 81, "HealthyThresholdCount": 3, "HealthCheckIntervalSeconds": 7}}
+    return template(
+        {"Service": {"Value": att("Service", "Id")}, "Group": {"Value": att("Group", "Id")}, "Gate": {"Value": att("Gate", "Id")}},
+        Vpc=vpc(), A=subnet("10.0.1.0/24"), Clients=group(80),
+        Service=of("VpcLattice::Service", **({"IdleTimeoutSeconds": 120, "AuthType": "AWS_IAM"} if given else {})),
+        Group=of("VpcLattice::TargetGroup", Type="IP", Config={"Port": 443, "Protocol": "HTTPS", "VpcIdentifier": ref("Vpc"), **(check if given else {})}),
+        Gate=of(
+            "VpcLattice::ResourceGateway", Name="gate", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("A")],
+            **({"SecurityGroupIds": [ref("Clients")]} if given else {}),
+        ),
+        Network=of("VpcLattice::ServiceNetwork"),
+        Home=of("VpcLattice::ServiceNetworkVpcAssociation", ServiceNetworkIdentifier=ref("Network"), VpcIdentifier=ref("Vpc")),
+    )  # fmt: skip
+
+
+def test_what_is_no_longer_said_is_the_default_again(region: Region) -> None:
+    little, much = unset(given=False), unset(given=True)
+    assert region.deploy(little) == "CREATE_COMPLETE", region.reasons()
+    found = region.outputs()
+
+    def shown() -> tuple[Any, ...]:
+        service = region.lattice.get_service(serviceIdentifier=found["Service"])
+        check = region.lattice.get_target_group(targetGroupIdentifier=found["Group"])["config"]["healthCheck"]
+        gate = region.lattice.get_resource_gateway(resourceGatewayIdentifier=found["Gate"])
+        return service["authType"], service.get("idleTimeoutSeconds", 60), check, gate["securityGroupIds"]
+
+    first = shown()
+    assert region.deploy(much) == "UPDATE_COMPLETE", region.reasons()
+    assert all(now != before for now, before in zip(shown(), first, strict=True))
+    assert region.deploy(little) == "UPDATE_COMPLETE", region.reasons()
+    assert shown() == first
+
+
+def test_what_cannot_be_taken_away_is_said(region: Region) -> None:
+    """An association keeps a security group: an update that would let everybody in fails, and nothing of it stays."""
+    open_, closed = unset(given=False), unset(given=False)
+    closed["Resources"]["Home"]["Properties"]["SecurityGroupIds"] = [ref("Clients")]
+    assert region.deploy(closed) == "CREATE_COMPLETE", region.reasons()
+    assert region.deploy(open_) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "SecurityGroupIds of AWS::VpcLattice::ServiceNetworkVpcAssociation cannot be taken away" in region.reasons()
+
+
 def doors(*, second: bool, team: str, network: str = "One") -> dict[str, Any]:
     blocks = {"Fn::Cidr": [{"Fn::Select": [0, att("Vpc", "Ipv6CidrBlocks")]}, 2, 64]}
     zones = {name: {"DependsOn": "Six", **of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=cidr, AvailabilityZone={"Fn::Select": [number, {"Fn::GetAZs": ""}]},

@@ -164,6 +164,9 @@ def _change_by_table(work: StackWork, resource_type: ResourceType, made: Made, p
         return
     if not resource_type.update:
         raise Invalid(f"Updating {', '.join(whole)} of {resource_type.type} is not supported")
+    for name in resource_type.lasting.intersection(made.properties):
+        if name not in properties:
+            raise Invalid(f"The property {name} of {resource_type.type} cannot be taken away once it was given")
     named = work.input(resource_type.update, {**resource_type.defaults, **properties}, resource_type.renames)
     work.call(resource_type.update, {**named, **_key(resource_type, row)})
 

@@ -55,10 +55,20 @@ def _set_targets(work: Work, group: str, old: list[dict[str, Any]], new: list[di
             raise Invalid(f"Target {failure['id']}: {failure['failureMessage']}", fields=(("targets", failure["id"]),))
 
 
+def _unset(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A health check of which a template says nothing, for an update, in which what is not named stays: a zero and an empty text are the default."""
+    protocol = config.get("Protocol") or "HTTP"
+    return {
+        "Enabled": protocol != "TCP" and config.get("ProtocolVersion", "HTTP1") == "HTTP1", "Protocol": "HTTP" if protocol == "TCP" else protocol,
+        "ProtocolVersion": "HTTP1", "Path": "", "Port": 0, "Matcher": {"HttpCode": ""}, "HealthyThresholdCount": 0, "UnhealthyThresholdCount": 0,
+        "HealthCheckIntervalSeconds": 0, "HealthCheckTimeoutSeconds": 0,
+    }  # fmt: skip
+
+
 def _change_group(work: Work, made: Made, properties: Properties) -> None:
-    check = (properties.get("Config") or {}).get("HealthCheck")
-    if check != (made.properties.get("Config") or {}).get("HealthCheck"):
-        given = work.input("vpc-lattice:UpdateTargetGroup", {"HealthCheck": check or {}})
+    config = properties.get("Config") or {}
+    if config.get("HealthCheck") != (made.properties.get("Config") or {}).get("HealthCheck"):
+        given = work.input("vpc-lattice:UpdateTargetGroup", {"HealthCheck": {**_unset(config), **(config.get("HealthCheck") or {})}})
         work.call("vpc-lattice:UpdateTargetGroup", {"targetGroupIdentifier": made.row_id, **given})
     _set_targets(work, made.row_id, _targets(made.properties, work), _targets(properties, work))
 
@@ -147,7 +157,7 @@ TYPES = (
     _type("ServiceNetwork", "Name= AuthType SharingConfig=", attributes=TIMES, defaults={"AuthType": "NONE"}),
     _type(
         "Service", "Name= AuthType CertificateArn CustomDomainName= IdleTimeoutSeconds", attributes={**TIMES, **DNS, "Status": "status"},
-        defaults={"AuthType": "NONE"},
+        defaults={"AuthType": "NONE", "CertificateArn": "", "IdleTimeoutSeconds": 60},
     ),
     _type(
         "TargetGroup",
@@ -167,7 +177,7 @@ TYPES = (
     ),
     _type(
         "ServiceNetworkVpcAssociation", "ServiceNetworkIdentifier= VpcIdentifier= SecurityGroupIds PrivateDnsEnabled= DnsOptions=", name="",
-        attributes={**NETWORK, "CreatedAt": "createdAt", "Status": "status", "VpcId": "vpcId"},
+        attributes={**NETWORK, "CreatedAt": "createdAt", "Status": "status", "VpcId": "vpcId"}, lasting=frozenset({"SecurityGroupIds"}),
     ),
     _type(
         "ServiceNetworkServiceAssociation", "ServiceNetworkIdentifier= ServiceIdentifier=", name="", update=False,
@@ -183,7 +193,7 @@ TYPES = (
     _type(
         "ResourceGateway",
         "Name=! VpcIdentifier=! SubnetIds=! SecurityGroupIds IpAddressType= Ipv4AddressesPerEni= ResourceConfigDnsResolution",
-        defaults={"ResourceConfigDnsResolution": "PUBLIC"},
+        defaults={"ResourceConfigDnsResolution": "PUBLIC", "SecurityGroupIds": []},
     ),
     _type(
         "ResourceConfiguration",
@@ -195,7 +205,7 @@ TYPES = (
             "ResourceConfigurationGroupId": "resourceConfigurationGroupIdentifier", "DomainVerificationId": "domainVerificationIdentifier",
             "AllowAssociationToSharableServiceNetwork": "allowAssociationToShareableServiceNetwork",
         },
-        defaults={"PortRanges": [], "AllowAssociationToSharableServiceNetwork": False},
+        defaults={"PortRanges": [], "AllowAssociationToSharableServiceNetwork": False}, lasting=frozenset({"ResourceConfigurationDefinition"}),
     ),
     _type(
         "AccessLogSubscription", "ResourceIdentifier= DestinationArn! ServiceNetworkLogType=", name="",

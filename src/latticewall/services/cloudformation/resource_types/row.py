@@ -62,7 +62,7 @@ class ResourceType:
     attributes: Fn::GetAtt. renames: property -> member, at any depth.
     update: operation that takes all changed properties. settings: property -> operation that sets it alone, after creation and at a change;
     updates: the same, at a change only. clears: property -> operation when it was taken away;
-    defaults: property -> value that it has from then on.
+    defaults: property -> value that it has from then on. lasting: properties that cannot be taken away.
     delete: operation. tagging: how tags are given, a key of `tagging.STYLES`. tag_type: EC2's resource type. tag_property: which property.
     name: "<property>:<longest>[:lower]" to generate where none is given; of IAM's types, the one that needs CAPABILITY_NAMED_IAM.
     Exceptions, as functions: before (properties as `create` wants them), making (instead of create), settled (when it is ready for the first
@@ -85,6 +85,7 @@ class ResourceType:
     updates: Mapping[str, str] = field(default_factory=dict)
     clears: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    lasting: frozenset[str] = frozenset()
     delete: str = ""
     tagging: str = ""
     tag_type: str = ""
