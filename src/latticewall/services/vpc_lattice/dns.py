@@ -13,12 +13,13 @@ _NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Z
 
 
 def check_name(member: str, name: str, *, wildcard: bool = False) -> str:
-    """A fully qualified domain name without a final dot, as given; wildcard: may begin with `*.`. The API's model admits any text.
+    """A fully qualified domain name without a final dot, as given; wildcard: may begin with `*.`. The API's model admits any text. An IPv4 address is none:
+    no top-level domain is a number.
 
     Names under Lattice's own domain are refused: nobody may answer for a generated name.
     """
     plain = name.removeprefix("*.") if wildcard else name
-    if not _NAME.fullmatch(plain):
+    if not _NAME.fullmatch(plain) or plain.rpartition(".")[2].isdigit():
         raise text.invalid(member, f"{name} is not a domain name")
     if plain.lower().endswith(GENERATED):
         raise text.invalid(member, f"{name} is under a domain that is reserved for VPC Lattice")
