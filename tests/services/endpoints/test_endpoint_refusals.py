@@ -118,6 +118,12 @@ def test_who_may(site: Site) -> None:
     alice.create_vpc_endpoint(**given)
 
 
+def test_what_does_not_exist_has_no_endpoints(site: Site) -> None:
+    """As with all lists that model no ResourceNotFoundException."""
+    assert site.lattice.list_service_network_vpc_endpoint_associations(serviceNetworkIdentifier="sn-0123456789abcdef0")["items"] == []
+    assert site.lattice.list_resource_endpoint_associations(resourceConfigurationIdentifier="rcfg-0123456789abcdef0")["items"] == []
+
+
 def test_across_accounts(site: Site) -> None:
     """An endpoint in the VPC of an account with which the network or resource is shared; its owner sees it, and may end that of the resource."""
     other = "444455556666"
@@ -137,8 +143,13 @@ def test_across_accounts(site: Site) -> None:
     made = [ec2.create_vpc_endpoint(**given)["VpcEndpoint"]["VpcEndpointId"] for given in (network, resource)]
     site.region.settle()
     assert [one["AssociatedResourceAccessibility"] for one in ec2.describe_vpc_endpoint_associations()["VpcEndpointAssociations"]] == ["Accessible"] * 2
-    (told,) = site.lattice.list_service_network_vpc_endpoint_associations(serviceNetworkIdentifier=site.network["id"])["items"]
+    own = site.of_network()
+    (told, second) = site.lattice.list_service_network_vpc_endpoint_associations(serviceNetworkIdentifier=site.network["id"])["items"]
     assert (told["vpcEndpointId"], told["vpcEndpointOwnerId"]) == (made[0], other)
+    assert (second["vpcEndpointId"], second["vpcEndpointOwnerId"]) == (own["VpcEndpointId"], ACCOUNT)
+    assert lattice.list_service_network_vpc_endpoint_associations(serviceNetworkIdentifier=site.network["arn"])["items"] == [told]
+    (seen,) = lattice.list_resource_endpoint_associations(resourceConfigurationIdentifier=site.configuration["arn"])["items"]
+    assert (seen["vpcEndpointId"], seen["arn"].split(":")[4]) == (made[1], other)
     (told,) = site.lattice.list_resource_endpoint_associations(resourceConfigurationIdentifier=site.configuration["id"])["items"]
     assert (told["vpcEndpointOwner"], told["arn"].split(":")[4]) == (other, ACCOUNT)
     with site.region.refused("AccessDeniedException"):

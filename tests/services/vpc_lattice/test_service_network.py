@@ -72,7 +72,9 @@ def test_a_custom_domain_and_a_timeout_are_kept(region: Region) -> None:
     assert (shown["customDomainName"], shown["idleTimeoutSeconds"], shown["authType"]) == ("orders.example.net", 90, "AWS_IAM")
 
 
-@pytest.mark.parametrize("name", ["*", "*.example.net", "orders", "orders..net", "orders.example.net.", "a b.net", "10.0.1.5", f"x.7d67968.vpc-lattice-svcs.{NAME}.on.aws"])
+@pytest.mark.parametrize(
+    "name", ["*", "*.example.net", "orders", "orders..net", "orders.example.net.", "a b.net", "10.0.1.5", f"x.7d67968.vpc-lattice-svcs.{NAME}.on.aws"]
+)
 def test_a_custom_domain_that_is_none_is_refused(region: Region, name: str) -> None:
     with region.refused("ValidationException", "customDomainName" if len(name) < 3 else name):
         region.lattice.create_service(name="orders", customDomainName=name)

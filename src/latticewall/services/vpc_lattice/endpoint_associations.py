@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from latticewall.base.faults import NotFound
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -32,15 +33,13 @@ def view_of_resource(ctx: Context, row: Row) -> Document:
 
 
 def list_of_network(ctx: Context, params: Document) -> Document:
-    """ListServiceNetworkVpcEndpointAssociations: endpoints of whatever account."""
-    network = ctx.resolve(SERVICE_NETWORK, params["serviceNetworkIdentifier"])
-    return {"items": [ctx.view(row) for row in _of(ctx, network, ENDPOINT_ASSOCIATION)]}
+    """ListServiceNetworkVpcEndpointAssociations: to the network's owner endpoints of whatever account, to who shares it his own."""
+    return {"items": [ctx.view(row) for row in _of(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"], ENDPOINT_ASSOCIATION)]}
 
 
 def list_of_resource(ctx: Context, params: Document) -> Document:
     """ListResourceEndpointAssociations, with its filters."""
-    configuration = ctx.resolve(RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"])
-    shown = [ctx.view(row) for row in _of(ctx, configuration, RESOURCE_ENDPOINT_ASSOCIATION)]
+    shown = [ctx.view(row) for row in _of(ctx, RESOURCE_CONFIGURATION, params["resourceConfigurationIdentifier"], RESOURCE_ENDPOINT_ASSOCIATION)]
     for given, member in FILTERS.items():
         if params.get(given):
             shown = [one for one in shown if one[member] == params[given]]
@@ -48,9 +47,15 @@ def list_of_resource(ctx: Context, params: Document) -> Document:
     return {"items": [one for one in shown if wanted in (None, one["id"], one["arn"])]}
 
 
-def _of(ctx: Context, row: Row, kind: str) -> list[Row]:
-    """The associations of a kind, in the order in which they were made."""
-    return sorted(ctx.referring(row, kind), key=lambda found: (found.created_at, found.id))
+def _of(ctx: Context, kind: str, identifier: str, association: str) -> list[Row]:
+    """The associations of a resource with a side in the caller's account, in the order in which they were made. One that does not exist has none: these
+    operations model no other answer."""
+    try:
+        row = sharing.shared(ctx, kind, identifier)
+    except NotFound:
+        return []
+    found = (found for found in ctx.referring(row, association) if sharing.is_side(ctx, found))
+    return sorted(found, key=lambda found: (found.created_at, found.id))
 
 
 def delete_of_resource(ctx: Context, params: Document) -> Document:
