@@ -272,6 +272,22 @@ def test_what_no_route_takes_is_answered_404(tmp_path: Path) -> None:
     assert (added, facts, answer) == ({IDENTITY: "pending"}, {}, (404, ""))
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("nobody.example.com", 404), ("nobody.example.com.", 404), ("[fd00:ec2:80::1]", 404), ("10.0.0.1", 404), ("no_body-1", 404),
+        ("", 400), ("a.example.com,b.example.com", 400), ("a.example.com:80,b.example.com", 400), ("u@a.example.com", 400), ("a.example.com:x", 400),
+        ("a.example.com:65536", 400), ("a.example.com:000080", 400), ("a.example.com:80:81", 400), (":80", 400), ("a b", 400), ("[::1", 400), ("é.com", 400),
+    ],
+)  # fmt: skip
+def test_a_host_that_no_route_has_is_not_found_and_what_is_no_host_is_bad(tmp_path: Path, host: str, status: int) -> None:
+    lua = LuaFilter(tmp_path)
+    lua.now = int(NOW.timestamp())
+    lua.put(PLAN, SIGNING)
+    _, facts, answer = lua.ask([(":method", "GET"), (":path", "/"), (":authority", host)], None, "10.0.0.10")
+    assert (facts, answer and answer[0], lua.problems) == ({}, status, [])
+
+
 @pytest.mark.parametrize("place", ["", " vpc-1", " vpc-1 444455556666", " vpc-1 80 tls"])
 def test_where_the_listener_does_not_say_where_a_request_came_in_nothing_passes(tmp_path: Path, place: str) -> None:
     """Not in audit mode, and not where everybody may."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from envoy_lab import HOST, Lab, authorization, cluster, forward, plan, tcp_listener, virtual_host
+from envoy_lab import HOST, Lab, authorization, cluster, plan, tcp_listener, virtual_host
 from envoy_rig import SERVICES, until
 
 from latticewall.compile.render import envoy_http, envoy_tls
@@ -144,8 +144,3 @@ def test_http_2_in_clear_text_is_spoken_to_who_begins_with_it(lab: Lab) -> None:
     many = [word for number in range(120) for word in ("-H", f"x-{number}: 1")]
     assert curl(lab, "--http2-prior-knowledge", f"http://{HOST}/", *many).endswith(" 000")  # Envoy resets the stream
     assert curl(lab, "--http2-prior-knowledge", f"http://{HOST}/", *many[:100]).endswith(" 2 200")
-
-
-def test_a_host_may_have_a_port(lab: Lab) -> None:
-    lab.publish(plan(virtual_host(routes=[forward()])))
-    assert [lab.rig.request(host=host).status for host in (HOST, f"{HOST}:80", f"{HOST}:8443", f"x.{HOST}", f"{HOST}.", "")] == [200, 200, 200, 404, 404, 404]

@@ -208,8 +208,12 @@ _UPGRADE = [
 REQUEST_ID_BACK = header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")
 """The id of a request in its answer."""
 
+_NO_REQUEST = [_status(403), {"header_filter": {"header": {"name": ":method", "present_match": True, "invert_match": True}}}]
+"""Envoy's answer to a request line that names https where nothing is encrypted: it read no request, so nobody was denied anything."""
+
 _LOCAL_REPLIES = [
     _local_reply(_status(431), 400, "Bad Request"),
+    _local_reply({"and_filter": {"filters": _NO_REQUEST}}, 400, "Bad Request"),
     _local_reply({"and_filter": {"filters": _UPGRADE}}, 400, "Bad Request"),
     _local_reply(_flags("UF", "UO"), 500, "Internal Server Error"),
     _local_reply(_flags("UC", "UR", "UPE"), 502, "Bad Gateway"),

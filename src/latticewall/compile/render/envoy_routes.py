@@ -99,7 +99,6 @@ def route_configuration(services: Services, host: VirtualHost, domains: tuple[st
     return {
         "name": _name(services, host),
         "virtual_hosts": [_virtual_host(services, host, domains)],
-        "ignore_port_in_host_matching": True,
         "request_headers_to_add": [
             header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
             header("x-forwarded-port", str(services.port)),
@@ -113,10 +112,11 @@ def route_configuration(services: Services, host: VirtualHost, domains: tuple[st
 
 
 def _virtual_host(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> Document:
+    """Its names as clients spell them, without the port or with it. All other spellings have no route here: the filter looks what is meant, if anything."""
     words = (host.service_network_arn, host.service_arn, host.listener_id, "yes" if host.authorize else "no")
     document: Document = {
         "name": host.service_id,
-        "domains": list(domains),
+        "domains": [spelt for domain in domains for spelt in (domain, f"{domain}:{services.port}")],
         "routes": [_route(services, host, variant) for route in host.routes for variant in variants(route)],
         "typed_per_filter_config": _authorization(host),
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"service": " ".join(words)}, LUA: _asked_for(host)}},

@@ -142,15 +142,26 @@ local function denied(handle, headers)
   return answer(handle, 403, decide.denial_text(who, judge.ACTION, printable(question.resource), verdict.layer, verdict.explicit))
 end
 
--- Envoy finds a route by the name of the host as it is spelt, and names have small letters: a request that has none may have asked in capitals. The one that it
--- means is chosen here and stays; what was signed, and what the target is told, is what was sent. Returns what the route's service says of itself, if any.
-local function in_small_letters(handle, headers)
-  local asked = headers:get(":authority") or ""
-  local small = asked:lower()
-  if small == asked then
+-- The name that a host is known by: in small letters, without a port. nil for what is no host, or several: Envoy makes one, with commas, of many Host headers.
+local function name_of(asked)
+  local host, port = asked:match("^([%w._-]+):?(%d*)$")
+  if not host then
+    host, port = asked:match("^(%[[%x:.]+%]):?(%d*)$")
+  end
+  if not host or #port > 5 or (tonumber(port) or 0) > 65535 then
     return nil
   end
-  headers:replace(":authority", small)
+  return host:lower()
+end
+
+-- Envoy finds a route by the host as it is spelt, and knows names in small letters, without a port or with the listener's: a request that has no route may have
+-- asked otherwise. The one that it means is chosen here and stays; what was signed, and what the target is told, is what was sent. Returns what the route's
+-- service says of itself, if any.
+local function otherwise_spelt(handle, headers, asked, name)
+  if name == asked or headers:get(":method") == "CONNECT" then
+    return nil -- no route takes a tunnel, however its end is spelt
+  end
+  headers:replace(":authority", name)
   handle:clearRouteCache()
   handle:metadata() -- it is the route's: so there must be one
   headers:replace(":authority", asked)
@@ -167,7 +178,12 @@ local function decide_request(handle, place)
   head.n = n
   local at = handle:filterContext():get("at")
   if not at then
-    local service = in_small_letters(handle, headers)
+    local asked = headers:get(":authority") or ""
+    local name = name_of(asked)
+    if not name then
+      return answer(handle, 400, "Bad Request")
+    end
+    local service = otherwise_spelt(handle, headers, asked, name)
     if service and service:get("authorize") == "no" then
       return headers:remove(IDENTITY)
     end
@@ -198,6 +214,6 @@ function envoy_on_request(handle, place)
 end
 
 -- What calls Envoy is interpreted: LuaJIT would compile it in pieces between the calls, over and over. The judgement is compiled.
-for _, calling in ipairs({ envoy_on_request, decide_request, in_small_letters, pass, refused, denied, note, answer }) do
+for _, calling in ipairs({ envoy_on_request, decide_request, name_of, otherwise_spelt, pass, refused, denied, note, answer }) do
   jit.off(calling)
 end
