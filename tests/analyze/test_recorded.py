@@ -89,11 +89,31 @@ def test_audit_mode_shows_what_would_have_been_denied(lab: Lab) -> None:
 
 
 def test_an_unknown_host_and_an_open_service(lab: Lab) -> None:
-    lab.logged(serviceArn="", serviceNetworkArn="", listenerId="", hostHeader="nobody", responseCode=404, requestId="id-2")
+    lab.denied(serviceArn="", serviceNetworkArn="", listenerId="", hostHeader="nobody", responseCode=404, requestId="id-2")
     answer = lab.explained("id-2")
     assert (answer["verdict"], gate(answer, "listener")["outcome"]) == ("denied", "fail")
     lab.logged(authorized="no", identity=None, requestId="id-3")
     assert outcomes(lab.explained("id-3"))["network-policy"] == "skip"
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "words"),
+    [
+        ({"hostHeader": "nobody:80", "responseCode": 404}, "listener", "no service is called nobody: the answer was 404"),
+        ({"hostHeader": "[fd00::1]:80", "responseCode": 404}, "listener", "no service is called [fd00::1]: the answer was 404"),
+        ({"hostHeader": "a.example:80,b.example", "responseCode": 400}, "request", "`a.example:80,b.example` is no host, or several"),
+        ({"hostHeader": "", "responseCode": 400}, "request", "`` is no host, or several"),
+        ({"hostHeader": None, "responseCode": 400, "responseCodeDetails": "missing_host_header"}, "request", "the answer was 400"),
+        ({"requestMethod": "OPTIONS", "responseCode": 404, "responseCodeDetails": "absolute_path_rejected"}, "request", "the answer was 404"),
+        ({"requestPath": "/a#b", "responseCode": 400, "responseCodeDetails": "path_normalization_failed"}, "request", "the answer was 400"),
+        ({"responseCode": 426, "responseCodeDetails": "low_version"}, "request", "the answer was 426"),
+    ],
+)
+def test_a_request_that_was_for_no_service(lab: Lab, changed: dict[str, Any], name: str, words: str) -> None:
+    lab.denied(**{"serviceArn": "", "serviceNetworkArn": "", "listenerId": "", "ruleId": None, "authorized": "", **changed})
+    answer = lab.explained()
+    assert (answer["verdict"], answer["gates"][-1]["name"], answer["gates"][-1]["outcome"]) == ("denied", name, "fail")
+    assert words in answer["summary"]
 
 
 def test_a_target_that_did_not_answer(lab: Lab) -> None:

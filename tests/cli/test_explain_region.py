@@ -302,9 +302,50 @@ def test_a_security_group_that_closes_the_way(lab: Lab) -> None:
 def test_names_that_are_nobody_s(lab: Lab) -> None:
     done = lab.region.cli("exec", "web", "--", "curl", "-sS", "-i", "--max-time", "3", "-H", "Host: nobody", f"http://{lab.host}/")
     assert " 404" in done.stdout.splitlines()[0]
+    code, found = lab.explain("--from", "web", f"http://{lab.host}./")
+    assert (code, gate(found, "name")["outcome"], found["verdict"]) == (1, "pass", "denied"), found
     code, found = lab.explain("--from", "web", "http://nobody.example.com/")
     assert (code, gate(found, "name")["outcome"]) == (1, "fail")
     assert lab.explain("no-such-request")[0] == 2
+
+
+HEADS = {
+    "unknown": ("GET / HTTP/1.1|Host: nobody.example.com:80", 404, "denied at listener: no service is called nobody.example.com: the answer was 404"),
+    "dot": ("GET / HTTP/1.1|Host: SERVICE.", 404, "denied at listener: no service is called SERVICE.: the answer was 404"),
+    "two": ("GET / HTTP/1.1|Host: SERVICE:80|Host: nobody", 400, "denied at request: `SERVICE:80,nobody` is no host, or several"),
+    "none": ("GET / HTTP/1.1|Host:", 400, "denied at request: `` is no host, or several"),
+    "fragment": ("GET /a#b HTTP/1.1|Host: SERVICE", 400, "denied at request: the request's head is none"),
+    "dots": ("GET /a/../b HTTP/1.1|Host: SERVICE", 400, "denied at request: the path holds a bad percent escape or a dot segment"),
+    "tunnel": ("CONNECT SERVICE:80 HTTP/1.1|Host: SERVICE:80", 404, "denied at "),
+    "words": ("GET / HTTP/1.1|Host: SERVICE|Authorization: AWS4-HMAC-SHA256 nonsense", 403, "denied at signature: "),
+    "scope": ("GET / HTTP/1.1|Host: SERVICE|Authorization: AWS4-HMAC-SHA256 Credential=AKIANOBODY/20260101/x/y/z, SignedHeaders=host, Signature=00", 403,
+              "denied at signature: "),
+    "scheme": ("GET / HTTP/1.1|Host: SERVICE|Authorization: Bearer x", 200, "allowed"),
+    "length": ("POST / HTTP/1.1|Host: SERVICE|Content-Length: 1|Content-Length: 2", 400, ""),
+    "old": ("GET / HTTP/1.0|Host: SERVICE", 426, ""),
+}  # fmt: skip
+"""Request id -> head (a bar ends a line), status, summary of the explanation; "" where the proxy read no request, so that there is none to ask for."""
+ASK = r"""
+import socket, sys
+found = []
+for head in sys.argv[2:]:
+    with socket.create_connection((sys.argv[1], 80), timeout=5) as connection:
+        connection.sendall((head.replace("|", "\r\n") + "\r\n\r\n").encode())
+        print(connection.recv(65536).decode().split()[1])
+"""
+
+
+def test_what_is_said_of_heads_that_are_hardly_any(lab: Lab) -> None:
+    heads = [f"{head.replace('SERVICE', lab.host)}|x-amzn-requestid: head-{name}" for name, (head, _, _) in HEADS.items()]
+    done = lab.region.cli("exec", "web", "--", "/usr/bin/python3", "-c", ASK, lab.host, *heads)
+    assert [int(status) for status in done.stdout.split()] == [status for _, status, _ in HEADS.values()], done
+    for name, (_, status, words) in HEADS.items():
+        code, found = lab.explain(f"head-{name}")
+        if not words:
+            assert (code, found["verdict"]) == (2, "unknown"), found
+            continue
+        assert found["summary"].startswith(words.replace("SERVICE", lab.host)), found
+        assert (code, found["request"]["status"]) == (int(status != 200), status)
 
 
 def test_a_network_requires_its_tests(lab: Lab, tmp_path: Path) -> None:

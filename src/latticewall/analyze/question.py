@@ -52,7 +52,9 @@ def asked(method: str, url: str, headers: list[str] | tuple[str, ...] = ()) -> A
     if not _TARGET.match(target):
         raise Unclear("the path and query of the URL must be percent-encoded ASCII, as they are on the wire")
     sent = tuple(header for header in map(_header, headers) if not is_ours_to_say(header[0]))
-    return Asked(method, host.lower().rstrip("."), port or DEFAULT_PORTS[parts.scheme], target, sent, parts.scheme)
+    if parts.scheme not in ("http", "https"):
+        host = host.rstrip(".")  # of the name, nothing but its addresses counts; a Host with the last dot is another one
+    return Asked(method, host.lower(), port or DEFAULT_PORTS[parts.scheme], target, sent, parts.scheme)
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from latticewall.policy.lattice import Layer
 REFUSED = "lua_response"
 UNDECIDED = "rbac_access_denied"
 """How Envoy's response code details begin for a request that the authorization filter refused, and for one that it did not decide about."""
+NOT_FOUND = (REFUSED, "route_not_found")
+"""The details of an answer to a host that is no service's."""
+_HOST = re.compile(r"([^:]*|\[[^]]*\]):?([0-9]{0,5})")
 _PSEUDO = (":method", ":path", ":scheme")
 
 
@@ -36,7 +40,8 @@ class Denial:
 @dataclass(frozen=True)
 class Recorded:
     """A record. endpoint_id: the VPC endpoint that the request came in by. head: as it was signed, None unless the signature was refused. refused: why a
-    signature (or the request as a whole) was. enforced: the filter answered itself. undecided: refused without a decision. rule_id, service_arn, network_arn,
+    signature (or the request as a whole) was. enforced: the filter answered itself. undecided: refused without a decision. unread:
+    refused for what it is, before any service was looked for. rule_id, service_arn, network_arn,
     listener_id: "" where the request did not get that far."""
 
     request_id: str
@@ -62,6 +67,7 @@ class Recorded:
     head: Head | None = None
     enforced: bool = True
     undecided: bool = False
+    unread: bool = False
 
     @property
     def malformed(self) -> bool:
@@ -78,11 +84,12 @@ def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded
     """entry: Envoy's line. record: VPC Lattice's record made of it, {} for a request that concerned no service."""
     noted = _noted(str(entry.get("authDetail") or ""))
     head = _head(noted.get("head"))
-    host, _, port = str(entry.get("hostHeader") or "").partition(":")
+    named = str(entry.get("hostHeader") or "")
+    host, port = found.groups() if (found := _HOST.fullmatch(named)) else (named, "")
     details = str(entry.get("responseCodeDetails") or "")
     headers = [("user-agent", str(entry["userAgent"]))] if entry.get("userAgent") else []
     asked = Asked(
-        method=str(entry.get("requestMethod") or "GET"), host=host.lower(), port=int(port) if port.isdigit() else 443 if entry.get("tlsVersion") else 80,
+        method=str(entry.get("requestMethod") or "GET"), host=host.lower(), port=int(port) if port else 443 if entry.get("tlsVersion") else 80,
         target=head.target if head else str(entry.get("requestPath") or "/"), headers=_plain(head) if head else tuple(headers),
         scheme="https" if entry.get("tlsVersion") else "http",
     )  # fmt: skip
@@ -95,6 +102,7 @@ def read_record(entry: Mapping[str, Any], record: Mapping[str, Any]) -> Recorded
         endpoint_id=text(entry, "vpcEndpointId"), target_vpc_id=text(entry, "targetNamespace"),
         target_group_arn=text(entry, "targetGroupArn"),
         denial=_denial(noted), refused=str(noted.get("refused") or ""), head=head, enforced=details.startswith(REFUSED),
+        unread=not text(entry, "serviceArn") and details not in NOT_FOUND,
         undecided=details.startswith(UNDECIDED) or (details.startswith(REFUSED) and not noted),
     )  # fmt: skip
 

@@ -40,8 +40,7 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     gates = [entered, *(Gate(name, Outcome.PASS, _ARRIVED) for name in ("name", *FILTERS))]
     request, shown = _request(record, source), _unknown(record) if caller is None else caller.document()
     if not record.service_arn:
-        detail = f"no service is called {record.asked.host}: the answer was {record.status}"
-        return concluded([*gates, Gate("listener", Outcome.FAIL, detail)], request, shown, {})
+        return concluded([*gates, _nowhere(record)], request, shown, {})
     gates.append(Gate("listener", Outcome.PASS, f"service {record.service_arn.rpartition('/')[2]}", record.listener_id))
     if record.malformed:
         gates += head_gates(record.asked) or [Gate("request", Outcome.FAIL, "the request's head is ambiguous: the answer was 400")]
@@ -64,6 +63,16 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     answer = GATE_OF[Layer(record.denial.layer)] if record.denial else ""
     document = replace(decided, decision=_recorded_decision(record, decided.decision)).document() if decided else {}
     return concluded(gates, request, shown, document, notes, answer)
+
+
+def _nowhere(record: Recorded) -> Gate:
+    """Why a request was for no service."""
+    if record.malformed:
+        detail = f"`{record.asked.host}` is no host, or several: the answer was 400"
+        return Gate("request", Outcome.FAIL, detail, change=("send one Host header with one name",))
+    if record.unread:
+        return Gate("request", Outcome.FAIL, f"the request's head is none that a service is asked with: the answer was {record.status}")
+    return Gate("listener", Outcome.FAIL, f"no service is called {record.asked.host}: the answer was {record.status}")
 
 
 def _recorded_decision(record: Recorded, now: LatticeDecision) -> LatticeDecision:
