@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from dataclasses import replace
@@ -14,8 +15,11 @@ from envoy_rig import SERVICES, until
 
 from latticewall.auth.sigv4 import Credentials, sign
 from latticewall.base.secret import Secret
+from latticewall.dataplane.authorization.applier import LIFE, AuthorizationApplier
 from latticewall.dataplane.envoy.server import XdsServer
-from latticewall.plan.proxy import HttpRoute, RouteMatch
+from latticewall.plan.names import NamesPlan
+from latticewall.plan.node import NodePlan
+from latticewall.plan.proxy import HttpRoute, ProxyPlan, RouteMatch
 from latticewall.telemetry import access_log
 
 pytestmark = [pytest.mark.netns, pytest.mark.engines]
@@ -184,6 +188,74 @@ def test_tables_past_their_life_close_every_service(lab: Lab) -> None:
     assert refused(lab, WEB.sign()) == "AccessDeniedException: the service network cannot decide about requests"
     lab.authorize(authorization(ALLOW_ALL))
     assert lab.rig.request(host=HOST).status == 200
+
+
+def around(lab: Lab, end: datetime, headers: list[tuple[str, str]]) -> tuple[set[int], set[int], str]:
+    """Statuses of requests over one kept connection that were answered before a moment, and of those that began 100 ms after it or later; the last body."""
+    answers = []
+    while not answers or answers[-1][0] < end + timedelta(seconds=0.2):
+        begun = datetime.now(UTC)
+        answer = lab.rig.request(host=HOST, headers=headers, connection=f"until {end}")
+        answers.append((begun, datetime.now(UTC), answer))
+    assert len({answer.port for *_, answer in answers}) == 1
+    before = {answer.status for _, ended, answer in answers if ended < end}
+    return before, {answer.status for begun, _, answer in answers if begun >= end + timedelta(seconds=0.1)}, answers[-1][2].body
+
+
+def soon() -> datetime:
+    """The end of a second, one or two from now."""
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+
+
+def test_a_session_ends_on_an_open_connection_at_its_time(lab: Lab) -> None:
+    """The signature is good for minutes still."""
+    token, end = "the session's token", soon()
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    session = Key(replace(WEB.principal, access_key_id="ASIASESSION", expires=end.isoformat(), token_digest=digest))
+    lab.authorize(authorization(ALLOW_ORGANIZATION, keys=(session,)))
+    credentials = Credentials(session.id, Secret(session.secret), Secret(token))
+    signed = sign("GET", f"http://{HOST}/", {}, credentials, "vpc-lattice-svcs", REGION, datetime.now(UTC), payload_hash="UNSIGNED-PAYLOAD")
+    before, after, body = around(lab, end, [item for item in signed.items() if item[0].lower() != "host"])
+    assert (before, after) == ({200}, {403})
+    assert body == "ExpiredTokenException: The security token included in the request is expired"
+
+
+def test_tables_end_on_an_open_connection_with_their_life(lab: Lab) -> None:
+    """As when the control plane was killed, and nobody started it again."""
+    end = soon()
+    lab.applier._tables.extend(int(end.timestamp()))
+    before, after, body = around(lab, end, WEB.sign())
+    assert (before, after) == ({200}, {403})
+    assert body == "AccessDeniedException: the service network cannot decide about requests"
+    lab.authorize(authorization(ALLOW_ORGANIZATION))
+    assert lab.rig.request(host=HOST, headers=WEB.sign()).status == 200
+
+
+def test_a_revoked_key_ends_on_an_open_connection(lab: Lab) -> None:
+    first = lab.rig.request(host=HOST, headers=WEB.sign(), connection="revoked")
+    lab.authorize(authorization(ALLOW_ORGANIZATION, keys=(STRANGER,)))
+    second = lab.rig.request(host=HOST, headers=WEB.sign(), connection="revoked")
+    lab.authorize(authorization(ALLOW_ORGANIZATION))
+    third = lab.rig.request(host=HOST, headers=WEB.sign(), connection="revoked")
+    assert [first.status, second.status, third.status] == [200, 403, 200]
+    assert first.port == second.port == third.port
+
+
+@pytest.mark.parametrize(("step", "status"), [(-LIFE - timedelta(seconds=1), 403), (-LIFE / 2, 200), (LIFE / 2, 200)], ids=["a life behind", "behind", "ahead"])
+def test_a_control_plane_whose_clock_has_stepped(lab: Lab, step: timedelta, status: int) -> None:
+    """It says by its own clock how long the tables last; whether they do is seen by the proxy's."""
+
+    class Stepped:
+        def now(self) -> datetime:
+            return datetime.now(UTC) + step
+
+    stepped = AuthorizationApplier(lab.applier._tables, lambda _: Secret(WEB.secret), Stepped())
+    stepped.apply(NodePlan(1, (), (), (), ProxyPlan(), authorization(ALLOW_ORGANIZATION), NamesPlan(), ()))
+    try:
+        assert lab.rig.request(host=HOST, headers=WEB.sign()).status == status
+    finally:
+        lab.authorize(authorization(ALLOW_ORGANIZATION))
+    assert lab.rig.request(host=HOST, headers=WEB.sign()).status == 200
 
 
 def test_what_the_filter_leaves_undecided_is_refused(lab: Lab) -> None:

@@ -55,7 +55,7 @@ function M.usable(now)
     return false
   end
   generation = page[0]
-  return now <= page[1]
+  return now < page[1]
 end
 
 local function is_name(text)
