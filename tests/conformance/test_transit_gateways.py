@@ -59,6 +59,30 @@ def site(lab: Lab) -> Site:
     return Site([first, second], tables, attachments, vpcs, instances, route_tables)
 
 
+def test_a_resource_gateway_goes_by_its_subnets_route_table(lab: Lab, site: Site) -> None:
+    """Its resource is in another VPC, and sees the gateway's address."""
+    lattice, vpc = lab.client("vpc-lattice"), site.vpcs["third"]
+    (subnet,) = lab.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
+    gateway = lattice.create_resource_gateway(name="beyond", vpcIdentifier=vpc, subnetIds=[subnet["SubnetId"]], ipv4AddressesPerEni=1)["id"]
+    beyond = lattice.create_resource_configuration(
+        name="beyond", type="SINGLE", portRanges=[str(PORT)], resourceGatewayIdentifier=gateway,
+        resourceConfigurationDefinition={"ipResource": {"ipAddress": "172.22.0.10"}},
+    )  # fmt: skip
+    endpoint = lab.ec2.create_vpc_endpoint(VpcEndpointType="Resource", VpcId=vpc, ResourceConfigurationArn=beyond["arn"], SubnetIds=[subnet["SubnetId"]])
+    (made,), door = endpoint["VpcEndpoint"]["NetworkInterfaceIds"], endpoint["VpcEndpoint"]["VpcEndpointId"]
+    default = lab.ec2.describe_network_interfaces(NetworkInterfaceIds=[made])["NetworkInterfaces"][0]["Groups"][0]["GroupId"]
+    lab.ec2.authorize_security_group_ingress(GroupId=default, IpPermissions=[allow("tcp", PORT, cidr="192.168.128.0/17")])
+    name = endpoint["VpcEndpoint"]["DnsEntries"][0]["DnsName"]
+    found = lab.ec2.describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": [subnet["SubnetId"]]}])["NetworkInterfaces"]
+    (source,) = (one["PrivateIpAddress"] for one in found if gateway in one["Description"])
+    assert until(lambda: lab.talk(site.instances["third"], name, PORT)) == f"left {source} hello"
+    lab.ec2.delete_vpc_endpoints(VpcEndpointIds=[door])
+    until(lambda: not lattice.list_resource_endpoint_associations(resourceConfigurationIdentifier=beyond["id"])["items"])
+    lattice.delete_resource_configuration(resourceConfigurationIdentifier=beyond["id"])
+    until(lambda: beyond["id"] not in [one["id"] for one in lattice.list_resource_configurations()["items"]])
+    lattice.delete_resource_gateway(resourceGatewayIdentifier=gateway)
+
+
 def test_default_tables_propagate_and_the_other_does_nothing_by_itself(lab: Lab, site: Site) -> None:
     hub, right = site.instances["hub"], site.instances["right"]
     assert lab.talk(hub, "172.22.0.10", PORT) == "left 10.50.0.10 hello"

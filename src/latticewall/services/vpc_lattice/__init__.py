@@ -1,8 +1,7 @@
 """VPC Lattice: service networks, services and their rules, target groups, resources, auth policies, access logs.
 
 Lives here: what these resources mean and what is refused. May import resources, policy, base. Never enters: packets, Envoy, other services;
-other services' resources are met by reference ("ec2:Vpc") and through `ctx.call`. Not there:
-CIDR resource configurations; they are refused by name.
+other services' resources are met by reference ("ec2:Vpc") and through `ctx.call`.
 """
 
 from latticewall.resources.kind import Service
