@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Network
@@ -91,22 +92,40 @@ def _open_acl(lab: Lab, vpc: str, subnet: str) -> str:
     return str(acl)
 
 
+@dataclass(frozen=True)
+class Shut:
+    """What the ACL of a subnet does not let pass. way: "in" or "out" of the subnet."""
+
+    subnet: str
+    way: str
+    cidr: str
+    ports: tuple[int, int]
+
+
 @contextmanager
-def closed(lab: Lab, acl: str, *, egress: bool, cidr: str, ports: tuple[int, int]) -> Iterator[None]:
-    """The ACL lets everything pass but this."""
-    block: dict[str, Any] = {"Ipv6CidrBlock" if ":" in cidr else "CidrBlock": cidr, "PortRange": {"From": ports[0], "To": ports[1]}}
-    lab.ec2.create_network_acl_entry(NetworkAclId=acl, RuleNumber=100, Protocol="6", RuleAction="deny", Egress=egress, **block)
+def closed(lab: Lab, site: Site, *shut: Shut) -> Iterator[None]:
+    """The ACLs let everything pass but these."""
+    for one in shut:
+        block: dict[str, Any] = {"Ipv6CidrBlock" if ":" in one.cidr else "CidrBlock": one.cidr, "PortRange": {"From": one.ports[0], "To": one.ports[1]}}
+        acl = site.acls[one.subnet]
+        lab.ec2.create_network_acl_entry(NetworkAclId=acl, RuleNumber=100, Protocol="6", RuleAction="deny", Egress=one.way == "out", **block)
     lab.settled()
     yield
-    lab.ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=100, Egress=egress)
+    for one in shut:
+        lab.ec2.delete_network_acl_entry(NetworkAclId=site.acls[one.subnet], RuleNumber=100, Egress=one.way == "out")
     lab.settled()
 
 
 def reached(lab: Lab, site: Site) -> set[str]:
-    """What the client gets an answer from; the resource over IPv4."""
-    families = {"ipv4": "-4", "ipv6": "-6"}
-    found = {name for name, option in families.items() if lab.curl(site.client, f"http://{site.service}/", option, seconds=0.7)[0] == 200}
-    return found | ({"resource"} if lab.talk(site.client, site.resource, DATA, seconds=0.7) else set())
+    """What the client gets an answer from, asking at the same time; the resource over IPv4."""
+    asking: dict[str, Callable[[], bool]] = {
+        "ipv4": lambda: lab.curl(site.client, f"http://{site.service}/", "-4", seconds=1.0)[0] == 200,
+        "ipv6": lambda: lab.curl(site.client, f"http://{site.service}/", "-6", seconds=1.0)[0] == 200,
+        "resource": lambda: lab.talk(site.client, site.resource, DATA, seconds=1.0) != "",
+    }
+    with ThreadPoolExecutor(len(asking)) as threads:
+        answers = threads.map(lambda ask: ask(), asking.values())
+    return {name for name, answer in zip(asking, answers, strict=True) if answer}
 
 
 def explained(lab: Lab, site: Site) -> dict[str, bool]:
@@ -123,26 +142,43 @@ def explained(lab: Lab, site: Site) -> dict[str, bool]:
     return found
 
 
+IPV4, IPV6, RESOURCE, BOTH = {"ipv4"}, {"ipv6"}, {"resource"}, {"ipv4", "ipv6"}
+BORDERS = {
+    "from clients to services": (Shut("clients", "out", SERVICES, (80, 80)), IPV4),
+    "from services back to clients": (Shut("clients", "in", SERVICES, ANSWERS), IPV4),
+    "from clients to services over IPv6": (Shut("clients", "out", SERVICES_IPV6, (80, 80)), IPV6),
+    "from services back to clients over IPv6": (Shut("clients", "in", SERVICES_IPV6, ANSWERS), IPV6),
+    "from clients to resources": (Shut("clients", "out", RESOURCES, (DATA, DATA)), RESOURCE),
+    "from the service network to targets": (Shut("targets", "in", SERVICES, (WEB, WEB)), BOTH),
+    "from targets back to the service network": (Shut("targets", "out", SERVICES, ANSWERS), BOTH),
+    "from the gateway to the resource": (Shut("targets", "in", "10.72.2.0/24", (DATA, DATA)), RESOURCE),
+    "from the resource back to the gateway": (Shut("targets", "out", "10.72.2.0/24", ANSWERS), RESOURCE),
+    "out of the gateway's subnet": (Shut("gateway", "out", "10.72.1.0/24", (DATA, DATA)), RESOURCE),
+    "back into the gateway's subnet": (Shut("gateway", "in", "10.72.1.0/24", ANSWERS), RESOURCE),
+}
+"""What is shut, and what is lost by that alone."""
+
+
 @pytest.mark.parametrize(
-    ("subnet", "egress", "cidr", "ports", "left"),
+    "borders",
     [
-        pytest.param("clients", True, SERVICES, (80, 80), {"ipv6", "resource"}, id="from clients to services"),
-        pytest.param("clients", False, SERVICES, ANSWERS, {"ipv6", "resource"}, id="from services back to clients"),
-        pytest.param("clients", True, SERVICES_IPV6, (80, 80), {"ipv4", "resource"}, id="from clients to services over IPv6"),
-        pytest.param("clients", False, SERVICES_IPV6, ANSWERS, {"ipv4", "resource"}, id="from services back to clients over IPv6"),
-        pytest.param("clients", True, RESOURCES, (DATA, DATA), {"ipv4", "ipv6"}, id="from clients to resources"),
-        pytest.param("targets", False, SERVICES, (WEB, WEB), {"resource"}, id="from the service network to targets"),
-        pytest.param("targets", True, SERVICES, ANSWERS, {"resource"}, id="from targets back to the service network"),
-        pytest.param("targets", False, "10.72.2.0/24", (DATA, DATA), {"ipv4", "ipv6"}, id="from the gateway to the resource"),
-        pytest.param("targets", True, "10.72.2.0/24", ANSWERS, {"ipv4", "ipv6"}, id="from the resource back to the gateway"),
-        pytest.param("gateway", True, "10.72.1.0/24", (DATA, DATA), {"ipv4", "ipv6"}, id="out of the gateway's subnet"),
-        pytest.param("gateway", False, "10.72.1.0/24", ANSWERS, {"ipv4", "ipv6"}, id="back into the gateway's subnet"),
+        ("from clients to services", "from the gateway to the resource"),
+        ("from services back to clients", "from the resource back to the gateway"),
+        ("from clients to services over IPv6", "out of the gateway's subnet"),
+        ("from services back to clients over IPv6", "back into the gateway's subnet"),
+        ("from the service network to targets", "from clients to resources"),
+        ("from targets back to the service network",),
     ],
+    ids=" and ".join,
 )
-def test_what_an_acl_closes(lab: Lab, site: Site, subnet: str, egress: bool, cidr: str, ports: tuple[int, int], left: set[str]) -> None:
-    with closed(lab, site.acls[subnet], egress=egress, cidr=cidr, ports=ports):
+def test_what_an_acl_closes(lab: Lab, site: Site, borders: tuple[str, ...]) -> None:
+    """Two at a time where what the one closes and what the other closes have nothing in common."""
+    shut, lost = zip(*map(BORDERS.__getitem__, borders), strict=True)
+    assert sum(map(len, lost)) == len(set().union(*lost))
+    with closed(lab, site, *shut):
+        left = EVERYTHING - set().union(*lost)
         assert reached(lab, site) == left
-        families = left & {"ipv4", "ipv6"}
+        families = left & BOTH
         told = explained(lab, site)
         assert (told["service"], told["resource"]) == (bool(families), "resource" in left)
         assert not families or told["over IPv6"] == ("ipv6" in left)
@@ -155,5 +191,5 @@ def test_health_checks_meet_the_targets_acl(lab: Lab, site: Site) -> None:
         return str(lab.client("vpc-lattice").list_targets(targetGroupIdentifier=site.group)["items"][0]["status"])
 
     until(lambda: status() == "HEALTHY")
-    with closed(lab, site.acls["targets"], egress=True, cidr=SERVICES, ports=ANSWERS):
+    with closed(lab, site, Shut("targets", "out", SERVICES, ANSWERS)):
         until(lambda: status() == "UNHEALTHY")
