@@ -143,6 +143,11 @@ class Region:
             yield held
         held.update(caught.value.response)
         assert held["Error"]["Code"] == code, held
+        operation = CATALOG.service("vpc-lattice").operations.get(caught.value.operation_name)
+        if operation and (operation.name, code) != ("DeleteTargetGroup", "AccessDeniedException"):  # the model forgets it, IAM does not
+            modelled = {error.name: error for error in operation.errors}
+            assert code in modelled, f"{operation} does not model {code}"
+            assert all(held.get(member) for member in modelled[code].required), held
         assert words in held["Error"]["Message"]
         assert self.store.revision == before
 

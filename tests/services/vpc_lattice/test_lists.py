@@ -217,7 +217,10 @@ def test_associations_are_listed_by_one_of_their_sides(things: Things, name: str
     assert error["fieldList"][0]["name"] == "serviceNetworkIdentifier"
 
 
-def test_a_filter_by_arn_of_another_region_is_not_found(things: Things) -> None:
-    arn = things.arns["ServiceNetwork"].replace(NAME, "eu-north-8")
+def test_nothing_is_of_a_resource_of_another_region(things: Things) -> None:
+    """Which is an error only where the operation models one."""
+    network, service = (things.arns[noun].replace(NAME, "eu-north-8") for noun in ("ServiceNetwork", "Service"))
+    assert things.region.lattice.list_service_network_service_associations(serviceNetworkIdentifier=network)["items"] == []
+    assert things.region.lattice.list_service_network_vpc_endpoint_associations(serviceNetworkIdentifier=network)["items"] == []
     with things.region.refused("ResourceNotFoundException"):
-        things.region.lattice.list_service_network_service_associations(serviceNetworkIdentifier=arn)
+        things.region.lattice.list_listeners(serviceIdentifier=service)

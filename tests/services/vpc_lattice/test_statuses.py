@@ -150,3 +150,20 @@ def test_a_service_takes_what_is_its_own_with_it(region: Region) -> None:
     for method, params in gone.items():
         with region.refused("ResourceNotFoundException"):
             getattr(region.lattice, method)(**params)
+
+
+def test_what_is_being_deleted_has_no_policies_any_more(region: Region) -> None:
+    """These operations model no conflict: to them it is not there."""
+    service = region.service()
+    region.settle()
+    arn = region.lattice.get_service(serviceIdentifier=service)["arn"]
+    region.lattice.delete_service(serviceIdentifier=service)
+    calls = {
+        "put_auth_policy": {"resourceIdentifier": service, "policy": "{}"}, "delete_auth_policy": {"resourceIdentifier": service},
+        "put_resource_policy": {"resourceArn": arn, "policy": "{}"}, "delete_resource_policy": {"resourceArn": arn},
+    }  # fmt: skip
+    for operation, params in calls.items():
+        with region.refused("ResourceNotFoundException", service):
+            getattr(region.lattice, operation)(**params)
+    with region.refused("ConflictException", "DELETE_IN_PROGRESS"):
+        region.lattice.update_service(serviceIdentifier=service, authType="NONE")

@@ -13,11 +13,17 @@ from latticewall.services.vpc_lattice.nouns import LISTENER, SECURITY_GROUP, SER
 
 
 def usable(ctx: Context, kind: str, identifier: str, resolve: Resolve = Context.resolve) -> Row:
-    """The resource, to build upon: NotFound when there is none, Conflict when it is being deleted. resolve: how it is found."""
+    """The resource, to build upon: NotFound when there is none, Conflict when it is being deleted (NotFound where the operation models no conflict).
+    resolve: how it is found."""
     row = resolve(ctx, kind, identifier)
     if row.status == "deleting":
-        raise text.in_progress(kind, row.id, row.status)
+        raise text.in_progress(kind, row.id, row.status) if models(ctx, "ConflictException") else text.not_found(kind, identifier)
     return row
+
+
+def models(ctx: Context, error: str) -> bool:
+    """Whether the operation has this error in AWS's model: clients know no other."""
+    return any(modelled.name == error for modelled in ctx.ports["catalog"].operation(f"{ctx.service}:{ctx.operation}").errors)
 
 
 def listener_of(ctx: Context, params: Mapping[str, Any]) -> Row:

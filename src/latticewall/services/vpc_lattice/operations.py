@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import wraps
 from typing import NamedTuple
 
+from latticewall.base.faults import NotFound
 from latticewall.resources import verbs
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
@@ -26,6 +27,7 @@ from latticewall.services.vpc_lattice import (
     targets,
     text,
 )
+from latticewall.services.vpc_lattice.find import models
 from latticewall.services.vpc_lattice.nouns import (
     ACCESS_LOG_SUBSCRIPTION,
     DOMAIN_VERIFICATION,
@@ -44,11 +46,17 @@ NETWORK = {"serviceNetworkIdentifier": "serviceNetworkId"}
 
 
 def _local(handler: Handler) -> Handler:
-    """The handler, for resources of this region only, of the caller's own account or shared with it."""
+    """The handler, for resources of this region only, of the caller's own account or shared with it. Of what is not there, a list whose operation models no
+    such error has nothing to show."""
 
     @wraps(handler)
     def guarded(ctx: Context, params: Document) -> Document:
-        sharing.refuse_foreign(ctx, params)
+        try:
+            sharing.refuse_foreign(ctx, params)
+        except NotFound:
+            if models(ctx, "ResourceNotFoundException"):
+                raise
+            return {"items": []}
         return handler(ctx, params)
 
     return guarded
