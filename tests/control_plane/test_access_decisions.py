@@ -195,6 +195,22 @@ def test_a_subnet_cannot_be_hidden_in_a_network_interface(region: Region) -> Non
         alice.run_instances(**launch(region, NetworkInterfaces=[{"SubnetId": private, "DeviceIndex": 0}]))
 
 
+def test_a_launch_that_names_no_group_is_about_the_default_one(region: Region) -> None:
+    vpc = region.vpc()
+    subnet = region.subnet(vpc)
+    (default,) = (group["GroupId"] for group in region.ec2.describe_security_groups()["SecurityGroups"] if group["VpcId"] == vpc)
+    group = region.ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
+    names = ["instance/*", "subnet/*", "network-interface/*", f"security-group/{group}"]
+    arns = [*(f"arn:aws:ec2:{NAME}:{ACCOUNT}:{name}" for name in names), "arn:aws:ec2:*::image/*"]
+    alice = region.as_user("ec2", document(allow("ec2:RunInstances", resource=arns)))
+    first, second = {"SubnetId": subnet, "DeviceIndex": 0, "Groups": [group]}, {"SubnetId": subnet, "DeviceIndex": 1}
+    alice.run_instances(**launch(region, SubnetId=subnet, SecurityGroupIds=[group]))
+    alice.run_instances(**launch(region, NetworkInterfaces=[first]))
+    for more in ({"SubnetId": subnet}, {"NetworkInterfaces": [first, second]}):
+        with region.refused("UnauthorizedOperation", f"ec2:RunInstances on resource: arn:aws:ec2:{NAME}:{ACCOUNT}:security-group/{default}"):
+            alice.run_instances(**launch(region, **more))
+
+
 def test_tags_at_creation_take_the_permission_to_tag(region: Region) -> None:
     tagged = [{"ResourceType": "vpc", "Tags": [{"Key": "team", "Value": "red"}]}]
     alice = region.as_user("ec2", document(allow("ec2:CreateVpc")))
@@ -215,7 +231,7 @@ def test_kinds_of_instances_and_what_they_may_ask_metadata(region: Region) -> No
         alice.run_instances(**launch(region, SubnetId=subnet))
     alice.run_instances(**launch(region, SubnetId=subnet, MetadataOptions={"HttpTokens": "required"}))
     small = allow("ec2:RunInstances", resource="arn:aws:ec2:*:*:instance/*", StringEquals={"ec2:InstanceType": "t3.nano"})
-    others = allow("ec2:RunInstances", resource=[f"arn:aws:ec2:*:*:{name}/*" for name in ("subnet", "network-interface")] + ["arn:aws:ec2:*::image/*"])
+    others = allow("ec2:RunInstances", resource=[f"arn:aws:ec2:*:*:{name}/*" for name in ("subnet", "network-interface", "security-group")] + ["arn:aws:ec2:*::image/*"])
     alice = region.as_user("ec2", document(small, others))
     with region.refused("UnauthorizedOperation", "instance/*"):
         alice.run_instances(**launch(region, SubnetId=subnet))

@@ -98,6 +98,8 @@ def named(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> tupl
         found, missing = _meant(ctx, operation, member, value, params)
         rows |= {row.arn: row for row in found if row.arn}
         absent += missing
+    if operation.qualified_name == "ec2:RunInstances":
+        rows |= {row.arn: row for row in _default_groups(ctx, params)}
     existing = [_of_row(ctx, row) for row in rows.values()]
     there = {one.type for one in existing}
     spoken = [arn for arn in _spoken(ctx, operation, params) if not (arn.endswith("/*") and type_of_arn(arn) in there)]
@@ -172,6 +174,14 @@ def _meant(ctx: Context, operation: Operation, member: str, value: str, params: 
 def _holds_names(kind: Kind, member: str) -> bool:
     own = (kind.name_member.lower(),) if kind.by_name else ()
     return member.lower() in NAME_MEMBERS.get(kind.name, own)
+
+
+def _default_groups(ctx: Context, params: Mapping[str, Any]) -> Iterator[Row]:
+    """The security groups that new interfaces of a launch get because it names none: a launch is always about groups."""
+    for interface in params.get("NetworkInterfaces") or (params,):
+        subnet = ctx.find("ec2:Subnet", str(interface.get("SubnetId") or ""))
+        if subnet is not None and not any(interface.get(member) for member in ("SecurityGroupIds", "SecurityGroups", "Groups", "NetworkInterfaceId")):
+            yield from (row for row in ctx.live("ec2:SecurityGroup", name="default") if row.document["VpcId"] == subnet.document["VpcId"])
 
 
 def _spoken(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> Iterator[str]:
