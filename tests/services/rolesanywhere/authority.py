@@ -51,6 +51,7 @@ class Authority:
     issuer: Authority | None = None
     path_length: int | None = None
     ca: bool = True
+    extensions: Sequence[tuple[x509.ExtensionType, bool]] = ()
     key: PrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     certificate: x509.Certificate = field(init=False)
 
@@ -61,6 +62,8 @@ class Authority:
         builder = builder.public_key(self.key.public_key()).serial_number(x509.random_serial_number()).not_valid_before(BORN).not_valid_after(DIES)
         builder = builder.add_extension(x509.BasicConstraints(self.ca, self.path_length if self.ca else None), critical=True)
         builder = builder.add_extension(digital_signature(certificates=True), critical=True)
+        for extension, critical in self.extensions:
+            builder = builder.add_extension(extension, critical=critical)
         self.certificate = builder.sign(signer.key, hashes.SHA256())
 
     @property

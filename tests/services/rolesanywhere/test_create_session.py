@@ -172,6 +172,17 @@ def test_chains_of_authorities(region: Region) -> None:
     assert "more than 5" in ours.refusal(CertifiedKey(lonely.certificate, lonely.key, [middle.certificate] * 6))
 
 
+@pytest.mark.parametrize("critical", [True, False])
+def test_an_authority_for_some_names_only_is_not_believed(region: Region, critical: bool) -> None:
+    limits = [(x509.NameConstraints([x509.UniformResourceIdentifier("other.example.org")], None), critical)]
+    root = Authority("Root")
+    ours = scene(region, root)
+    limited = Authority("Limited", root, extensions=limits)
+    assert UNTRUSTED in ours.refusal(limited.issue())
+    with region.refused("ValidationException", "name constraints"):
+        ours.api.create_trust_anchor(name="limited", source={"sourceType": "CERTIFICATE_BUNDLE", "sourceData": {"x509CertificateData": limited.pem}})
+
+
 def test_an_authority_in_the_middle_may_be_the_anchor(region: Region) -> None:
     ours = scene(region, Authority("Middle", Authority("Root")))
     who = ours.authority.issue()

@@ -46,6 +46,11 @@ def is_authority(certificate: x509.Certificate) -> bool:
     return constraints is not None and constraints.ca and (usage is None or usage.key_cert_sign)
 
 
+def limits_names(certificate: x509.Certificate) -> bool:
+    """Whether an authority may speak for some names only, be it said as critical or not."""
+    return _extension(certificate, x509.NameConstraints) is not None
+
+
 def trusted_path(
     certificate: x509.Certificate, chain: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], now: datetime
 ) -> tuple[x509.Certificate, ...]:
@@ -99,9 +104,9 @@ def _climb(
 
 
 def _issued(path: tuple[x509.Certificate, ...], issuer: x509.Certificate) -> bool:
-    """Whether `issuer` may have signed, and signed, the last certificate of the path."""
+    """Whether `issuer` may have signed, and signed, the last certificate of the path. One that limits names is not believed: its limits are not understood."""
     constraints = _extension(issuer, x509.BasicConstraints)
-    if path[-1].issuer != issuer.subject or not is_authority(issuer) or constraints is None:
+    if limits_names(issuer) or path[-1].issuer != issuer.subject or not is_authority(issuer) or constraints is None:
         return False
     between = sum(one.subject != one.issuer for one in path[1:])
     if constraints.path_length is not None and between > constraints.path_length:

@@ -11,7 +11,7 @@ from latticewall.base.faults import Invalid, Unsupported
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.rolesanywhere.certificate_path import is_authority
+from latticewall.services.rolesanywhere.certificate_path import is_authority, limits_names
 from latticewall.services.rolesanywhere.kinds import ANCHOR
 from latticewall.services.rolesanywhere.shared import about, refuse_unsupported
 
@@ -48,6 +48,8 @@ def _source(given: dict[str, Any]) -> Document:
     for certificate in certificates:
         if not is_authority(certificate):
             raise Invalid("Incorrect basic constraints for CA certificate")
+        if limits_names(certificate):
+            raise Invalid("CA certificates with name constraints are not supported by latticewall: what they limit would not be")
     return {"sourceType": kind, "sourceData": {"x509CertificateData": text}}
 
 
