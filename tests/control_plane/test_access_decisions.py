@@ -231,7 +231,8 @@ def test_kinds_of_instances_and_what_they_may_ask_metadata(region: Region) -> No
         alice.run_instances(**launch(region, SubnetId=subnet))
     alice.run_instances(**launch(region, SubnetId=subnet, MetadataOptions={"HttpTokens": "required"}))
     small = allow("ec2:RunInstances", resource="arn:aws:ec2:*:*:instance/*", StringEquals={"ec2:InstanceType": "t3.nano"})
-    others = allow("ec2:RunInstances", resource=[f"arn:aws:ec2:*:*:{name}/*" for name in ("subnet", "network-interface", "security-group")] + ["arn:aws:ec2:*::image/*"])
+    arns = [f"arn:aws:ec2:*:*:{name}/*" for name in ("subnet", "network-interface", "security-group")]
+    others = allow("ec2:RunInstances", resource=[*arns, "arn:aws:ec2:*::image/*"])
     alice = region.as_user("ec2", document(small, others))
     with region.refused("UnauthorizedOperation", "instance/*"):
         alice.run_instances(**launch(region, SubnetId=subnet))

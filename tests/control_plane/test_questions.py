@@ -6,7 +6,7 @@ import json
 from importlib import resources
 
 import pytest
-from tests.region import ACCOUNT, CATALOG, NAME, Region
+from tests.region import ACCOUNT, CATALOG, NAME, Region, client
 
 from latticewall.control_plane.access.resource_types import ALIASES, type_of_arn, type_of_kind
 from latticewall.control_plane.services import registry
@@ -197,3 +197,47 @@ def test_a_role_of_a_service_unknown_here_has_any_name(region: Region) -> None:
     assert subjects(region, "iam:CreateServiceLinkedRole", AWSServiceName="lex.amazonaws.com") == [
         ("iam:CreateServiceLinkedRole", "role/aws-service-role/lex.amazonaws.com/*")
     ]
+
+
+def test_a_part_is_asked_about_as_its_whole(region: Region) -> None:
+    """Whoever names an association, an attachment or a rule works on what it joins or belongs to."""
+    vpc = region.vpc()
+    subnet = region.subnet(vpc)
+    ec2 = region.ec2
+    table, other = (ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
+    joined = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    of_table = {f"route-table/{table}", f"subnet/{subnet}"}
+    assert {arn for _, arn in subjects(region, "ec2:DisassociateRouteTable", AssociationId=joined)} == of_table
+    replaced = subjects(region, "ec2:ReplaceRouteTableAssociation", AssociationId=joined, RouteTableId=other)
+    assert {arn for _, arn in replaced} == {*of_table, f"route-table/{other}"}
+    old = next(acl for acl in ec2.describe_network_acls()["NetworkAcls"] if acl["VpcId"] == vpc)
+    new = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    association = next(one["NetworkAclAssociationId"] for one in old["Associations"] if one["SubnetId"] == subnet)
+    found = subjects(region, "ec2:ReplaceNetworkAclAssociation", AssociationId=association, NetworkAclId=new)
+    assert {arn for _, arn in found} == {f"network-acl/{old['NetworkAclId']}", f"network-acl/{new}", f"subnet/{subnet}"}
+    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
+    permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    rule = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    assert subjects(region, "ec2:RevokeSecurityGroupIngress", SecurityGroupRuleIds=[rule]) == [("ec2:RevokeSecurityGroupIngress", f"security-group/{group}")]
+    extra = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.1.0.0/16")["CidrBlockAssociation"]["AssociationId"]
+    assert subjects(region, "ec2:DisassociateVpcCidrBlock", AssociationId=extra) == [("ec2:DisassociateVpcCidrBlock", f"vpc/{vpc}")]
+    stacks = client("cloudformation")
+    template = json.dumps({"Resources": {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}}})
+    made = stacks.create_change_set(StackName="prod", ChangeSetName="one", ChangeSetType="CREATE", TemplateBody=template)
+    ((action, arn),) = subjects(region, "cloudformation:ExecuteChangeSet", ChangeSetName=made["Id"])
+    assert (action, arn.startswith("stack/prod/")) == ("cloudformation:ExecuteChangeSet", True)
+    region.iam.create_user(UserName="bob")
+    key = region.iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+    assert subjects(region, "iam:GetAccessKeyLastUsed", AccessKeyId=key) == [("iam:GetAccessKeyLastUsed", "user/bob")]
+
+
+@pytest.mark.parametrize("given", ["myfunction:prod", "myfunction:$LATEST", "myfunction", f"{ACCOUNT}:function:myfunction:1", "function:myfunction"])
+def test_a_function_is_the_one_that_its_name_says(region: Region, given: str) -> None:
+    """However it is called: `function:` in the middle of a name begins nothing."""
+    for name in (given, f"arn:aws:lambda:{NAME}:{ACCOUNT}:function:myfunction:prod"):
+        assert subjects(region, "lambda:Invoke", FunctionName=name) == [("lambda:InvokeFunction", "function:myfunction")]
+
+
+def test_the_source_of_a_copy_is_read_as_it_is_written(region: Region) -> None:
+    found = subjects(region, "s3:CopyObject", Bucket="to", Key="k", CopySource="from/a%3Fb?c%20d?versionId=null")
+    assert found == [("s3:PutObject", "to/k"), ("s3:GetObject", "from/a?b?c d")]

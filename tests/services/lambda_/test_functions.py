@@ -275,3 +275,15 @@ def test_no_function_is_signed_or_watched_for_loops(region: Region, functions: A
     for question in (functions.get_function_code_signing_config, functions.get_function_recursion_config):
         with region.refused("ResourceNotFoundException", "Function not found"):
             question(FunctionName="nobody")
+
+
+def test_a_name_may_end_in_the_word_that_leads_to_names(region: Region, functions: Any) -> None:
+    functions.create_function(**given(FunctionName="myfunction"))
+    region.settle()
+    functions.publish_version(FunctionName="myfunction")
+    arn = ARN.rpartition(":")[0] + ":myfunction"
+    for name in ("myfunction", "myfunction:1", "function:myfunction:1", f"{ACCOUNT}:function:myfunction:1", arn, f"{arn}:1"):
+        assert functions.get_function(FunctionName=name)["Configuration"]["FunctionName"] == "myfunction"
+    for name in ("999988887777:function:myfunction:1", "myfunction:2", "function:function:1"):
+        with region.refused("ResourceNotFoundException"):
+            functions.get_function(FunctionName=name)

@@ -14,11 +14,13 @@ from typing import Any
 from latticewall.apimodel.catalog import Operation
 from latticewall.base.organization_policies import MANAGED
 from latticewall.base.rows import Row
+from latticewall.control_plane.access.parts import holders, wholes
 from latticewall.control_plane.access.resource_types import admits, type_of_arn, type_of_kind, type_of_row, types_of
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Kind
 from latticewall.services.ec2 import sharing as ec2_sharing
 from latticewall.services.iam.service_linked_roles import service_role_name
+from latticewall.services.lambda_.names import function_name
 from latticewall.services.vpc_lattice import sharing as lattice_sharing
 
 CREATED = {
@@ -60,7 +62,7 @@ NAME_MEMBERS = {
 """Members that hold names of a kind, in lower case, where they are not the kind's own name member alone."""
 STORED_NAME: Mapping[str, Callable[[str], str]] = {
     **dict.fromkeys(("rds:DBInstance", "rds:DBSubnetGroup"), str.lower),
-    "lambda:Function": lambda name: name.rpartition("function:")[2].partition(":")[0],
+    "lambda:Function": function_name,
     "ssm:Parameter": lambda name: "/" + re.sub(r":\d+\Z", "", name).lstrip("/"),
 }
 """How names are stored, where they may be given in several forms."""
@@ -150,9 +152,11 @@ def _meant(ctx: Context, operation: Operation, member: str, value: str, params: 
         return [seen], []
     if value.startswith("arn:"):
         value = value.removesuffix(":*")
+        if service == "lambda":  # versions and aliases are parts of their function
+            value = ":".join(value.split(":")[:7])
         row = ctx.tx.by_arn(value)
         if row is not None and row.kind.startswith(service + ":"):
-            return [row], []
+            return [row, *wholes(ctx, row)], []
         return [], [value] if value.split(":")[2:3] == [operation.service.action_prefix] else []
     if service == "organizations" and value in MANAGED:
         return [], [MANAGED[value].arn]
@@ -162,13 +166,13 @@ def _meant(ctx: Context, operation: Operation, member: str, value: str, params: 
         if not kind.id_prefix or identifier.startswith(kind.id_prefix):
             account = "" if service == "organizations" else ctx.caller.account
             if row := ctx.tx.get(kind.name, identifier, account, ctx.region_of(kind)):
-                rows.append(row)
+                rows += [row, *wholes(ctx, row)]
         if _holds_names(kind, member):
             name = STORED_NAME.get(kind.name, str)(value)
             of_name = ctx.live(kind.name, name=name)
             rows += of_name
             missing += [] if of_name else [_future_arn(ctx, kind, params, name=name)]
-    return rows, missing
+    return rows or holders(ctx, types_of(operation), service, member, value), missing
 
 
 def _holds_names(kind: Kind, member: str) -> bool:

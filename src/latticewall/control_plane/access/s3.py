@@ -6,17 +6,20 @@ Pages: "Actions, resources, and condition keys for Amazon S3", "Required permiss
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from latticewall.apimodel.catalog import Operation
 from latticewall.auth.permissions import compiled
+from latticewall.base.faults import Invalid
 from latticewall.control_plane.access.ec2_keys import Keys
 from latticewall.control_plane.access.named import ALL, Named
 from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
 from latticewall.resources.context import Context
 from latticewall.services.s3.configuration import is_public
+from latticewall.services.s3.objects import copy_source
 
 _ACTIONS = {
     "AbortMultipartUpload": "AbortMultipartUpload",
@@ -74,8 +77,9 @@ def s3_questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) 
     if params.get("Tagging") and operation.name != "PutObjectTagging":
         yield "s3:PutObjectTagging", about, _keys(ctx, params, bucket)
     if params.get("CopySource"):
-        source, _, key = unquote(str(params["CopySource"]).partition("?")[0]).lstrip("/").partition("/")
-        yield "s3:GetObject", _object(ctx, source, key), _existing_tags(ctx, source, key)
+        with suppress(Invalid):  # of what names no object nothing can be read
+            source = copy_source(params)
+            yield "s3:GetObject", _object(ctx, source["Bucket"], source["Key"]), _existing_tags(ctx, source["Bucket"], source["Key"])
 
 
 def _bucket(ctx: Context, name: str) -> Named:

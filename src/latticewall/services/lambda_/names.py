@@ -25,15 +25,9 @@ class Named:
 
 def parse(ctx: Context, given: str, qualifier: str | None = None) -> Named:
     """Raises ResourceNotFound for a function of another account or region, InvalidParameterValue for contradicting qualifiers."""
-    account, region, rest = ctx.caller.account, ctx.caller.region, given
-    if rest.startswith("arn:"):
-        _, _, _, region, account, _, rest = [*rest.split(":", 6), "", "", ""][:7]
-    elif ":function:" in rest or rest.startswith("function:"):
-        owner, _, rest = rest.rpartition("function:")
-        parts = [part for part in owner.split(":") if part]
-        account = parts[-1] if parts else account
-        region = parts[0] if len(parts) > 1 else region
-    name, _, of_name = rest.partition(":")
+    owner, name, of_name = _split(given)
+    account = owner[-1] if owner else ctx.caller.account
+    region = owner[0] if len(owner) > 1 else ctx.caller.region
     if qualifier and of_name and qualifier != of_name:
         raise text.invalid("The derived qualifier from the function name does not match the specified qualifier.", "Qualifier")
     chosen = qualifier or of_name
@@ -41,6 +35,20 @@ def parse(ctx: Context, given: str, qualifier: str | None = None) -> Named:
     if (account, region) != (ctx.caller.account, ctx.caller.region):
         raise text.no_function(arn)
     return Named(name, chosen, arn)
+
+
+def function_name(given: str) -> str:
+    """The function's own name in any of these forms, whoever's it is."""
+    return _split(given)[1]
+
+
+def _split(given: str) -> tuple[list[str], str, str]:
+    """([region and] account before the name, if any; name; qualifier). Only a whole word `function` before the name leads to it: names may end in one."""
+    words = given.split(":")
+    if words[0] == "arn":
+        words = words[3:]
+    named = words.index("function") + 1 if "function" in words[:-1][:3] else 0
+    return words[: max(named - 1, 0)], words[named] if words[named:] else "", ":".join(words[named + 1 :])
 
 
 def function_of(ctx: Context, named: Named) -> Row:
