@@ -183,8 +183,10 @@ class Snapshot:
 
     def count_referring(self, kind: str, id: str, source_kind: str, without_role: str = "") -> int:  # noqa: A002
         """References of a kind of resources to a resource; they end with what refers. without_role: not of those that refer to anything in this role."""
-        query = f"SELECT COUNT(*) FROM {_TO} WHERE target_kind = ? AND target_id = ? AND source_kind = ? AND {_WITHOUT_ROLE}"  # noqa: S608 - constant
-        (found,) = self._db.execute(query, (kind, id, source_kind, without_role)).fetchone()
+        query, values = f"SELECT COUNT(*) FROM {_TO} WHERE target_kind = ? AND target_id = ? AND source_kind = ?", [kind, id, source_kind]  # noqa: S608 - constant
+        if without_role:
+            query, values = f"{query} AND {_WITHOUT_ROLE}", [*values, without_role]
+        (found,) = self._db.execute(query, values).fetchone()
         return int(found)
 
     def changes(self, after: int, limit: int = 1000) -> list[dict[str, Any]]:

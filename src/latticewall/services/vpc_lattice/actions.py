@@ -11,7 +11,7 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import quotas, text
 from latticewall.services.vpc_lattice.find import usable
-from latticewall.services.vpc_lattice.nouns import RULE, TARGET_GROUP
+from latticewall.services.vpc_lattice.nouns import LISTENER, RULE, TARGET_GROUP
 
 TLS_PASSTHROUGH = "TLS_PASSTHROUGH"
 FIXED_STATUSES = (404, 500)
@@ -75,7 +75,7 @@ def _target_group(ctx: Context, service_id: str, identifier: str) -> Row:
 
 
 def _check_quota(ctx: Context, service_id: str, groups: set[str]) -> None:
-    rules = [row for row in ctx.live(RULE) if row.document["_serviceId"] == service_id]
+    rules = [rule for listener in ctx.rows(LISTENER, parent=service_id) for rule in ctx.live(RULE, parent=listener.id)]
     used = {group.id for rule in rules for group in ctx.referred(rule, "targetGroups")}
     quotas.check(ctx, "vpc-lattice:ServiceTargetGroup", len(used.union(groups)), service_id)
 

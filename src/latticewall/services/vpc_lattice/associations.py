@@ -44,7 +44,7 @@ def _refuse_pair(ctx: Context, network: Row, kind: str, other: Row) -> None:
         if row.document["serviceNetworkId"] == network.id and not is_of_child(row):
             status = text.STATUS[row.status]
             raise text.conflict(kind, row.id, f"{other.id} is already associated with {network.id}: association {row.id} is in status {status}")
-    quotas.check(ctx, kind, ctx.count_referring(network, kind, OF_CHILD) + 1, network.id)
+    quotas.check(ctx, kind, ctx.count_referring(network, kind, OF_CHILD if kind == RESOURCE_ASSOCIATION else "") + 1, network.id)
 
 
 # -- services ----------------------------------------------------------------------------------------------------------------------------------
