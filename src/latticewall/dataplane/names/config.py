@@ -1,4 +1,8 @@
-"""The file between the control plane and the names process: a NamesPlan plus what must not be in a plan (credentials, the token key)."""
+"""The file between the control plane and the names process: a NamesPlan plus what must not be in a plan (credentials, the token key).
+
+A line is a document, and a change is a few other lines: the writer writes out what differs, and the reader reads lines that it does not know. The records of a
+zone are spread over lines by their names; the zone follows them, then the sets of zones that resolvers have, the resolvers, and the instances.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,23 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
-from itertools import islice
+from itertools import chain
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
+from zlib import crc32
 
 from latticewall.base.memo import Memo
 from latticewall.base.secret import Secret
 from latticewall.plan.names import MetadataInstance, NamesPlan, Record, Resolver, Zone
 
-VERSION = 3
+VERSION = 4
 TOKEN_KEY_BYTES = 32
+SMALL_ZONE = 64
+"""Records that are all on one line."""
+LINES = 64
+"""Over which the records of a larger zone are spread."""
 
 _T = TypeVar("_T")
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
@@ -27,68 +36,88 @@ class BadConfig(ValueError):
     """The file is not what `encode` writes; the message says where."""
 
 
+class Line(NamedTuple):
+    """What a line says, read. kind: records, zone, zones, resolver or instance."""
+
+    kind: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a file was made of: lines as they were read, zones by origin and the lines of their records, sets of zones. It stays the same in the next file."""
+
+    lines: Mapping[bytes, Line] = field(default_factory=dict)
+    zones: Mapping[tuple[Any, ...], Zone] = field(default_factory=dict)
+    sets: Mapping[tuple[int, ...], tuple[Zone, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Config:
     """What the process serves. digest: hex SHA-256 of the file. credentials: JSON document by instance id. token_key: signs IMDSv2 tokens.
-    zones: those of all resolvers, by digest."""
+    known: for the next file."""
 
     digest: str
     plan: NamesPlan
     token_key: bytes = field(repr=False)
     credentials: Mapping[str, Secret] = field(default_factory=dict)
-    zones: Mapping[str, Zone] = field(default_factory=dict)
+    known: Known = field(default_factory=Known, repr=False, compare=False)
+
+    @property
+    def zones(self) -> Iterable[Zone]:
+        """Those of all resolvers."""
+        return self.known.zones.values()
 
 
 def encode(plan: NamesPlan, token_key: bytes, credentials: Mapping[str, Mapping[str, Any]], memo: Memo | None = None) -> bytes:
-    """The file's bytes; equal input gives equal bytes, so that the digest tells whether anything changed. A zone that many VPCs have is there once, by the
-    digest of its content. memo: with it, what was written out before is not again."""
+    """The file's bytes; equal input gives equal bytes, so that the digest tells whether anything changed. A zone that many VPCs have is there once, and so is a
+    set of zones. memo: with it, what was written out before is not again."""
     memo = memo or Memo()
-    distinct = _distinct(plan)
-    records = [record for zone in distinct for record in zone.records]
-    written = iter(memo.map(_record_text, records))
-    texts_of = memo.steady(_record_text, {zone.origin + str(number): tuple(islice(written, len(zone.records))) for number, zone in enumerate(distinct)})
-    zones = memo.map(_zone_text, distinct, texts_of.values())
-    texts = {zone.digest: zone.text for zone in zones}
-    digests = {id(zone): text.digest for zone, text in zip(distinct, zones, strict=True)}
-    members = {
-        "version": _text_of(VERSION),
-        "token_key": _text_of(base64.b64encode(token_key).decode()),
-        "zones": "{" + ",".join(f'"{digest}":{texts[digest]}' for digest in sorted(texts)) + "}",
-        "resolvers": _text_of([_resolver_document(resolver, digests) for resolver in plan.resolvers]),
-        "metadata": "[" + ",".join(memo.map(_instance_text, plan.metadata)) + "]",
-        "credentials": _text_of({instance_id: dict(document) for instance_id, document in credentials.items()}),
-    }
-    return ("{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}").encode()
-
-
-class _ZoneText(NamedTuple):
-    digest: str
-    text: str
-
-
-def _distinct(plan: NamesPlan) -> list[Zone]:
-    """The zones of all resolvers, each object once."""
-    return list({id(zone): zone for resolver in plan.resolvers for zone in resolver.zones}.values())
-
-
-def _record_text(record: Record) -> str:
-    return _text_of({"name": record.name, "type": record.type, "ttl": record.ttl, "values": record.values, "weight": record.weight})
-
-
-def _zone_text(zone: Zone, records: tuple[str, ...]) -> _ZoneText:
-    text = f'{{"origin":{_text_of(zone.origin)},"records":[{",".join(records)}]}}'
-    return _ZoneText(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
-
-
-def _resolver_document(resolver: Resolver, digests: Mapping[int, str]) -> dict[str, Any]:
-    return {
-        "vpc_id": resolver.vpc_id, "namespace": resolver.namespace, "addresses": resolver.addresses, "enabled": resolver.enabled,
-        "zones": [digests[id(zone)] for zone in resolver.zones],
+    held = {id(resolver.zones): resolver.zones for resolver in plan.resolvers}
+    zones = list({id(zone): zone for of_resolver in held.values() for zone in of_resolver}.values())
+    zone_at = {id(zone): at for at, zone in enumerate(zones)}
+    sets = {key: tuple(zone_at[id(zone)] for zone in of_resolver) for key, of_resolver in held.items()}
+    set_at = {places: at for at, places in enumerate(dict.fromkeys(sets.values()))}
+    parts = memo.parts("zones", [(zone.origin, at) for at, zone in enumerate(zones)]).values()
+    lines = [
+        *chain.from_iterable(part.once(_zone_lines, part, zone) for part, zone in zip(parts, zones, strict=True)),
+        *(_text_of({"zones": places}) for places in set_at),
+        *memo.map(_resolver_line, plan.resolvers, [set_at[sets[id(resolver.zones)]] for resolver in plan.resolvers]),
+        *memo.map(_instance_line, plan.metadata),
+    ]
+    header = {
+        "version": VERSION, "lines": len(lines), "token_key": base64.b64encode(token_key).decode(),
+        "credentials": {instance_id: dict(document) for instance_id, document in credentials.items()},
     }  # fmt: skip
+    return "\n".join((_text_of(header), *lines)).encode()
 
 
-def _instance_text(instance: MetadataInstance) -> str:
-    return _text_of(asdict(instance))
+def _zone_lines(memo: Memo, zone: Zone) -> tuple[str, ...]:
+    """Of a zone that has grown or shrunk by a record, one line of records is another one."""
+    if len(zone.records) <= SMALL_ZONE:
+        groups: list[tuple[Record, ...]] = [zone.records]
+    else:
+        found = memo.grouped(_line_of, memo.map(_line_of, zone.records), zone.records)
+        groups = [found[line] for line in sorted(found)]
+    return (*memo.map(_records_line, groups), _text_of({"zone": {"origin": zone.origin, "records": len(groups)}}))
+
+
+def _line_of(record: Record) -> int:
+    return crc32(record.name.encode()) % LINES
+
+
+def _records_line(records: tuple[Record, ...]) -> str:
+    found = [{"name": item.name, "type": item.type, "ttl": item.ttl, "values": item.values, "weight": item.weight} for item in records]
+    return _text_of({"records": found})
+
+
+def _resolver_line(item: Resolver, zones: int) -> str:
+    own = {"vpc_id": item.vpc_id, "namespace": item.namespace, "addresses": item.addresses, "enabled": item.enabled}
+    return _text_of({"resolver": {**own, "zones": zones}})
+
+
+def _instance_line(instance: MetadataInstance) -> str:
+    return _text_of({"instance": asdict(instance)})
 
 
 def _text_of(value: Any) -> str:
@@ -99,42 +128,85 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def decode(content: bytes, known: Mapping[str, Zone] | None = None) -> Config:
-    """The file's meaning. known: zones by digest that were read before; they stay the same objects. Raises BadConfig when it is not complete and well-formed:
-    the caller keeps what it has."""
-    known = known or {}
+def decode(content: bytes, known: Known | None = None) -> Config:
+    """The file's meaning. known: of the file that was read before; what is the same in both stays the same objects. Raises BadConfig when it is not complete
+    and well-formed: the caller keeps what it has."""
+    first, *lines = content.split(b"\n")
     try:
-        document = json.loads(content)
-        if document["version"] != VERSION:
-            raise BadConfig(f"version {document['version']!r}, this program reads {VERSION}")
-        key = base64.b64decode(document["token_key"], validate=True)
+        header = json.loads(first)
+        if header["version"] != VERSION:
+            raise BadConfig(f"version {header['version']!r}, this program reads {VERSION}")
+        if header["lines"] != len(lines):
+            raise BadConfig(f"{len(lines)} lines, not {header['lines']}")
+        key = base64.b64decode(header["token_key"], validate=True)
         if len(key) < TOKEN_KEY_BYTES:
             raise BadConfig(f"token_key has {len(key)} bytes, at least {TOKEN_KEY_BYTES} are needed")
-        zones = {digest: known.get(digest) or _zone(item) for digest, item in document["zones"].items()}
-        plan = NamesPlan(
-            resolvers=_each(document["resolvers"], partial(_resolver, zones)),
-            metadata=_each(document["metadata"], _instance),
-        )
-        credentials = {str(name): Secret(json.dumps(value, indent=2)) for name, value in document["credentials"].items()}
+        plan, found = _plan(lines, known or Known())
+        credentials = {str(name): Secret(json.dumps(value, indent=2)) for name, value in header["credentials"].items()}
     except BadConfig:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise BadConfig(f"{type(error).__name__}: {error}") from error
-    return Config(digest_of(content), plan, key, credentials, zones)
+    return Config(digest_of(content), plan, key, credentials, found)
 
 
-def _resolver(zones: Mapping[str, Zone], item: Mapping[str, Any]) -> Resolver:
-    return Resolver(
-        vpc_id=_text(item["vpc_id"]),
-        namespace=_namespace(item["namespace"]),
-        addresses=_each(item["addresses"], _text),
-        zones=tuple(zones[digest] for digest in _each(item["zones"], _text)),
-        enabled=_flag(item["enabled"]),
-    )
+def _plan(texts: list[bytes], known: Known) -> tuple[NamesPlan, Known]:
+    lines = {text: known.lines.get(text) or _line(text) for text in texts}
+    zones: dict[tuple[Any, ...], Zone] = {}
+    sets: dict[tuple[int, ...], tuple[Zone, ...]] = {}
+    records: list[tuple[Record, ...]] = []
+    in_order: list[Zone] = []
+    held: list[tuple[Zone, ...]] = []
+    resolvers: list[Resolver] = []
+    metadata: list[MetadataInstance] = []
+    for kind, value in map(lines.__getitem__, texts):
+        if kind == "records":
+            records.append(value)
+        elif kind == "zone":
+            origin, count = value
+            if count != len(records):
+                raise BadConfig(f"{len(records)} lines of records of {origin}, not {count}")
+            of_zone = (origin, *map(id, records))  # `lines`, of both files, keep them alive
+            zones[of_zone] = zone = known.zones.get(of_zone) or Zone(origin, tuple(sorted(chain.from_iterable(records), key=attrgetter("name"))))
+            in_order.append(zone)
+            records = []
+        elif kind == "zones":
+            found = [in_order[at] for at in value]
+            of_set = tuple(map(id, found))
+            sets[of_set] = known.sets.get(of_set) or tuple(found)
+            held.append(sets[of_set])
+        elif kind == "resolver":
+            own, at = value
+            resolvers.append(Resolver(**own, zones=held[at]))
+        else:
+            metadata.append(value)
+    return NamesPlan(tuple(resolvers), tuple(metadata)), Known(lines, zones, sets)
 
 
-def _zone(item: Mapping[str, Any]) -> Zone:
-    return Zone(_text(item["origin"]), _each(item["records"], _record))
+def _line(text: bytes) -> Line:
+    ((kind, value),) = json.loads(text).items()
+    return Line(kind, _READ[kind](value))
+
+
+def _records(value: Any) -> tuple[Record, ...]:
+    return _each(value, _record)
+
+
+def _zone(item: Mapping[str, Any]) -> tuple[str, int]:
+    return _text(item["origin"]), _place(item["records"])
+
+
+def _set(value: Any) -> tuple[int, ...]:
+    return _each(value, _place)
+
+
+def _resolver(item: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Its members, and which set of zones it has."""
+    own = {
+        "vpc_id": _text(item["vpc_id"]), "namespace": _namespace(item["namespace"]), "addresses": _each(item["addresses"], _text),
+        "enabled": _flag(item["enabled"]),
+    }  # fmt: skip
+    return own, _place(item["zones"])
 
 
 def _record(item: Mapping[str, Any]) -> Record:
@@ -186,7 +258,18 @@ def _number(value: Any) -> int:
     return value
 
 
+def _place(value: Any) -> int:
+    """How many, or the how manieth."""
+    place = _number(value)
+    if place < 0:
+        raise BadConfig(f"{place} is below nought")
+    return place
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise BadConfig(f"expected true or false, found {type(value).__name__}")
     return value
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {"records": _records, "zone": _zone, "zones": _set, "resolver": _resolver, "instance": _instance}

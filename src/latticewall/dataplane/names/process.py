@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from operator import is_
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +67,8 @@ class NamesProcess:
         self._config: Config | None = None
         self._rejected: dict[str, str] | None = None
         self._places: dict[str, Place] = {}
-        self._zones: dict[str, tuple[tuple[Zone, ...], ZoneSet]] = {}
+        self._zones: dict[int, tuple[tuple[Zone, ...], ZoneSet]] = {}
+        """By the identity of the set of zones, which stays the same as long as they do."""
         self._indexes = ZoneIndexes()
         self._failures: list[Unserved] = []
         self._due: dict[Unserved, float] = {}
@@ -121,7 +121,7 @@ class NamesProcess:
             return False
         self._seen = seen
         try:
-            self._config = file_format.decode(content, self._config.zones if self._config else None)
+            self._config = file_format.decode(content, self._config.known if self._config else None)
             self._rejected = None
         except BadConfig as error:
             _log.error("%s is not usable: %s; going on with what was read before", self._file, error)
@@ -170,15 +170,16 @@ class NamesProcess:
         return wanted
 
     def _fill_zones(self, config: Config, failures: list[Unserved]) -> None:
-        """Index the zones that changed; a VPC whose zones did not keeps its index."""
+        """Index the zones that changed; VPCs with the same zones share their index."""
         held, self._zones = self._zones, {}
-        self._indexes.follow(config.zones.values())
+        self._indexes.follow(config.zones)
         for resolver in config.plan.resolvers:
             if resolver.namespace not in self._places or not resolver.enabled:
                 continue
-            before = held.get(resolver.namespace)
-            zones = before[1] if before is not None and _same(before[0], resolver.zones) else ZoneSet(resolver.zones, self._indexes)
-            self._zones[resolver.namespace] = resolver.zones, zones
+            of_set = id(resolver.zones)
+            if of_set not in self._zones:
+                self._zones[of_set] = held.get(of_set) or (resolver.zones, ZoneSet(resolver.zones, self._indexes))
+            _, zones = self._zones[of_set]
             self._places[resolver.namespace].resolver.zones = zones
             failures += [Unserved("route53:ResourceRecordSet", what, f"{reason} (in {resolver.vpc_id})") for what, reason in zones.rejected]
 
@@ -207,8 +208,3 @@ class NamesProcess:
             self._reported = content
         except OSError as error:
             _log.error("%s cannot be written: %s", status_path(self._file), error.strerror)
-
-
-def _same(before: tuple[Zone, ...], zones: tuple[Zone, ...]) -> bool:
-    """A zone is the same object as long as it is the same; many VPCs have large ones."""
-    return len(before) == len(zones) and all(map(is_, before, zones))

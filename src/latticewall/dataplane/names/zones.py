@@ -39,11 +39,11 @@ Node = dict[RdataType, tuple[RecordSet, ...]]
 
 @dataclass
 class ZoneIndex:
-    """A zone by name. nodes: names with records. inner: names that exist only because something lies beneath them."""
+    """A zone by name. nodes: names with records. inner: names that exist because something lies beneath them, and how many names with records do."""
 
     origin: Name
     nodes: dict[Name, Node] = field(default_factory=dict)
-    inner: set[Name] = field(default_factory=set)
+    inner: dict[Name, int] = field(default_factory=dict)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     """(what, why) of records that are not valid zone-file text; they are not served."""
 
@@ -56,10 +56,10 @@ class ZoneIndex:
 
     def changed(self, without: Collection[str], more: Iterable[Record]) -> ZoneIndex:
         """The index of the same zone without some names, and with more records, of names that it has none of then."""
-        gone = {dns.name.from_text(name) for name in without}
-        index = ZoneIndex(self.origin, {name: node for name, node in self.nodes.items() if name not in gone}, set() if gone else set(self.inner))
-        for name in index.nodes if gone else ():
-            index._note_inner(name)
+        index = ZoneIndex(self.origin, self.nodes.copy(), self.inner.copy())
+        for name in {dns.name.from_text(name) for name in without}:
+            if index.nodes.pop(name, None) is not None:
+                index._note_inner(name, -1)
         index._fill(more)
         return index
 
@@ -78,14 +78,18 @@ class ZoneIndex:
         rdatas = tuple(dns.rdata.from_text(dns.rdataclass.IN, type_, value, dns.name.root, relativize=False) for value in record.values)
         if not rdatas:
             raise ValueError("has no value")
-        node, made = self.nodes.setdefault(name, {}), RecordSet(record.ttl, rdatas, record.weight)
+        if name not in self.nodes:
+            self.nodes[name] = {}
+            self._note_inner(name, 1)
+        node, made = self.nodes[name], RecordSet(record.ttl, rdatas, record.weight)
         node[type_] = (made,) if record.weight == UNWEIGHTED else (*node.get(type_, ()), made)
-        self._note_inner(name)
 
-    def _note_inner(self, name: Name) -> None:
+    def _note_inner(self, name: Name, more: int) -> None:
         while name != self.origin:
             name = name.parent()
-            self.inner.add(name)
+            self.inner[name] = self.inner.get(name, 0) + more
+            if not self.inner[name]:
+                del self.inner[name]
 
     def node(self, name: Name) -> Node | None:
         """What the name holds: its records (none for a name that merely has others beneath it), those of the wildcard that covers it, or
@@ -141,7 +145,9 @@ def _index(zone: Zone, before: Zone | None, index: ZoneIndex | None) -> ZoneInde
     """before, index: of a zone of the same origin."""
     if before is None or index is None or index.rejected:
         return ZoneIndex.of(zone)
-    names = {record.name for record in set(before.records) ^ set(zone.records)}
+    had, has = {*map(id, before.records)}, {*map(id, zone.records)}
+    gone, come = ({record for record in held if id(record) not in other} for held, other in ((before.records, has), (zone.records, had)))
+    names = {record.name for record in gone ^ come}
     if not all(map(_PLAIN.fullmatch, names)):
         return ZoneIndex.of(zone)
     return index.changed(names.intersection(record.name for record in before.records), [record for record in zone.records if record.name in names])
