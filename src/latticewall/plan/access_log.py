@@ -21,7 +21,6 @@ COUNTED_MEMBERS = (
 )
 TOLD_MEMBERS = (
     "requestId",
-    "ruleId",
     "sourcePort",
     "identity",
     "identityTags",
@@ -40,9 +39,9 @@ TOLD_MEMBERS = (
     "responseCodeDetails",
 )
 JOINED = {
-    "service": ("serviceNetworkArn", "serviceArn", "listenerId", "authorized"),
+    "service": ("serviceNetworkArn", "serviceArn", "listenerId", "authorized", "ruleId"),
     "target": ("targetGroupArn", "targetNamespace"),
     "source": ("sourceVpcArn", "vpcEndpointId"),
 }
-"""Members that are several texts with spaces between: looking up metadata costs most after the length. authorized: `yes` when requests to the service are.
-vpcEndpointId: only of what came in by one."""
+"""Members that are several texts with spaces between, the last one with all that follows: looking things up costs most after the length. authorized: `yes`
+when requests to the service are. vpcEndpointId: only of what came in by one."""

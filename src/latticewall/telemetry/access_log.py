@@ -79,8 +79,8 @@ def parse(line: str) -> dict[str, Any]:
         raise ValueError(f"an access-log line about a request has {' and '.join(str(len(names)) for names in members)} members")
     found = {name: value for names, values in zip(members, lists, strict=True) for name, value in zip(names, values, strict=True)}
     for joined, names in JOINED.items():
-        text = found.pop(joined)
-        found.update(zip(names, str(text).split(" "), strict=False) if text else ())
+        text = str(found.pop(joined) or "").rstrip()
+        found.update(zip(names, text.split(" ", len(names) - 1), strict=False) if text not in ("", NONE) else ())
     decision = found.pop("decision")
     address, port = str(found.pop("sourceAddress") or ""), found.pop("sourcePort")
     if address:

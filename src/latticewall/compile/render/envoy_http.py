@@ -96,6 +96,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
         http_protocol_options={"allow_custom_methods": True},  # a rule may name any method, as HTTP/2 may bring any
         http2_protocol_options={"max_concurrent_streams": MAX_STREAMS},
         max_request_headers_kb=MAX_HEADERS_KB,
+        stream_idle_timeout=seconds(DEFAULT_IDLE),
         request_headers_timeout=seconds(DEFAULT_IDLE),
         server_header_transformation="PASS_THROUGH",
         # the path that is authorized is the path that is forwarded: nothing may rewrite it in between
@@ -165,18 +166,18 @@ def _router() -> Document:
 
 def _early_header_mutation(plan: HttpListener) -> Document:
     """Before routing and authorization: drop the client's copies of what only the service network says, mark as undecided, say where it came in, settle the
-    request id. Constants here cost a fifth of what the same headers cost that a route makes out of the connection's state."""
+    request id. Constants here cost a fifth of what the same headers cost that a route makes out of the connection's state; what cannot be there any more is
+    added without looking for it."""
     config = any_of(
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
             *({"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in OURS_TO_SAY),
-            {"append": header(IDENTITY_HEADER, PENDING)},
-            {"append": header(SERVICES_HEADER, literal(plan.services))},
-            {"append": header(SOURCE_VPC_ARN, literal(f"SourceVpcArn={plan.vpc_arn}"))},
-            {"append": header(SOURCE_VPC, literal(plan.vpc_id))},
-            {"append": header(REQUEST_ID, "%UNIQUE_ID%", "ADD_IF_ABSENT")},
-            {"append": header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%")},
-            *([{"append": header(VERSION_HEADER, "%PROTOCOL%")}] if plan.server_names else []),
+            {"append": header(IDENTITY_HEADER, PENDING, _ADD)},
+            {"append": header(SERVICES_HEADER, literal(plan.services), _ADD)},
+            {"append": header(SOURCE_VPC_ARN, literal(f"SourceVpcArn={plan.vpc_arn}"), _ADD)},
+            {"append": header(SOURCE_VPC, literal(plan.vpc_id), _ADD)},
+            {"append": header(REQUEST_ID, _OWN_OR_NEW_ID)},
+            *([{"append": header(VERSION_HEADER, "%PROTOCOL%", _ADD)}] if plan.server_names else []),
         ],
     )
     return {"name": "identity-headers", "typed_config": config}
@@ -204,6 +205,9 @@ _UPGRADE = [
     {"header_filter": {"header": {"name": "connection", "string_match": {"safe_regex": {"regex": r"(?i)(.*,)?\s*upgrade\s*(,.*)?"}}}}},
 ]
 """Envoy's answer to a request that would change the protocol, which nobody decides about: WebSockets are "not supported", not forbidden."""
+
+_ADD = "APPEND_IF_EXISTS_OR_ADD"
+_OWN_OR_NEW_ID = f'%COALESCE({{"operators": [{{"command": "REQ", "param": "{REQUEST_ID.upper()}"}}, "UNIQUE_ID"]}}):{REQUEST_ID_LENGTH}%'
 
 REQUEST_ID_BACK = header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")
 """The id of a request in its answer."""

@@ -29,9 +29,9 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
     formats: dict[str, str | None] = {
         "startTime": "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%",
         "requestId": "%REQ(X-AMZN-REQUESTID)%",
-        "service": f"%METADATA(VIRTUAL_HOST:{METADATA_NAMESPACE}:service)%",
-        "ruleId": "%ROUTE_NAME%",
-        "target": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:target)%",
+        "service": "%ROUTE_NAME%",
+        # the space makes it a text: metadata as a value of any type costs twice as much
+        "target": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:target)% ",
         "source": literal(" ".join(filter(None, (listener.vpc_arn, listener.vpc_endpoint_id)))),
         "sourceAddress": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
         "sourcePort": "%DOWNSTREAM_DIRECT_REMOTE_PORT%",
