@@ -71,7 +71,7 @@ def web(event):
     if "teapot" in path:
         return {"statusCode": 418, "headers": {"x-many": "one", "connection": "close", "content-length": 3}, "body": "short and stout"}
     if "none" in path:
-        return {"statusCode": 204}
+        return {"statusCode": 204, "body": "{}"}
     if "malformed" in path:
         return "no response"
     if "fail" in path:

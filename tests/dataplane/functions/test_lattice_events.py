@@ -76,6 +76,11 @@ def test_a_response() -> None:
     assert (found.status, found.headers, found.body) == (201, (("x-one", "1"), ("set-cookie", "a"), ("set-cookie", "b")), "é".encode())
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_response_that_has_no_body_has_none_whatever_a_function_says(status: int) -> None:
+    assert response_of(json.dumps({"statusCode": status, "body": "{}"}).encode()).body == b""
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
 def test_no_answer_is_worse_than_a_bad_one(value: Any) -> None:
     for answer in (value, {"statusCode": 200, "headers": value}, {"statusCode": value}, {"statusCode": 200, "body": value}):

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from latticewall.dataplane.functions.config import Config
-from latticewall.dataplane.functions.lattice_events import LARGEST, TARGET, BadAnswer, Request, Response, event_v1, event_v2, members, response_of
+from latticewall.dataplane.functions.lattice_events import BODILESS, LARGEST, TARGET, BadAnswer, Request, Response, event_v1, event_v2, members, response_of
 from latticewall.dataplane.functions.pool import Invocation, Pool, Refused
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,8 @@ async def _body(receive: Receive) -> bytes | None:
 
 async def _send(send: Send, answer: Response, *, close: bool = False) -> None:
     headers = [(name.encode("latin-1", "replace"), value.encode("utf-8", "replace")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
+    if answer.status not in BODILESS:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -16,6 +16,8 @@ LATTICE = "x-amzn-lattice-"
 NETWORK, TARGET, IDENTITY = f"{LATTICE}network", f"{LATTICE}target", f"{LATTICE}identity"
 LARGEST = 6 * 1024 * 1024
 """Bytes of a request's or a response's body."""
+BODILESS = (204, 304)
+"""Statuses whose responses have no body, whatever a function says ("HTTP Semantics", RFC 9110, 6.4.1)."""
 _TEXTS = ("application/json", "application/xml", "application/javascript")
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
@@ -123,10 +125,10 @@ def response_of(payload: bytes) -> Response:
         raise BadAnswer("it is not JSON") from None
     if not isinstance(answer, dict):
         raise BadAnswer("it is not an object")
-    body = _answered_body(answer)
+    status, body = _status(answer.get("statusCode")), _answered_body(answer)
     if len(body) > LARGEST:
         raise BadAnswer(f"its body has more than {LARGEST} bytes")
-    return Response(_status(answer.get("statusCode")), tuple(_answered_headers(answer.get("headers"))), body)
+    return Response(status, tuple(_answered_headers(answer.get("headers"))), b"" if status in BODILESS else body)
 
 
 def _status(value: Any) -> int:
