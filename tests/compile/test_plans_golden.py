@@ -20,7 +20,7 @@ import yaml
 from tests.region import ACCOUNT, NAME, Region
 
 from latticewall.auth.callers import root
-from latticewall.base.ids import device, table_number
+from latticewall.base.ids import device, digest, table_number
 from latticewall.base.rows import Row
 from latticewall.compile.node import compile_node
 from latticewall.compile.render.nft import render_nft
@@ -94,6 +94,7 @@ def labels(rows: list[Row]) -> dict[str, str]:
         found[row.id] = label
         found |= {device(prefix, row.id): f"{prefix}({label})" for prefix in ("", "b", "d", "e", "f", "r", "v")}
         found[str(table_number(row.id))] = f"table({label})"
+        found[f"0x{int.from_bytes(digest(row.id)[:4], 'big') | 1:08x}"] = f"mark({label})"
         if mac := row.document.get("MacAddress"):
             found[mac] = f"mac({label})"
         said_of = {"ImageId": "image", "InstanceType": "size", "Architecture": "architecture", "_token_digest": f"digest({label})"}

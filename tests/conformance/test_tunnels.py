@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from bench.region import until
@@ -97,7 +98,6 @@ class Site:
     configuration: str
     server_group: str
     gateway_group: str
-    names: list[str]
 
 
 def tunnel(at: str, block: str) -> str:
@@ -160,8 +160,7 @@ def site(lab: Lab) -> Site:
     (described,) = lab.ec2.describe_instances(InstanceIds=instances[:1])["Reservations"][0]["Instances"]
     six_home = described["NetworkInterfaces"][0]["Ipv6Addresses"][0]["Ipv6Address"]
     until(lambda: all(lab.talk(instance, HOME, ECHO) for instance in (one, two)))
-    names = [entry["DnsName"] for entry in found["DnsEntries"]]
-    return Site(provider, one, two, endpoint, at, six_home, gateway, configuration["id"], serving, leaving, names)
+    return Site(provider, one, two, endpoint, at, six_home, gateway, configuration["id"], serving, leaving)
 
 
 def test_the_server_sees_addresses_of_the_gateway(lab: Lab, site: Site) -> None:
@@ -177,17 +176,39 @@ def test_the_server_sees_addresses_of_the_gateway(lab: Lab, site: Site) -> None:
 
 def test_clients_that_look_alike_are_not_mixed_up(lab: Lab, site: Site) -> None:
     """The same inner address, the same port, to the same server, at the same time; and while the engine is killed."""
-    held = [_held(lab, instance, name) for instance, name in ((site.one, "one"), (site.two, "two"))]
-    began = [process.stdout.readline().split() for process in held if process.stdout]
-    lab.region.kill(f"tunnel-{site.endpoint}")
-    heard = [[*words, *process.communicate(timeout=20)[0].split()] for words, process in zip(began, held, strict=True)]
+    with held(lab, site.one, 40001, "one", LINES) as one, held(lab, site.two, 40001, "two", LINES) as two:
+        began = [stream.readline() for stream in (one, two)]
+        lab.region.kill(f"tunnel-{site.endpoint}")
+        heard = [(first + stream.read()).split() for first, stream in zip(began, (one, two), strict=True)]
     for name, words in zip(("one", "two"), heard, strict=True):
         assert words[2::3] == [f"{name}{number}" for number in range(LINES)]
 
 
-def _held(lab: Lab, instance: str, name: str) -> subprocess.Popen[str]:
-    program = lab.region.inside(instance, "python3", "-c", HELD, HOME, str(ECHO), "40001", name, str(LINES))
-    return subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+@contextmanager
+def held(lab: Lab, instance: str, port: int, name: str, lines: int) -> Iterator[IO[str]]:
+    """A connection from that port on which so many lines are said, ten in a second; what is answered."""
+    program = lab.region.inside(instance, "python3", "-c", HELD, HOME, str(ECHO), str(port), name, str(lines))
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout
+        finally:
+            process.kill()
+
+
+def test_another_endpoint_in_its_place_takes_over_no_connection(lab: Lab, site: Site) -> None:
+    """At the same addresses, and with the same inner ones: what was begun through the first must not be heard of again."""
+    before = shown(lab, site.endpoint)
+    given = {name: before[name] for name in ("VpcEndpointType", "VpcId", "ResourceConfigurationArn", "IpAddressType")}
+    where = {"SubnetId": before["SubnetIds"][0], "Ipv4": site.at[0], "Ipv6": site.at[1]}
+    groups = [group["GroupId"] for group in before["Groups"]]
+    with held(lab, site.one, 40002, "before", 1000) as connection:
+        assert connection.readline().split()[2] == "before0"
+        lab.ec2.delete_vpc_endpoints(VpcEndpointIds=[site.endpoint])
+        until(lambda: site.endpoint not in [one["VpcEndpointId"] for one in lab.ec2.describe_vpc_endpoints()["VpcEndpoints"]])
+        site.endpoint = lab.ec2.create_vpc_endpoint(**given, SubnetConfigurations=[where], SecurityGroupIds=groups)["VpcEndpoint"]["VpcEndpointId"]
+        until(lambda: lab.talk(site.one, HOME, ECHO))
+        assert len(connection.read().split()) < 900  # it gave up for want of an answer
 
 
 @pytest.mark.parametrize(("address", "port"), [(BEYOND, ECHO), (HOME, CLOSED), ("10.81.2.4", ECHO), (NAMESERVER, ECHO)])
@@ -214,9 +235,10 @@ def test_of_udp_there_is_dns_only(lab: Lab, site: Site) -> None:
 
 
 def test_the_endpoint_has_names_in_the_consumers_vpc(lab: Lab, site: Site) -> None:
-    asked = [("ahostsv4", "ahostsv6"), site.names]
-    assert [lab.run(site.one, "getent", family, name).stdout.split()[0] for name in asked[1] for family in asked[0]] == [*site.at, *site.at]
-    assert site.names[1].startswith(f"{site.endpoint}-{lab.zone('a')}.")
+    names = [entry["DnsName"] for entry in shown(lab, site.endpoint)["DnsEntries"]]
+    found = [lab.run(site.one, "getent", family, name).stdout.split()[:1] for name in names for family in ("ahostsv4", "ahostsv6")]
+    assert found == [[address] for address in (*site.at, *site.at)]
+    assert names[1].startswith(f"{site.endpoint}-{lab.zone('a')}.")
 
 
 def test_both_sides_security_groups_decide(lab: Lab, site: Site) -> None:

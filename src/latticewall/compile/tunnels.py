@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from latticewall.base.ids import device, namespace, table_number
+from latticewall.base.ids import device, digest, namespace, table_number
 from latticewall.base.segments import GENEVE_PORT, INNER, INNER_IPV6, NAMESERVER, NEVER_IN_SEGMENTS, inner_block, inner_block_ipv6
 from latticewall.compile import addresses, ipv6
 from latticewall.compile.index import GatewayInterface, Index
@@ -51,6 +51,11 @@ class TunnelEnd:
     def far_device(self) -> str:
         """In the gateway's namespace."""
         return device("u", self.endpoint.id, self.zone.subnet_id)
+
+    @property
+    def mark(self) -> str:
+        """Of the connections that came out of it: another endpoint may later have the block, while a server still answers to what this one's clients asked."""
+        return f"0x{int.from_bytes(digest(self.zone.interface_id)[:4], 'big') | 1:08x}"
 
     @property
     def block(self) -> str:
@@ -165,12 +170,13 @@ def chains(ends: Sequence[TunnelEnd], interfaces: Sequence[GatewayInterface], es
     never = [NftRule((there,), "drop", comment="in no segment") for there in ipv6.addressed("daddr", NEVER)]
     begun = Match("ct state", ("new",))
     inside = [
-        NftRule((Match("iifname", (end.far_device,)), outside, begun, *rest), "accept", comment=end.configuration.id)
+        NftRule((Match("iifname", (end.far_device,)), outside, begun, *rest), f"ct mark set {end.mark} ; accept", comment=end.configuration.id)
         for end in ends for rest in _segment(end)
     ]  # fmt: skip
+    own = [rule for end in ends for rule in _own_connections(end)]
     return (
         Chain("prerouting", tuple(first), hook="prerouting", priority=-300),
-        Chain("forward", (clamp, established, *never, *inside), hook="forward", policy="drop"),
+        Chain("forward", (clamp, *own, established, *never, *inside), hook="forward", policy="drop"),
         Chain("postrouting", tuple(_sources(interfaces)), hook="postrouting", type="nat", priority=100),
     )
 
@@ -183,6 +189,13 @@ def _as_clients(end: TunnelEnd) -> Iterator[NftRule]:
         yield NftRule((here, Match("ip6 saddr", (end.block_ipv6,), negate=True)), "drop", comment=comment)
     else:
         yield NftRule((here, Match("meta nfproto", ("ipv6",))), "drop", comment=comment)
+
+
+def _own_connections(end: TunnelEnd) -> Iterator[NftRule]:
+    """In and out of a tunnel go only connections that began in it."""
+    other, comment = Match("ct mark", (end.mark,), negate=True), f"{end.endpoint.id}: another's connection"
+    yield NftRule((Match("oifname", (end.far_device,)), other), "drop", comment=comment)
+    yield NftRule((Match("iifname", (end.far_device,)), Match("ct state", ("new",), negate=True), other), "drop", comment=comment)
 
 
 def _segment(end: TunnelEnd) -> Iterator[tuple[Match, ...]]:
