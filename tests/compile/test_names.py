@@ -135,6 +135,7 @@ def with_private_dns(**changes: Any) -> World:
         world.resource_configurations[0],
         domain_verified=changes.get("verified", False),
         definition=changes.get("definition", world.resource_configurations[0].definition),
+        type=changes.get("type", world.resource_configurations[0].type),
     )
     return replace(world, resource_associations=(resource,), vpc_associations=(association,), resource_configurations=(configuration,))
 
@@ -247,6 +248,8 @@ BOTH = {"privateDnsPreference": "VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", "priva
         ({"options": {**SPECIFIED, "privateDnsSpecifiedDomains": ["example.com"]}, "verified": True}, False),
         ({"options": BOTH}, False),
         ({"options": BOTH, "verified": True}, True),
+        ({"type": "ARN", "verified": True, "vpc": False}, True),
+        ({"type": "ARN", "verified": True, "vpc": False, "resource": False}, False),
     ],
 )
 def test_private_zones_for_custom_domain_names_of_resources(changes: dict[str, Any], *, made: bool) -> None:

@@ -174,9 +174,7 @@ def way(lab: Lab, site: Site) -> Way:
     for vpc in (far, other):
         lab.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     gate = lab.group(far, "gate", allow("tcp", PORT, cidr="10.71.0.0/16"))
-    lattice.create_service_network_vpc_association(
-        serviceNetworkIdentifier=network, vpcIdentifier=far, securityGroupIds=[gate], privateDnsEnabled=True,
-    )  # fmt: skip
+    lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=far, securityGroupIds=[gate])  # names of ARNs come unasked
     until(lambda: state(lab, made["id"]) == "ACTIVE")
     association = lattice.create_service_network_resource_association(serviceNetworkIdentifier=network, resourceConfigurationIdentifier=made["id"])["id"]
     home, place = lab.subnet(far, "10.71.1.0/24"), lab.subnet(other, "10.70.1.0/24")

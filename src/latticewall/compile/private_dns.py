@@ -15,7 +15,7 @@ from latticewall.compile.index import Index
 from latticewall.compile.resource_doors import published, reached_through
 from latticewall.compile.service_network import ServiceNetworkGates
 from latticewall.plan.names import Record
-from latticewall.world.types import ResourceConfiguration, Vpc
+from latticewall.world.types import ResourceConfiguration, Vpc, VpcAssociation, VpcEndpoint
 
 TTL = 60
 IN_VPC = "IN_VPC"
@@ -34,18 +34,25 @@ def private_zones(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> dict[st
 def _associated(gates: ServiceNetworkGates, vpc: Vpc) -> Iterator[tuple[ResourceConfiguration, tuple[str, ...]]]:
     """Without private DNS on the resource's association there is no zone anywhere; with it, the VPC's association says whether and for which domains."""
     association = gates.association_of.get(vpc.id)
-    for resource, configuration in gates.resources(vpc.id) if association and association.private_dns_enabled else ():
-        if association and resource.private_dns_enabled and is_wanted(gates, vpc, association.dns_options, resource.created_at, configuration):
+    for resource, configuration in gates.resources(vpc.id) if association else ():
+        enabled = resource.private_dns_enabled and _takes(association, configuration)
+        if association and enabled and is_wanted(gates, vpc, association.dns_options, resource.created_at, configuration):
             yield configuration, addresses.both_families(vpc, resource.address)
+
+
+def _takes(consumer: VpcAssociation | VpcEndpoint | None, configuration: ResourceConfiguration) -> bool:
+    """Whether private DNS is on for the consumer, which for the names of DB instances (ARN) is not asked ("Custom domain names for service network owners")."""
+    return consumer is not None and (consumer.private_dns_enabled or configuration.type == "ARN")
 
 
 def _through_endpoints(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> Iterator[tuple[ResourceConfiguration, tuple[str, ...]]]:
     """The same with endpoints; one of a resource alone has no association to ask."""
     for endpoint in index.world.vpc_endpoints:
-        for item in reached_through(index, gates, endpoint) if endpoint.vpc_id == vpc.id and endpoint.private_dns_enabled else ():
+        for item in reached_through(index, gates, endpoint) if endpoint.vpc_id == vpc.id else ():
             association = gates.associations[item.association_id] if item.association_id else None
             since = max(association.created_at if association else "", endpoint.created_at)
-            if (association is None or association.private_dns_enabled) and is_wanted(gates, vpc, endpoint.dns_options, since, item.configuration):
+            enabled = association.private_dns_enabled and _takes(endpoint, item.configuration) if association else endpoint.private_dns_enabled
+            if enabled and is_wanted(gates, vpc, endpoint.dns_options, since, item.configuration):
                 yield item.configuration, published(endpoint, item.addresses, private=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .region import ACCOUNT, Region, body
+from .region import ACCOUNT, NAME, Region, body
 
 
 def associate(region: Region, network: str, vpc: str, **more: Any) -> dict[str, Any]:
@@ -105,16 +105,18 @@ def test_route_tables_show_the_way_to_a_service_network(region: Region) -> None:
     """As Terraform's provider reads them: routes of the gateway `VpcLattice`, which it leaves alone."""
     network, vpc = region.network(), region.vpc()
     table = region.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    lists = region.ec2.describe_managed_prefix_lists()["PrefixLists"]
+    names = {one["PrefixListId"]: one["PrefixListName"].partition(f"{NAME}.")[2] for one in lists}
 
     def shown() -> list[list[str]]:
         found = region.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
         routes = [[route for route in one["Routes"] if route.get("GatewayId") == "VpcLattice"] for one in found]
         assert {route["State"] for own in routes for route in own} <= {"active"}
-        return [[route.get("DestinationCidrBlock") or route["DestinationIpv6CidrBlock"] for route in own] for own in routes]
+        return [[names.get(route.get("DestinationPrefixListId")) or route["DestinationCidrBlock"] for route in own] for own in routes]
 
     assert shown() == [[], []]
     made = associate(region, network, vpc)
-    assert shown() == [["169.254.171.0/24", "129.224.0.0/17", "fd00:ec2:80::/64"]] * 2
+    assert shown() == [["vpc-lattice", "ipv6.vpc-lattice", "129.224.0.0/17"]] * 2
     with region.refused("InvalidParameterValue", "not supported"):
         region.ec2.delete_route(RouteTableId=table, DestinationCidrBlock="169.254.171.0/24")
     region.settle()

@@ -62,22 +62,26 @@ def check(ctx: Context, row: Row, vpc: Row) -> None:
         message = f"Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {vpc.id}"
         raise text.invalid("InvalidParameter", message)
     own = {leaf.id: domain for _, leaf, domain in private_names(ctx, row)}
-    for other in ctx.referring(vpc, KIND) if own else ():
-        taken = [own[leaf.id] for _, leaf, _ in private_names(ctx, other) if leaf.id in own] if other.id != row.id and other.status != "deleting" else []
+    others = (other for other in ctx.referring(vpc, KIND) if other.id != row.id and other.document.get("PrivateDnsEnabled") and other.status != "deleting")
+    for other in others if own else ():
+        taken = [own[leaf.id] for _, leaf, _ in private_names(ctx, other) if leaf.id in own]
         if taken:
             message = f"private-dns-enabled cannot be set because there is already a conflicting DNS domain for {taken[0]} in the VPC {vpc.id}"
             raise text.invalid("InvalidParameter", message)
 
 
 def private_names(ctx: Context, row: Row) -> Iterator[tuple[str, Row, str]]:
-    """(association with the service network or "", resource configuration, its custom domain name) of all that have a private name through the endpoint."""
-    if "_zones" not in row.document or not row.document["PrivateDnsEnabled"]:
+    """(association with the service network or "", resource configuration, its custom domain name) of all that have a private name through the endpoint.
+    DB instances have one through a service network whether or not private DNS is on for the endpoint."""
+    if "_zones" not in row.document:
         return
+    enabled = row.document["PrivateDnsEnabled"]
     verified = [item.document["domainName"] for item in ctx.tx.rows("vpc-lattice:DomainVerification") if item.document.get("status") == "VERIFIED"]
     for association, configuration, leaf in endpoint_zones.leads_to(ctx, row):
-        if association is None or association.document.get("privateDnsEnabled"):
+        is_arn = leaf.document["type"] == "ARN"
+        if (association.document.get("privateDnsEnabled") and (enabled or is_arn)) if association else enabled:
             domain = _own_domain(leaf)
-            known = [*verified, domain] if leaf.document["type"] == "ARN" else verified
+            known = [*verified, domain] if is_arn else verified
             if domain and any(_is_covered(row, one, known) for one in _domains(configuration, leaf)):
                 yield association.id if association else "", leaf, domain
 

@@ -16,7 +16,8 @@ AWS_MANAGED = {"vpc-lattice": ("169.254.171.0/24",), "ipv6.vpc-lattice": ("fd00:
 """AWS's lists that mean something here: service -> entries. VPC Lattice answers and calls targets from link-local addresses."""
 
 
-def _managed_id(ctx: Context, service: str) -> str:
+def managed_id(ctx: Context, service: str) -> str:
+    """The id of AWS's list of one of AWS_MANAGED."""
     return "pl-" + hashlib.sha256(f"prefix list {service} {ctx.caller.region}".encode()).hexdigest()[:17]
 
 
@@ -30,9 +31,9 @@ def _managed_document(service: str) -> Document:
 def ensure_aws_managed(ctx: Context) -> None:
     """AWS's lists as resources of the region, from the account's first VPC on (rules may then refer to them)."""
     for service in AWS_MANAGED:
-        if ctx.find("ec2:ManagedPrefixList", _managed_id(ctx, service)) is None:
+        if ctx.find("ec2:ManagedPrefixList", managed_id(ctx, service)) is None:
             name = f"com.amazonaws.{ctx.caller.region}.{service}"
-            ctx.create("ec2:ManagedPrefixList", _managed_document(service), id=_managed_id(ctx, service), name=name)
+            ctx.create("ec2:ManagedPrefixList", _managed_document(service), id=managed_id(ctx, service), name=name)
 
 
 def all_shown(ctx: Context) -> list[Document]:
@@ -40,7 +41,7 @@ def all_shown(ctx: Context) -> list[Document]:
     shown = [ctx.view(row) for row in visible(ctx, "ec2:ManagedPrefixList")]
     present = {document["PrefixListId"] for document in shown}
     for service in AWS_MANAGED:
-        identifier, region = _managed_id(ctx, service), ctx.caller.region
+        identifier, region = managed_id(ctx, service), ctx.caller.region
         if identifier not in present:
             arn = f"arn:aws:ec2:{region}:{ctx.caller.account}:prefix-list/{identifier}"
             row = Row("ec2:ManagedPrefixList", ctx.caller.account, region, identifier, arn, f"com.amazonaws.{region}.{service}")
@@ -186,7 +187,7 @@ def get_managed_prefix_list_entries(ctx: Context, params: Document) -> Document:
     """GetManagedPrefixListEntries, of the newest or of a given version."""
     identifier = params["PrefixListId"]
     for service in AWS_MANAGED:
-        if identifier == _managed_id(ctx, service):
+        if identifier == managed_id(ctx, service):
             return {"Entries": _managed_document(service)["_Entries"]}
     row = ctx.resolve("ec2:ManagedPrefixList", identifier)
     version = params.get("TargetVersion")

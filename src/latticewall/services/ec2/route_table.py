@@ -7,7 +7,7 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import routes, text
+from latticewall.services.ec2 import prefix_list, routes, text
 from latticewall.services.ec2.describe import describing, paths
 from latticewall.services.ec2.requests import only, tags_for
 
@@ -149,4 +149,5 @@ def drop_subnet(ctx: Context, subnet: Row) -> None:
 def view(ctx: Context, row: Row) -> Document:
     """Routes with their present states, and those of VPC Lattice."""
     own = [{**route, "State": routes.state(ctx, row, route)} for route in row.document["Routes"]]
-    return {"Routes": [*own, *routes.of_lattice(ctx, ctx.tx.get("ec2:Vpc", row.document["VpcId"]))]}
+    lists = (prefix_list.managed_id(ctx, service) for service in prefix_list.AWS_MANAGED)
+    return {"Routes": [*own, *routes.of_lattice(ctx, ctx.tx.get("ec2:Vpc", row.document["VpcId"]), lists)]}

@@ -5,6 +5,7 @@ A route stores its destination, one target member and its origin; whether it is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from latticewall.base.faults import Invalid
@@ -25,15 +26,18 @@ def local(cidr: str) -> Document:
     return {member: cidr, "GatewayId": "local", "Origin": "CreateRouteTable"}
 
 
-LATTICE = ("169.254.171.0/24", "129.224.0.0/17", "fd00:ec2:80::/64")
-"""Where services and resources are, for VPCs that are associated with a service network."""
+LATTICE = {"GatewayId": "VpcLattice", "Origin": "CreateRoute", "State": "active"}
+"""A route of VPC Lattice's, as Terraform's provider knows it by its gateway."""
+LATTICE_RESOURCES = "129.224.0.0/17"
 
 
-def of_lattice(ctx: Context, vpc: Row | None) -> list[Document]:
-    """What an association with a service network adds to each of a VPC's tables. Nobody can change these routes, and packets do not ask for them."""
+def of_lattice(ctx: Context, vpc: Row | None, lists: Iterable[str]) -> list[Document]:
+    """What an association with a service network adds to each of a VPC's tables: where services are (prefix lists) and resources. Nobody can change these
+    routes, and packets do not ask for them."""
     if vpc is None or all(row.status == "deleting" for row in ctx.referring(vpc, "vpc-lattice:ServiceNetworkVpcAssociation", "vpcIdentifier")):
         return []
-    return [{**local(cidr), "GatewayId": "VpcLattice", "Origin": "CreateRoute", "State": "active"} for cidr in LATTICE]
+    destinations = [*({"DestinationPrefixListId": identifier} for identifier in lists), {"DestinationCidrBlock": LATTICE_RESOURCES}]
+    return [{**destination, **LATTICE} for destination in destinations]
 
 
 def block_of(route: Document) -> tuple[str, ...]:
