@@ -175,10 +175,27 @@ def test_what_an_association_names_must_be_there(region: Region) -> None:
 def test_dns_options_that_contradict_are_refused(region: Region, options: dict[str, Any]) -> None:
     network, vpc = region.network(), region.vpc()
     with region.refused("ValidationException", "omain"):
-        associate(region, network, vpc, dnsOptions=options)
+        associate(region, network, vpc, privateDnsEnabled=True, dnsOptions=options)
 
 
 def test_dns_options_may_name_domains_with_wildcards(region: Region) -> None:
     options = {"privateDnsPreference": "VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", "privateDnsSpecifiedDomains": ["*.example.net"]}
-    created = associate(region, region.network(), region.vpc(), dnsOptions=options)
+    created = associate(region, region.network(), region.vpc(), privateDnsEnabled=True, dnsOptions=options)
     assert created["dnsOptions"] == options
+
+
+def test_dns_options_need_private_dns(region: Region) -> None:
+    """A preference that would have no effect is not taken."""
+    network, vpc, options = region.network(), region.vpc(), {"privateDnsPreference": "ALL_DOMAINS"}
+    for given in ({}, {"privateDnsEnabled": False}):
+        with region.refused("ValidationException", "privateDnsEnabled") as error:
+            associate(region, network, vpc, dnsOptions=options, **given)
+        assert [field["name"] for field in error["fieldList"]] == ["dnsOptions"]
+    where = {"serviceNetworkVpcAssociationIdentifier": associate(region, network, vpc)["id"]}
+    region.settle()
+    with region.refused("ValidationException", "privateDnsEnabled"):
+        region.lattice.update_service_network_vpc_association(**where, dnsOptions=options)
+    region.lattice.update_service_network_vpc_association(**where, dnsOptions=options, privateDnsEnabled=True)
+    region.settle()
+    changed = region.lattice.update_service_network_vpc_association(**where, dnsOptions={"privateDnsPreference": "VERIFIED_DOMAINS_ONLY"})
+    assert changed["dnsOptions"] == {"privateDnsPreference": "VERIFIED_DOMAINS_ONLY"}

@@ -79,7 +79,7 @@ def create_vpc_association(ctx: Context, params: Document) -> Document:
         raise text.conflict(VPC_ASSOCIATION, existing[0].id, f"{text.VPC_TAKEN} Association {existing[0].id}: {text.STATUS[existing[0].status]}")
     quotas.check(ctx, VPC_ASSOCIATION, ctx.count_referring(network, VPC_ASSOCIATION) + 1, network.id)
     groups = security_groups_in(ctx, vpc, params.get("securityGroupIds") or ())
-    document: Document = {"serviceNetworkId": network.id, "vpcId": vpc.id, "createdBy": ctx.caller.account, **_dns_members(params)}
+    document: Document = {"serviceNetworkId": network.id, "vpcId": vpc.id, "createdBy": ctx.caller.account, **_dns_members(params, {})}
     document |= sharing.sides(ctx, network, vpc)
     if groups:
         document["securityGroupIds"] = groups
@@ -96,7 +96,7 @@ def update_vpc_association(ctx: Context, params: Document) -> Document:
         raise text.denied(ctx.caller.arn, ctx.operation, sharing.local_arn(ctx, row))
     if row.status in ("creating", "updating"):
         raise text.in_progress(row.kind, row.id, row.status)
-    changes = _dns_members(params)
+    changes = _dns_members(params, row.document)
     if params.get("securityGroupIds") is not None:
         if not params["securityGroupIds"]:
             raise text.invalid("securityGroupIds", "An association keeps at least one security group")
@@ -105,9 +105,11 @@ def update_vpc_association(ctx: Context, params: Document) -> Document:
     return ctx.view(ctx.change(row, changes, settle=True))
 
 
-def _dns_members(params: Document) -> dict[str, Any]:
-    """privateDnsEnabled and dnsOptions, where given."""
-    options = params.get("dnsOptions") or {}
+def _dns_members(params: Document, present: Document) -> dict[str, Any]:
+    """privateDnsEnabled and dnsOptions, where given. present: the association so far."""
+    options, enabled = params.get("dnsOptions") or {}, params.get("privateDnsEnabled")
+    if options and not (present.get("privateDnsEnabled") if enabled is None else enabled):
+        raise text.invalid("dnsOptions", "dnsOptions are supported only when privateDnsEnabled is true")
     needs = options.get("privateDnsPreference") in NEEDS_DOMAINS
     if needs != bool(options.get("privateDnsSpecifiedDomains")):
         word = "needed" if needs else "allowed only"
