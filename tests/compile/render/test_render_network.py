@@ -107,6 +107,15 @@ def test_addresses_are_canonical() -> None:
     assert found.routes == {Route(254, "default", kind="blackhole")}
 
 
+def test_addresses_of_devices_that_are_not_ours_stay() -> None:
+    """Those that somebody made inside an instance."""
+    wanted = desired_state(ROUTER, LINKS)
+    own, gone = Device("tunnel0", up=True), Device("egone", up=True, alias=f"{alias(LINKS[0])}x")
+    held = frozenset({Address("tunnel0", "192.168.77.1/32"), Address("egone", "10.0.0.7/32"), Address("lo", "10.0.0.8/32")})
+    found = replace(wanted, devices={**wanted.devices, "tunnel0": own, "egone": gone}, addresses=wanted.addresses | held)
+    assert diff(found, wanted) == ["address delete 10.0.0.7/32 dev egone", "address delete 10.0.0.8/32 dev lo"]
+
+
 def test_a_route_over_a_missing_device_leads_nowhere() -> None:
     wanted = without_missing(desired_state(ROUTER, LINKS), ["lo", "ealpha"])
     assert Route(20_000, "default", kind="blackhole") in wanted.routes

@@ -47,6 +47,10 @@ EVERYTHING = Ruleset(
             NftRule((Match("ip daddr", ("10.1.0.0/16",)), Match("icmp type", ("8",)), Match("icmp code", ("0",))), "return", "acl-1 #100"),
             NftRule((), "drop"),
         )),
+        Chain("postrouting", (
+            NftRule((Match("oifname", ("ralpha",)),), "snat ip to numgen random mod 2 map { 0 : 10.0.0.4, 1 : 10.0.0.9 }"),
+            NftRule((Match("oifname", ("ralpha",)),), "snat ip6 to numgen random mod 1 map { 0 : 2001:db8::4 }"),
+        ), hook="postrouting", type="nat", priority=100),
         Chain("in_1", (NftRule((Match("ip saddr", ("10.2.0.0/24", "10.3.0.7")), Match("tcp dport", ("5044",))), "return", "sgr-1"), NftRule((), "drop"))),
     ),
     counters=("custom_1", "unused"),
@@ -72,7 +76,7 @@ def test_nft_accepts_the_golden_script_and_lists_all_of_its_rules() -> None:
     done = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "sh", "-c", load_and_list], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rules = sum(len(chain.rules) for chain in EVERYTHING.chains)
-    verdicts = ("accept", "drop", "return", "continue", "jump", "reset", "mtu")
+    verdicts = ("accept", "drop", "return", "continue", "jump", "reset", "mtu", "snat")
     assert sum(any(word in line for word in verdicts) for line in done.stdout.splitlines() if "policy" not in line) == rules
     assert "packets 3 bytes 180" in done.stdout
 
@@ -144,6 +148,10 @@ def test_keys_outside_the_list_are_refused(key: str) -> None:
         'log prefix "x"',
         "meta mark set 1 accept",
         "dnat to 10.0.0.1",
+        "snat ip to 10.0.0.1",
+        "snat ip to numgen random mod 1 map { 0 : 10.0.0.1 } accept",
+        "snat ip to numgen random mod 1 map { 0 : fd00::1 }",
+        "snat ip6 to numgen random mod 1 map { }",
         "Accept",
     ],
 )
