@@ -156,9 +156,9 @@ def resolves(configuration: ResourceConfiguration) -> bool:
 
 def input_rules(ends: Sequence[TunnelEnd]) -> Iterator[NftRule]:
     """The nameserver, over UDP only where the segment has the protocol."""
-    for end in ends:
-        for key in (("tcp dport", "udp dport") if end.configuration.protocol == "TCP_UDP" else ("tcp dport",)) if resolves(end.configuration) else ():
-            here = (Match("iifname", (end.far_device,)), Match("ip daddr", (str(NAMESERVER),)))
+    for end in (one for one in ends if resolves(one.configuration)):
+        here = (Match("iifname", (end.far_device,)), Match("ip daddr", (str(NAMESERVER),)))
+        for key in ("tcp dport", "udp dport") if end.configuration.protocol == "TCP_UDP" else ("tcp dport",):
             yield NftRule((*here, Match(key, (str(DNS),))), "accept", comment=f"{end.endpoint.id} nameserver")
 
 

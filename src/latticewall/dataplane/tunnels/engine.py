@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections import Counter
@@ -20,6 +21,8 @@ from latticewall.plan.tunnels import TunnelZone
 LARGEST = 65535
 BURST = 64
 """Packets taken from one socket before the others have their turn."""
+GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
+"""Of a link: its other end, or its namespace, is not there any more."""
 _ETHERNET = 14
 _OUTGOING = 4
 """PACKET_OUTGOING: what was sent by the socket itself."""
@@ -56,7 +59,7 @@ class Zone:
             self._in(opened, datagram, str(sender[0]))
 
     def _in(self, opened: socket.socket, datagram: bytes, sender: str) -> None:
-        """A client's packet goes on as from the address that it stands for."""
+        """A client's packet goes on as from the address that it stands for. Raises OSError when the link is gone."""
         try:
             protocol, data = decapsulate(datagram)
             packet = Packet(protocol, data)
@@ -75,7 +78,9 @@ class Zone:
         frame = self._head + protocol.to_bytes(2, "big") + packets.with_source(packet, address)
         try:
             self._link.send(frame)
-        except (BlockingIOError, InterruptedError):
+        except OSError as error:
+            if error.errno in GONE:
+                raise
             self.refused["the link is full"] += 1
 
     def _take_answers(self) -> None:
@@ -103,11 +108,11 @@ class Zone:
         if client is None or not packets.goes_back(packet):
             self.refused["an answer to nobody"] += 1
             return
-        opened = self._sockets_of(client)
+        opened = self._socket_for(client)
         if opened is not None:
             self._send(opened, encapsulate(protocol, packets.with_destination(packet, ip_address(client.inner))), client.outer)
 
-    def _sockets_of(self, client: Client) -> socket.socket | None:
+    def _socket_for(self, client: Client) -> socket.socket | None:
         """The socket of the client's family: an answer comes from where the question went."""
         return next((opened for address, opened in self._sockets.items() if (":" in address) == (":" in client.outer)), None)
 
