@@ -223,6 +223,36 @@ def test_tags_at_creation_take_the_permission_to_tag(region: Region) -> None:
         alice.create_tags(Resources=[vpc], Tags=[{"Key": "team", "Value": "red"}])
 
 
+def test_tags_that_differ_in_case_only_cannot_hide_behind_each_other(region: Region) -> None:
+    """A condition finds both; an Allow is earned by neither, and a Deny is escaped by neither."""
+
+    def tagged(*pairs: tuple[str, str]) -> list[dict[str, Any]]:
+        return [{"ResourceType": "vpc", "Tags": [{"Key": key, "Value": value} for key, value in pairs]}]
+
+    asked = {"StringEquals": {"aws:RequestTag/Team": "red"}}
+    alice = region.as_user("ec2", document(allow("ec2:CreateVpc"), allow("ec2:CreateTags", **asked)))
+    alice.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tagged(("team", "red")))
+    for pairs in ((("Team", "blue"), ("team", "red")), (("team", "red"), ("Team", "blue"))):
+        with region.refused("UnauthorizedOperation"):
+            alice.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=tagged(*pairs))
+        vpc = region.ec2.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=tagged(*pairs))["Vpc"]["VpcId"]
+        for team in ("red", "blue"):
+            refusing = deny("ec2:DeleteVpc", StringEquals={"aws:ResourceTag/TEAM": team})
+            limited = region.as_user("ec2", document(allow("ec2:DeleteVpc"), refusing))
+            with region.refused("UnauthorizedOperation", "explicit deny"):
+                limited.delete_vpc(VpcId=vpc)
+        region.as_user("ec2", document(allow("ec2:CreateVpc"), allow("ec2:CreateTags", **asked)))
+
+
+def test_a_session_tag_replaces_the_roles_in_any_case(region: Region) -> None:
+    arn = role(region, "web", allow("ec2:DescribeVpcs", StringEquals={"aws:PrincipalTag/team": "blue"}))
+    region.iam.tag_role(RoleName="web", Tags=[{"Key": "Team", "Value": "red"}])
+    session(region, arn, "ec2", Tags=[{"Key": "team", "Value": "blue"}]).describe_vpcs()
+    of_red = session(region, arn, "ec2")
+    with region.refused("UnauthorizedOperation"):
+        of_red.describe_vpcs()
+
+
 def test_kinds_of_instances_and_what_they_may_ask_metadata(region: Region) -> None:
     subnet = region.subnet(region.vpc())
     safe = deny("ec2:RunInstances", resource="arn:aws:ec2:*:*:instance/*", StringNotEquals={"ec2:MetadataHttpTokens": "required"})

@@ -241,3 +241,13 @@ def test_a_function_is_the_one_that_its_name_says(region: Region, given: str) ->
 def test_the_source_of_a_copy_is_read_as_it_is_written(region: Region) -> None:
     found = subjects(region, "s3:CopyObject", Bucket="to", Key="k", CopySource="from/a%3Fb?c%20d?versionId=null")
     assert found == [("s3:PutObject", "to/k"), ("s3:GetObject", "from/a?b?c d")]
+
+
+def test_another_name_or_path_is_asked_about_too(region: Region) -> None:
+    region.iam.create_user(UserName="ann", Path="/dev/")
+    region.iam.create_group(GroupName="crew")
+    assert subjects(region, "iam:UpdateUser", UserName="ann", NewPath="/admin/") == [("iam:UpdateUser", "user/dev/ann"), ("iam:UpdateUser", "user/admin/ann")]
+    assert subjects(region, "iam:UpdateUser", UserName="ann", NewUserName="root") == [("iam:UpdateUser", "user/dev/ann"), ("iam:UpdateUser", "user/dev/root")]
+    assert subjects(region, "iam:UpdateUser", UserName="ann", NewPath="/dev/") == [("iam:UpdateUser", "user/dev/ann")]
+    renamed = subjects(region, "iam:UpdateGroup", GroupName="crew", NewGroupName="boss", NewPath="/x/")
+    assert renamed == [("iam:UpdateGroup", "group/crew"), ("iam:UpdateGroup", "group/x/boss")]

@@ -51,7 +51,7 @@ def _layer(source: Random, text: Texts, arn: str, *, network: bool) -> AuthLayer
         arn=arn,
         auth_type=source.choice(["AWS_IAM", "AWS_IAM", "NONE"]),
         policy=_one(source, text, Form.AUTH) if source.random() < 0.9 else "",
-        tags=source.choice([(), (("stage", "blue"),), (("stage", "a"), ("x", "é"))]),
+        tags=source.choice([(), (("stage", "blue"),), (("stage", "a"), ("x", "é")), (("stage", "blue"), ("STAGE", "a"))]),
         org_id=source.choice(["", "o-exampleorg"]),
         org_paths=source.choice([(), ("o-exampleorg/r-ab12/",)]),
         audit=network and source.random() < 0.1,

@@ -7,6 +7,7 @@ from datetime import datetime
 from latticewall.auth.sessions import ASSUMED_ROLE, USER, holder_of
 from latticewall.auth.sigv4 import KnownKey
 from latticewall.base.caller import Caller
+from latticewall.base.principal_tags import principal_tags
 from latticewall.base.rows import Row
 from latticewall.base.secret import Secret
 from latticewall.store import Snapshot
@@ -39,7 +40,6 @@ def caller_with(snapshot: Snapshot, row: Row | None, region: str) -> Caller | No
 
 
 def _of_session(snapshot: Snapshot, row: Row, region: str) -> Caller | None:
-    """Session tags replace tags of the role or user that have the same key."""
     kind = row.document["_kind"]
     holder = holder_of(snapshot, row)
     if holder is None and row.parent:
@@ -47,7 +47,7 @@ def _of_session(snapshot: Snapshot, row: Row, region: str) -> Caller | None:
     if holder is None and kind == USER:
         return root(row.account, region, row.id)
     role_arn = holder.arn if holder and kind == ASSUMED_ROLE else ""
-    tags = {**(holder.tags if holder else {}), **row.tags}
+    tags = principal_tags(holder.tags if holder else {}, row.tags)
     return Caller(row.account, region, row.document["Arn"], row.document["UserId"], kind, role_arn, row.id, tags)
 
 

@@ -38,6 +38,21 @@ class _CanonicalKeys(dict[str, str]):
 _canonical = _CanonicalKeys()
 
 
+def together(context: Context) -> dict[str, str | tuple[str, ...]]:
+    """The values by canonical key. Tags of one resource, or of one request, whose keys differ in case only are one key with all of their values: neither can
+    hide the other from a Deny, or earn an Allow for both. Of other keys the last counts."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    for key, value in context.items():
+        canonical = _canonical[key]
+        before = found.get(canonical)
+        found[canonical] = value if before in (None, value) or "/" not in key else (*_listed(before or ()), *_listed(value))
+    return found
+
+
+def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
 @dataclass(frozen=True)
 class Principal:
     """Who asks, as far as policies can tell.
@@ -108,10 +123,13 @@ class Request:
 
     @property
     def values(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The context under canonical keys."""
+        """The context under canonical keys; see `together`."""
         found: dict[str, str | tuple[str, ...]] | None = self.__dict__.get("_values")
         if found is None:
-            found = self.__dict__["_values"] = {_canonical[key]: value for key, value in self.context.items()}
+            found = {_canonical[key]: value for key, value in self.context.items()}
+            if len(found) < len(self.context):
+                found = together(self.context)
+            self.__dict__["_values"] = found
         return found
 
     @property

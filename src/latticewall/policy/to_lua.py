@@ -6,8 +6,8 @@ The text of a set of policies is a chunk: `loadstring(text)()(library)` gives th
 
 The question: {action (lower case), resource, principal = {type, arn, account, role_arn, role_id, userid}, p = keys of the principal, c = keys of route and
 resource owner, method, path (without query), query, head, now (seconds since 1970), source_ip, values = nil or all keys there are (tests)}. p, c and
-values map canonical keys to a text or a table of texts; keys that AWS defines as single-valued are never a table. Callers of the data plane are
-never AWS services or identity providers themselves, so Service, Federated and CanonicalUser principals name nobody.
+values map canonical keys to a text or a table of texts; keys that AWS defines as single-valued are never a table, but tags of a resource may
+be. Callers of the data plane are never AWS services or identity providers themselves, so Service, Federated and CanonicalUser principals name nobody.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from latticewall.base.x509_attributes import X509_ATTRIBUTES
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer
 from latticewall.policy.document import Form, parse_policy
 from latticewall.policy.lattice import INVOKE
-from latticewall.policy.request import Principal, canonical_key, principal_context
+from latticewall.policy.request import Principal, principal_context, together
 from latticewall.policy.to_lua import compile_set, literal
 
 NOTHING = "function() return 0, -1 end"
@@ -125,7 +125,8 @@ def _whole(value: Any) -> Any:
 
 def _canonical(keys: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
     """Condition keys under the names by which compiled policies look them up."""
-    return {canonical_key(name): value if isinstance(value, str) else list(value) for name, value in keys.items()}
+    found = together({name: value if isinstance(value, str) else tuple(value) for name, value in keys.items()})
+    return {name: value if isinstance(value, str) else list(value) for name, value in found.items()}
 
 
 def principal_of(key: AuthKey) -> Principal:

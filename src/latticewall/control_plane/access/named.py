@@ -107,6 +107,7 @@ def named(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> tupl
     spoken = [arn for arn in _spoken(ctx, operation, params) if not (arn.endswith("/*") and type_of_arn(arn) in there)]
     futures = [Named(arn, type_of_arn(arn)) for arn in dict.fromkeys((*absent, *spoken))]
     created = _created(ctx, operation, params, rows.values())
+    futures += _moved(ctx, operation, params, rows.values())
     everything = [*existing, *futures, *([created] if created and created.type not in {one.type for one in futures} else [])]
     written = [_as_written(types, one, params) for one in everything]
     subjects = {one.arn: one for one in reversed(written) if admits(types, one.type)}
@@ -178,6 +179,21 @@ def _meant(ctx: Context, operation: Operation, member: str, value: str, params: 
 def _holds_names(kind: Kind, member: str) -> bool:
     own = (kind.name_member.lower(),) if kind.by_name else ()
     return member.lower() in NAME_MEMBERS.get(kind.name, own)
+
+
+def _moved(ctx: Context, operation: Operation, params: Mapping[str, Any], rows: Iterable[Row]) -> list[Named]:
+    """What a user or group will be called after UpdateUser or UpdateGroup, which takes the permission for both ("Renaming an IAM user")."""
+    if operation.qualified_name not in ("iam:UpdateUser", "iam:UpdateGroup"):
+        return []
+    noun = operation.name.removeprefix("Update")
+    kind = ctx.registry.kind(f"iam:{noun}")
+    found = []
+    for row in rows:
+        if row.kind == kind.name:
+            document = {**row.document, "Path": params.get("NewPath") or row.document["Path"]}
+            arn = kind.arn_of("", row.account, document, id=row.id, name=str(params.get(f"New{noun}Name") or row.name))
+            found += [Named(arn, noun.lower(), row.account, row.tags)] if arn != row.arn else []
+    return found
 
 
 def _default_groups(ctx: Context, params: Mapping[str, Any]) -> Iterator[Row]:

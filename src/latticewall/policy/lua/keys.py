@@ -35,9 +35,10 @@ _PRINCIPAL_PATHS, _RESOURCE_PATHS = "aws:principalorgpaths", "aws:resourceorgpat
 
 
 def has_one_value(key: str) -> bool:
-    """Whether a canonical key is single-valued by AWS's definition; of a key nobody knows, anything may be expected."""
+    """Whether a canonical key has never several values: single-valued by AWS's definition, and no tag of a resource, which may have keys that differ in
+    case only; of a key nobody knows, anything may be expected."""
     single = key in _COMPUTED or key in _OF_PRINCIPAL or key in _OF_ROUTE
-    return single or key.startswith((_HEADER, _PRINCIPAL_TAG, _RESOURCE_TAG))
+    return single or key.startswith((_HEADER, _PRINCIPAL_TAG))
 
 
 def value_of(chunk: Chunk, key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from latticewall.base.identity_policies import boundary_text, identity_texts
 from latticewall.base.memo import Memo
 from latticewall.base.organization_policies import SERVICE_CONTROL, levels
+from latticewall.base.principal_tags import principal_tags
 from latticewall.base.rows import Row
 from latticewall.world.from_rows.rows import Rows, tag_pairs, text
 from latticewall.world.types import Account, Credential, Identity
@@ -78,7 +79,7 @@ def _session(row: Row, holder: Row | None) -> Credential | None:
     own_tags = holder.tags if holder else {}
     return Credential(
         access_key_id=row.id, identity=row.parent or row.account, arn=document["Arn"], account=row.account, principal_type=kind if row.parent else "Account",
-        user_id=document["UserId"], role_arn=holder.arn if holder and kind == "AssumedRole" else "", tags=tag_pairs({**own_tags, **row.tags}),
+        user_id=document["UserId"], role_arn=holder.arn if holder and kind == "AssumedRole" else "", tags=tag_pairs(principal_tags(own_tags, row.tags)),
         keys=tag_pairs(document.get("_keys") or {}), session_policies=tuple(document.get("_session_policies") or ()), expires=document["Expiration"],
         token_digest=document["_token_digest"], certified=bool(document.get("_certified")),
     )  # fmt: skip
