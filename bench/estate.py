@@ -69,7 +69,7 @@ class Estate:
             lattice.create_service_network_vpc_association(serviceNetworkIdentifier=self.network, vpcIdentifier=vpc)
         image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         for number, (name, data) in enumerate({"client": "", "server": upstream_script()}.items()):
-            subnet = ec2.create_subnet(VpcId=self.vpcs[number], CidrBlock=f"10.{number}.0.0/24")["Subnet"]["SubnetId"]
+            subnet = ec2.create_subnet(VpcId=self.vpcs[number], CidrBlock=f"10.{number}.0.0/16")["Subnet"]["SubnetId"]
             group = ec2.create_security_group(GroupName="open", Description="open", VpcId=self.vpcs[number])["GroupId"]
             everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=everything)
@@ -91,7 +91,7 @@ class Estate:
             count = TARGETS_IN_ALL - self.targets if last else TARGETS
             for first in range(0, count, 100):
                 targets = [{"id": f"10.1.{1 + item // 200}.{10 + item % 200}", "port": _PORT} for item in range(first, min(first + 100, count))]
-                lattice.register_targets(targetGroupIdentifier=groups[number], targets=targets)
+                assert not lattice.register_targets(targetGroupIdentifier=groups[number], targets=targets)["unsuccessful"]
             self.targets += count
             self._listen(lattice, made[number], groups[number])
             lattice.create_service_network_service_association(serviceNetworkIdentifier=self.network, serviceIdentifier=made[number])

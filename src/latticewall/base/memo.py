@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 MOST_GROUPS = 8
 """How many groups are put together one by one; of more, all are."""
-_PAIRS = 64
+_PAIRS = 128
 """How many pairs of tuples the differences are remembered of."""
 
 
@@ -48,7 +48,7 @@ class Memo:
         for identity, arguments in zip(identities, zip(*between, strict=True), strict=True):
             if identity not in known:
                 known[identity] = function(*arguments, *given)
-        answer = before.spliced(first, last, [known[identity] for identity in identities])
+        answer = self._spliced(before, first, last, [known[identity] for identity in identities])
         self._rounds[function, of] = _Round(given, found, answer)
         return answer
 
@@ -80,7 +80,9 @@ class Memo:
         known: dict[K, tuple[T, ...]] = before.found if before else {}
         first, last = self._parts(before.columns, columns) if before else (0, 0)
         affected = {*_between(keys, first, last), *(_between(before.columns[0], first, last) if before else ())}
-        if before is not None and len(affected) <= MOST_GROUPS:
+        if affected == known.keys() and len(known) == 1:  # all are in one group, as they were
+            found, fresh = {}, dict.fromkeys(known, items)
+        elif before is not None and len(affected) <= MOST_GROUPS:
             found = known.copy()
             fresh = {key: tuple(compress(items, map(eq, keys, repeat(key)))) for key in affected}
         else:
@@ -107,7 +109,7 @@ class Memo:
                 answers[place] = _known(before.columns[0][place], known)
             before = before._replace(answer=tuple(answers), found=known)
         first, last = self._parts(before.columns, (wanted,))
-        answer = before.spliced(first, last, [_known(keys, known) for keys in _between(wanted, first, last)])
+        answer = self._spliced(before, first, last, [_known(keys, known) for keys in _between(wanted, first, last)])
         self._rounds[name] = _Round((), (wanted,), answer, known)
         return answer
 
@@ -164,7 +166,7 @@ class Memo:
         first, last = self._parts(before.columns, (items,))
         known = {key(item): item for item in before.between(first, last)}
         between = [was if (was := known.get(key(item))) is not None and was == item else item for item in _between(items, first, last)]
-        answer = before.spliced(first, last, between)
+        answer = self._spliced(before, first, last, between)
         answer = before.answer if _same(before.answer, answer) else answer
         self._rounds[name] = _Round((), (items,), answer)
         return answer
@@ -180,16 +182,25 @@ class Memo:
         """How many items are the same at the beginning and at the end; the same one may be counted twice."""
         if before is given:
             return len(given), len(given)
-        pair = id(before), id(given)
-        known = self._differences.get(pair)
+        known = self._differences.get((id(before), id(given)))
         if known is not None:
             return known[2]
         shorter = min(len(before), len(given))
         found = _alike(before, given, shorter), _alike(reversed(before), reversed(given), shorter)
+        self._note(before, given, found)
+        return found
+
+    def _note(self, before: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[int, int]) -> None:
         if len(self._differences) >= _PAIRS:
             self._differences.clear()
-        self._differences[pair] = before, given, found  # both are kept, so that no other ones can have their identities
-        return found
+        self._differences[id(before), id(given)] = before, given, ends  # both are kept, so that no other ones can have their identities
+
+    def _spliced(self, before: _Round, first: int, last: int, between: Iterable[Any]) -> tuple[Any, ...]:
+        """The answer of the last round with others between its first and its last ones: in this it differs from that one, whoever asks."""
+        was = before.answer
+        answer = was[:first] + tuple(between) + was[len(was) - last :]
+        self._note(was, answer, (first, last))
+        return answer
 
     # -- of one thing -------------------------------------------------------------------------------------------------------------------------
 
@@ -250,10 +261,6 @@ class _Round(NamedTuple):
 
     def between(self, first: int, last: int) -> tuple[Any, ...]:
         return _between(self.answer, first, last)
-
-    def spliced(self, first: int, last: int, between: Iterable[Any]) -> tuple[Any, ...]:
-        """The answer with others between its first and its last ones."""
-        return (*self.answer[:first], *between, *self.answer[len(self.answer) - last :])
 
 
 class _Followed(NamedTuple):

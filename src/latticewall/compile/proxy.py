@@ -137,7 +137,7 @@ def _clusters(
     wanted = memo.map(_sends_to, hosts, given=(entered,))
     used = {*chain.from_iterable(wanted), *(cluster for listener in tls for service in listener.services for cluster, _ in service.clusters)}
     found = compress(memo.map(_cluster, groups), map(used.__contains__, map(_id_of, groups)))
-    return memo.kept(_clusters, tuple(sorted(chain(found, balanced), key=attrgetter("name"))))
+    return memo.kept(_clusters, tuple(sorted(chain(found, balanced), key=attrgetter("name")) if balanced else found))
 
 
 def _sends_to(host: VirtualHost, entered: Set[str]) -> tuple[str, ...]:

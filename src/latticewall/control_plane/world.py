@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 from operator import attrgetter
 
 from latticewall.base.memo import Memo
@@ -30,13 +31,18 @@ def build_worlds(snapshot: Snapshot, now: str) -> list[World]:
 
 def _worlds(rows: Mapping[str, tuple[Row, ...]], revision: int, now: str, memos: Mapping[str, Memo]) -> list[World]:
     """rows: by kind. Time is cut to the minute, so that an unchanged region compiles to an equal plan."""
-    regions = sorted(frozenset[str]().union(*memos[""].map(_regions_of, rows.values())) - {""})
-    minute = memos[""].kept("now", now[:MINUTE] + ":00.000Z")
+    memo = memos[""]
+    found = (memo.named(("regions", kind), partial(_regions_of, memo, kind), of_kind) for kind, of_kind in rows.items())
+    regions = sorted(frozenset[str]().union(*found) - {""})
+    minute = memo.kept("now", now[:MINUTE] + ":00.000Z")
     return [build_world(rows, region, revision, minute, memos[region]) for region in regions]
 
 
-def _regions_of(rows: tuple[Row, ...]) -> frozenset[str]:
-    return frozenset(map(attrgetter("region"), rows))
+_REGION = attrgetter("region")
+
+
+def _regions_of(memo: Memo, kind: str, rows: tuple[Row, ...]) -> frozenset[str]:
+    return frozenset(memo.map(_REGION, rows, of=kind))
 
 
 def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:

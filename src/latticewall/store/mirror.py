@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from itertools import chain
+from operator import attrgetter
 
 from latticewall.base.rows import Row
 from latticewall.store.snapshot import Snapshot
@@ -16,37 +17,38 @@ class Mirror:
     def __init__(self, *without: str) -> None:
         self._without = without
         self._revision = -1
-        self._rows: dict[str, dict[str, list[Row]]] = {}
+        self._places: dict[str, _Places] = {}
         self._kinds: dict[str, tuple[Row, ...]] = {}
 
     def follow(self, snapshot: Snapshot) -> Mapping[str, tuple[Row, ...]]:
         """Kind -> its rows by id, in a snapshot that is as new as the last one, or newer."""
         revision = snapshot.revision
         if self._revision < 0:
-            for row in snapshot.rows_without(*self._without):
-                self._rows.setdefault(row.kind, {}).setdefault(row.id, []).append(row)
-            for kind in self._rows:
-                self._arrange(kind)
+            for row in sorted(snapshot.rows_without(*self._without), key=attrgetter("id")):
+                self._places.setdefault(row.kind, _Places()).append(row)
+            self._kinds = {kind: tuple(places.rows) for kind, places in self._places.items()}
         elif revision != self._revision:
             changed = {key for key in snapshot.changed_since(self._revision) if key[0].partition(":")[0] not in self._without}
-            for kind in {kind for kind, _ in changed}:
-                self._change(kind, {id_: snapshot.rows(kind, id=id_) for of, id_ in changed if of == kind})
+            for kind, id_ in changed:
+                self._places.setdefault(kind, _Places()).replace(id_, snapshot.rows(kind, id=id_))
+            self._kinds |= {kind: tuple(self._places[kind].rows) for kind in {kind for kind, _ in changed}}
         self._revision = revision
         return self._kinds
 
-    def _change(self, kind: str, changed: Mapping[str, list[Row]]) -> None:
-        kept = self._rows.setdefault(kind, {})
-        known = len(kept)
-        kept.update(changed)
-        is_longer = len(kept) > known
-        for id_, rows in changed.items():
-            if not rows:
-                del kept[id_]
-        self._arrange(kind, is_sorted=not is_longer)
 
-    def _arrange(self, kind: str, *, is_sorted: bool = False) -> None:
-        kept = self._rows[kind]
-        if not is_sorted:
-            ids = sorted(kept)
-            kept = self._rows[kind] = dict(zip(ids, map(kept.__getitem__, ids), strict=True))
-        self._kinds[kind] = tuple(chain.from_iterable(kept.values()))
+class _Places:
+    """A kind's rows in order of id; several accounts may have one id. ids: of the rows, in the same order."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.rows: list[Row] = []
+
+    def append(self, row: Row) -> None:
+        self.ids.append(row.id)
+        self.rows.append(row)
+
+    def replace(self, id_: str, rows: list[Row]) -> None:
+        """Have these rows, all of this id, in place of those of the id that there are."""
+        place = slice(bisect_left(self.ids, id_), bisect_right(self.ids, id_))
+        self.ids[place] = [id_] * len(rows)
+        self.rows[place] = rows

@@ -133,17 +133,17 @@ def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[
         *_missing("route configuration", snapshot.routes, sending, "cluster", snapshot.clusters),
     ]
     discovered = {*compress(snapshot.clusters, memo.map(_is_discovered, snapshot.clusters.values()))}
-    found += [f"cluster {name} has no endpoints resource" for name in sorted(discovered - snapshot.endpoints.keys())]
+    found += [f"cluster {name} has no endpoints resource" for name in discovered.difference(snapshot.endpoints)]
     found += _sockets_claimed_twice(snapshot.listeners, memo.map(_socket, snapshot.listeners.values()))
-    found += _bad_ports("listener", snapshot.listeners, map(attrgetter("ports"), listeners), 1)
-    found += _bad_ports("endpoints", snapshot.endpoints, memo.map(_ports, snapshot.endpoints.values()), 0)
+    found += _bad_ports("listener", snapshot.listeners, memo.map(_bad_ports_of, snapshot.listeners.values(), given=(1,), of="listeners"))
+    found += _bad_ports("endpoints", snapshot.endpoints, memo.map(_bad_ports_of, snapshot.endpoints.values(), given=(0,), of="endpoints"))
     return tuple(sorted(found))
 
 
 def _missing(kind: str, names: Iterable[str], mentioned: Iterable[tuple[str, ...]], other: str, there: Mapping[str, Any]) -> list[str]:
     """What things of a kind, by name, mention of another kind, and is not there."""
     columns = tuple(mentioned)
-    missing = {*chain.from_iterable(columns)} - there.keys()
+    missing = {*chain.from_iterable(columns)}.difference(there)
     pairs = ((name, one) for name, own in zip(names, columns, strict=True) for one in own if one in missing) if missing else ()
     return [f"{kind} {name} names the {other} {one}, which does not exist" for name, one in pairs]
 
@@ -163,11 +163,10 @@ class _Mentions(NamedTuple):
     destinations: tuple[str, ...]
     certificates: tuple[str, ...]
     clusters: tuple[str, ...]
-    ports: tuple[int, ...]
 
 
 def _mentions(listener: Document) -> _Mentions:
-    return _Mentions(routes_of(listener), destinations_of(listener), certificates_of(listener), _clusters_of(listener), _ports(listener))
+    return _Mentions(routes_of(listener), destinations_of(listener), certificates_of(listener), _clusters_of(listener))
 
 
 def routes_of(listener: Document) -> tuple[str, ...]:
@@ -186,8 +185,8 @@ def _clusters_of(document: Document) -> tuple[str, ...]:
     return (*weighted, *(name for name in _values(document, "cluster") if isinstance(name, str)))
 
 
-def _ports(document: Document) -> tuple[int, ...]:
-    return tuple(_values(document, "port_value"))
+def _bad_ports_of(document: Document, least: int) -> tuple[int, ...]:
+    return tuple(port for port in _values(document, "port_value") if not least <= port <= MOST_PORTS)
 
 
 def _socket(listener: Document) -> tuple[str, str, int]:
@@ -205,11 +204,8 @@ def _sockets_claimed_twice(names: Iterable[str], sockets: tuple[tuple[str, str, 
     return found
 
 
-def _bad_ports(kind: str, names: Iterable[str], ports: Iterable[tuple[int, ...]], least: int) -> list[str]:
-    columns = tuple(ports)
-    bad = {port for port in {*chain.from_iterable(columns)} if not least <= port <= MOST_PORTS}
-    pairs = ((name, port) for name, own in zip(names, columns, strict=True) for port in own if port in bad) if bad else ()
-    return [f"{kind} {name} has the port {port}" for name, port in pairs]
+def _bad_ports(kind: str, names: Iterable[str], bad: tuple[tuple[int, ...], ...]) -> list[str]:
+    return [f"{kind} {name} has the port {port}" for name, own in zip(names, bad, strict=True) for port in own] if any(bad) else []
 
 
 def _values(node: Any, key: str) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from latticewall.base.lattice_headers import OURS_TO_SAY
@@ -121,8 +122,11 @@ def sockets(listeners: Iterable[HttpListener], memo: Memo) -> list[HttpListener]
     return list(found.values())
 
 
+_IDLE = attrgetter("idle_timeout")
+
+
 def _most_patient(hosts: tuple[VirtualHost, ...]) -> tuple[VirtualHost, ...]:
-    return (VirtualHost("", "", "", "", (), (), authorize=False, idle_timeout=max(host.idle_timeout for host in hosts)),) if hosts else ()
+    return (VirtualHost("", "", "", "", (), (), authorize=False, idle_timeout=max(map(_IDLE, hosts))),) if hosts else ()
 
 
 def socket_address(address: str, port: int, namespace: str) -> Document:

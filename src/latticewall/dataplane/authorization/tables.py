@@ -35,6 +35,8 @@ class Tables:
         self._folder = folder
         self._written: dict[str, dict[str, str]] = {kind: self._found(kind) for kind in KINDS}
         self._rendered: dict[str, dict[str, object]] = {kind: {} for kind in KINDS}
+        self._whole: dict[str, Mapping[str, object]] = {}
+        """The entries that were last written to the end: nobody changes them afterwards."""
         self._memory = self._map()
         self._generation = _Word.from_buffer(self._memory, 0)
         self._usable_until = _Word.from_buffer(self._memory, 4)
@@ -43,6 +45,9 @@ class Tables:
         """Make these the entries of a kind, by name; how many were written or removed. Names are ids of resources and access keys. render: an entry's text,
         asked only of entries that are not equal to what they were the last time."""
         known, rendered = self._written[kind], self._rendered[kind]
+        if entries is self._whole.get(kind):
+            return 0
+        self._whole.pop(kind, None)
         changed = 0
         for name in known.keys() - entries.keys():
             (self._folder / kind / name).unlink(missing_ok=True)
@@ -60,6 +65,7 @@ class Tables:
                 known[name] = version
                 changed += 1
             rendered[name] = entry
+        self._whole[kind] = entries
         return changed
 
     def announce(self) -> None:
