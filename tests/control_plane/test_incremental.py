@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from latticewall.compile.render.envoy import inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.control_plane.world import Compiler
 from latticewall.dataplane.envoy.server import publishable
-from latticewall.dataplane.names.config import encode
+from latticewall.dataplane.names.config import SMALL_ZONE, encode
 
 STEPS = 60
 ALLOW = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
@@ -219,3 +220,80 @@ def test_a_change_gives_what_everything_anew_would_give(tmp_path: Path, seed: in
         databases = max(databases, len(plan.databases))
     assert databases > 0, "the walk has come to no database"
     assert hosts > 1, "the walk has come to little"
+
+
+class Counted:
+    """How many calls of Python functions a block makes."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __enter__(self) -> Counted:
+        sys.setprofile(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _note(self, _: Any, event: str, __: Any) -> None:
+        self.calls += event == "call"
+
+
+def test_a_change_calls_as_many_functions_however_many_services_there_are(tmp_path: Path) -> None:
+    region = Region(tmp_path)
+    lattice, vpc = region.lattice, region.vpc()
+    region.subnet(vpc)
+    network = lattice.create_service_network(name="many", authType="NONE")["id"]
+    lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=vpc)
+    compiler, rendering, packing, writing, paths = Compiler(), Memo(), Memo(), Memo(), EnvoyPaths()
+
+    def services(numbers: range) -> list[tuple[str, str, str]]:
+        """New ones, each with its listener and its target group."""
+        config = {"port": 80, "protocol": "HTTP", "vpcIdentifier": vpc}
+        groups = [lattice.create_target_group(name=f"group-{number}", type="IP", config=config)["id"] for number in numbers]
+        made = [lattice.create_service(name=f"service-{number}")["id"] for number in numbers]
+        region.settle()
+        found = []
+        for id_, group in zip(made, groups, strict=True):
+            forward = {"forward": {"targetGroups": [{"targetGroupIdentifier": group}]}}
+            listener = lattice.create_listener(serviceIdentifier=id_, name="http", protocol="HTTP", port=80, defaultAction=forward)["id"]
+            found.append((id_, listener, group))
+        return found
+
+    def joined(made: str) -> None:
+        lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=made)
+
+    def calls() -> int:
+        with region.store.read() as snapshot, Counted() as counted:
+            plan = compiler.compile(snapshot, "2026-01-02T03:04:05.678Z")
+            rendered = render(plan.proxy, paths, rendering)
+            assert not inconsistencies(rendered, rendering)
+            publishable(rendered, packing)
+            encode(plan.names, b"k" * 32, {}, writing)
+        return counted.calls
+
+    def changes(number: int) -> list[int]:
+        ((made, listener, group),) = services(range(number, number + 1))
+        found = [calls()]
+        match = {"httpMatch": {"pathMatch": {"match": {"prefix": "/a"}}}}
+        for change in (
+            lambda: joined(made),
+            lambda: lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": "10.0.1.9"}]),
+            lambda: lattice.create_rule(
+                serviceIdentifier=made, listenerIdentifier=listener, name="one", priority=1, match=match, action={"fixedResponse": {"statusCode": 404}}
+            ),
+            lambda: lattice.put_auth_policy(resourceIdentifier=made, policy=ALLOW),
+        ):
+            change()
+            found.append(calls())
+        return found
+
+    for made, _, _ in services(range(SMALL_ZONE + 6)):
+        joined(made)
+    calls()
+    few = changes(100)
+    for made, _, _ in services(range(200, 240)):
+        joined(made)
+    calls()
+    many = changes(300)
+    assert all(later - earlier < 20 for earlier, later in zip(few, many, strict=True)), (few, many)
