@@ -122,7 +122,7 @@ def test_a_target_that_did_not_answer(lab: Lab) -> None:
     assert gate(answer, "target") == {**gate(answer, "target"), "outcome": "fail", "detail": "TargetConnectionError: the answer was 500"}
 
 
-@pytest.mark.parametrize("details", ["lua_response", "rbac_access_denied_matched_policy[undecided]"])
+@pytest.mark.parametrize("details", ["lua_response", "fault_filter_abort"])
 def test_a_request_that_nobody_decided_about(lab: Lab, details: str) -> None:
     lab.denied(responseCodeDetails=details)
     answer = lab.explained()

@@ -158,7 +158,7 @@ def test_an_allowed_caller_is_read_from_the_headers_for_targets() -> None:
         ("DC", "downstream_remote_disconnect", "ClientConnectionClosed"),
         ("DPE", "http1.codec_error", "ClientProtocolError"),
         ("DT", "max_duration_timeout", "ConnectionDurationExceeded"),
-        ("-", "rbac_access_denied_matched_policy[undecided]", "InternalError"),
+        ("-", "fault_filter_abort", "InternalError"),
         ("OM", "overload", "InternalError"),
         ("NR", "route_not_found", "-"),
         ("-", "via_upstream", "-"),

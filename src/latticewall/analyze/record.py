@@ -14,7 +14,7 @@ from latticewall.auth.signature import is_signed
 from latticewall.policy.lattice import Layer
 
 REFUSED = "lua_response"
-UNDECIDED = "rbac_access_denied"
+UNDECIDED = "fault_filter_abort"
 """How Envoy's response code details begin for a request that the authorization filter refused, and for one that it did not decide about."""
 NOT_FOUND = (REFUSED, "route_not_found")
 """The details of an answer to a host that is no service's."""

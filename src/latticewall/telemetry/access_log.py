@@ -38,7 +38,7 @@ _IGNORED_FLAGS = frozenset({NONE, "URX", "NR"})
 WRONG_VERSION = " version"
 """How the name of a route ends that refuses requests of a protocol version that the target group does not take."""
 DECIDED = "lua_response"
-UNDECIDED = "rbac_access_denied"
+UNDECIDED = "fault_filter_abort"
 """How Envoy's response code details begin for a request that the authorization filter refused, and for one that nobody decided about."""
 UPGRADE = "upgrade_failed"
 """The same for one that asks for another protocol, such as WebSocket."""

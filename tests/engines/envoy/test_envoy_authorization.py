@@ -272,6 +272,7 @@ def test_what_the_filter_leaves_undecided_is_refused(lab: Lab) -> None:
         record = access_log.read(json.dumps(line))
         assert record is not None
         assert record.record["failureReason"] == "InternalError"
+        assert lab.rig.request(host=HOST, headers=WEB.sign()).body == "AccessDeniedException: the request could not be decided"
     finally:
         lab.rig.paths = paths
         lab.publish(plan(virtual_host(authorize=True)))

@@ -77,6 +77,13 @@ def test_a_silent_target_ends_the_request(lab: Lab) -> None:
     assert reason(lab, "/silent") == "TargetDataTimeout"
 
 
+def test_a_head_that_does_not_end_ends_the_connection(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the usual silence (here a second), whatever else the services allow."""
+    monkeypatch.setattr(envoy_http, "DEFAULT_IDLE", 1)
+    lab.publish(plan(replace(virtual_host(), idle_timeout=600)))
+    assert lab.rig.tcp(SERVICES, 80, f"GET / HTTP/1.1\r\nhost: {HOST}\r\n").startswith("HTTP/1.1 408 ")
+
+
 def test_a_connection_has_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its life (here two seconds) a request under way is answered, with the word that the connection closes; the next one needs another."""
     monkeypatch.setattr(envoy_http, "MAX_CONNECTION_DURATION", 2)
