@@ -138,10 +138,11 @@ def glob(pattern: Pattern | Template, text: str) -> bool:
         if piece is Wild.ANY:
             first = reachable.index(True) if True in reachable else len(reachable)
             reachable = [index >= first for index in range(len(text) + 1)]
-            continue
-        for character in piece if isinstance(piece, str) else "?":
-            fits = [piece is Wild.ONE or own == character for own in text]
-            reachable = [False] + [before and fit for before, fit in zip(reachable, fits, strict=False)]
+        elif isinstance(piece, str):
+            ends = [before and text.startswith(piece, index) for index, before in enumerate(reachable)]
+            reachable = ([False] * len(piece) + ends)[: len(text) + 1]
+        else:
+            reachable = [False, *reachable[:-1]]
     return reachable[-1]
 
 
