@@ -18,13 +18,11 @@ from latticewall.faces.cli.system import Tool, missing_tools, search_path
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The one line that argparse ends with."""
+    """What wrong usage is answered with."""
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    return printed.err.strip().splitlines()[-1]
+    return one_line(capsys)
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -82,6 +80,9 @@ def test_help_has_an_example_and_the_exit_codes(command: execute.Command, capsys
         (["nothing"], "invalid choice: 'nothing'"),
         (["status", "--output", "xml"], "invalid choice: 'xml'"),
         (["status", "--out", "json"], "unrecognized arguments"),
+        (["up", "--listen"], "argument --listen: expected one argument: see `latticewall up --help`"),
+        (["policy"], "required: lint|test|tests, FILE|...: see `latticewall policy --help`"),
+        ([], "required: COMMAND: see `latticewall --help`"),
     ],
 )
 def test_bad_arguments_are_named(words: list[str], culprit: str, capsys: pytest.CaptureFixture[str]) -> None:

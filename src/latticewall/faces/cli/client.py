@@ -22,7 +22,7 @@ class Refused(Exception):
     """The region's answer was a fault. code: AWS's error code; "" where the answer has none."""
 
     def __init__(self, message: str, code: str, status: int) -> None:
-        super().__init__(message)
+        super().__init__(f"{message} ({code})" if code else message)
         self.message = message
         self.code = code
         self.status = status

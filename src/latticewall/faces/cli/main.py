@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from latticewall.faces.cli.client import Refused
 from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.commands import COMMANDS
 from latticewall.faces.cli.output import Output
-from latticewall.faces.cli.problem import NOT_AS_EXPECTED, Problem
+from latticewall.faces.cli.problem import COULD_NOT_TELL, NOT_AS_EXPECTED, Problem
 from latticewall.faces.cli.session import Session, state_folder
 
 _DESCRIPTION = "VPC Lattice + Network Firewall + Transit Gateway on this machine, with real packets."
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Command = arguments.command
     if program is not None:
         if not hasattr(arguments, "program"):
-            return _complain(f"{command.name} takes no command line after --", 2)
+            return _complain(f"{command.name} takes no command line after --", COULD_NOT_TELL)
         arguments.program += program
     given = getattr(arguments, "state", None)
     output = Output(as_json=getattr(arguments, "output", "text") == "json")
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Problem as problem:
         return _complain(str(problem), problem.code)
     except Refused as refused:
-        return _complain(f"the region refuses: {refused.message}" + (f" ({refused.code})" if refused.code else ""), NOT_AS_EXPECTED)
+        return _complain(f"the region refuses: {refused}", NOT_AS_EXPECTED)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -44,12 +45,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return NOT_AS_EXPECTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as every command does."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(_complain(f"{message}: see `{self.prog} --help`", COULD_NOT_TELL))
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and their options; --state and --output are understood before and after the command's name."""
     shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--state", metavar="DIR", help="the region's state folder (default: $LATTICEWALL_STATE, else latticewall/ in the XDG state folder)")
     shared.add_argument("--output", choices=("text", "json"), help="how to print the answer (default: text)")
-    top = argparse.ArgumentParser(prog="latticewall", description=_DESCRIPTION, epilog=_EXIT_CODES, parents=[shared], allow_abbrev=False)
+    top = _Parser(prog="latticewall", description=_DESCRIPTION, epilog=_EXIT_CODES, parents=[shared], allow_abbrev=False)
     rows = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         epilog = "\n".join(("examples:", *(f"  {example}" for example in command.examples), "", _EXIT_CODES))

@@ -41,7 +41,7 @@ def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
     try:
         changed = deployment.submit(request, exists=stack is not None)
     except Refused as refused:
-        raise Problem(f"stack {name} is refused: {refused.message} ({refused.code})", NOT_AS_EXPECTED) from None
+        raise Problem(f"stack {name} is refused: {refused}", NOT_AS_EXPECTED) from None
     if changed:
         deployment.watch(time.monotonic() + chosen.timeout)
     return deployment.conclude(changed=changed)

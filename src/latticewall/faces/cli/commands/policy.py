@@ -31,7 +31,7 @@ _VERBS = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     verbs = "lint FILE, test FILE, tests put NAME FILE, tests list, tests get NAME, tests delete NAME"
-    parser.add_argument("verb", choices=("lint", "test", "tests"), help=verbs)
+    parser.add_argument("verb", metavar="lint|test|tests", choices=("lint", "test", "tests"), help=verbs)
     parser.add_argument("words", nargs="+", metavar="FILE|...", help="a policy to lint, expectations to test, or what to do with the tests kept in the region")
     parser.add_argument("--network-policy", metavar="FILE", help="test: the service network's auth policy, in place of the one that the expectations name")
     parser.add_argument("--form", choices=FORMS, default="auth", help="lint: where the policy is attached (default: auth)")
