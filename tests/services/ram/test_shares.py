@@ -54,6 +54,21 @@ def test_an_account_that_leaves_the_organization_leaves_its_shares(sharing: Shar
     assert sharing.seen(sharing.dev) == []
 
 
+def test_an_organization_that_the_owner_has_left_for_another_is_served_no_more(sharing: Sharing) -> None:
+    sharing.share(sharing.network()["arn"], to=sharing.organization["Arn"])
+    assert sharing.seen(sharing.dev) == ["mesh"]
+    sharing.organizations.remove_account_from_organization(AccountId=sharing.owner)
+    client("organizations", sharing.owner).create_organization()
+    sharing.ram().enable_sharing_with_aws_organization()
+    assert sharing.seen(sharing.dev) == []
+
+
+def test_a_share_with_ones_own_organization_is_no_share_of_others(sharing: Sharing) -> None:
+    sharing.share(sharing.network()["arn"], to=sharing.organization["Arn"])
+    shown = {account: sharing.ram(account).get_resource_shares(resourceOwner="OTHER-ACCOUNTS")["resourceShares"] for account in (sharing.owner, sharing.dev)}
+    assert (len(shown[sharing.owner]), len(shown[sharing.dev])) == (0, 1)
+
+
 def test_shares_with_the_organization_end_when_it_no_longer_trusts_ram(sharing: Sharing) -> None:
     sharing.share(sharing.network()["arn"], to=sharing.organization["Arn"])
     sharing.organizations.disable_aws_service_access(ServicePrincipal="ram.amazonaws.com")

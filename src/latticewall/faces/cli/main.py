@@ -54,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options; --state and --output are understood before and after the command's name."""
-    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--state", metavar="DIR", help="the region's state folder (default: $LATTICEWALL_STATE, else latticewall/ in the XDG state folder)")
     shared.add_argument("--output", choices=("text", "json"), help="how to print the answer (default: text)")
     top = _Parser(prog="latticewall", description=_DESCRIPTION, epilog=_EXIT_CODES, parents=[shared], allow_abbrev=False)
