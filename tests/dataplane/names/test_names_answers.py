@@ -34,6 +34,8 @@ ZONES = ZoneSet(
                 Record("dangling.example.com.", "CNAME", 60, ("missing.example.com.",)),
                 Record("circle.example.com.", "CNAME", 60, ("elcric.example.com.",)),
                 Record("elcric.example.com.", "CNAME", 60, ("circle.example.com.",)),
+                *(Record(f"{number}.hops.example.com.", "CNAME", 60, (f"{number - 1}.hops.example.com.",)) for number in range(1, 11)),
+                Record("0.hops.example.com.", "A", 60, ("10.0.0.8",)),
                 Record("deep.er.example.com.", "A", 60, ("10.0.0.3",)),
                 Record("*.wild.example.com.", "A", 60, ("10.0.0.4",)),
                 Record("exact.wild.example.com.", "TXT", 60, ('"no address"',)),
@@ -148,6 +150,12 @@ def test_a_chain_has_the_code_of_its_last_name() -> None:
 
 def test_a_circle_of_aliases_fails() -> None:
     assert ask("circle.example.com").rcode() == dns.rcode.SERVFAIL
+
+
+def test_nine_aliases_are_followed_and_no_more() -> None:
+    nine, ten = ask("9.hops.example.com"), ask("10.hops.example.com")
+    assert (nine.rcode(), len(nine.answer), nine.answer[-1].rdtype) == (dns.rcode.NOERROR, 10, dns.rdatatype.A)
+    assert (ten.rcode(), ten.answer) == (dns.rcode.SERVFAIL, [])
 
 
 def test_any_answers_with_one_record_set() -> None:

@@ -75,7 +75,7 @@ def respond(query: dns.message.Message, zones: ZoneSet, below: Below = randbelow
 def _resolve(response: dns.message.Message, name: Name, wanted: RdataType, zones: ZoneSet, below: Below) -> None:
     """Fill in answer, authority and code, following CNAME records inside the VPC's zones. The code is that of the last name (RFC 6604)."""
     seen: set[Name] = set()
-    while name not in seen and len(seen) < MAX_ALIASES:
+    while name not in seen and len(seen) <= MAX_ALIASES:
         seen.add(name)
         zone = zones.enclosing(name)
         if zone is None:
