@@ -327,9 +327,9 @@ def test_who_signed_is_in_the_event_once_policies_judge(mesh: Mesh) -> None:
 
 def test_an_alias_is_a_target(mesh: Mesh) -> None:
     assert mesh.event("/live")["requestContext"]["targetGroupArn"] == mesh.groups["live"]["arn"]
-    lattice = mesh.lattice
+    lattice, arn = mesh.lattice, mesh.functions.client.get_function(FunctionName="web")["Configuration"]["FunctionArn"]
     assert lattice.list_targets(targetGroupIdentifier=mesh.groups["live"]["id"])["items"] == [
-        {"id": f"{mesh.functions.client.get_function(FunctionName='web')['Configuration']['FunctionArn']}:live", "status": "UNAVAILABLE"}
+        {"id": f"{arn}:live", "status": "UNAVAILABLE", "reasonCode": "HealthCheckNotSupported"}
     ]
 
 

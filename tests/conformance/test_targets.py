@@ -164,7 +164,7 @@ def test_ports_per_target_and_one_target_on_two_ports(lab: Lab, site: Site) -> N
     _register(lab, group, {"id": "10.70.1.20"}, {"id": "10.70.1.20", "port": 7002}, {"id": "10.70.1.21", "port": 7002})
     rule(lab, site, "ports", 11, (group, 100))
     assert set(count(lab, site, "/ports", 60)) == {"200 a 7001", "200 a 7002", "200 b 7002"}
-    assert statuses(lab, group) == {f"10.70.1.{host}": ("UNAVAILABLE", "") for host in ("20:7001", "20:7002", "21:7002")}
+    assert statuses(lab, group) == {f"10.70.1.{host}": ("UNAVAILABLE", "HealthCheckDisabled") for host in ("20:7001", "20:7002", "21:7002")}
 
 
 def test_health_checks_by_path_matcher_and_port_and_fail_open(lab: Lab, site: Site) -> None:
@@ -180,7 +180,7 @@ def test_health_checks_by_path_matcher_and_port_and_fail_open(lab: Lab, site: Si
     lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"path": "", "port": 0, "matcher": {"httpCode": ""}, "healthyThresholdCount": 2})
     until(lambda: set(statuses(lab, group).values()) == {("HEALTHY", "")}, seconds=20)
     lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"enabled": False})
-    assert set(statuses(lab, group).values()) == {("UNAVAILABLE", "")}
+    assert set(statuses(lab, group).values()) == {("UNAVAILABLE", "HealthCheckDisabled")}
 
 
 def test_a_draining_target_ends_what_it_has_begun_and_gets_nothing_new(lab: Lab, site: Site) -> None:
@@ -273,7 +273,7 @@ def test_a_load_balancer_as_target(lab: Lab, site: Site) -> None:
     group = _group(lab, site.vpc, "balanced", "ALB", 8000)
     _register(lab, group, {"id": arn})
     rule(lab, site, "balanced", 30, (group, 100))
-    assert statuses(lab, group) == {f"{arn}:8000": ("UNAVAILABLE", "")}
+    assert statuses(lab, group) == {f"{arn}:8000": ("UNAVAILABLE", "HealthCheckNotSupported")}
     url = f"http://{site.name}/balanced"
     assert lab.curl(site.client, url, seconds=8)[0] == 500  # no rule of the load balancer's security group lets Lattice in
     lists = lab.ec2.describe_managed_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{lab.region.name}.vpc-lattice"]}])
@@ -298,7 +298,7 @@ def _over_tls(lab: Lab, site: Site, arn: str, targets: str, gate: str, first: st
     elb.create_listener(LoadBalancerArn=arn, Protocol="HTTPS", Port=8443, DefaultActions=[action], Certificates=[{"CertificateArn": certificate}])
     lab.ec2.authorize_security_group_ingress(GroupId=gate, IpPermissions=[allow("tcp", 8443, cidr="169.254.171.0/24")])
     lattice.deregister_targets(targetGroupIdentifier=first, targets=[{"id": arn}])
-    assert statuses(lab, first) == {f"{arn}:8000": ("DRAINING", "")}
+    assert statuses(lab, first) == {f"{arn}:8000": ("DRAINING", "TargetDeregistrationInProgress")}
     groups = {protocol: _group(lab, site.vpc, f"balanced-{protocol.lower()}", "ALB", 8443, protocol) for protocol in ("HTTPS", "TCP")}
     for made in groups.values():
         _register(lab, made, {"id": arn})

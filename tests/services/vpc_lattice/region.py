@@ -184,6 +184,14 @@ class Region:
         default = action or {"fixedResponse": {"statusCode": 404}}
         return str(self.lattice.create_listener(serviceIdentifier=service, name=name, protocol="HTTP", port=port, defaultAction=default)["id"])
 
+    def used(self, service: str, vpc: str) -> tuple[str, str]:
+        """The service is in a service network, and the VPC too; the ids of their associations."""
+        network = self.network()
+        joined = self.lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service)["id"]
+        entered = self.lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=vpc)["id"]
+        self.settle()
+        return str(joined), str(entered)
+
     def gateway(self, vpc: str, subnet: str, name: str = "gate", **more: Any) -> str:
         return str(self.lattice.create_resource_gateway(name=name, vpcIdentifier=vpc, subnetIds=[subnet], **more)["id"])
 

@@ -117,7 +117,7 @@ SUMMARIES = {
     "ListServices": {*GOT, "status", "dnsEntry"},
     "ListListeners": {*GOT, "protocol", "port"},
     "ListTargetGroups": {*GOT, "type", "status", "port", "protocol", "ipAddressType", "vpcIdentifier", "serviceArns"},
-    "ListTargets": {"id", "port", "status"},
+    "ListTargets": {"id", "port", "status", "reasonCode"},
     "ListServiceNetworkServiceAssociations": {*JOINED, "createdAt", "dnsEntry", *NETWORK_OF, *SERVICE_OF},
     "ListServiceNetworkVpcAssociations": {*JOINED, "createdAt", "lastUpdatedAt", "vpcId", *NETWORK_OF},
     "ListServiceNetworkResourceAssociations": {

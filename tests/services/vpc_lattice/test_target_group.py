@@ -304,15 +304,25 @@ def test_health_is_what_the_data_plane_says(region: Region) -> None:
     instance = region.instance(region.subnet(vpc))
     group, service = region.target_group(vpc), region.service()
     register(region, group, {"id": instance["InstanceId"]})
+
+    def standing() -> tuple[str, str | None]:
+        (target,) = region.lattice.list_targets(targetGroupIdentifier=group)["items"]
+        return target["status"], target.get("reasonCode")
+
+    assert standing() == ("UNUSED", "TargetGroupNotInUse")
     region.listener(service, **forward(group))
+    assert standing() == ("UNUSED", "TargetGroupNotInUse")  # by a service that nobody reaches
+    _, entered = region.used(service, vpc)
+    assert standing() == ("INITIAL", "InitialHealthChecking")
     address = (instance["PrivateIpAddress"], 5044)
-    assert statuses(region, group)[0][2] == "INITIAL"
     for status, reason in (("HEALTHY", None), ("UNHEALTHY", "HealthCheckFailed")):
         region.health[group] = {address: status}
-        (target,) = region.lattice.list_targets(targetGroupIdentifier=group)["items"]
-        assert (target["status"], target.get("reasonCode")) == (status, reason)
+        assert standing() == (status, reason)
     region.lattice.update_target_group(targetGroupIdentifier=group, healthCheck={"enabled": False})
-    assert statuses(region, group)[0][2] == "UNAVAILABLE"
+    assert standing() == ("UNAVAILABLE", "HealthCheckDisabled")
+    region.lattice.delete_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=entered)
+    region.settle()
+    assert standing() == ("UNUSED", "TargetGroupNotInUse")
 
 
 def test_a_target_of_a_used_group_drains_for_a_minute(region: Region) -> None:
@@ -321,6 +331,7 @@ def test_a_target_of_a_used_group_drains_for_a_minute(region: Region) -> None:
     group, service = region.target_group(vpc, kind="IP"), region.service()
     register(region, group, {"id": "10.0.1.9"}, {"id": "10.0.1.10"})
     listener = region.listener(service, **forward(group))
+    joined, _ = region.used(service, vpc)
 
     def leave(*addresses: str) -> list[str]:
         answer = region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": address} for address in addresses])
@@ -338,8 +349,10 @@ def test_a_target_of_a_used_group_drains_for_a_minute(region: Region) -> None:
     register(region, group, {"id": "10.0.1.10"})
     assert [target[2] for target in statuses(region, group)] == ["INITIAL"]
     leave("10.0.1.10")
-    region.lattice.delete_listener(serviceIdentifier=service, listenerIdentifier=listener)
+    assert [target[2] for target in statuses(region, group)] == ["DRAINING"]
+    region.lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=joined)
     assert statuses(region, group) == []
+    region.lattice.delete_listener(serviceIdentifier=service, listenerIdentifier=listener)
     region.lattice.delete_target_group(targetGroupIdentifier=group)
 
 
@@ -399,8 +412,11 @@ def test_a_load_balancer_is_the_one_target_of_at_most_two_groups(region: Region)
     third = region.target_group(vpc, "three", kind="ALB", port=80)
     assert "2 target groups" in refusal(third, first)
     assert statuses(region, group) == [(first, 80, "UNUSED")]
-    region.listener(region.service(), **forward(group))
+    service = region.service()
+    region.listener(service, **forward(group))
+    region.used(service, vpc)
     assert statuses(region, group) == [(first, 80, "UNAVAILABLE")]
+    assert region.lattice.list_targets(targetGroupIdentifier=group)["items"][0]["reasonCode"] == "HealthCheckNotSupported"
     region.lattice.deregister_targets(targetGroupIdentifier=group, targets=[{"id": first}])
     assert statuses(region, group) == [(first, 80, "DRAINING")]
     assert refusal(third, first) == ""

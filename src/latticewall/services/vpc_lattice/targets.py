@@ -18,7 +18,17 @@ from latticewall.resources.kind import Document
 from latticewall.services.vpc_lattice import balancer_target, function_target, quotas, text
 from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable
-from latticewall.services.vpc_lattice.nouns import INSTANCE, NETWORK_INTERFACE, SUBNET, TARGET_GROUP
+from latticewall.services.vpc_lattice.nouns import (
+    ENDPOINT_ASSOCIATION,
+    INSTANCE,
+    NETWORK_INTERFACE,
+    SERVICE,
+    SERVICE_ASSOCIATION,
+    SERVICE_NETWORK,
+    SUBNET,
+    TARGET_GROUP,
+    VPC_ASSOCIATION,
+)
 
 Address = IPv4Address | IPv6Address
 Block = IPv4Network | IPv6Network
@@ -26,16 +36,32 @@ Health = Callable[[str], Mapping[tuple[str, int], str]]
 """The port "target_health": target group id -> {(address, port): "HEALTHY" or "UNHEALTHY"}, for the targets that have been checked."""
 RUNNABLE = ("creating", "starting", "ready", "updating")
 DRAINING = "DRAINING"
+REASONS = {
+    "INITIAL": "InitialHealthChecking", "UNHEALTHY": "HealthCheckFailed", "UNUSED": "TargetGroupNotInUse", DRAINING: "TargetDeregistrationInProgress",
+    "UNAVAILABLE": "HealthCheckDisabled",
+}  # fmt: skip
+"""The reason code of each status but HEALTHY ("Check the health of your targets"). Those of UNHEALTHY and UNUSED have been seen in answers of AWS's, and so
+has UNCHECKED; the others are made after the Application Load Balancer's."""
+UNCHECKED = "HealthCheckNotSupported"
+"""Why targets of types that have no health check are UNAVAILABLE."""
 DRAINING_TIME = timedelta(seconds=60)
 """How long a deregistered target is still listed ("Deregister targets": one minute)."""
 
 
 def present(ctx: Context, group: Row) -> list[Document]:
-    """The group's targets as stored, those that drain too; without those that have drained, those with nothing to drain from because no service uses the
+    """The group's targets as stored, those that drain too; without those that have drained, those with nothing to drain from because nobody uses the
     group, and instances that are terminated (nobody has said what AWS does with them; load balancers deregister them)."""
-    used, moment = bool(services_of(ctx, group)), ctx.now
+    used, moment = in_use(ctx, group), ctx.now
     found = [target for target in group.document["_targets"] if "until" not in target or (used and target["until"] > moment)]
     return [target for target in found if group.document["type"] != "INSTANCE" or _instance(ctx, target["id"])]
+
+
+def in_use(ctx: Context, group: Row) -> bool:
+    """Whether requests can reach the group: by a service that forwards to it, in a service network that can be entered. Else its targets are not checked."""
+    services = (ctx.tx.get(SERVICE, identifier) for identifier in services_of(ctx, group))
+    joined = (row for service in services if service for row in ctx.referring(service, SERVICE_ASSOCIATION) if row.status != "deleting")
+    networks = (ctx.tx.get(SERVICE_NETWORK, row.document["serviceNetworkId"]) for row in joined)
+    return any(ctx.count_referring(network, entrance) for network in networks if network for entrance in (VPC_ASSOCIATION, ENDPOINT_ASSOCIATION))
 
 
 def _instance(ctx: Context, identifier: str) -> Row | None:
@@ -155,20 +181,22 @@ def _is_of_endpoint(interface: Mapping[str, Any], address: Address) -> bool:
 
 def _standings(ctx: Context, group: Row) -> Callable[[Document], Document]:
     """What tells the status (and reason) of a target. Without word from the data plane a checked target is INITIAL."""
-    used = bool(services_of(ctx, group))
+    used = in_use(ctx, group)
     checked = used and ((group.document.get("config") or {}).get("healthCheck") or {}).get("enabled", False)
     health: Health | None = ctx.ports.get("target_health") if checked else None
     known = health(group.id) if health else {}
 
     def standing(target: Document) -> Document:
+        status = _status(target)
+        reason = UNCHECKED if status == "UNAVAILABLE" and group.document["type"] in ("ALB", "LAMBDA") else REASONS.get(status)
+        return {"status": status, **({"reasonCode": reason} if reason else {})}
+
+    def _status(target: Document) -> str:
         if "until" in target:
-            return {"status": DRAINING}
+            return DRAINING
         if not used:
-            return {"status": "UNUSED"}
-        if not checked:
-            return {"status": "UNAVAILABLE"}
-        status = known.get((_address(ctx, target["id"]), target["port"]), "INITIAL")
-        return {"status": status, **({"reasonCode": "HealthCheckFailed"} if status == "UNHEALTHY" else {})}
+            return "UNUSED"
+        return known.get((_address(ctx, target["id"]), target["port"]), "INITIAL") if checked else "UNAVAILABLE"
 
     return standing
 
