@@ -243,7 +243,7 @@ def test_version_1_of_the_event(mesh: Mesh) -> None:
     assert (event["raw_path"], event["method"], event["body"], event["is_base64_encoded"]) == ("/v1/a%20b?x=1&x=2%20&y", "GET", "", False)
     assert event["query_string_parameters"] == {"x": "2%20", "y": ""}
     headers = event["headers"]
-    assert (headers["x-twice"], headers["x-forwarded-for"], headers["host"]) == ("one,two", "10.77.1.10", mesh.service["dnsEntry"]["domainName"])
+    assert (headers["x-twice"], headers["x-forwarded-for"], headers["host"]) == ("one, two", "10.77.1.10", mesh.service["dnsEntry"]["domainName"])
     assert f"TargetGroupArn={mesh.groups['v1']['arn']}" in headers["x-amzn-lattice-target"]
     assert headers["x-amzn-lattice-network"].startswith("SourceVpcArn=arn:aws:ec2:")
     assert "x-amzn-lattice-identity" not in headers

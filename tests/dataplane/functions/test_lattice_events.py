@@ -43,6 +43,13 @@ def test_members_of_a_header_keep_what_looks_like_one() -> None:
     assert members("A=1=2; B=; C=x;y") == {"A": "1=2", "B": "", "C": "x;y"}
 
 
+def test_a_header_of_several_values_is_one_text_or_a_list() -> None:
+    """As in the guide's example."""
+    request = Request("GET", "/", (("header1", "value1"), ("other", "x"), ("header1", "value2")), b"")
+    assert event_v1(request)["headers"] == {"header1": "value1, value2", "other": "x"}
+    assert event_v2(request, "r", 0)["headers"] == {"header1": ["value1", "value2"], "other": ["x"]}
+
+
 def test_text_that_is_no_utf_8_is_base64() -> None:
     event = event_v1(Request("POST", "/", (("content-type", "text/plain"),), b"\xff"))
     assert (event["body"], event["is_base64_encoded"]) == ("/w==", True)

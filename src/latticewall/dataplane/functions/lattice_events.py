@@ -62,11 +62,11 @@ def members(text: str) -> dict[str, str]:
 
 
 def event_v1(request: Request) -> dict[str, Any]:
-    """Repeated headers are joined with a comma, of repeated parameters the last value counts."""
+    """Repeated headers are joined with a comma and a space ("Multi-value headers"), of repeated parameters the last value counts."""
     body, encoded = _body(request)
     headers: dict[str, str] = {}
     for name, value in request.headers:
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return {
         "raw_path": request.path, "method": request.method, "headers": headers,
         "query_string_parameters": {name: values[-1] for name, values in _parameters(request.path).items()},
