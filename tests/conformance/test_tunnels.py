@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 CLIENT = (Path(__file__).parents[2] / "examples/tunnel/client.py").read_text()
 INSIDE, INSIDE_IPV6 = "192.168.77.1", "2001:db8:77::1"
 NAMESERVER, RESOLVER = "169.254.168.253", "169.254.169.253"
-HOME, BEYOND, GATEWAY = "10.81.1.50", "10.81.1.70", "10.81.2.0/24"
+HOME, BEYOND, GATEWAY = "10.81.1.50", "10.81.1.70", "10.81.2.0/23"
 ECHO, BULK, CLOSED = 7777, 7900, 6000
 LINES = 30
 SEGMENT = {"cidrResource": {"cidrRanges": ["10.81.1.48/28"]}}
@@ -81,18 +81,30 @@ asking.settimeout(1)
 asking.sendto(b"hello", (sys.argv[1], int(sys.argv[2])))
 print(asking.recv(100))
 """
+GARBAGE = """
+import random, socket, sys
+chance = random.Random(7)
+outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+header, inside = bytes.fromhex("0000080000000000"), bytes.fromhex("4500002c00010000400600000a5101010a510132") + bytes(24)
+for number in range(1000):
+    whole = bytearray(header + inside)
+    for _ in range(chance.randrange(6)):
+        whole[chance.randrange(len(whole))] = chance.randrange(256)
+    outside.sendto([bytes(whole)[: chance.randrange(len(whole))], whole, chance.randbytes(chance.randrange(200))][number % 3], (sys.argv[1], 6081))
+print("sent")
+"""
 
 
 @dataclass
 class Site:
-    """one, two: clients in tunnels, with one and the same address inside; two's tunnel goes over IPv6. at: the endpoint's addresses. home: the server's IPv6
-    address. groups: of the server, and of the gateway."""
+    """one, two: clients in tunnels, with one and the same address inside; two's tunnel goes over IPv6, and by the other zone. doors: the endpoint's subnets,
+    and its IPv4 and IPv6 addresses there. home: the server's IPv6 address. groups: of the server, and of the gateway."""
 
     provider: str
     one: str
     two: str
     endpoint: str
-    at: list[str]
+    doors: dict[str, list[str]]
     home: str
     gateway: str
     configuration: str
@@ -112,8 +124,8 @@ def dual(lab: Lab) -> tuple[str, Iterator[str]]:
     return made["VpcId"], map(str, IPv6Network(made["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]).subnets(new_prefix=64))
 
 
-def subnet(lab: Lab, vpc: str, cidr: str, block: str) -> str:
-    return str(lab.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, Ipv6CidrBlock=block, AvailabilityZone=lab.zone("a"))["Subnet"]["SubnetId"])
+def subnet(lab: Lab, vpc: str, cidr: str, block: str, letter: str = "a") -> str:
+    return str(lab.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, Ipv6CidrBlock=block, AvailabilityZone=lab.zone(letter))["Subnet"]["SubnetId"])
 
 
 def shown(lab: Lab, endpoint: str) -> dict[str, Any]:
@@ -125,18 +137,19 @@ def site(lab: Lab) -> Site:
     lattice = lab.client("vpc-lattice")
     (consumer, near_blocks), (provider, far_blocks) = dual(lab), dual(lab)
     lab.ec2.modify_vpc_attribute(VpcId=provider, EnableDnsHostnames={"Value": True})
-    near, door = subnet(lab, consumer, "10.81.1.0/24", next(near_blocks)), subnet(lab, consumer, "10.81.9.0/24", next(near_blocks))
-    block, way_block = next(far_blocks), next(far_blocks)
-    home, way = subnet(lab, provider, "10.81.1.0/24", block), subnet(lab, provider, GATEWAY, way_block)
+    near, block = subnet(lab, consumer, "10.81.1.0/24", next(near_blocks)), next(far_blocks)
+    home, way_blocks = subnet(lab, provider, "10.81.1.0/24", block), [next(far_blocks), next(far_blocks)]
+    ways = [subnet(lab, provider, f"10.81.{number}.0/24", way_block, zone) for number, zone, way_block in zip((2, 3), "ab", way_blocks, strict=True)]
+    made = [subnet(lab, consumer, f"10.81.{number}.0/24", next(near_blocks), zone) for number, zone in ((9, "a"), (10, "b"))]
     six = {"IpProtocol": "udp", "FromPort": 6081, "ToPort": 6081, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
     geneve = lab.group(consumer, "geneve", allow("udp", 6081, cidr="10.81.0.0/16"), six)
-    bulk = {"IpProtocol": "tcp", "FromPort": BULK, "ToPort": BULK, "Ipv6Ranges": [{"CidrIpv6": way_block}]}
+    bulk = {"IpProtocol": "tcp", "FromPort": BULK, "ToPort": BULK, "Ipv6Ranges": [{"CidrIpv6": one} for one in way_blocks]}
     serving = lab.group(provider, "serving", *(allow(protocol, 1, 65535, cidr=GATEWAY) for protocol in ("tcp", "udp")), bulk)
     leaving = lab.group(provider, "leaving")
     script = server("serving", tcp=[ECHO, CLOSED]) + BULK_SERVER % BULK
     instances = [lab.instance("serving", home, HOME, [serving], script, Ipv6AddressCount=1), lab.instance("beyond", home, BEYOND, [serving], script)]
     gateway = lattice.create_resource_gateway(
-        name="segment", vpcIdentifier=provider, subnetIds=[way], securityGroupIds=[leaving], resourceConfigDnsResolution="IN_VPC", ipv4AddressesPerEni=2,
+        name="segment", vpcIdentifier=provider, subnetIds=ways, securityGroupIds=[leaving], resourceConfigDnsResolution="IN_VPC", ipv4AddressesPerEni=2,
         ipAddressType="DUALSTACK",
     )["id"]  # fmt: skip
     configuration = lattice.create_resource_configuration(
@@ -144,7 +157,7 @@ def site(lab: Lab) -> Site:
         resourceConfigurationDefinition={"cidrResource": {"cidrRanges": [*SEGMENT["cidrResource"]["cidrRanges"], block]}},
     )  # fmt: skip
     endpoint = lab.ec2.create_vpc_endpoint(
-        VpcEndpointType="Tunnel", VpcId=consumer, ResourceConfigurationArn=configuration["arn"], SubnetIds=[door], SecurityGroupIds=[geneve],
+        VpcEndpointType="Tunnel", VpcId=consumer, ResourceConfigurationArn=configuration["arn"], SubnetIds=made, SecurityGroupIds=[geneve],
         IpAddressType="dualstack",
     )["VpcEndpoint"]["VpcEndpointId"]
     zone = lab.client("route53").create_hosted_zone(
@@ -154,24 +167,28 @@ def site(lab: Lab) -> Site:
     lab.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]})
     until(lambda: shown(lab, endpoint)["State"] == "available")
     found = shown(lab, endpoint)
-    at = [found[member][0]["IpPrefixes"][0].partition("/")[0] for member in ("Ipv4Prefixes", "Ipv6Prefixes")]
-    one, two = (lab.instance(f"tunnel-{number}", near, "", [geneve], tunnel(one, block), Ipv6AddressCount=1) for number, one in enumerate(at))
+    doors: dict[str, list[str]] = {name: [] for name in made}
+    for prefix in (*found["Ipv4Prefixes"], *found["Ipv6Prefixes"]):
+        doors[prefix["SubnetId"]].append(prefix["IpPrefixes"][0].partition("/")[0])
+    at = {"one": doors[made[0]][0], "two": doors[made[1]][1]}
+    one, two = (lab.instance(name, near, "", [geneve], tunnel(address, block), Ipv6AddressCount=1) for name, address in at.items())
     lab.running(one, two, *instances)
     (described,) = lab.ec2.describe_instances(InstanceIds=instances[:1])["Reservations"][0]["Instances"]
     six_home = described["NetworkInterfaces"][0]["Ipv6Addresses"][0]["Ipv6Address"]
     until(lambda: all(lab.talk(instance, HOME, ECHO) for instance in (one, two)))
-    return Site(provider, one, two, endpoint, at, six_home, gateway, configuration["id"], serving, leaving)
+    return Site(provider, one, two, endpoint, doors, six_home, gateway, configuration["id"], serving, leaving)
 
 
 def test_the_server_sees_addresses_of_the_gateway(lab: Lab, site: Site) -> None:
-    seen: set[str] = set()
+    seen: dict[str, set[str]] = {site.one: set(), site.two: set()}
 
     def all_seen() -> bool:
-        seen.add(lab.talk(site.one, HOME, ECHO).split()[1])
-        return len(seen) == 2
+        for client, addresses in seen.items():
+            addresses.add(lab.talk(client, HOME, ECHO).split()[1])
+        return {len(addresses) for addresses in seen.values()} == {2}
 
     until(all_seen)
-    assert seen == {"10.81.2.4", "10.81.2.254"}
+    assert list(seen.values()) == [{"10.81.2.4", "10.81.2.254"}, {"10.81.3.4", "10.81.3.254"}]  # of the client's tunnel's zone
 
 
 def test_clients_that_look_alike_are_not_mixed_up(lab: Lab, site: Site) -> None:
@@ -200,13 +217,13 @@ def test_another_endpoint_in_its_place_takes_over_no_connection(lab: Lab, site: 
     """At the same addresses, and with the same inner ones: what was begun through the first must not be heard of again."""
     before = shown(lab, site.endpoint)
     given = {name: before[name] for name in ("VpcEndpointType", "VpcId", "ResourceConfigurationArn", "IpAddressType")}
-    where = {"SubnetId": before["SubnetIds"][0], "Ipv4": site.at[0], "Ipv6": site.at[1]}
+    where = [{"SubnetId": door, "Ipv4": four, "Ipv6": six} for door, (four, six) in site.doors.items()]
     groups = [group["GroupId"] for group in before["Groups"]]
     with held(lab, site.one, 40002, "before", 1000) as connection:
         assert connection.readline().split()[2] == "before0"
         lab.ec2.delete_vpc_endpoints(VpcEndpointIds=[site.endpoint])
         until(lambda: site.endpoint not in [one["VpcEndpointId"] for one in lab.ec2.describe_vpc_endpoints()["VpcEndpoints"]])
-        site.endpoint = lab.ec2.create_vpc_endpoint(**given, SubnetConfigurations=[where], SecurityGroupIds=groups)["VpcEndpoint"]["VpcEndpointId"]
+        site.endpoint = lab.ec2.create_vpc_endpoint(**given, SubnetConfigurations=where, SecurityGroupIds=groups)["VpcEndpoint"]["VpcEndpointId"]
         until(lambda: lab.talk(site.one, HOME, ECHO))
         assert len(connection.read().split()) < 900  # it gave up for want of an answer
 
@@ -236,9 +253,19 @@ def test_of_udp_there_is_dns_only(lab: Lab, site: Site) -> None:
 
 def test_the_endpoint_has_names_in_the_consumers_vpc(lab: Lab, site: Site) -> None:
     names = [entry["DnsName"] for entry in shown(lab, site.endpoint)["DnsEntries"]]
-    found = [lab.run(site.one, "getent", family, name).stdout.split()[:1] for name in names for family in ("ahostsv4", "ahostsv6")]
-    assert found == [[address] for address in (*site.at, *site.at)]
-    assert names[1].startswith(f"{site.endpoint}-{lab.zone('a')}.")
+    lines = [[line for asked in ("ahostsv4", "ahostsv6") for line in lab.run(site.one, "getent", asked, name).stdout.splitlines()] for name in names]
+    found = [{line.split()[0] for line in of_name} for of_name in lines]
+    each = list(map(set, site.doors.values()))
+    assert found == [each[0] | each[1], *each]
+    assert [name.partition(".")[0] for name in names[1:]] == [f"{site.endpoint}-{lab.zone(letter)}" for letter in "ab"]
+
+
+def test_garbage_ends_nothing(lab: Lab, site: Site) -> None:
+    engine = lab.region.pid(f"tunnel-{site.endpoint}")
+    for (four, _) in site.doors.values():
+        assert lab.run(site.one, "python3", "-c", GARBAGE, four).stdout == "sent\n"
+    assert lab.talk(site.one, HOME, ECHO) != ""
+    assert lab.region.pid(f"tunnel-{site.endpoint}") == engine
 
 
 def test_both_sides_security_groups_decide(lab: Lab, site: Site) -> None:
