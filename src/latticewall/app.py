@@ -136,8 +136,11 @@ def _token_key(model: Operation, caller: Caller, params: Mapping[str, Any]) -> s
     return "|".join((caller.account, caller.region, model.qualified_name, token)) if token else ""
 
 
+_sorted = json.JSONEncoder(sort_keys=True, default=str, check_circular=False).encode
+
+
 def _digest(params: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(params, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(_sorted(params).encode()).hexdigest()
 
 
 def _replayed(model: Operation, known: tuple[str, Document], digest: str) -> Document:

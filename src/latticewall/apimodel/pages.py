@@ -120,10 +120,13 @@ def _guessed(operation: Operation) -> Page | None:
     return Page(token, answered, limit, lists[0], "IsTruncated" if "IsTruncated" in outputs else "")
 
 
+_sorted = json.JSONEncoder(sort_keys=True, default=str, check_circular=False).encode
+
+
 def _binding(operation: Operation, page: Page, params: Mapping[str, Any]) -> str:
     """A digest of what the list depends on: everything but the token and the page size."""
     rest = {name: value for name, value in params.items() if name not in (page.input_token, page.limit)}
-    text = json.dumps([operation.qualified_name, rest], sort_keys=True, default=str)
+    text = _sorted([operation.qualified_name, rest])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -136,7 +139,7 @@ def _identity(operation: Operation, item: Any) -> list[str]:
 def _token(operation: Operation, page: Page, params: Mapping[str, Any], position: int, around: Sequence[Any]) -> str:
     """around: the last item that was shown and the first one that was not."""
     sides = [_identity(operation, item) for item in around]
-    parts = (str(position), _binding(operation, page, params), *((json.dumps(sides),) if all(sides) else ()))
+    parts = (str(position), _binding(operation, page, params), *((_sorted(sides),) if all(sides) else ()))
     return base64.b64encode(":".join(parts).encode()).decode()
 
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import chain
 
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -133,6 +133,7 @@ def encoded_uri(path: str) -> str:
     return encode(path or "/", keep="/")
 
 
+@lru_cache(1024)
 def uris(path: str, *, strict_generic: bool) -> tuple[str, ...]:
     """The canonical paths a signature may have been made for, the documented one first; others only where they differ."""
     forms = (generic_uri(path), s3_uri(path), encoded_uri(path))

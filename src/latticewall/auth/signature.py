@@ -100,6 +100,7 @@ class Signature:
         return stamp(self.moment)
 
 
+@lru_cache(maxsize=256)
 def stamp(moment: datetime) -> str:
     """20260102T030405Z."""
     return moment.strftime(_BASIC).rjust(16, "0")

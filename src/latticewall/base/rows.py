@@ -37,10 +37,10 @@ class Row:
     tags: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def stored(cls, members: Iterable[Any], document: str, tags: str) -> Row:
+    def stored(cls, values: Iterable[Any]) -> Row:
         """A row as it is kept, `document` and `tags` as JSON: they are read when they are first asked for, which of many rows is not."""
         row = cls.__new__(cls)
-        row.__dict__.update(zip(_PLAIN, members, strict=True), _document=document, _tags=tags)
+        row.__dict__ = dict(zip(_STORED, values, strict=True))
         return row
 
     def __getattr__(self, name: str) -> Any:
@@ -51,7 +51,7 @@ class Row:
         return self.__dict__[name]
 
 
-_PLAIN = tuple(member.name for member in fields(Row))[:-2]
+_STORED = (*(member.name for member in fields(Row)[:-2]), "_document", "_tags")
 
 
 @dataclass(frozen=True, order=True)

@@ -27,7 +27,7 @@ from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, Pending, Unavailable
 from latticewall.base.rows import Row
 from latticewall.faces.s3_bodies import plain
-from latticewall.store import Moved, MustWrite, Snapshot, View
+from latticewall.store import Moved, MustWrite, Snapshot
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
 from latticewall.wire.route import identify, service_of
@@ -215,16 +215,16 @@ class Endpoint:
     def _authenticated(self, head: Head, body: bytes) -> tuple[Caller, str | None]:
         """The same, of a request with a signature, or in open mode of any."""
 
-        def find(view: View) -> tuple[Caller, str | None]:
-            verified, row = self._authenticate(head, body, view.snapshot)
-            return self._caller(view.snapshot, verified, row), verified.service or None
-
         try:
             with self.app.store.view() as view:
-                return find(view)
+                return self._known_caller(head, body, view.snapshot)
         except Moved:
             with self.app.store.view(certain=True) as view:
-                return find(view)
+                return self._known_caller(head, body, view.snapshot)
+
+    def _known_caller(self, head: Head, body: bytes, snapshot: Snapshot) -> tuple[Caller, str | None]:
+        verified, row = self._authenticate(head, body, snapshot)
+        return self._caller(snapshot, verified, row), verified.service or None
 
     def _bears_token(self, request: HttpRequest) -> bool:
         """Whether the request asks for the one operation whose parameters authenticate it."""

@@ -234,8 +234,12 @@ class Context:
         """The document as Get or Describe answers it: id, ARN, name, status, tags and computed members filled in, private members left out."""
         kind = self.registry.kind(row.kind)
         shown = {key: value for key, value in row.document.items() if key[:1] != "_"}
-        named = ((kind.id_member, row.id), (kind.arn_member, row.arn), (kind.name_member, row.name))
-        shown |= {member: value for member, value in named if member}
+        if kind.id_member:
+            shown[kind.id_member] = row.id
+        if kind.arn_member:
+            shown[kind.arn_member] = row.arn
+        if kind.name_member:
+            shown[kind.name_member] = row.name
         if kind.lifecycle.member:
             shown[kind.lifecycle.member] = kind.lifecycle.spell(row.status)
         if kind.tag_member:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -31,11 +31,6 @@ _TO = "edge INDEXED BY edge_by_target"
 """References to something, few of the many there are: SQLite, which knows no numbers, would go through all references of the same kind of resource."""
 _WITHOUT_ROLE = """NOT EXISTS (
     SELECT 1 FROM edge AS other WHERE other.source_kind = edge.source_kind AND other.source_id = edge.source_id AND other.role = ?)"""
-
-
-def read_row(values: Sequence[Any]) -> Row:
-    *members, document, tags = values
-    return Row.stored(members, document, tags)
 
 
 def read_revision(db: sqlite3.Connection) -> int:
@@ -104,25 +99,25 @@ class Snapshot:
         if not id:
             return None
         found = self._select(kind, _BY_ID[bool(account), bool(region)], (kind, id, *filter(None, (account, region))))
-        return read_row(found[0]) if found else None
+        return Row.stored(found[0]) if found else None
 
     def by_arn(self, arn: str) -> Row | None:
         if not arn:
             return None  # many kinds have no ARN: the empty one names none of them
         found = self._select(ANY, f"SELECT {COLUMNS} FROM resource WHERE arn = ? LIMIT 1", (arn,))  # noqa: S608 - constant columns
-        return read_row(found[0]) if found else None
+        return Row.stored(found[0]) if found else None
 
     def rows(self, kind: str = "", **where: str) -> list[Row]:
         """Rows in order of creation. where: account, region, parent, name, status, id; empty values do not restrict."""
         clause, values = _clause(kind, where)
         query = f"SELECT {COLUMNS} FROM {_table(kind, where)} WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - names checked
-        return [read_row(found) for found in self._select(kind, query, values)]
+        return [Row.stored(found) for found in self._select(kind, query, values)]
 
     def page(self, kind: str, start: int, count: int, without: str, **where: str) -> list[Row]:
         """Some of `rows` that are not in the status `without`: at most `count`, from a position on."""
         clause, values = _clause(kind, where)
         query = f"SELECT {COLUMNS} FROM resource WHERE {clause} AND status != ? ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608 - names checked
-        return [read_row(found) for found in self._select(kind, query, (*values, without, count, start))]
+        return [Row.stored(found) for found in self._select(kind, query, (*values, without, count, start))]
 
     def count(self, kind: str, without: str, account: str, region: str) -> int:
         """How many rows of a kind are an account's in a region ("" for kinds of all regions), and not in the status `without`."""
@@ -147,14 +142,14 @@ class Snapshot:
         """Rows of other accounts; there being none costs nothing, however many there are of this one."""
         one = f"SELECT {COLUMNS} FROM resource WHERE kind = ? AND region = ? AND account"  # noqa: S608 - constant columns
         query = f"{one} < ? UNION ALL {one} > ? ORDER BY created_at, id"
-        return [read_row(found) for found in self._select(kind, query, (kind, region, account) * 2)]
+        return [Row.stored(found) for found in self._select(kind, query, (kind, region, account) * 2)]
 
     def rows_without(self, *services: str) -> list[Row]:
         """All rows but those of these services' kinds."""
         unwanted = [f"{service}:%" for service in services]
         clause = " AND ".join("kind NOT LIKE ?" for _ in unwanted) or "1"
         query = f"SELECT {COLUMNS} FROM resource WHERE {clause} ORDER BY created_at, id"  # noqa: S608 - constant text
-        return [read_row(values) for values in self._db.execute(query, unwanted)]
+        return [Row.stored(values) for values in self._db.execute(query, unwanted)]
 
     def edges_to(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
         query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE target_kind = ? AND target_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns
@@ -166,7 +161,7 @@ class Snapshot:
         query = f"""SELECT {columns} FROM {_TO} CROSS JOIN resource ON resource.kind = edge.source_kind AND resource.id = edge.source_id
                     WHERE edge.target_kind = ? AND edge.target_id = ? AND edge.source_kind = ? AND resource.status != ?
                     ORDER BY edge.source_kind, edge.source_id, edge.role"""  # noqa: S608 - constant columns
-        return [read_row(values) for values in self._db.execute(query, (kind, id, source_kind, without))]
+        return [Row.stored(values) for values in self._db.execute(query, (kind, id, source_kind, without))]
 
     def page_referring(self, kind: str, id: str, source_kind: str, start: int, count: int, without_role: str = "") -> list[Row]:  # noqa: A002
         """Some of the rows of a kind that refer to a resource, in order of creation: at most `count`, from a position on. without_role: not those that refer
@@ -175,7 +170,7 @@ class Snapshot:
         query = f"""SELECT {columns} FROM {_TO} CROSS JOIN resource ON resource.kind = edge.source_kind AND resource.id = edge.source_id
                     WHERE edge.target_kind = ? AND edge.target_id = ? AND edge.source_kind = ? AND {_WITHOUT_ROLE}
                     ORDER BY resource.created_at, resource.id LIMIT ? OFFSET ?"""  # noqa: S608 - constant columns
-        return [read_row(values) for values in self._db.execute(query, (kind, id, source_kind, without_role, count, start))]
+        return [Row.stored(values) for values in self._db.execute(query, (kind, id, source_kind, without_role, count, start))]
 
     def edges_from(self, kind: str, id: str) -> list[Edge]:  # noqa: A002
         query = f"SELECT {EDGE_COLUMNS} FROM edge WHERE source_kind = ? AND source_id = ? ORDER BY 1, 2, 3"  # noqa: S608 - constant columns

@@ -21,7 +21,7 @@ _KEY = "kind = :kind AND id = :id AND account = :account AND region = :region"
 _ALWAYS_NEW = ("reason", "revision", "updated_at", "document", "tags")
 _OFTEN_THE_SAME = ("document", "status", "arn", "name", "parent", "created_at")
 """The document, and what indexes are made of."""
-dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 class Transaction(Snapshot):

@@ -18,6 +18,7 @@ EPOCH = "unixTimestamp"
 
 _MAX_DEPTH = 100
 """Levels of a recursive shape: what is read here, later stages walk again."""
+_TEXT = json.JSONEncoder(ensure_ascii=False)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -28,7 +29,7 @@ def load(body: bytes) -> Any:
     try:
         value = json.loads(body, parse_constant=_no_constant)
         if _SURROGATE.search(body):
-            dump(value)  # half a surrogate pair is no text: it raises UnicodeEncodeError here, and not in some later answer
+            _TEXT.encode(value).encode()  # half a surrogate pair is no text: it raises UnicodeEncodeError here, and not in some later answer
         return value
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not valid JSON: {error}") from None
@@ -125,12 +126,9 @@ def write(shape: Shape, value: Any) -> Any:
 
 def write_members(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a structure that belong in the body."""
-    found = {}
-    for name, wire_name, member in _written(shape):
-        value = document.get(name)
-        if value is not None:
-            found[wire_name] = value if member is None else write(member, value)
-    return found
+    get = document.get
+    members = _written(shape)
+    return {wire: value if member is None else write(member, value) for name, wire, member in members if (value := get(name)) is not None}
 
 
 @cache
@@ -143,8 +141,9 @@ def _is_as_it_is(shape: Shape) -> bool:
     return shape.type in _AS_THEY_ARE or (shape.type == "timestamp" and shape.timestamp_format == "iso8601")
 
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+"""Escapes all that is not ASCII: its C code is twice as fast as the one that does not."""
 
 
 def dump(value: Any) -> bytes:
-    return _encode(value).encode()
+    return _ENCODER.encode(value).encode()
