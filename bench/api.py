@@ -25,7 +25,7 @@ from latticewall.store import Store
 RESOURCES = 10_000
 PAGE = 10
 CONNECTIONS = 8
-"""As many as the endpoint has threads."""
+"""As many creations wait at a time."""
 ROUNDS = 3
 ASKED = 2000
 WARM, CONSTANTS = 500, 10_000
@@ -69,9 +69,10 @@ def operations(region: Region) -> Section:
     figures.append(Figure("fsync of the disk that the state is on", syncs, "a second", syncs, "itself"))
     how = (
         f"{CONNECTIONS} kept connections from one client, every request signed beforehand, beside {RESOURCES} services; {ROUNDS} rounds, the median. Client, "
-        "control plane and reconcile loop share the cores, so that the time of the control plane's processor is counted too: of all its threads, the loop's "
-        "included. A creation is answered when its transaction is on the disk; those that wait at the same time share a sync. How fast the machine is shows in "
-        "what botocore's own signer does in a second of a processor: one signature, of which the control plane makes one for each request too."
+        "control plane and reconcile loop share the cores, so that the time of the control plane's processor is counted too: of all its threads, until the "
+        "loop has settled what was made. A creation is answered when its transaction is on the disk; those that wait at the same time share one. How fast the "
+        "machine is shows in what botocore's own signer does in a second of a processor: one signature, of which the control plane makes one for each request "
+        "too."
     )
     return Section("Operations", how, tuple(figures))
 
@@ -113,6 +114,7 @@ def _rates(region: Region, make: Callable[[], bytes], count: int) -> tuple[float
         _send(urlsplit(region.session.endpoint).netloc, requests)
         taken = time.monotonic() - began
         rates.append(count / taken)
+        region.settle(60)
         per_core.append(count / (_processor_seconds(pid) - used))
     return median(rates), median(per_core)
 
