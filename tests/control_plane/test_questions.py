@@ -219,6 +219,7 @@ def test_a_part_is_asked_about_as_its_whole(region: Region) -> None:
     permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     rule = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])["SecurityGroupRules"][0]["SecurityGroupRuleId"]
     assert subjects(region, "ec2:RevokeSecurityGroupIngress", SecurityGroupRuleIds=[rule]) == [("ec2:RevokeSecurityGroupIngress", f"security-group/{group}")]
+    assert subjects(region, "ec2:CreateTags", Resources=[rule], Tags=[]) == [("ec2:CreateTags", f"security-group-rule/{rule}")]
     extra = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.1.0.0/16")["CidrBlockAssociation"]["AssociationId"]
     assert subjects(region, "ec2:DisassociateVpcCidrBlock", AssociationId=extra) == [("ec2:DisassociateVpcCidrBlock", f"vpc/{vpc}")]
     stacks = client("cloudformation")

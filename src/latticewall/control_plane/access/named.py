@@ -157,7 +157,7 @@ def _meant(ctx: Context, operation: Operation, member: str, value: str, params: 
             value = ":".join(value.split(":")[:7])
         row = ctx.tx.by_arn(value)
         if row is not None and row.kind.startswith(service + ":"):
-            return [row, *wholes(ctx, row)], []
+            return [row, *wholes(ctx, row, types_of(operation))], []
         return [], [value] if value.split(":")[2:3] == [operation.service.action_prefix] else []
     if service == "organizations" and value in MANAGED:
         return [], [MANAGED[value].arn]
@@ -167,7 +167,7 @@ def _meant(ctx: Context, operation: Operation, member: str, value: str, params: 
         if not kind.id_prefix or identifier.startswith(kind.id_prefix):
             account = "" if service == "organizations" else ctx.caller.account
             if row := ctx.tx.get(kind.name, identifier, account, ctx.region_of(kind)):
-                rows += [row, *wholes(ctx, row)]
+                rows += [row, *wholes(ctx, row, types_of(operation))]
         if _holds_names(kind, member):
             name = STORED_NAME.get(kind.name, str)(value)
             of_name = ctx.live(kind.name, name=name)

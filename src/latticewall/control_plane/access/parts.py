@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from latticewall.base.rows import Row
-from latticewall.control_plane.access.resource_types import type_of_kind
+from latticewall.control_plane.access.resource_types import admits, type_of_kind
 from latticewall.resources.context import Context
 
 WHOLE = {"cloudformation:ChangeSet": "cloudformation:Stack", "ec2:SecurityGroupRule": "ec2:SecurityGroup", "iam:AccessKey": "iam:User"}
@@ -18,9 +18,11 @@ PARTS = ("AssociationId", "AttachmentId")
 """Members that hold ids of what has no row of its own; it stands in the documents of what it joins."""
 
 
-def wholes(ctx: Context, row: Row) -> list[Row]:
-    """What a row is a part of."""
-    whole = ctx.tx.get(WHOLE[row.kind], row.parent) if row.kind in WHOLE else None
+def wholes(ctx: Context, row: Row, types: frozenset[str] | None) -> list[Row]:
+    """What a row is a part of, for an action that does not know the part itself."""
+    if row.kind not in WHOLE or admits(types, type_of_kind(ctx.registry.kind(row.kind), row.document)):
+        return []
+    whole = ctx.tx.get(WHOLE[row.kind], row.parent)
     return [whole] if whole else []
 
 
