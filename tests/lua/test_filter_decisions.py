@@ -111,6 +111,13 @@ def test_a_signed_user_passes_and_is_named(asking: Decide) -> None:
     assert answer.headers == ((IDENTITY, f"Principal={USER.arn}; PrincipalOrgID=; PrincipalOrgPaths=; SessionName=; Type=AWS_IAM"),)
 
 
+def test_a_users_path_adds_nothing_to_what_targets_are_told(asking: Decide) -> None:
+    evil = replace(USER, arn="arn:aws:iam::111122223333:user/;PrincipalOrgID=o-evil;/ann")
+    (header,) = (value for name, value in asking(inquiry("AKIAUSER"), replace(PLAN, keys=(evil,))).headers if name == IDENTITY)
+    told = [pair.strip().partition("=") for pair in header.split(";")]
+    assert [(name, value) for name, _, value in told if name == "PrincipalOrgID"] == [("PrincipalOrgID", "")]
+
+
 def test_a_session_passes_with_its_name_and_organization(asking: Decide) -> None:
     tagged = replace(PLAN, keys=(USER, replace(SESSION, tags=(("team", "a\r\nx-evil: 1;b"),))))
     headers = dict(asking(inquiry("ASIASESSION", token="TOKEN"), tagged).headers)

@@ -146,13 +146,14 @@ def principal_of(key: AuthKey) -> Principal:
 
 
 def identity_header(key: AuthKey) -> str:
-    """`x-amzn-lattice-identity`: what targets are told about an authenticated caller; pairs without a value stay."""
+    """`x-amzn-lattice-identity`: what targets are told about an authenticated caller; pairs without a value stay. No value (the path of a user may hold
+    semicolons) begins another pair."""
     session = key.arn.rpartition("/")[2] if key.principal_type == "AssumedRole" else ""
     pairs = {"Principal": key.arn, "PrincipalOrgID": key.org_id, "PrincipalOrgPaths": ",".join(key.org_paths), "SessionName": session, "Type": "AWS_IAM"}
     if key.certified:
         tags = dict(key.tags)
         pairs |= {name: tags.get(tag, "") for tag, name, _ in X509_ATTRIBUTES}
-    return "; ".join(f"{name}={_header_text(value)}" for name, value in pairs.items())
+    return "; ".join(f"{name}={_header_text(value).replace(';', '%3B')}" for name, value in pairs.items())
 
 
 def certificate_members(key: AuthKey) -> dict[str, str]:
