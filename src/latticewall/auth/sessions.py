@@ -97,7 +97,7 @@ def check_reach(snapshot: Snapshot, access_key_id: str, service: str, operation:
     if service == "iam":
         raise invalid_token()
     if operation not in OF_STS[row.document["_kind"]]:
-        kind = "federation" if row.document["_kind"] == FEDERATED_USER else "session"
+        kind = "federation" if operation == "AssumeRole" else "session"
         raise Denied(f"Cannot call {operation} with {kind} credentials", code="AccessDenied")
 
 

@@ -53,6 +53,9 @@ def test_what_such_sessions_may_not(region: Region) -> None:
 
 def test_a_federated_user_may_what_both_allow(region: Region) -> None:
     alice = region.as_user("sts", allow("ec2:DescribeVpcs", "sts:GetFederationToken"))
+    with region.refused("AccessDenied", "sts:TagSession"):
+        alice.get_federation_token(Name="bob", Tags=tags(team="net"))
+    alice = region.as_user("sts", allow("ec2:DescribeVpcs", "sts:GetFederationToken", "sts:TagSession"))
     both = allow("ec2:DescribeVpcs", "ec2:DescribeSubnets")
     answer = alice.get_federation_token(Name="bob", Policy=both, Tags=tags(team="net"))
     assert answer["FederatedUser"] == {"FederatedUserId": f"{ACCOUNT}:bob", "Arn": f"arn:aws:sts::{ACCOUNT}:federated-user/bob"}

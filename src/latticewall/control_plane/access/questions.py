@@ -34,6 +34,7 @@ TAGGING: Mapping[str, str] = {
     "logs:CreateLogGroup": "logs:TagResource",
     **dict.fromkeys(("rds:CreateDBInstance", "rds:CreateDBSubnetGroup"), "rds:AddTagsToResource"),
     "ssm:PutParameter": "ssm:AddTagsToResource",
+    "sts:GetFederationToken": "sts:TagSession",
     **dict.fromkeys(("organizations:CreateAccount", "organizations:CreateOrganizationalUnit", "organizations:CreatePolicy"), "organizations:TagResource"),
     "organizations:InviteAccountToOrganization": "organizations:TagResource",
 }

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from latticewall.auth.assuming import Assumption, Limits, refused_action, session_limits
 from latticewall.auth.permissions import permissions_of, principal_of
-from latticewall.auth.sessions import ASSUMED_ROLE, FEDERATED_USER, SOURCE_IDENTITY, NewSession, credentials_of, open_session
+from latticewall.auth.sessions import ASSUMED_ROLE, SOURCE_IDENTITY, NewSession, credentials_of, open_session
 from latticewall.base.faults import Denied, Invalid
 from latticewall.base.rows import Row
 from latticewall.policy.request import global_context
@@ -25,8 +25,6 @@ def assume_role(ctx: Context, params: Document) -> Document:
     """A session of the role, if its trust policy (and, for a mere delegation, the caller's own policies) allow."""
     requests.refuse_unsupported(params)
     requests.refuse_devices(params)
-    if ctx.caller.principal_type == FEDERATED_USER:
-        raise Denied("Cannot call AssumeRole with federation credentials", code="AccessDenied")
     calling = ctx.tx.get("sts:Session", ctx.caller.access_key_id) if ctx.caller.role_arn else None
     inherited = _transitive(calling)
     tags, transitive = requests.session_tags(params, inherited)
