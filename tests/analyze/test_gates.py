@@ -238,6 +238,14 @@ def test_rules_and_targets(lab: Lab) -> None:
     assert "RegisterTargets" in failing(lab.ask(), "target")["change"][0]
 
 
+def test_a_rule_may_ask_for_the_host(lab: Lab) -> None:
+    match = {"httpMatch": {"headerMatches": [{"name": "Host", "match": {"prefix": lab.host.split(".")[0]}}]}}
+    made = lab.lattice.create_rule(
+        serviceIdentifier=lab.service, listenerIdentifier=lab.listener, name="host", priority=1, match=match, action={"fixedResponse": {"statusCode": 500}}
+    )
+    assert gate(lab.ask(), "listener-rule")["decided_by"] == made["id"]
+
+
 def test_paths_that_are_refused_by_their_shape(lab: Lab) -> None:
     assert failing(lab.ask("/today/../admin"), "request")
 

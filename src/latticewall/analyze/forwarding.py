@@ -34,7 +34,7 @@ def matches(match: RouteMatch, asked: Asked) -> bool:
 
 
 def _header_matches(match: HeaderMatch, asked: Asked) -> bool:
-    values = [value for name, value in asked.headers if name.lower() == match.name]
+    values = [asked.authority] if match.name == "host" else [value for name, value in asked.headers if name.lower() == match.name]
     if not values:
         return False
     given, wanted = ",".join(values), match.value

@@ -30,6 +30,11 @@ class Asked:
     def path(self) -> str:
         return self.target.partition("?")[0]
 
+    @property
+    def authority(self) -> str:
+        """The Host header that a client sends: with the port where it is not the scheme's own."""
+        return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
+
     def header(self, name: str) -> str:
         """The first value of a header, "" without."""
         return next((value for own, value in self.headers if own.lower() == name), "")

@@ -15,7 +15,7 @@ from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.network_acls import Border, acl_gate
 from latticewall.analyze.packets import Address, Packet
 from latticewall.analyze.path import Region, security_gate
-from latticewall.analyze.question import DEFAULT_PORTS, Asked
+from latticewall.analyze.question import Asked
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses
 from latticewall.compile.index import BalancerInterface, Connected
@@ -214,8 +214,7 @@ def _socket_of(region: Region, node: BalancerInterface, port: int) -> BalancerSo
 def holds(route: BalancerRoute, asked: Asked, source: Address) -> bool:
     """By the very expressions that Envoy matches with. source: whom the load balancer takes for its client."""
     match = route_match(route.conditions)
-    host = asked.host if asked.port == DEFAULT_PORTS.get(asked.scheme) else f"{asked.host}:{asked.port}"
-    own = {":authority": host, ":method": asked.method, ":path": asked.target, SOURCE: str(source)}
+    own = {":authority": asked.authority, ":method": asked.method, ":path": asked.target, SOURCE: str(source)}
     if "safe_regex" in match and not re.fullmatch(match["safe_regex"]["regex"], asked.path):
         return False
     for header in match.get("headers", ()):

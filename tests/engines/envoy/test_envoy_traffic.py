@@ -66,6 +66,7 @@ def test_rules_match_in_order_and_the_default_rule_last(lab: Lab) -> None:
         forward(RouteMatch(method="PATCH"), "r3", to_b),
         HttpRoute(RouteMatch(method="DESCRIBE-IT"), "own", fixed_status=404),
         forward(RouteMatch(headers=(HeaderMatch("x-version", "V2"), HeaderMatch("x-tier", "Gold", "prefix", case_sensitive=True))), "r4", to_b),
+        forward(RouteMatch("/h", "prefix", headers=(HeaderMatch("host", "orders.", "prefix"), HeaderMatch("x-h", "1"))), "r4h", to_b),
         forward(RouteMatch("/c", "prefix", headers=(HeaderMatch("x-note", "needle", "contains"),)), "r5", to_b),
         HttpRoute(RouteMatch("/gone", "prefix"), "r6", fixed_status=404),
         HttpRoute(RouteMatch("/broken", "exact"), "r7", fixed_status=500),
@@ -87,6 +88,9 @@ def test_rules_match_in_order_and_the_default_rule_last(lab: Lab) -> None:
     assert served_by(x_version="v2", x_tier="golden") == "a"
     assert served_by(x_version="v21", x_tier="Gold") == "a"
     assert served_by(x_version="v2") == "a"
+    hosts = (HOST, f"{HOST}:80", f"{HOST}:8443", HOST.upper())
+    assert [lab.rig.request("/h", host=host, headers=[("x-h", "1")]).echo["name"] for host in hosts] == ["b"] * 4
+    assert served_by("/h") == "a"
     assert [served_by("/c", x_note=text) for text in ("a NEEDLE b", "hay")] == ["b", "a"]
     assert [served_by(path) for path in ("/gone/x", "/broken", "/none", "/drained")] == ["404", "500", "500", "b"]
 

@@ -177,4 +177,5 @@ def _match(services: Services, match: RouteMatch) -> Document:
 
 
 def _header_match(match: HeaderMatch) -> Document:
-    return {"name": match.name, "string_match": {match.mode: match.value, "ignore_case": not match.case_sensitive}}
+    name = ":authority" if match.name == "host" else match.name  # as Envoy calls it
+    return {"name": name, "string_match": {match.mode: match.value, "ignore_case": not match.case_sensitive}}
