@@ -65,3 +65,10 @@ def test_chains_wildcards_and_loops() -> None:
     assert held.addresses("x.y.b.test.") == ("10.0.0.3",)
     assert held.addresses("z.y.b.test.") == held.addresses("y.b.test.") == held.addresses("loop.test") == held.addresses("test") == ()
     assert held.addresses("elsewhere.example") == ()
+
+
+def test_aliases_end_where_the_resolver_ends() -> None:
+    hops = tuple(Record(f"{number}.test.", "CNAME", 60, (f"{number - 1}.test.",)) for number in range(1, 11))
+    zone = Zone("test.", (Record("0.test.", "A", 60, ("10.0.0.1",)), *hops))
+    for number, addresses in ((0, ("10.0.0.1",)), (9, ("10.0.0.1",)), (10, ())):
+        assert Zones([zone]).addresses(f"{number}.test") == answered([zone], f"{number}.test.") == addresses

@@ -28,7 +28,7 @@ class Zones:
     def addresses(self, name: str, type_: str = "A") -> tuple[str, ...]:
         """The values of the name's record of that type, CNAME records followed; () when there is none. In the records' own order."""
         name = absolute(name)
-        for _ in range(MAX_ALIASES):
+        for _ in range(MAX_ALIASES + 1):
             node = self._node(name)
             if type_ in node:
                 return node[type_].values
