@@ -170,6 +170,8 @@ ensure_clients() {
 
 # -- Python packages ---------------------------------------------------------------------------------------------------------------------
 
+pip_install() { .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input "$@" || fail "pip could not do its part: its words are above"; }
+
 # what the environment was made from: when one of these changes, it is brought up to date
 wanted_stamp() {
     { cat "$LOCK" pyproject.toml && echo "$PWD"; } | sha256sum | cut -d ' ' -f 1
@@ -184,14 +186,16 @@ ensure_python() {
     [ -n "$python" ] || fail "Python 3.11 or later with venv is needed: run \`sudo apt-get install $(python_packages)\`, then this again"
     if [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         say "making .venv with $python"
-        "$python" -m venv --clear .venv
+        "$python" -m venv --clear .venv || fail "$python could not make .venv: its words are above"
     fi
     say "installing $LOCK into .venv"
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r "$LOCK"
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
+    pip_install --require-hashes -r "$LOCK"
+    pip_install --no-deps --no-build-isolation -e .
     echo "$wanted" >"$STAMP"
 }
 
+[ "$(uname -s)" = Linux ] || fail "latticewall runs on Linux, and this is $(uname -s): use a Linux machine, virtual or not"
+[ -z "${PYTHON:-}" ] || usable "$PYTHON" || fail "PYTHON=$PYTHON is no Python 3.11 or later with venv: name another, or none for the system's"
 ensure_system
 ensure_clients
 [ "$only_system" = yes ] || ensure_python

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ class Session:
     @property
     def command(self) -> str:
         """How to call latticewall for this region, for messages."""
-        return f"{_program()} --state {self.state}" if self._named else _program()
+        return f"{_program()} --state {shlex.quote(str(self.state))}" if self._named else _program()
 
     def find(self) -> Up | None:
         """The running region; None when it is down, or was killed and left its run.json behind. Raises Problem for a folder it may not read."""
