@@ -69,6 +69,21 @@ def test_a_transit_gateway_is_reached_in_the_attachments_zones_and_over_its_fami
     assert ways(found, near)["2001:db8:9::/48"] == "blackhole", "the attachment has no Ipv6Support"
 
 
+def test_a_route_for_a_whole_subnet_is_the_only_way_there(region: Region, router: Any) -> None:
+    vpc = region.vpc()
+    here, there, middle = region.subnet(vpc), region.subnet(vpc, "10.0.2.0/24"), region.subnet(vpc, "10.0.3.0/24")
+    inspector = interface(region, middle)
+    interface(region, here)
+    table = region.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    region.ec2.associate_route_table(RouteTableId=table, SubnetId=here)
+    address = region.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface(region, there)])["NetworkInterfaces"][0]["PrivateIpAddress"]
+    assert ways(router(vpc), here)[f"{address}/32"] == "unicast"
+    region.ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.0.2.0/24", NetworkInterfaceId=inspector)
+    found = ways(router(vpc), here)
+    assert f"{address}/32" not in found, "longer than the route: it would go round the inspector"
+    assert found["10.0.2.0/24"] == "unicast"
+
+
 @pytest.mark.parametrize("entries", [[(True, "-1"), (False, "6")], [(True, "-1")]], ids=["one protocol in", "nothing in"])
 def test_an_acl_is_open_only_where_both_directions_let_everything_pass(region: Region, router: Any, entries: list[tuple[bool, str]]) -> None:
     vpc = region.vpc()
