@@ -60,10 +60,9 @@ def _server_names(
     used = set(taken)
     refused: list[tuple[Service, str]] = []
     found = [ServerNames((own.domain,), own.name, max(service.idle_timeout for service in services))]
-    for service in sorted(services, key=lambda service: service.id):
+    own_names = (service for service in services if service.custom_domain_name and service.certificate_arn in versions)
+    for service in sorted(own_names, key=lambda service: service.id):
         name = service.custom_domain_name.lower()
-        if not name or service.certificate_arn not in versions:
-            continue
         if name in used:
             refused.append((service, name))
         else:
@@ -79,8 +78,8 @@ def _certificates(
     found = [own] if own.name in shown else []
     found += [
         Certificate(_name(service), arn=service.certificate_arn, version=versions[service.certificate_arn])
-        for service in (gates.services.values() if shown else ())
-        if _name(service) in shown
+        for service in (gates.index.world.services if shown else ())
+        if service.certificate_arn in versions and _name(service) in shown
     ]
     return tuple(sorted(found))
 

@@ -11,14 +11,14 @@ one more at most once there is a newer revision, so that no change waits for the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from latticewall.compile.render.network import NetworkState, Unrenderable, after_creation, alias, create_link, delete_device, desired_state
 from latticewall.compile.render.nft import UnsafeText
 from latticewall.dataplane.kernel import BASE, Kernel, KernelError
-from latticewall.dataplane.links import LinkChanges, ends_in, link_changes, removal_lines
+from latticewall.dataplane.links import LinkChanges, ends_in, is_in_order, link_changes, removal_lines
 from latticewall.dataplane.network import ensure_network, ensure_sysctls
 from latticewall.dataplane.nft import LoadedRulesets, ensure_queue, ensure_ruleset
 from latticewall.plan.node import NodePlan
@@ -67,9 +67,9 @@ class KernelApplier:
 
     def _look(self, plan: NodePlan) -> Report:
         """At what differs from what was in order, and at one namespace that is due."""
-        due = self._due.pop() if self._due else None
-        known, self._in_order = {name: wanted for name, wanted in self._in_order.items() if name != due}, {}
-        one = _Round(self._kernel, self._loaded, plan.namespaces, plan.links, known)
+        due = self._due.pop() if self._due else ""
+        known, self._in_order = self._in_order, {}
+        one = _Round(self._kernel, self._loaded, plan.namespaces, plan.links, known, due)
         report = one.run()
         self._in_order, self._revision = one.in_order(), plan.revision
         return report
@@ -85,10 +85,13 @@ class KernelApplier:
 class _Round:
     """One application of a plan. `_states` holds what was observed of every namespace that is in order so far.
 
-    known: what was in order after the last round; a namespace of which the plan says the same still is left alone.
+    known: what was in order after the last round; a namespace of which the plan says the same still is left alone, but for the one that is due: that one is
+    looked at by itself, however many neighbours it has, and with it those to which its links are not in order.
     """
 
-    def __init__(self, kernel: Kernel, loaded: LoadedRulesets, namespaces: Iterable[Namespace], links: Iterable[Link], known: Mapping[str, Wanted]) -> None:
+    def __init__(
+        self, kernel: Kernel, loaded: LoadedRulesets, namespaces: Iterable[Namespace], links: Iterable[Link], known: Mapping[str, Wanted], due: str
+    ) -> None:
         self._kernel = kernel
         self._loaded = loaded
         self._wanted = {namespace.name: namespace for namespace in namespaces}
@@ -100,15 +103,17 @@ class _Round:
         self._links = tuple(link for link in links if self._renders(link))
         self._plan = _by_namespace(self._wanted, self._links)
         self._known = known
+        self._due = {due} & self._plan.keys()
 
     def run(self) -> Report:
         existing = self._kernel.namespaces()
         changed = {name for name, wanted in self._plan.items() if name not in existing or self._known.get(name) != wanted}
-        affected = changed | {end.namespace for name in changed for link in self._plan[name][1] for end in (link.a, link.b)}
         self._create(existing)
-        self._each([namespace for name, namespace in self._wanted.items() if name in affected], self._observe)
-        self._each([namespace for namespace in self._present() if namespace.name in changed], self._filter)
-        self._connect([link for link in self._links if not changed.isdisjoint((link.a.namespace, link.b.namespace))])
+        self._observe_all(changed | self._due | {end.namespace for name in changed for link in self._plan[name][1] for end in (link.a, link.b)})
+        doubtful = {link for name in self._due & self._states.keys() for link in self._plan[name][1] if not is_in_order(link, name, self._states[name])}
+        self._observe_all({end.namespace for link in doubtful for end in (link.a, link.b)})
+        self._each([namespace for namespace in self._present() if namespace.name in changed | self._due], self._filter)
+        self._connect([link for link in self._links if link in doubtful or not changed.isdisjoint((link.a.namespace, link.b.namespace))])
         self._each(self._present(), self._route)
         self._prune(existing)
         return Report(self._changed, tuple(sorted(set(self._failures))))
@@ -127,6 +132,10 @@ class _Round:
                 except _REFUSALS as error:
                     del self._wanted[namespace.name]
                     self._fail(namespace, error)
+
+    def _observe_all(self, names: Set[str]) -> None:
+        """Those that have not been observed yet."""
+        self._each([namespace for name, namespace in self._wanted.items() if name in names and name not in self._states], self._observe)
 
     def _observe(self, namespace: Namespace) -> int:
         self._states[namespace.name] = self._kernel.network(namespace.name)

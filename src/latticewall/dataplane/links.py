@@ -37,6 +37,11 @@ def link_changes(links: Sequence[Link], observed: Mapping[str, NetworkState], ke
     return LinkChanges(tuple(sorted(stale.values())), create)
 
 
+def is_in_order(link: Link, namespace: str, state: NetworkState) -> bool:
+    """Whether the link's ends in this namespace are there. Of a veth pair both ends are, or none."""
+    return all(_is_end(link, {namespace: state}, namespace, end.device) for end in (link.a, link.b) if end.namespace == namespace)
+
+
 def _is_end(link: Link, observed: Mapping[str, NetworkState], namespace: str, device: str) -> bool:
     state = observed.get(namespace)
     return state is not None and device in state.devices and state.devices[device].alias == alias(link)

@@ -102,6 +102,21 @@ def test_a_change_does_not_wait_until_everything_was_looked_at(tmp_path: Path) -
     assert kernel.observed == names
 
 
+def test_damage_of_a_hub_is_looked_for_without_its_neighbours(tmp_path: Path) -> None:
+    """One namespace at a time, of however many there are behind it; what is missing in it brings in the other end, and only that."""
+    kernel, newest = WatchedKernel(), 1
+    applier = KernelApplier(kernel, tmp_path, lambda: newest)
+    plan = numbered(plans.vpc(4), 1)
+    assert not applier.apply(plan).failures
+    newest = 2
+    for revision, damaged in ((1, ()), (2, ("link delete dev e2",))):
+        assert kernel.ip("vpc-1", damaged) == ()
+        applier._due = ["vpc-1"]
+        assert looked_at(kernel, applier, numbered(plan, revision + 1)) == {"vpc-1", *(["i-2"] if damaged else [])}
+    assert "e2" in kernel.network("vpc-1").devices
+    assert "eth0" in kernel.network("i-2").devices
+
+
 def test_what_failed_is_tried_and_reported_again(tmp_path: Path) -> None:
     applier = KernelApplier(FakeKernel(), tmp_path)
     applier.apply(numbered(plans.vpc(), 1))
