@@ -35,7 +35,8 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         "asking": "the same listener, external authorization that always allows",
     }
     how = (
-        f"wrk, one thread, {CONNECTIONS} kept connections, {REQUESTS} signed requests over and over, {ROUNDS} rounds of {SECONDS} s each in turn, the median; "
+        f"wrk, one thread, {CONNECTIONS} kept connections, {REQUESTS} signed requests over and over, {ROUNDS} rounds of {SECONDS} s each in turn, the median, "
+        "auth type NONE in turn with plain Envoy again; "
         "the network's policy asks for the organization, the service's for role, path and method, the role's identity policy allows. The external "
         "authorizer is an Envoy that answers 200 by itself. Latency: requests at even intervals whatever the answers take, from a generator whose timers count "
         f"microseconds, {TURN_SECONDS:g} s to plain Envoy and {TURN_SECONDS:g} s to the service network in turn, for {ROUNDS * SECONDS} s, the median of the "
@@ -47,8 +48,9 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
     client, url = built.instances["client"], f"http://{built.api}/"
     requests = folder / "signed"
     pids = {"plain": peer.pid, "asking": peer.pid, "signed": region.pid("envoy"), "none": region.pid("envoy")}
-    rates: dict[str, list[float]] = {name: [] for name in names}
-    spent: dict[str, list[float]] = {name: [] for name in names}
+    pids["beside none"] = peer.pid
+    rates: dict[str, list[float]] = {name: [] for name in pids}
+    spent: dict[str, list[float]] = {name: [] for name in pids}
 
     def load(name: str, target: str) -> None:
         before = _processor_seconds(pids[name])
@@ -62,7 +64,6 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
             load("plain", peer.url)
             load("asking", peer.asking_url)
             load("signed", url)
-        plain = median(rates["plain"])
 
         def timed(rate: float) -> list[list[list[float]]]:
             write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
@@ -71,12 +72,16 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         carried = median(len(turn) / TURN_SECONDS for turn in timed(0.0)[1])
         latency = [figure for how_much, part in {"half": 0.5, "a tenth of": 0.1}.items() for figure in _latency(how_much, timed(carried * part))]
     for _ in range(ROUNDS):
+        load("beside none", peer.url)
         load("none", url)
-    figures = [Figure(text, median(rates[name]), "requests/s", plain, "plain Envoy") for name, text in names.items()]
+
+    def compared(name: str, what: str, measured: dict[str, list[float]], unit: str) -> Figure:
+        return Figure(what, median(measured[name]), unit, median(measured["beside none" if name == "none" else "plain"]), "plain Envoy")
+
+    figures = [compared(name, text, rates, "requests/s") for name, text in names.items()]
     asking = median(rates["asking"])
     figures.append(Figure("signature and policies inside Envoy", median(rates["signed"]), "requests/s", asking, "external authorization"))
-    least = median(spent["plain"])
-    figures += [Figure(f"Envoy's processor time for a request: {text}", median(spent[name]), "us", least, "plain Envoy") for name, text in names.items()]
+    figures += [compared(name, f"Envoy's processor time for a request: {text}", spent, "us") for name, text in names.items()]
     return Section("Authorization", how, (*figures, *latency))
 
 
