@@ -72,6 +72,26 @@ def test_a_vpc_association_is_known_to_both_sides(sharing: Sharing) -> None:
     assert owner.get_service_network(serviceNetworkIdentifier=network["id"])["numberOfAssociatedVPCs"] == 1
 
 
+def test_who_shares_a_network_sees_the_associations_of_others_with_it(sharing: Sharing) -> None:
+    """The consumer "can see all VPC associations with a shared service network" and "can describe all service associations and resource configurations
+    associations" with it; the ARNs are of the owner and of who made the association ("Share your VPC Lattice entities")."""
+    network = sharing.network()["arn"]
+    sharing.share(network, to=sharing.dev)
+    owner, dev = sharing.lattice(), sharing.lattice(sharing.dev)
+    service = owner.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=sharing.service()["id"])
+    vpc = owner.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=sharing.vpc(sharing.owner))
+    for made, kind in ((service, "service"), (vpc, "vpc")):
+        (listed,) = getattr(dev, f"list_service_network_{kind}_associations")(serviceNetworkIdentifier=network)["items"]
+        assert (listed["id"], listed["arn"]) == (made["id"], made["arn"])
+        member = f"serviceNetwork{kind.capitalize()}AssociationIdentifier"
+        assert getattr(dev, f"get_service_network_{kind}_association")(**{member: made["id"]})["createdBy"] == sharing.owner
+        with refused(sharing):
+            getattr(dev, f"delete_service_network_{kind}_association")(**{member: made["id"]})
+        assert not getattr(sharing.lattice(STRANGER), f"list_service_network_{kind}_associations")(serviceNetworkIdentifier=network.rpartition("/")[2])["items"]
+    with refused(sharing):
+        dev.update_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=vpc["id"], privateDnsEnabled=True)
+
+
 def test_only_the_maker_changes_an_association_and_sees_its_tags(sharing: Sharing) -> None:
     network = sharing.network()["arn"]
     sharing.share(network, to=sharing.dev)

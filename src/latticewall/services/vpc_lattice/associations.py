@@ -91,7 +91,7 @@ def create_vpc_association(ctx: Context, params: Document) -> Document:
 
 def update_vpc_association(ctx: Context, params: Document) -> Document:
     """UpdateServiceNetworkVpcAssociation, by the account that made it. Security groups can be replaced or added, never all taken away."""
-    row = usable(ctx, VPC_ASSOCIATION, params["serviceNetworkVpcAssociationIdentifier"], sharing.association)
+    row = usable(ctx, VPC_ASSOCIATION, params["serviceNetworkVpcAssociationIdentifier"], sharing.own_association)
     if row.account != ctx.caller.account:
         raise text.denied(ctx.caller.arn, ctx.operation, sharing.local_arn(ctx, row))
     if row.status in ("creating", "updating"):
@@ -189,7 +189,7 @@ def _free_address(existing: list[Row]) -> str:
 
 def delete_resource_association(ctx: Context, params: Document) -> Document:
     """DeleteServiceNetworkResourceAssociation: a child's ends with its group's."""
-    row = sharing.association(ctx, RESOURCE_ASSOCIATION, params["serviceNetworkResourceAssociationIdentifier"])
+    row = sharing.own_association(ctx, RESOURCE_ASSOCIATION, params["serviceNetworkResourceAssociationIdentifier"])
     if is_of_child(row):
         group = row.document["_group"]
         raise text.conflict(RESOURCE_ASSOCIATION, row.id, f"Association {row.id} is of a child resource configuration: it ends with its group's, {group}")

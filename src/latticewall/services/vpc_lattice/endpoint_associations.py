@@ -60,7 +60,7 @@ def _of(ctx: Context, kind: str, identifier: str, association: str) -> list[Row]
 
 def delete_of_resource(ctx: Context, params: Document) -> Document:
     """DeleteResourceEndpointAssociation, by the owner of the resource configuration: the endpoint stays and leads nowhere."""
-    row = sharing.association(ctx, RESOURCE_ENDPOINT_ASSOCIATION, params["resourceEndpointAssociationIdentifier"])
+    row = sharing.own_association(ctx, RESOURCE_ENDPOINT_ASSOCIATION, params["resourceEndpointAssociationIdentifier"])
     if ctx.find(RESOURCE_CONFIGURATION, row.document["resourceConfigurationId"]) is None:
         raise text.denied(ctx.caller.arn, ctx.operation, sharing.local_arn(ctx, row))
     shown = ctx.view(row)

@@ -100,7 +100,7 @@ class _Reach(NamedTuple):
 
 OWN = _Reach()
 SHARED = _Reach(got=sharing.shared, listed=sharing.visible)
-BOTH_SIDES = _Reach(sharing.association, sharing.association, sharing.joined)
+BOTH_SIDES = _Reach(sharing.association, sharing.own_association, sharing.joined)
 
 
 class _Noun(NamedTuple):

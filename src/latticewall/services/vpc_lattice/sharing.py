@@ -1,7 +1,8 @@
 """What a caller has to do with resources of other accounts ("Share your VPC Lattice entities").
 
 Service networks, services and resource configurations can be shared; another account's are named by ARN, ids are an account's own. An association
-belongs to the accounts of both its sides, each of which knows it by an ARN of its own; it is kept once, in the account that made it.
+belongs to the accounts of both its sides, each of which knows it by an ARN of its own; it is kept once, in the account that made it. Who shares a service
+network sees the associations of others with it, too.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from latticewall.resources.context import GONE, Context
 from latticewall.resources.kind import Document
 from latticewall.resources.verbs import Own, Referring
 from latticewall.services.vpc_lattice import text
-from latticewall.services.vpc_lattice.nouns import RESOURCE_ASSOCIATION, RESOURCE_ENDPOINT_ASSOCIATION, SERVICE_ASSOCIATION, VPC_ASSOCIATION
+from latticewall.services.vpc_lattice.nouns import RESOURCE_ASSOCIATION, RESOURCE_ENDPOINT_ASSOCIATION, SERVICE_ASSOCIATION, SERVICE_NETWORK, VPC_ASSOCIATION
 
-ASSOCIATIONS = (SERVICE_ASSOCIATION, VPC_ASSOCIATION, RESOURCE_ASSOCIATION, RESOURCE_ENDPOINT_ASSOCIATION)
+WITH_NETWORKS = (SERVICE_ASSOCIATION, VPC_ASSOCIATION, RESOURCE_ASSOCIATION)
+ASSOCIATIONS = (*WITH_NETWORKS, RESOURCE_ENDPOINT_ASSOCIATION)
 SEEN_BY = "_accounts"
 """The private member of an association with the accounts of both sides."""
 
@@ -90,9 +92,17 @@ def is_side(ctx: Context, row: Row) -> bool:
     return ctx.caller.account in row.document.get(SEEN_BY, (row.account,))
 
 
+def sees(ctx: Context, row: Row) -> bool:
+    """Whether an association is shown to the caller: a side is his, or the service network is shared with him."""
+    if is_side(ctx, row):
+        return True
+    network = ctx.tx.get(SERVICE_NETWORK, row.document["serviceNetworkId"]) if row.kind in WITH_NETWORKS else None
+    return network is not None and is_visible(ctx, network)
+
+
 def joined(ctx: Context, kind: str) -> list[Row]:
-    """The associations of a kind with a side in the caller's account."""
-    return [row for row in ctx.tx.rows(kind, region=ctx.caller.region) if row.status not in GONE and is_side(ctx, row)]
+    """The associations of a kind that the caller sees."""
+    return [row for row in ctx.tx.rows(kind, region=ctx.caller.region) if row.status not in GONE and sees(ctx, row)]
 
 
 def joined_to(ctx: Context, kind: str, role: str, identifier: str, without_role: str = "") -> Sequence[Row]:
@@ -101,20 +111,28 @@ def joined_to(ctx: Context, kind: str, role: str, identifier: str, without_role:
     if side is None:
         return ()
     rows = Referring(ctx, side, kind, without_role)
-    return rows if side.account == ctx.caller.account else [row for row in rows if is_side(ctx, row)]
+    return rows if side.account == ctx.caller.account else [row for row in rows if sees(ctx, row)]
 
 
 def association(ctx: Context, kind: str, identifier: str) -> Row:
-    """An association by its id, or by its ARN in the caller's account."""
+    """An association that the caller sees by its id, or by its ARN in his account."""
     head, _, id_ = identifier.rpartition("/")
     row = ctx.tx.get(kind, id_, "", ctx.caller.region)
-    if row is None or row.status in GONE or not is_side(ctx, row) or (head and local_arn(ctx, row) != identifier):
+    if row is None or row.status in GONE or not sees(ctx, row) or (head and local_arn(ctx, row) != identifier):
         raise ctx.missing(kind, identifier)
     return row
 
 
+def own_association(ctx: Context, kind: str, identifier: str) -> Row:
+    """The same with a side in the caller's account, who may change it."""
+    row = association(ctx, kind, identifier)
+    if not is_side(ctx, row):
+        raise text.denied(ctx.caller.arn, ctx.operation, row.arn)
+    return row
+
+
 def local_arn(ctx: Context, row: Row) -> str:
-    """The ARN of an association in the caller's account."""
+    """The ARN of an association in the caller's account; without a side there, in its maker's."""
     return ctx.registry.kind(row.kind).arn_of(row.region, ctx.caller.account, row.document, id=row.id) if is_side(ctx, row) else row.arn
 
 
