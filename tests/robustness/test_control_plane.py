@@ -19,13 +19,15 @@ from .flows import Flows, wait_for_servers
 
 pytestmark = pytest.mark.scenario
 KILLS = 4
+CREATORS = 4
+"""Their creations share transactions now and then."""
 
 
 class Creator(threading.Thread):
     """A client that creates security groups, one after the other, and notes what was acknowledged. Failures of the connection are its to survive."""
 
-    def __init__(self, region: Region, vpc: str) -> None:
-        super().__init__()
+    def __init__(self, region: Region, vpc: str, name: str) -> None:
+        super().__init__(name=name)
         self._ec2 = region.client("ec2")
         self._vpc = vpc
         self._stopped = threading.Event()
@@ -36,7 +38,7 @@ class Creator(threading.Thread):
         number = 0
         while not self._stopped.is_set():
             number += 1
-            name = f"made-{number}"
+            name = f"{self.name}-{number}"
             try:
                 self.acknowledged[self._ec2.create_security_group(GroupName=name, Description=name, VpcId=self._vpc)["GroupId"]] = name
             except ClientError as error:
@@ -54,26 +56,29 @@ def test_kill_at_any_moment(region: Region, built: Architecture) -> None:
     before = _inventory(region)
     moments = random.Random(20240607)
     with Flows(region, built) as flows:
-        creator = Creator(region, built.vpcs["clients"])
-        creator.start()
+        creators = [Creator(region, built.vpcs["clients"], f"made-{number}") for number in range(CREATORS)]
+        for creator in creators:
+            creator.start()
         try:
             for _ in range(KILLS):
-                enough = len(creator.acknowledged) + 10
-                until(lambda: len(creator.acknowledged) >= enough)  # noqa: B023 - awaited within the round
+                enough = [len(creator.acknowledged) + 5 for creator in creators]
+                until(lambda: all(len(creator.acknowledged) >= least for creator, least in zip(creators, enough, strict=True)))  # noqa: B023 - as below
                 time.sleep(moments.uniform(0, 0.05))
                 killed = region.kill("control-plane")
                 until(lambda: region.pid("control-plane") not in (0, killed))  # noqa: B023 - awaited within the round
         finally:
-            creator.stop()
-        assert creator.refused == []
+            for creator in creators:
+                creator.stop()
+        assert [creator.refused for creator in creators] == [[]] * CREATORS
+        acknowledged = {group: name for creator in creators for group, name in creator.acknowledged.items()}
         flows.still_move()
         region.settle()
         groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [built.vpcs["clients"]]}])["SecurityGroups"]
         found = {group["GroupId"]: group["GroupName"] for group in groups}
-        assert creator.acknowledged.items() <= found.items()
-        assert len(creator.acknowledged) >= KILLS * 10
+        assert acknowledged.items() <= found.items()
+        assert len(acknowledged) >= KILLS * CREATORS * 5
         assert _inventory(region, without=set(found)) == {kind: ids - set(found) for kind, ids in before.items()}
-        for group in creator.acknowledged:
+        for group in acknowledged:
             ec2.delete_security_group(GroupId=group)
         flows.still_move()
 

@@ -95,7 +95,8 @@ def _holder(snapshot: Snapshot, caller: Caller, session: Row | None) -> Row | No
     """The role or user whose policies count: for temporary credentials the one they were made for, as long as they are stored."""
     if session is not None:
         return snapshot.get("iam:Role", session.parent) or snapshot.get("iam:User", session.parent)
-    return None if caller.access_key_id.startswith(TEMPORARY) or caller.role_arn else snapshot.by_arn(caller.arn)
+    is_stored = not (caller.access_key_id.startswith(TEMPORARY) or caller.role_arn or caller.arn.endswith(":root"))
+    return snapshot.by_arn(caller.arn) if is_stored else None
 
 
 def _boundary(holder: Row, find: Callable[[str], Row | None]) -> Layer | None:
