@@ -72,10 +72,6 @@ class EndpointInterface(Connected):
     def endpoint_device(self) -> str:
         return device("v", self.interface.id)
 
-    @property
-    def endpoint_namespace(self) -> str:
-        return namespace("vpce", self.endpoint.id)
-
 
 @dataclass(frozen=True)
 class BalancerInterface(Connected):
