@@ -224,8 +224,9 @@ def test_since_takes_durations() -> None:
 
 
 def test_a_template_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match=r"^template .*/none.yaml cannot be read: No such file or directory$"):
+    with pytest.raises(Problem, match=r"^template .*/none.yaml cannot be read: No such file or directory$") as caught:
         deploy._template(tmp_path / "none.yaml")
+    assert caught.value.code == 2
 
 
 def test_missing_tools_are_found_by_path(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def test_logs(cli: Cli) -> None:
     assert [line.split("  ", 1)[1] for line in cli.ok("logs").splitlines()] == ["/test/one  an hour ago", "/test/one  just now"]
     shown = cli.ok("logs", "--group", "/test/one", "--since", "10m", "--output", "json").splitlines()
     assert [json.loads(line)["message"] for line in shown] == ["just now"]
-    assert cli.refused("logs", "--group", "/test/none") == (1, "latticewall: log group /test/none: the specified log group does not exist.")
+    assert cli.refused("logs", "--group", "/test/none") == (2, "latticewall: log group /test/none: the specified log group does not exist.")
 
 
 def test_deploy_creates_updates_and_explains(cli: Cli, tmp_path: Path) -> None:

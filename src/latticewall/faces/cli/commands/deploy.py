@@ -132,7 +132,7 @@ def _template(path: Path) -> str:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise Problem(f"template {path} cannot be read: {reason}", NOT_AS_EXPECTED) from None
+        raise Problem(f"template {path} cannot be read: {reason}") from None
 
 
 def _stack_name(template: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from latticewall.faces.cli.client import Refused
 from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.output import Output
-from latticewall.faces.cli.problem import NOT_AS_EXPECTED, Problem
+from latticewall.faces.cli.problem import Problem
 from latticewall.faces.cli.records import denied_by, summary
 from latticewall.faces.cli.session import Session
 
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
-    """1 when a group that was asked for does not exist."""
+    """2 when a group that was asked for does not exist."""
     shown: set[tuple[str, str]] = set()
     start = chosen.since
     if not _groups(session) and not chosen.group and not chosen.follow:
@@ -60,7 +60,7 @@ def _records(session: Session, groups: list[str], start: int) -> list[tuple[str,
         try:
             events = session.pages("logs:FilterLogEvents", {"logGroupName": group, "startTime": start}, "events")
         except Refused as refused:
-            raise Problem(f"log group {group}: {refused.message[:1].lower()}{refused.message[1:]}", NOT_AS_EXPECTED) from None
+            raise Problem(f"log group {group}: {refused.message[:1].lower()}{refused.message[1:]}") from None
         found += [(group, event) for event in events]
     return sorted(found, key=lambda item: (item[1]["timestamp"], item[0], item[1]["eventId"]))
 
