@@ -96,6 +96,16 @@ def test_what_stands_after_two_hyphens_is_the_programs(capsys: pytest.CaptureFix
     assert one_line(capsys).startswith("latticewall: exec web: nothing to run")
 
 
+def test_what_cannot_be_explained_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"verdict": "unknown", "summary": "there is no role or user `bob`", "gates": []}
+    monkeypatch.setattr(Session, "ask", lambda *_: answer)
+    words = ["--state", str(tmp_path), "explain", "--as", "bob", "http://rates.example.com/"]
+    assert main(words) == 2
+    assert one_line(capsys) == "latticewall: explain http://rates.example.com/: there is no role or user `bob`"
+    assert main([*words, "--output", "json"]) == 2
+    assert json.loads(capsys.readouterr().out) == answer
+
+
 # -- a region that is down ------------------------------------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
     """0 when the request is allowed, 1 when it is denied, 2 when that cannot be told."""
     answer = session.ask("explain", _question(chosen))
-    if not output.as_json and not answer["gates"]:
+    if answer["verdict"] not in _CODES and not answer["gates"] and not output.as_json:
         raise Problem(f"explain {chosen.what}: {answer['summary']}")
     if output.as_json:
         output.document(answer)
