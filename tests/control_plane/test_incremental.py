@@ -91,8 +91,8 @@ class Walk:
         return {"forward": {"targetGroups": [{"targetGroupIdentifier": self.random.choice(self.groups)}]}}
 
     def listener(self) -> None:
-        service, port = self.random.choice(self.services), self.random.choice([80, 81])
-        made = self.lattice.create_listener(serviceIdentifier=service, name=self.name(), protocol="HTTP", port=port, defaultAction=self.action())
+        service, (protocol, port) = self.random.choice(self.services), self.random.choice([("HTTP", 80), ("HTTP", 81), ("HTTPS", 81), ("HTTPS", 443)])
+        made = self.lattice.create_listener(serviceIdentifier=service, name=self.name(), protocol=protocol, port=port, defaultAction=self.action())
         self.listeners.append((service, made["id"]))
 
     def rule(self) -> None:
