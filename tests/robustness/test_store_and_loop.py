@@ -223,8 +223,12 @@ class Feed:
         return [(revision, round(now, 3)) for revision, now in self.compiled]
 
 
-def test_a_few_changes_never_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Feed(monkeypatch, 1, MANY, MANY + 1).rounds() == [(1, 0), (MANY, 0)]
+@pytest.mark.parametrize("settled", [2, None])
+def test_a_few_changes_never_wait(monkeypatch: pytest.MonkeyPatch, settled: int | None) -> None:
+    few = MANY + (settled is not None)
+    feed = Feed(monkeypatch, 1, few, few + 1)
+    feed.settled = settled
+    assert feed.rounds() == [(1, 0), (few, 0)]
 
 
 def test_many_changes_wait_until_they_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ Settle = Callable[[int, Failures, Collection[str]], int | None]
 RESYNC_SECONDS = 10.0
 AWAITED_SECONDS = 0.25
 """When to look again at what is on its way by itself."""
-MANY = 4
-"""Revisions that came during one round: they will go on coming."""
+MANY = 6
+"""Changes that came during one round: they will go on coming. What one client makes of one thing after the other is fewer."""
 QUIET_SECONDS, GATHER_SECONDS = 0.005, 0.05
 """What many changes leave between them when they have ended, and how long the first of them waits for more."""
 SETTLED_SECONDS = 0.02
@@ -105,8 +105,8 @@ class Loop:
         somebody waits for them."""
         if newest == self._settled == seen + 1 and not self._hurry.is_set():
             newest = self._wait(newest, SETTLED_SECONDS)
-        until = time.monotonic() + GATHER_SECONDS
-        while newest - seen >= MANY and time.monotonic() < until and not self._hurry.wait(QUIET_SECONDS):
+        most, until = seen + (self._settled is not None) + MANY, time.monotonic() + GATHER_SECONDS
+        while newest >= most and time.monotonic() < until and not self._hurry.wait(QUIET_SECONDS):
             before, newest = newest, self._wait(newest, 0)
             if newest == before:
                 break
