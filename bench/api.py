@@ -18,6 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from bench.constant import constant
+from bench.processor import processor_seconds
 from bench.region import Region, until
 from bench.table import Figure, Section
 from latticewall.store import Store
@@ -110,12 +111,12 @@ def _rates(region: Region, make: Callable[[], bytes], count: int) -> tuple[float
     for _ in range(ROUNDS):
         requests = [make() for _ in range(count)]
         region.settle(60)
-        used, began = _processor_seconds(pid), time.monotonic()
+        used, began = processor_seconds(pid), time.monotonic()
         _send(urlsplit(region.session.endpoint).netloc, requests)
         taken = time.monotonic() - began
         rates.append(count / taken)
         region.settle(60)
-        per_core.append(count / (_processor_seconds(pid) - used))
+        per_core.append(count / (processor_seconds(pid) - used))
     return median(rates), median(per_core)
 
 
@@ -132,9 +133,9 @@ def _constants(request: bytes) -> float:
     with constant() as (place, pid):
         until(lambda: _answers(place))
         _send(place, [request] * WARM)
-        used = _processor_seconds(pid)
+        used = processor_seconds(pid)
         _send(place, [request] * CONSTANTS)
-        return CONSTANTS / (_processor_seconds(pid) - used)
+        return CONSTANTS / (processor_seconds(pid) - used)
 
 
 def _answers(place: str) -> bool:
@@ -176,11 +177,6 @@ def _complete(answer: bytes) -> bool:
     head, separator, body = answer.partition(b"\r\n\r\n")
     length = next((line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b"0")
     return bool(separator) and len(body) >= int(length)
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _syncs(folder: Path, count: int = 50) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 from bench.architecture import Architecture
 from bench.paced_client import TURN as TURN_SECONDS
 from bench.plain_envoy import PlainEnvoy
+from bench.processor import processor_seconds
 from bench.region import Region
 from bench.signed import CONNECTIONS, paced, write_requests, wrk
 from bench.table import Figure, Section, skipped
@@ -53,10 +53,10 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
     spent: dict[str, list[float]] = {name: [] for name in pids}
 
     def load(name: str, target: str) -> None:
-        before = _processor_seconds(pids[name])
+        before = processor_seconds(pids[name])
         rate = wrk(region, client, target, requests, SECONDS).rate
         rates[name].append(rate)
-        spent[name].append((_processor_seconds(pids[name]) - before) / (rate * SECONDS) * 1e6)
+        spent[name].append((processor_seconds(pids[name]) - before) / (rate * SECONDS) * 1e6)
 
     with _policies(region, built) as credentials:
         write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
@@ -94,12 +94,6 @@ def _latency(how_much: str, turns: Sequence[Sequence[Sequence[float]]]) -> list[
         figures.append(Figure(f"{name} latency at {how_much} load, plain Envoy", median(plain), "us"))
         figures.append(Figure(f"{name} latency at {how_much} load, added by signature and policies", added, "us", median(plain), "plain Envoy"))
     return figures
-
-
-def _processor_seconds(pid: int) -> float:
-    """What a process has used so far, in user and kernel mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
 from bench.plain_envoy import upstream_script
+from bench.processor import processor_seconds
 from bench.region import Region, until
 from bench.table import Figure, Section
 from latticewall.faces.cli.commands.status import resident_bytes
@@ -108,11 +107,12 @@ class Estate:
 
     def added(self, count: int) -> tuple[list[float], list[float], list[float]]:
         """Seconds until one service more is answered, so many times: from its association with the service network, and from its creation; and seconds of
-        the control plane's processor. Each is taken away again."""
+        the processor that control plane and Envoy used for the association. Each is taken away again."""
         lattice = self.region.client("vpc-lattice")
         group = self._group(lattice, "added")
         until(lambda: lattice.get_target_group(targetGroupIdentifier=group)["status"] == "ACTIVE")
         lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": "10.1.0.10", "port": _PORT}])
+        pids = self.region.status()["control_plane_pid"], self.region.pid("envoy")
         joined, whole, busy = [], [], []
         with _probe(self.region, self.instances["client"]) as (hosts, answers):
             for number in range(count):
@@ -124,11 +124,11 @@ class Estate:
                 self.region.settle(60)
                 hosts.write(service["dnsEntry"]["domainName"] + "\n")
                 hosts.flush()
-                used, called = self._used(), time.monotonic()
+                used, called = sum(map(processor_seconds, pids)), time.monotonic()
                 made = lattice.create_service_network_service_association(serviceNetworkIdentifier=self.network, serviceIdentifier=service["id"])
                 answered = float(answers.readline())
                 self.region.settle(60)
-                busy.append(self._used() - used)
+                busy.append(sum(map(processor_seconds, pids)) - used)
                 joined.append(answered - called)
                 whole.append(answered - began)
                 lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=made["id"])
@@ -136,10 +136,6 @@ class Estate:
                 lattice.delete_service(serviceIdentifier=service["id"])
         until(lambda: _deleted(lattice, group))
         return joined, whole, busy
-
-    def _used(self) -> float:
-        """Seconds of processor time of the control plane and Envoy."""
-        return sum(_processor_seconds(pid) for pid in (self.region.status()["control_plane_pid"], self.region.pid("envoy")))
 
     def memory(self, process: str) -> float:
         return (resident_bytes(self.region.pid(process)) or 0) / 2**20
@@ -187,11 +183,6 @@ def _deleted(lattice: Any, group: str) -> bool:
     except lattice.exceptions.ConflictException:
         return False
     return True
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
