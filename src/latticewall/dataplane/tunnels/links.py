@@ -15,6 +15,7 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCGIFHWADDR, _SIOCETHTOOL = 0x8913, 0x8914, 0x8
 _IFF_NOARP = 0x80
 _OFFLOADS = (0x17, 0x19, 0x1F, 0x24)
 """ETHTOOL_STXCSUM, SSG, STSO, SGSO: what the kernel would leave to a network card, which is not there."""
+_OPENED = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
 
 def prepare(namespace: Path, device: str) -> bytes:
@@ -40,23 +41,19 @@ def _ethtool(asking: socket.socket, name: bytes, command: int) -> None:
 
 def packet_socket(device: str) -> socket.socket:
     """All frames that come out of the device of this namespace, and into it. Raises OSError."""
-    opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        opened.bind((device, ETH_P_ALL))
-    except OSError:
-        opened.close()
-        raise
-    return opened
+    return _bound(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | _OPENED), (device, ETH_P_ALL))
 
 
 def geneve_socket(address: str, port: int) -> socket.socket:
     """Raises OSError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    return _bound(socket.socket(family, socket.SOCK_DGRAM | _OPENED), (address, port))
+
+
+def _bound(opened: socket.socket, address: tuple[str, int]) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        opened.bind((address, port))
+        opened.bind(address)
     except OSError:
         opened.close()
         raise
