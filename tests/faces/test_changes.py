@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.region import ACCOUNT, CATALOG, NAME, Region
 
+from latticewall.auth.sigv4 import Credentials, sign
 from latticewall.base.faults import Pending
+from latticewall.base.secret import Secret
+from latticewall.faces.asgi import AsgiApp
 from latticewall.faces.http import Change, Known
 from latticewall.resources.context import Context
 from latticewall.wire.message import HttpRequest, HttpResponse
@@ -35,10 +41,16 @@ def service(name: str, token: str = "", key: str = ACCOUNT) -> HttpRequest:
     return request("/services", {"name": name, **({"clientToken": token} if token else {})}, key=key)
 
 
+def admitted(region: Region, request: HttpRequest, known: Known) -> Change:
+    found = region.endpoint.admitted(request, "127.0.0.1", known)
+    assert isinstance(found, Change)
+    return found
+
+
 def together(region: Region, *requests: HttpRequest, at_a_time: int = 2) -> list[HttpResponse | None]:
     """Their answers, when they come one after the other."""
     known = Known(CATALOG.operation("vpc-lattice:CreateService"), "vpc-lattice")
-    changes = [Change(one, "127.0.0.1", known) for one in requests]
+    changes = [admitted(region, one, known) for one in requests]
     waiting = iter([changes[start : start + at_a_time] for start in range(0, len(changes), at_a_time)])
     answers: list[HttpResponse | None] = []
     while len(answers) < len(requests):  # a transaction ends when it has lasted for some time
@@ -152,3 +164,72 @@ def test_alone_and_together_at_the_same_time(region: Region) -> None:
     with region.store.read() as snapshot:
         revisions = [change["revision"] for change in snapshot.changes(0) if change["kind"] == "vpc-lattice:Service"]
     assert len(revisions) == len(set(revisions)) == len(wanted)
+
+
+# -- who asks is known before anything waits --------------------------------------------------------------------------------------------------------------
+
+
+class Still:
+    """A clock that stands, so that signatures made now are good."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class Verifying(Region):
+    """A region that verifies signatures, in which creations of services are known to be short."""
+
+    def __init__(self, folder: Path) -> None:
+        key = Region(folder, clock=Still()).iam.create_access_key()["AccessKey"]
+        super().__init__(folder, clock=Still(), open_mode=False)
+        self.credentials = Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"]))
+        self.app.seconds["vpc-lattice:CreateService"] = 0.001
+
+    def creation(self, name: str, secret: str = "") -> HttpRequest:
+        """Signed with the root's key, or with another secret."""
+        by = replace(self.credentials, secret_access_key=Secret(secret)) if secret else self.credentials
+        body = json.dumps({"name": name}).encode()
+        headers = sign("POST", "http://127.0.0.1:4566/services", {}, by, "vpc-lattice", NAME, self.clock.now(), body=body)
+        return HttpRequest("POST", "/services", "", tuple(headers.items()), body)
+
+
+async def told(app: AsgiApp, request: HttpRequest) -> tuple[bool, asyncio.Future[HttpResponse]]:
+    """Whether the answer is there at once, and where it will be."""
+    coming: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+    answer = app.short(request, "127.0.0.1", coming.set_result)
+    assert answer is not False
+    if answer is not True:
+        coming.set_result(answer)
+    return coming.done(), coming
+
+
+def test_whoever_cannot_sign_is_refused_while_changes_wait(tmp_path: Path) -> None:
+    region = Verifying(tmp_path)
+
+    async def ask() -> None:
+        app = AsgiApp(region.endpoint)
+        with region.store.write():  # nobody else may, so that all changes wait
+            first, answer = await told(app, region.creation("one"))
+            assert not first
+            for number in range(100):
+                refused, refusal = await told(app, region.creation(f"no-{number}", "guess"))
+                assert refused, "it takes nobody's turn"
+                assert (refusal.result().status, refusal.result().header("x-amzn-errortype")) == (403, "InvalidSignatureException")
+        assert (await asyncio.wait_for(answer, 30)).status == 201
+
+    asyncio.run(ask())
+
+
+def test_a_key_that_is_taken_away_while_its_change_waits_changes_nothing(tmp_path: Path) -> None:
+    region = Verifying(tmp_path)
+
+    async def ask() -> None:
+        app = AsgiApp(region.endpoint)
+        with region.store.write() as tx:
+            _, answer = await told(app, region.creation("one"))
+            (key,) = [row for row in tx.rows("iam:AccessKey") if row.id == region.credentials.access_key_id]
+            tx.put(replace(key, document={**key.document, "Status": "Inactive"}))
+        refusal = await asyncio.wait_for(answer, 30)
+        assert (refusal.status, json.loads(refusal.body)["message"]) == (403, "The security token included in the request is invalid.")
+
+    asyncio.run(ask())

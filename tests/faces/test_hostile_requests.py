@@ -20,7 +20,7 @@ from latticewall.apimodel.shapes import Shape
 from latticewall.app import is_question
 from latticewall.control_plane.services import registry
 from latticewall.faces.http import Change
-from latticewall.wire.message import HttpRequest
+from latticewall.wire.message import HttpRequest, HttpResponse
 
 SIGNED = f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260102/{NAME}/{{0}}/aws4_request, SignedHeaders=host, Signature={'0' * 64}"
 BYTES = (
@@ -47,9 +47,10 @@ def answer(region: Region, request: HttpRequest) -> int:
     before = region.store.revision
     known = region.endpoint.known(request)
     if known is not None and not is_question(known.operation):
-        waiting = iter([[Change(request, "127.0.0.1", known)]])
-        (together,) = region.endpoint.together(lambda: next(waiting, []))
-        found, at_once = together or region.endpoint.answer(request, "127.0.0.1"), None
+        admitted = region.endpoint.admitted(request, "127.0.0.1", known)
+        waiting = iter([[admitted]] if isinstance(admitted, Change) else [])
+        together = region.endpoint.together(lambda: next(waiting, [])) or [admitted if isinstance(admitted, HttpResponse) else None]
+        found, at_once = together[0] or region.endpoint.answer(request, "127.0.0.1"), None
     else:
         at_once = region.endpoint.at_once(request, "127.0.0.1", known) if known else None
         found = region.endpoint.answer(request, "127.0.0.1")

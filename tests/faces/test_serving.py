@@ -15,7 +15,9 @@ import uvicorn
 
 import latticewall.faces.serving as serving_module
 from latticewall.apimodel.catalog import Catalog
+from latticewall.auth.sigv4 import Verified
 from latticewall.faces.asgi import AsgiApp
+from latticewall.faces.authentication import Signer
 from latticewall.faces.http import Change, Endpoint, Known
 from latticewall.faces.quick_http import QuickHttp
 from latticewall.faces.serving import server_config
@@ -70,6 +72,9 @@ class Quick(Telling):
         self.at_once_with.append(request)
         kind = "a\nb" if "bad" in request.raw_path else "text/plain"
         return HttpResponse(200, (("X-Way", "quick"), ("content-type", kind)), request.body or source_ip.encode())
+
+    def admitted(self, request: HttpRequest, source_ip: str, known: Known) -> Change:
+        return Change(request, source_ip, known, Signer(Verified("AKIA", "eu-north-7", "vpc-lattice"), None))
 
     def together(self, waiting: Callable[[], Sequence[Change]]) -> list[HttpResponse | None]:
         self.begun.set()

@@ -52,7 +52,10 @@ class AsgiApp:
                 answering = loop.run_in_executor(self._pool, self._endpoint.answer, request, source)
                 answering.add_done_callback(lambda done: later(done.result()))
 
-        self._changes.add(Change(request, source, known), told)
+        change = self._endpoint.admitted(request, source, known)
+        if not isinstance(change, Change):
+            return change or False
+        self._changes.add(change, told)
         return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,8 +1,6 @@
 """The AWS endpoint: bytes in, one `App.call`, bytes out.
 
-Every request is signed (Signature Version 4): the scope names the region and the service addressed. In open mode any access key is accepted
-unverified; a 12-digit key names the account, every other one the region's own. Two calls obtain credentials and so need none: one bears an identity
-token instead of a signature, the other is signed with the key of an X.509 certificate.
+Every request is signed (Signature Version 4): the scope names the region and the service addressed. Who asks is `faces.authentication`'s to say.
 """
 
 from __future__ import annotations
@@ -13,19 +11,16 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from latticewall.apimodel.catalog import Operation, Service
 from latticewall.app import App, is_question
-from latticewall.auth.callers import caller_with, key_row, known_key, root
-from latticewall.auth.canonical import Head
-from latticewall.auth.certificate_signature import CERTIFICATE, has_certificate_signature, verify_certificate_signature
-from latticewall.auth.signature import is_signed, parse_signature
-from latticewall.auth.sigv4 import S3, KnownKey, Verified, verify
+from latticewall.auth.sigv4 import S3
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, Pending, Unavailable
-from latticewall.base.rows import Row
+from latticewall.faces.authentication import Authentication, Signer
 from latticewall.faces.s3_bodies import plain
 from latticewall.store import Moved, MustWrite, Snapshot
 from latticewall.wire.message import HttpRequest, HttpResponse
@@ -45,7 +40,6 @@ SHORT_SECONDS = 0.05
 """What took longer the last time does not share a transaction, in which all others have to wait for it."""
 TOGETHER_SECONDS = 0.02
 """How long others join a transaction."""
-UNSIGNED = "sts:AssumeRoleWithWebIdentity"
 UNSIGNED_INNER = ("health", "metrics")
 """Inner requests of programs that cannot sign: load balancers and Prometheus. They reach the host's loopback only, and say nothing but ids and numbers."""
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -67,11 +61,12 @@ class Known(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A request for a change that takes little time. source_ip: where it comes from."""
+    """A request for a change that takes little time, and whose signature was verified. source_ip: where it comes from."""
 
     request: HttpRequest
     source_ip: str
     known: Known
+    signer: Signer
 
 
 @dataclass(frozen=True)
@@ -93,6 +88,10 @@ class Endpoint:
     _quick: set[str] = field(default_factory=set)
     """Questions that took little time when they were last answered."""
 
+    @cached_property
+    def _authentication(self) -> Authentication:
+        return Authentication(self.app, self.account, self.region, self.open_mode)
+
     def known(self, request: HttpRequest) -> Known | None:
         """The operation, if it took little time when it was last performed: `at_once` may answer if it is a question, `together` if not."""
         scope = _scope(request)
@@ -113,6 +112,19 @@ class Endpoint:
                 return self._answer(request, source_ip, self.app.ask, known) if view.is_on_disk and not self.in_progress(view.snapshot) else None
         except (Fault, Pending, Moved, MustWrite):
             return None
+
+    def admitted(self, request: HttpRequest, source_ip: str, known: Known) -> Change | HttpResponse | None:
+        """The change that a request asks for, or the refusal of one that is not authenticated, given where it was read: it takes no time of those who change
+        something. None for what proves otherwise than by an access key who asks."""
+        request_id = self.app.new_request_id()
+        try:
+            signer = self._authentication.signer(request)
+            return Change(request, source_ip, known, signer) if signer else None
+        except Fault as fault:
+            return self._refusal(request, known.operation.service, fault, request_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            return self._broken(request, known.operation.service, request_id)
 
     def together(self, waiting: Callable[[], Sequence[Change]]) -> list[HttpResponse | None]:
         """Perform changes in one transaction, each as if it were alone; when there are answers, all of it is on the disk. waiting: the next ones, until there
@@ -140,7 +152,7 @@ class Endpoint:
 
     def _within(self, change: Change, call: Call) -> HttpResponse | None:
         try:
-            return self._answer(change.request, change.source_ip, call, change.known)
+            return self._answer(change.request, change.source_ip, call, change.known, change.signer)
         except (Pending, Moved, MustWrite):
             self.app.seconds.pop(change.known.operation.qualified_name, None)
             return None
@@ -153,12 +165,13 @@ class Endpoint:
             return self.download(request.raw_path, dict(request.query))
         return self._answer(request, source_ip, self._call)
 
-    def _answer(self, request: HttpRequest, source_ip: str, call: Call, known: Known | None = None) -> HttpResponse:
-        """Raises nothing but what says that `call` cannot answer at once. known: if it is."""
+    def _answer(self, request: HttpRequest, source_ip: str, call: Call, known: Known | None = None, signer: Signer | None = None) -> HttpResponse:
+        """Raises nothing but what says that `call` cannot answer at once. known, signer: if they are."""
         request_id = self.app.new_request_id()
         service: Service | None = None
         try:
-            caller, signing_name = self._who(request)
+            who = self._authentication
+            caller, signing_name = who.who_signed(request, signer) if signer else who.who(request)
             if signing_name == S3:
                 request = plain(request)
             operation = known.operation if known and known.scope == signing_name else identify(self.app.catalog, request, signing_name)
@@ -202,67 +215,11 @@ class Endpoint:
         """The service whose error dialect fits, as the unverified scope, target, action or path names it."""
         return service_of(self.app.catalog, request, _scope(request))
 
-    def _who(self, request: HttpRequest) -> tuple[Caller, str | None]:
-        """(caller, service that the request was signed for; None without a signature in open mode). Raises the faults of authentication."""
-        head = _head(request)
-        if has_certificate_signature(head):
-            certified = verify_certificate_signature(head, request.body, self.app.clock.now())
-            return Caller("", certified.region, f"x509:{certified.fingerprint}", certified.fingerprint, CERTIFICATE), certified.service
-        if not is_signed(head) and self._bears_token(request):
-            return Caller("", self.region, "", "", "Anonymous"), "sts"
-        return self._authenticated(head, request.body)
-
-    def _authenticated(self, head: Head, body: bytes) -> tuple[Caller, str | None]:
-        """The same, of a request with a signature, or in open mode of any."""
-
-        try:
-            with self.app.store.view() as view:
-                return self._known_caller(head, body, view.snapshot)
-        except Moved:
-            with self.app.store.view(certain=True) as view:
-                return self._known_caller(head, body, view.snapshot)
-
-    def _known_caller(self, head: Head, body: bytes, snapshot: Snapshot) -> tuple[Caller, str | None]:
-        verified, row = self._authenticate(head, body, snapshot)
-        return self._caller(snapshot, verified, row), verified.service or None
-
-    def _bears_token(self, request: HttpRequest) -> bool:
-        """Whether the request asks for the one operation whose parameters authenticate it."""
-        try:
-            return identify(self.app.catalog, request, "sts").qualified_name == UNSIGNED
-        except Fault:
-            return False
-
-    def _authenticate(self, head: Head, body: bytes, snapshot: Snapshot) -> tuple[Verified, Row | None]:
-        """With the stored key."""
-        if self.open_mode:
-            if not is_signed(head):
-                return Verified(self.account, self.region, ""), None
-            signature = parse_signature(head)
-            return Verified(signature.access_key_id, signature.region, signature.service), key_row(snapshot, signature.access_key_id)
-        row: Row | None = None
-
-        def look_up(access_key_id: str) -> KnownKey | None:
-            nonlocal row
-            row = key_row(snapshot, access_key_id)
-            return known_key(row)
-
-        return verify(head, body, look_up, self.app.clock.now()), row
-
-    def _caller(self, snapshot: Snapshot, verified: Verified, row: Row | None) -> Caller:
-        caller = caller_with(snapshot, row, verified.region)
-        if caller is not None:
-            return caller
-        if not self.open_mode:
-            raise Denied("The security token included in the request is invalid.", code="InvalidClientTokenId")
-        account = verified.access_key_id if re.fullmatch(r"\d{12}", verified.access_key_id) else self.account
-        return root(account, verified.region, verified.access_key_id)
-
     def _inner(self, request: HttpRequest) -> HttpResponse:
         path = request.raw_path.removeprefix(INNER)
         try:
             if path not in UNSIGNED_INNER and not self.open_mode:
-                caller, service = self._authenticated(_head(request), request.body)
+                caller, service = self._authentication.who_signs(request)
                 if service != SIGNING_NAME or (caller.account, caller.principal_type) != (self.account, "Account"):
                     raise Denied("only the region's administrator may ask this", code="AccessDenied")
             params = json.loads(request.body) if request.body else {}
@@ -283,10 +240,6 @@ def _scope(request: HttpRequest) -> str | None:
     """The service that the request says it is signed for, not verified."""
     found = _SCOPE.search(request.header("authorization") or unquote(request.raw_query))
     return found[1] if found else None
-
-
-def _head(request: HttpRequest) -> Head:
-    return Head(request.method, request.raw_path + (f"?{request.raw_query}" if request.raw_query else ""), request.headers)
 
 
 def _json(status: int, value: Any) -> HttpResponse:
