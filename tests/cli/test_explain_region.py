@@ -322,7 +322,7 @@ HEADS = {
               "denied at signature: "),
     "scheme": ("GET / HTTP/1.1|Host: SERVICE|Authorization: Bearer x", 200, "allowed"),
     "length": ("POST / HTTP/1.1|Host: SERVICE|Content-Length: 1|Content-Length: 2", 400, ""),
-    "old": ("GET / HTTP/1.0|Host: SERVICE", 426, ""),
+    "old": ("GET / HTTP/1.0|Host: SERVICE", 426, "denied at request: the request is of HTTP/1.0"),
 }  # fmt: skip
 """Request id -> head (a bar ends a line), status, summary of the explanation; "" where the proxy read no request, so that there is none to ask for."""
 ASK = r"""

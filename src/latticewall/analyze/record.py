@@ -11,6 +11,7 @@ from typing import Any
 from latticewall.analyze.question import Asked
 from latticewall.auth.canonical import Head
 from latticewall.auth.signature import is_signed
+from latticewall.plan.access_log import NO_RULE
 from latticewall.policy.lattice import Layer
 
 REFUSED = "lua_response"
@@ -73,6 +74,11 @@ class Recorded:
     def malformed(self) -> bool:
         """The request's shape was refused (400) before anybody judged it, in audit mode too."""
         return self.enforced and self.status == 400 and not (self.denial or self.refused)
+
+    @property
+    def outdated(self) -> bool:
+        """Of HTTP/1.0, which no rule was asked about."""
+        return self.rule_id == NO_RULE
 
     @property
     def audited(self) -> bool:

@@ -42,6 +42,9 @@ def explain_record(region: Region, record: Recorded, diagnosis: Diagnosis | None
     if not record.service_arn:
         return concluded([*gates, _nowhere(record)], request, shown, {})
     gates.append(Gate("listener", Outcome.PASS, f"service {record.service_arn.rpartition('/')[2]}", record.listener_id))
+    if record.outdated:
+        detail = f"the request is of HTTP/1.0, which listeners do not speak: the answer was {record.status}"
+        return concluded([*gates, Gate("request", Outcome.FAIL, detail, change=("use HTTP/1.1 or HTTP/2",))], request, shown, {})
     if record.malformed:
         gates += head_gates(record.asked) or [Gate("request", Outcome.FAIL, "the request's head is ambiguous: the answer was 400")]
     gates.append(_signature_gate(record, diagnosis, region.index.world.region))

@@ -232,7 +232,7 @@ def _virtual_host(joined: _Joined, groups: tuple[_Group, ...]) -> VirtualHost:
     by_name = {name: group for group in groups for name in (group.id, group.arn)}
     return VirtualHost(
         service_arn=service.arn, service_id=service.id, service_network_arn=network.arn, listener_id=listener.id, domains=host_names(service),
-        routes=tuple(_route(rule, by_name, listener.protocol) for rule in listener.rules if _can_match(rule)),
+        routes=tuple(_route(rule, by_name) for rule in listener.rules if _can_match(rule)),
         authorize="AWS_IAM" in (network.auth_type, service.auth_type), idle_timeout=service.idle_timeout,
     )  # fmt: skip
 
@@ -242,7 +242,7 @@ def _can_match(rule: LatticeRule) -> bool:
     return not any(is_ours_to_say(header["name"]) for header in (rule.match.get("httpMatch") or {}).get("headerMatches") or ())
 
 
-def _route(rule: LatticeRule, groups: dict[str, _Group], protocol: str) -> HttpRoute:
+def _route(rule: LatticeRule, groups: dict[str, _Group]) -> HttpRoute:
     match = _route_match(rule.match.get("httpMatch") or {})
     if "fixedResponse" in rule.action:
         return HttpRoute(match, rule.id, fixed_status=rule.action["fixedResponse"]["statusCode"])
@@ -253,7 +253,7 @@ def _route(rule: LatticeRule, groups: dict[str, _Group], protocol: str) -> HttpR
     ]
     return HttpRoute(
         match, rule.id, clusters=tuple((group.id, weight) for group, weight in forwards), target_groups=tuple((group.id, group.arn) for group, _ in forwards),
-        versions=tuple(group.version for group, _ in forwards) if protocol == "HTTPS" else (),
+        versions=tuple(group.version for group, _ in forwards),
     )  # fmt: skip
 
 

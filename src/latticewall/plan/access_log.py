@@ -45,3 +45,5 @@ JOINED = {
 }
 """Members that are several texts with spaces between, the last one with all that follows: looking things up costs most after the length. authorized: `yes`
 when requests to the service are. vpcEndpointId: only of what came in by one."""
+NO_RULE = "-"
+"""The ruleId of a request that its service answers whatever its rules are: one of HTTP/1.0."""

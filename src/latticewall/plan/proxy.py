@@ -92,8 +92,8 @@ class RouteMatch:
 class HttpRoute:
     """One listener rule, in order of evaluation. Either weighted clusters [(cluster name, weight)] or a fixed status code.
 
-    target_groups: (cluster name, target group ARN) for the headers and logs. versions: the protocol version of each cluster, in their order, where requests
-    may be of more than one: what a target does not speak is refused. () = all requests are HTTP/1.1.
+    target_groups: (cluster name, target group ARN) for the headers and logs. versions: the protocol version of each cluster, in their order: what a
+    target does not speak is refused. () = nobody asks.
     """
 
     match: RouteMatch

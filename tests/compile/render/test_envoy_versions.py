@@ -71,7 +71,7 @@ def test_every_group_gets_its_share_of_what_it_takes_and_the_rest_is_refused(gro
     assert shares(variants(route(*groups)), headers) == pytest.approx(wanted, abs=1e-5)
 
 
-def test_an_http_listener_has_one_route_for_a_rule() -> None:
+def test_what_asks_for_no_version_has_one_route() -> None:
     plain = HttpRoute(RouteMatch(), "rule-1", clusters=(("tg-1", 1),))
     assert list(variants(plain)) == [Variant(plain)]
     fixed = HttpRoute(RouteMatch(), "rule-1", fixed_status=404, versions=())

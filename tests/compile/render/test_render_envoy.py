@@ -223,5 +223,5 @@ def test_every_way_in_says_where_it_is_and_believes_no_client(names: tuple[Serve
             {"key": "x-amzn-lattice-identity", "value": "pending"}, {"key": "x-amzn-lattice-services", "value": "http-vpc-1-80"},
             {"key": "x-amzn-lattice-network", "value": f"SourceVpcArn={LISTENER.vpc_arn}"}, {"key": "x-amzn-source-vpc", "value": LISTENER.vpc_id},
         ]  # fmt: skip
-        assert [found["name"] for found in config["http_filters"]] == ["envoy.filters.http.lua", "envoy.filters.http.fault", "router"]
+        assert [found["name"] for found in config["http_filters"]] == ["envoy.filters.http.lua", "envoy.filters.http.fault", "trailers", "router"]
         assert (config["normalize_path"], config["merge_slashes"], config["skip_xff_append"]) == (False, False, True)

@@ -52,7 +52,7 @@ HEADS = {
     "the server itself, to get": (f"GET * HTTP/1.1|Host: {HOST}", "400"),
     "a path that begins nowhere": (f"GET x HTTP/1.1|Host: {HOST}", "400"),
     "HTTP/1.0": (f"GET / HTTP/1.0|Host: {HOST}", "426"),
-    "HTTP/0.9": ("GET /", "426"),
+    "HTTP/0.9": ("GET /", "400"),
     "HTTP/3.0": (f"GET / HTTP/3.0|Host: {HOST}", "426"),
     "lengths that differ": (f"POST / HTTP/1.1|Host: {HOST}|Content-Length: 0|Content-Length: 1", "400"),
     "a length and chunks": (f"POST / HTTP/1.1|Host: {HOST}|Content-Length: 5|Transfer-Encoding: chunked", "400"),

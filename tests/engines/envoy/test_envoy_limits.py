@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from envoy_lab import HOST, Lab, authorization, cluster, plan, tcp_listener, virtual_host
+from envoy_lab import HOST, Lab, authorization, cluster, forward, plan, tcp_listener, virtual_host
 from envoy_rig import SERVICES, until
 
 from latticewall.compile.render import envoy_http, envoy_tls
@@ -151,3 +152,57 @@ def test_http_2_in_clear_text_is_spoken_to_who_begins_with_it(lab: Lab) -> None:
     many = [word for number in range(120) for word in ("-H", f"x-{number}: 1")]
     assert curl(lab, "--http2-prior-knowledge", f"http://{HOST}/", *many).endswith(" 000")  # Envoy resets the stream
     assert curl(lab, "--http2-prior-knowledge", f"http://{HOST}/", *many[:100]).endswith(" 2 200")
+
+
+def test_grpc_is_refused_where_the_target_speaks_http_1(lab: Lab) -> None:
+    """Also on an HTTP listener: known by its content type, over HTTP/2. The answer is gRPC's own way of saying 400."""
+    lab.publish(plan(virtual_host(routes=[replace(forward(), versions=("HTTP1",))]), clusters=[cluster()]))
+    asked = ("-X", "POST", "-H", "content-type: application/grpc", "-w", " %{header_json} %{http_code}")
+    assert '"grpc-status":["13"]' in curl(lab, "--http2-prior-knowledge", f"http://{HOST}/grpc", *asked)
+    assert reason(lab, "/grpc") == "ClientProtocolError"
+    assert curl(lab, "--http2-prior-knowledge", f"http://{HOST}/", "-X", "POST", "-H", "content-type: text/plain").endswith(" 2 200")
+    assert curl(lab, "--http1.1", f"http://{HOST}/", "-X", "POST", "-H", "content-type: application/grpc").endswith(" 1.1 200")
+
+
+def test_http_1_0_is_refused_and_logged(lab: Lab) -> None:
+    """Whoever asks, and whatever the rule."""
+    lab.publish(plan(virtual_host(authorize=True), clusters=[cluster()]))
+    lab.authorize(authorization())
+    assert lab.rig.tcp(SERVICES, 80, f"GET /old HTTP/1.0\r\nHost: {HOST}\r\n\r\n").startswith("HTTP/1.0 426")
+    assert reason(lab, "/old") == "ClientProtocolError"
+    (line,) = (line for line in lab.rig.log_lines() if line.get("requestPath") == "/old")
+    found = access_log.read(json.dumps(line))
+    assert found is not None
+    assert [found.record[name] for name in ("responseCode", "protocol", "targetIpPort", "resolvedUser")] == [426, "HTTP/1.0", "-", "-"]
+
+
+TRAILING = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        while size := int(self.rfile.readline(), 16):
+            self.rfile.read(size + 2)
+        lines = list(iter(lambda: self.rfile.readline().decode().strip(), ""))
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Trailer", "x-sum")
+        self.end_headers()
+        told = ";".join(lines).encode()
+        self.wfile.write(b"%x\\r\\n%s\\r\\n0\\r\\nx-sum: theirs\\r\\n\\r\\n" % (len(told), told))
+http.server.HTTPServer(("0.0.0.0", 8086), Handler).serve_forever()
+"""
+"""Answers with the trailers that it gets, and one of its own."""
+
+
+@pytest.mark.parametrize("authorize", [False, True], ids=["open", "authorized"])
+def test_trailers_reach_both_sides(lab: Lab, authorize: bool) -> None:
+    """Not those that only the service network may say."""
+    server = lab.rig.spawn("i-target", [sys.executable, "-c", TRAILING])
+    lab.publish(plan(virtual_host(authorize=authorize), clusters=[cluster(port=8086)]))
+    lab.authorize(authorization())
+    body = "3\r\nabc\r\n0\r\nx-sum: ours\r\nX-Amzn-Lattice-Identity: Principal=me\r\nx_amzn_source_vpc: vpc-1\r\n\r\n"
+    head = f"POST / HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\nTE: trailers\r\nConnection: close\r\n\r\n"
+    said = until(lambda: (text := lab.rig.tcp(SERVICES, 80, head + body)).startswith("HTTP/1.1 200") and text, "the target answers")
+    assert said.endswith("\r\nb\r\nx-sum: ours\r\n0\r\nx-sum: theirs\r\n\r\n"), said
+    lab.rig.stop(server)

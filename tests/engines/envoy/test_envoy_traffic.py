@@ -56,6 +56,10 @@ def test_request_ids_are_kept_cut_or_made(lab: Lab) -> None:
     assert (kept.seen("x-amzn-requestid"), kept.header("x-amzn-requestid")) == (["mine"], "mine")
     cut = lab.rig.request(host=HOST, headers=[("x-amzn-requestid", "z" * 600)])
     assert cut.seen("x-amzn-requestid") == ["z" * 512]
+    for empty in ([""], ["", "second"], ["", ""]):
+        answer = lab.rig.request(host=HOST, headers=[("x-amzn-requestid", value) for value in empty])
+        assert answer.seen("x-amzn-requestid") == [answer.header("x-amzn-requestid")], empty
+        assert len(answer.seen("x-amzn-requestid")[0]) == 36
 
 
 def test_rules_match_in_order_and_the_default_rule_last(lab: Lab) -> None:

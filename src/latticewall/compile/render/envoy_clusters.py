@@ -83,11 +83,11 @@ def _limits(connect_timeout: int) -> Document:
 
 
 def _protocol_options(plan: Cluster) -> Document:
-    protocol = "http_protocol_options" if plan.protocol == "HTTP1" else "http2_protocol_options"
+    protocol: Document = {"http_protocol_options": {"enable_trailers": True}} if plan.protocol == "HTTP1" else {"http2_protocol_options": {}}
     return any_of(
         HTTP_PROTOCOL_OPTIONS,
         common_http_protocol_options={"idle_timeout": seconds(plan.idle_timeout)},
-        explicit_http_config={protocol: {}},
+        explicit_http_config=protocol,
     )
 
 

@@ -85,7 +85,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="service_network",
         scoped_routes=SCOPED_ROUTES,
-        http_filters=[_authorization_filter(plan, paths), _refuse_undecided(), _router()],
+        http_filters=[_authorization_filter(plan, paths), _refuse_undecided(), _TRAILERS, _router()],
         access_log=[http_access_log(plan, paths.access_log)],
         early_header_mutation_extensions=[_early_header_mutation(plan)],
         common_http_protocol_options={
@@ -94,7 +94,8 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
             "max_headers_count": MAX_HEADERS,
         },
         http1_safe_max_connection_duration=True,
-        http_protocol_options={"allow_custom_methods": True},  # a rule may name any method, as HTTP/2 may bring any
+        # a rule may name any method, as HTTP/2 may bring any; HTTP/1.0 is read so that the route of its service can refuse it
+        http_protocol_options={"allow_custom_methods": True, "accept_http_10": True, "enable_trailers": True},
         http2_protocol_options={"max_concurrent_streams": MAX_STREAMS},
         max_request_headers_kb=MAX_HEADERS_KB,
         stream_idle_timeout=seconds(DEFAULT_IDLE),  # from the first byte of a request: a limit for its head, too
@@ -164,6 +165,14 @@ def _refuse_undecided() -> Document:
     return {"name": UNDECIDED, "typed_config": any_of(f"{_EXTENSIONS}.http.fault.v3.HTTPFault", abort=abort, headers=[undecided])}
 
 
+_OURS_REMOVED = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in OURS_TO_SAY]
+_TRAILERS: Document = {
+    "name": "trailers",
+    "typed_config": any_of(f"{_EXTENSIONS}.http.header_mutation.v3.HeaderMutation", mutations={"request_trailers_mutations": _OURS_REMOVED}),
+}
+"""Some servers take trailers for headers: what only the service network says, no client says there either."""
+
+
 def _router() -> Document:
     return {"name": "router", "typed_config": any_of(f"{_EXTENSIONS}.http.router.v3.Router", suppress_envoy_headers=True)}
 
@@ -175,13 +184,16 @@ def _early_header_mutation(plan: HttpListener) -> Document:
     config = any_of(
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
-            *({"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in OURS_TO_SAY),
+            *_OURS_REMOVED,
             {"append": header(IDENTITY_HEADER, PENDING)},
             {"append": header(SERVICES_HEADER, literal(plan.services), _ADD)},
             {"append": header(SOURCE_VPC_ARN, literal(f"SourceVpcArn={plan.vpc_arn}"), _ADD)},
             {"append": header(SOURCE_VPC, literal(plan.vpc_id), _ADD)},
-            {"append": header(REQUEST_ID, _OWN_OR_NEW_ID)},
-            *([{"append": header(VERSION_HEADER, "%PROTOCOL%", _ADD)}] if plan.server_names else []),
+            {"append": header(_OWN_ID_HEADER, _OWN_ID, _ADD)},
+            {"remove": REQUEST_ID},
+            {"append": header(REQUEST_ID, _OWN_OR_NEW_ID, _ADD)},
+            {"remove": _OWN_ID_HEADER},
+            {"append": header(VERSION_HEADER, "%PROTOCOL%", _ADD)},
         ],
     )
     return {"name": "identity-headers", "typed_config": config}
@@ -211,7 +223,10 @@ _UPGRADE = [
 """Envoy's answer to a request that would change the protocol, which nobody decides about: WebSockets are "not supported", not forbidden."""
 
 _ADD = "APPEND_IF_EXISTS_OR_ADD"
-_OWN_OR_NEW_ID = f'%COALESCE({{"operators": [{{"command": "REQ", "param": "{REQUEST_ID.upper()}"}}, "UNIQUE_ID"]}}):{REQUEST_ID_LENGTH}%'
+_OWN_ID_HEADER = "x-amzn-lattice-own-id"
+_OWN_ID = f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%"
+_OWN_OR_NEW_ID = f'%COALESCE({{"operators": [{{"command": "REQ", "param": "{_OWN_ID_HEADER.upper()}"}}, "UNIQUE_ID"]}})%'
+"""Envoy takes an empty header for one that is there, but adds none: so the client's id is what is there after it was copied."""
 
 REQUEST_ID_BACK = header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")
 """The id of a request in its answer."""

@@ -16,7 +16,8 @@ from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_http import DEFAULT_IDLE, LUA, REQUEST_ID_BACK, SERVICES_HEADER, UNDECIDED, header
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
-from latticewall.compile.render.envoy_versions import REFUSED, STATUS, VERSION_HEADER, Variant, conditions, variants
+from latticewall.compile.render.envoy_versions import OVER_HTTP_1_0, REFUSED, STATUS, VERSION_HEADER, Variant, conditions, narrowed, variants
+from latticewall.plan.access_log import NO_RULE
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import HeaderMatch, HttpListener, RouteMatch, VirtualHost
 
@@ -103,9 +104,7 @@ def route_configuration(services: Services, host: VirtualHost, domains: tuple[st
             header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
             header("x-forwarded-port", str(services.port)),
         ],
-        "request_headers_to_remove": [
-            "x-envoy-external-address", "x-envoy-internal", SERVICES_HEADER, *([VERSION_HEADER] if services.scheme == "https" else []),
-        ],
+        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal", SERVICES_HEADER, VERSION_HEADER],
         "response_headers_to_add": [REQUEST_ID_BACK],
     }  # fmt: skip
 
@@ -115,7 +114,7 @@ def _virtual_host(services: Services, host: VirtualHost, domains: tuple[str, ...
     document: Document = {
         "name": host.service_id,
         "domains": [spelt for domain in domains for spelt in (domain, f"{domain}:{services.port}")],
-        "routes": [_route(services, host, variant) for route in host.routes for variant in variants(route)],
+        "routes": [_old_version(services, host), *(_route(services, host, variant) for route in host.routes for variant in variants(route))],
         "typed_per_filter_config": _authorization(host),
         "metadata": {"filter_metadata": {LUA: _asked_for(host)}},
     }
@@ -135,11 +134,24 @@ def _asked_for(host: VirtualHost) -> Document:
     return {"at": f"{host.service_arn} {host.service_network_arn}"} if host.authorize else {"authorize": "no"}
 
 
+def _old_version(services: Services, host: VirtualHost) -> Document:
+    """What HTTP/1.0 gets of whatever rule, before anybody is asked who may: listeners speak HTTP/1.1 and HTTP/2."""
+    return {
+        "name": f"{_route_name(host, authorize=False, rule=NO_RULE)} {REFUSED}",
+        "match": narrowed(_match(services, RouteMatch()), OVER_HTTP_1_0),
+        "direct_response": {"status": 426},
+        "typed_per_filter_config": {LUA: _OFF, UNDECIDED: _OFF},
+    }
+
+
+def _route_name(host: VirtualHost, *, authorize: bool, rule: str) -> str:
+    """What the access log says of a route (`plan.access_log`): a name costs a tenth of what metadata does."""
+    return " ".join((host.service_network_arn, host.service_arn, host.listener_id, "yes" if authorize else "no", rule))
+
+
 def _route(services: Services, host: VirtualHost, variant: Variant) -> Document:
-    """Its name is what the access log says of it (`plan.access_log`): a name costs a tenth of what metadata does."""
     route = variant.route
-    words = (host.service_network_arn, host.service_arn, host.listener_id, "yes" if host.authorize else "no", route.rule_id)
-    name = " ".join(words)
+    name = _route_name(host, authorize=host.authorize, rule=route.rule_id)
     document: Document = {"name": name, "match": conditions(_match(services, route.match), variant)}
     if variant.refuses:
         return {**document, "name": f"{name} {REFUSED}", "direct_response": {"status": STATUS}}

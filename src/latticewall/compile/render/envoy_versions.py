@@ -21,6 +21,7 @@ REFUSED = "version"
 STATUS = 400
 _MILLION = 1_000_000
 
+OVER_HTTP_1_0 = {"name": VERSION_HEADER, "string_match": {"exact": "HTTP/1.0"}}
 _OVER_HTTP_1 = {"name": VERSION_HEADER, "string_match": {"prefix": "HTTP/1"}}
 _OVER_HTTP_2 = {"name": VERSION_HEADER, "string_match": {"exact": "HTTP/2"}}
 _GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
@@ -65,9 +66,14 @@ def variants(route: HttpRoute) -> Iterator[Variant]:
     yield Variant(route)
 
 
+def narrowed(match: Document, *headers: Document) -> Document:
+    """A route's match that asks for these headers, too."""
+    return {**match, "headers": [*match.get("headers", ()), *headers]} if headers else match
+
+
 def conditions(match: Document, variant: Variant) -> Document:
     """A route's match with the conditions of the variant."""
-    found = {**match, "headers": [*match.get("headers", ()), *variant.headers]} if variant.headers else match
+    found = narrowed(match, *variant.headers)
     if variant.fraction == _MILLION:
         return found
     return {**found, "runtime_fraction": {"default_value": {"numerator": variant.fraction, "denominator": "MILLION"}}}

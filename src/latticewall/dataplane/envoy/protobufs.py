@@ -17,6 +17,7 @@ from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 from envoy.extensions.access_loggers.file.v3 import file_pb2
 from envoy.extensions.access_loggers.filters.cel.v3 import cel_pb2
 from envoy.extensions.filters.http.fault.v3 import fault_pb2
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as header_mutation_filter_pb2
 from envoy.extensions.filters.http.lua.v3 import lua_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.listener.original_dst.v3 import original_dst_pb2
@@ -40,6 +41,7 @@ KNOWN_FILES = (
     file_pb2,
     cel_pb2,
     fault_pb2,
+    header_mutation_filter_pb2,
     lua_pb2,
     router_pb2,
     original_dst_pb2,
