@@ -288,8 +288,20 @@ def test_put_auth_policy_refuses_what_fails_the_tests_of_its_network(region: Reg
     assert error["fieldList"][0]["name"] == "policy"
     assert "(1 more fail)" in error["Error"]["Message"]
     assert region.lattice.put_auth_policy(resourceIdentifier=network, policy=good)["state"] == "Active"
+    with region.refused("ValidationException", "No policy in force (authType NONE) fails the policy tests `shared`") as error:
+        region.lattice.update_service_network(serviceNetworkIdentifier=network, authType="NONE")
+    assert error["fieldList"][0]["name"] == "authType"
+    assert region.lattice.update_service_network(serviceNetworkIdentifier=network, authType="AWS_IAM")["authType"] == "AWS_IAM"
     region.lattice.untag_resource(resourceArn=region.lattice.get_service_network(serviceNetworkIdentifier=network)["arn"], tagKeys=["latticewall:policy-tests"])
     region.lattice.put_auth_policy(resourceIdentifier=network, policy=bad)
+
+
+def test_a_network_may_be_open_where_its_tests_allow_that(region: Region) -> None:
+    network = region.lattice.create_service_network(name="shared", authType="AWS_IAM", tags={"latticewall:policy-tests": "open"})["id"]
+    with region.refused("ValidationException", "`open`, which are not there"):
+        region.lattice.update_service_network(serviceNetworkIdentifier=network, authType="NONE")
+    kept(region)({"action": "put", "name": "open", "text": "tests: [{name: all, who: anonymous, request: GET /, expect: allow}]"})
+    assert region.lattice.update_service_network(serviceNetworkIdentifier=network, authType="NONE")["authType"] == "NONE"
 
 
 def test_tests_of_another_account_do_not_count(region: Region) -> None:

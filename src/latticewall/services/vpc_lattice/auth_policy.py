@@ -6,17 +6,11 @@ active. A service network can require that its policy passes tests (docs/feature
 
 from __future__ import annotations
 
-from latticewall.base.faults import Invalid
-from latticewall.base.policy_tests import KIND
-from latticewall.base.policy_tests import TAG as POLICY_TESTS
 from latticewall.base.rows import Row
-from latticewall.policy.document import Form, Policy, minify, parse_policy
-from latticewall.policy.engine import PolicySet
-from latticewall.policy.expectations import check, failed
-from latticewall.policy.expectations_file import Misread, read_expectations
+from latticewall.policy.document import Form, minify, parse_policy
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import text
+from latticewall.services.vpc_lattice import required_tests, text
 from latticewall.services.vpc_lattice.access_log import kind_of
 from latticewall.services.vpc_lattice.find import usable
 from latticewall.services.vpc_lattice.nouns import RESOURCE_CONFIGURATION, SERVICE_NETWORK
@@ -28,31 +22,11 @@ def put_auth_policy(ctx: Context, params: Document) -> Document:
     if row.document.get("type") == "CIDR":
         raise text.unsupported("resourceIdentifier", f"Resource configuration {row.id} is of type CIDR: nothing decides by an auth policy in a tunnel")
     policy = parse_policy(params["policy"], Form.AUTH, "the policy")
-    if row.kind == SERVICE_NETWORK and POLICY_TESTS in row.tags:
-        _require(ctx, row, policy)
+    if row.kind == SERVICE_NETWORK:
+        required_tests.require(ctx, row, policy, "policy")
     times = {"_policyCreatedAt": row.document.get("_policyCreatedAt", ctx.now), "_policyUpdatedAt": ctx.now}
     changed = ctx.change(row, {"_policy": minify(params["policy"]), **times})
     return {"policy": changed.document["_policy"], "state": state(changed)}
-
-
-def _require(ctx: Context, network: Row, policy: Policy) -> None:
-    """The tests that the network's tag names must pass with this policy. Without readable tests nothing passes."""
-    name = network.tags[POLICY_TESTS]
-    kept = ctx.tx.get(KIND, name, network.account, network.region)
-    if kept is None:
-        raise _refused(f"Service network {network.id} requires the policy tests `{name}`, which are not there: see `latticewall policy tests put`")
-    try:
-        results = failed(check(read_expectations(kept.document["_text"]), PolicySet([policy])))
-    except Misread as problem:
-        raise _refused(f"Service network {network.id} requires the policy tests `{name}`, which cannot be read: {problem}") from None
-    if results:
-        first, more = results[0], f" ({len(results) - 1} more fail)" if len(results) > 1 else ""
-        expected = f"`{first.expectation.name}` (line {first.expectation.line}) expects {first.expectation.wanted}, the policy would {first.got}"
-        raise _refused(f"The policy fails the policy tests `{name}` that service network {network.id} requires: {expected}{more}")
-
-
-def _refused(message: str) -> Invalid:
-    return Invalid(message, code="ValidationException", fields=(("policy", message),), members={"reason": "fieldValidationFailed"})
 
 
 def get_auth_policy(ctx: Context, params: Document) -> Document:

@@ -7,7 +7,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import certificates, dns, quotas, text
+from latticewall.services.vpc_lattice import certificates, dns, quotas, required_tests, text
 from latticewall.services.vpc_lattice.certificates import MEMBER as CERTIFICATE_ARN
 from latticewall.services.vpc_lattice.find import relink, usable
 from latticewall.services.vpc_lattice.nouns import SERVICE, SERVICE_NETWORK
@@ -25,6 +25,8 @@ def create_service_network(ctx: Context, params: Document) -> Document:
 def update_service_network(ctx: Context, params: Document) -> Document:
     """UpdateServiceNetwork: the auth type; with NONE a stored policy stays, inactive."""
     row = usable(ctx, SERVICE_NETWORK, params["serviceNetworkIdentifier"])
+    if params["authType"] == "NONE" and row.document["authType"] != "NONE":
+        required_tests.require(ctx, row, None, "authType")
     return ctx.view(ctx.change(row, {"authType": params["authType"]}))
 
 
