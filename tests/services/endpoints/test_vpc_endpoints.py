@@ -227,3 +227,32 @@ def test_pages(site: Site) -> None:
     first = site.ec2.describe_vpc_endpoint_associations(MaxResults=5)
     rest = site.ec2.describe_vpc_endpoint_associations(MaxResults=5, NextToken=first["NextToken"])
     assert sorted(one["VpcEndpointId"] for page in (first, rest) for one in page["VpcEndpointAssociations"]) == made
+
+
+def test_who_pays_for_the_gateway(site: Site) -> None:
+    """Told by EC2 with the endpoint and by VPC Lattice with the association; only the endpoint's owner can take it upon himself."""
+    made = site.of_resource()
+    scopes = ("vpc-endpoint-charges", "resource-gateway-charges")
+
+    def payers() -> tuple[list[str], list[str]]:
+        (told,) = site.lattice.list_resource_endpoint_associations(resourceConfigurationIdentifier=site.configuration["arn"])["items"]
+        assert [one["scope"] for one in told["payerResponsibility"]] == ["ResourceGatewayCharges"]
+        shown = {one["Scope"]: one["PayerResponsibilityType"] for one in site.shown(made["VpcEndpointId"])["PayerResponsibilities"]}
+        return [shown[scope] for scope in scopes], [one["payerResponsibilityType"] for one in told["payerResponsibility"]]
+
+    def change(payer: str, scope: str, endpoint: str = made["VpcEndpointId"]) -> None:
+        site.ec2.modify_vpc_endpoint_payer_responsibility(VpcEndpointId=endpoint, PayerResponsibility=payer, Scope=scope)
+
+    assert payers() == (["vpc-endpoint-account", "resource-gateway-account"], ["ResourceGatewayAccount"])
+    change("vpc-endpoint-account", "resource-gateway-charges")
+    assert payers() == (["vpc-endpoint-account", "vpc-endpoint-account"], ["VpcEndpointAccount"])
+    change("resource-gateway-account", "resource-gateway-charges")
+    assert payers()[1] == ["ResourceGatewayAccount"]
+    with site.region.refused("InvalidParameterValue", "vpc-endpoint-service-account"):
+        change("vpc-endpoint-service-account", "resource-gateway-charges")
+    with site.region.refused("InvalidParameterValue", "resource-gateway-account"):
+        change("resource-gateway-account", "vpc-endpoint-charges")
+    other = site.of_network()
+    assert "PayerResponsibilities" not in other
+    with site.region.refused("InvalidParameter", "does not lead to a resource configuration"):
+        change("vpc-endpoint-account", "resource-gateway-charges", other["VpcEndpointId"])

@@ -169,6 +169,8 @@ def test_an_action_needs_a_target_group_that_exists_once(region: Region) -> None
         ({}, "at least one condition"),
         ({"pathMatch": {"match": {"exact": "api"}}}, "pattern"),
         ({"pathMatch": {"match": {"exact": "/a", "prefix": "/b"}}}, "Exactly one"),
+        ({"pathMatch": {"match": {"exact": "/a?b=c"}}}, "match nothing"),
+        ({"pathMatch": {"match": {"prefix": "/a#b"}}}, "match nothing"),
         ({"method": "GET / HTTP/1.1"}, "not an HTTP method"),
         ({"headerMatches": [{"name": "x stage", "match": {"exact": "a"}}]}, "not an HTTP header name"),
         ({"headerMatches": [{"name": "x-stage", "match": {"exact": "a\r\nb"}}]}, "x-stage"),

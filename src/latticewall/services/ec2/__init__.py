@@ -10,6 +10,7 @@ from latticewall.resources.kind import Handler, Service
 from latticewall.services.ec2 import (
     describe,
     endpoint_associations,
+    endpoint_payers,
     image,
     instance,
     instance_profile,
@@ -145,6 +146,7 @@ OPERATIONS: dict[str, Handler] = {
     "DescribeVpcEndpointAssociations": endpoint_associations.describe_vpc_endpoint_associations,
     "CreateVpcEndpoint": vpc_endpoint.create_vpc_endpoint,
     "ModifyVpcEndpoint": vpc_endpoint.modify_vpc_endpoint,
+    "ModifyVpcEndpointPayerResponsibility": endpoint_payers.modify,
     "DeleteVpcEndpoints": vpc_endpoint.delete_vpc_endpoints,
     "CreateTags": tags.create_tags,
     "DeleteTags": tags.delete_tags,

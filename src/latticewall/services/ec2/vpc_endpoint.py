@@ -8,7 +8,7 @@ from latticewall.base.lattice_names import endpoint_resource_name, zone_id
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import endpoint_zones, lattice_endpoint, security_group, text, tunnel_zones
+from latticewall.services.ec2 import endpoint_payers, endpoint_zones, lattice_endpoint, security_group, text, tunnel_zones
 from latticewall.services.ec2.describe import describing, paths
 from latticewall.services.ec2.tunnel_zones import TUNNEL
 
@@ -45,7 +45,7 @@ def _leading_to_lattice(ctx: Context, row: Row) -> Document:
         shown["DnsEntries"] = [{"DnsName": name, "HostedZoneId": zone_id("rsc", row.region)} for name in names]
     if row.document["VpcEndpointType"] == TUNNEL:
         shown |= tunnel_zones.prefixes(row)
-    return {**shown, **_failure(ctx, row)}
+    return {**shown, **endpoint_payers.shown(row.document), **_failure(ctx, row)}
 
 
 def _failure(ctx: Context, row: Row) -> Document:

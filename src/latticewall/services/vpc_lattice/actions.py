@@ -18,6 +18,8 @@ FIXED_STATUSES = (404, 500)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]+")
 """What the API's model leaves open and HTTP does not (RFC 9110, 5.6.2 and 5.5)."""
+_NOT_A_PATH = frozenset("?#")
+"""The API's pattern admits them: what AWS makes of them is written nowhere."""
 DEFAULT_WEIGHT = 100
 
 
@@ -87,6 +89,10 @@ def check_match(match: Document) -> Document:
         raise text.invalid("match.httpMatch", "A rule needs at least one condition: method, pathMatch or headerMatches")
     if http.get("method") and not _TOKEN.fullmatch(http["method"]):
         raise text.invalid("match.httpMatch.method", f"{http['method']} is not an HTTP method")
+    for path in (http.get("pathMatch") or {}).get("match", {}).values():
+        if not _NOT_A_PATH.isdisjoint(path):
+            message = f"{path} holds a ? or #, which no path of a request holds: the query string takes no part in the match, so this rule would match nothing"
+            raise text.invalid("match.httpMatch.pathMatch.match", message)
     for header in http.get("headerMatches") or ():
         if not _TOKEN.fullmatch(header["name"]):
             raise text.invalid("match.httpMatch.headerMatches.name", f"{header['name']} is not an HTTP header name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from latticewall.base.endpoint_payers import ENDPOINT_ACCOUNT, GATEWAY_PAYER
 from latticewall.base.faults import NotFound
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
@@ -29,7 +30,10 @@ def view_of_network(ctx: Context, row: Row) -> Document:
 
 def view_of_resource(ctx: Context, row: Row) -> Document:
     configuration = identity(ctx, RESOURCE_CONFIGURATION, "resourceConfiguration", row.document["resourceConfigurationId"])
-    return {**times(ctx, row), **configuration, "arn": sharing.local_arn(ctx, row)}
+    endpoint = ctx.tx.get(VPC_ENDPOINT, row.document["vpcEndpointId"])
+    paid_there = endpoint is not None and endpoint.document.get(GATEWAY_PAYER) == ENDPOINT_ACCOUNT
+    payers = [{"scope": "ResourceGatewayCharges", "payerResponsibilityType": "VpcEndpointAccount" if paid_there else "ResourceGatewayAccount"}]
+    return {**times(ctx, row), **configuration, "arn": sharing.local_arn(ctx, row), "payerResponsibility": payers}
 
 
 def list_of_network(ctx: Context, params: Document) -> Document:
