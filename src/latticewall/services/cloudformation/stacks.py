@@ -13,7 +13,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags as tag_forms
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.cloudformation import graph, outcome, parameters, rows, text
+from latticewall.services.cloudformation import graph, outcome, parameters, rows, rules, text
 from latticewall.services.cloudformation.intrinsics import Resolver, Scope
 from latticewall.services.cloudformation.kinds import STACK
 from latticewall.services.cloudformation.parameters import Values
@@ -103,6 +103,7 @@ def read_template(ctx: Context, body: str | None) -> Template:
     template = parse(body)
     graph.check(template, catalog_of(ctx))
     parameters.check_declarations(template)
+    rules.check_form(template)
     return template
 
 
@@ -120,6 +121,7 @@ def prepare(ctx: Context, params: Document, stack: Row | None, name: str, stack_
     values = parameters.evaluate(template, params.get("Parameters") or (), known, _fetcher(ctx), lambda kind, id_: ctx.find(kind, id_) is not None)
     given = list(params.get("Capabilities") or ())
     graph.check_capabilities(template, given)
+    rules.enforce(template, {**pseudo_parameters(ctx.caller, name, stack_id), **values.effective})
     conditions_of(template, values, ctx.caller, name, stack_id)
     tags = tag_forms.read(params.get("Tags")) if params.get("Tags") is not None or stack is None else dict(stack.tags)
     if len(tags) > MOST_TAGS:

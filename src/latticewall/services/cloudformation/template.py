@@ -25,7 +25,7 @@ VERSION = "2010-09-09"
 SECTIONS = (
     "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions", "Transform", "Resources", "Outputs", "Hooks",
 )  # fmt: skip
-NOT_THERE = ("Rules", "Hooks")
+NOT_THERE = ("Hooks",)
 TRANSFORMS = ("AWS::LanguageExtensions",)
 RESOURCE_MEMBERS = (
     "Type", "Properties", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "CreationPolicy", "UpdatePolicy",
@@ -60,6 +60,7 @@ class Template:
     resources: Mapping[str, Resource]
     outputs: Mapping[str, Mapping[str, Any]]
     metadata: Mapping[str, Any]
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     transforms: tuple[str, ...] = ()
 
 
@@ -179,7 +180,7 @@ def _template(document: dict[str, Any]) -> Template:
     description = document.get("Description", "")
     if not isinstance(description, str) or len(description.encode()) > 1024:
         raise text.format_error("Description must be a string of at most 1024 bytes.")
-    sections = {name: _section(document, name) for name in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs", "Metadata")}
+    sections = {name: _section(document, name) for name in ("Parameters", "Rules", "Mappings", "Conditions", "Resources", "Outputs", "Metadata")}
     if not sections["Resources"]:
         raise text.format_error("At least one Resources member must be defined.")
     for name, most in (("Resources", MAX_RESOURCES), ("Parameters", MAX_PARAMETERS), ("Outputs", MAX_OUTPUTS)):
@@ -193,6 +194,7 @@ def _template(document: dict[str, Any]) -> Template:
         resources={name: _resource(name, entry) for name, entry in sections["Resources"].items()},
         outputs=_outputs(sections["Outputs"]),
         metadata=sections["Metadata"],
+        rules=_entries(sections["Rules"], "Rules"),
         transforms=_transforms(document.get("Transform")),
     )
 

@@ -1,4 +1,4 @@
-"""Types of Logs, Route 53 and Systems Manager ("AWS resource and property types reference")."""
+"""Types of Logs, Route 53, Systems Manager and CDK ("AWS resource and property types reference")."""
 
 from __future__ import annotations
 
@@ -144,6 +144,10 @@ def _delete_stream(work: Work, made: Made) -> None:
 
 
 TYPES = (
+    ResourceType(  # what CDK says about itself: on AWS, too, nothing is made of it
+        "AWS::CDK::Metadata", "Analytics", by_hand=frozenset({"Analytics"}), making=lambda work, _: Made(work.name(128)),
+        changing=lambda work, made, properties: None, removing=lambda work, made: None,  # noqa: ARG005 - the signatures of a row
+    ),
     ResourceType(
         "AWS::Logs::LogGroup", "LogGroupName= RetentionInDays LogGroupClass= KmsKeyId=", kind="logs:LogGroup", create="logs:CreateLogGroup",
         made="", ref="name", key="logGroupName=name", delete="logs:DeleteLogGroup", tagging="logs", name="LogGroupName:512",
