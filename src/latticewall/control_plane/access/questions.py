@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from latticewall.apimodel.catalog import Operation
+from latticewall.base.faults import Fault
 from latticewall.control_plane.access.ec2_keys import Keys
 from latticewall.control_plane.access.keys import keys_of
 from latticewall.control_plane.access.lattice import lattice_questions
@@ -18,6 +19,7 @@ from latticewall.control_plane.access.named import ALL, PARAMETER, Named, named
 from latticewall.control_plane.access.s3 import S3_ACTIONS, s3_questions
 from latticewall.resources import tags
 from latticewall.resources.context import Context
+from latticewall.services.cloudformation.template_body import place_of
 
 SAME_PERMISSION = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule", "lambda:Invoke": "lambda:InvokeFunction", **S3_ACTIONS}
 """Operations whose action has another name."""
@@ -84,6 +86,8 @@ def questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> 
         yield from _image_parameter(ctx, str(params["ImageId"]).removeprefix(PARAMETER))
     if operation.qualified_name in ("lambda:CreateFunction", "lambda:UpdateFunctionCode"):
         yield from _code_in_s3(ctx, params)
+    if operation.service.name == "cloudformation" and params.get("TemplateURL"):
+        yield from _template_in_s3(ctx, str(params["TemplateURL"]))
     for action, resource, own in lattice_questions(ctx, operation, params):
         yield Question(action, resource, own)
 
@@ -153,5 +157,20 @@ def _code_in_s3(ctx: Context, params: Mapping[str, Any]) -> Iterator[Question]:
     """Giving a function code from S3 reads the object ("CreateFunction")."""
     given = params.get("Code") or params
     if given.get("S3Bucket") and given.get("S3Key"):
-        bucket = ctx.find("s3:Bucket", str(given["S3Bucket"]))
-        yield Question("s3:GetObject", Named(f"arn:aws:s3:::{given['S3Bucket']}/{given['S3Key']}", "object", bucket.account if bucket else "", row=bucket))
+        yield _reading(ctx, str(given["S3Bucket"]), str(given["S3Key"]))
+
+
+def _template_in_s3(ctx: Context, url: str) -> Iterator[Question]:
+    """A template by its URL is read with the caller's rights ("CreateStack", TemplateURL); of what is no such URL the operation says so, and reads nothing."""
+    try:
+        place = place_of(url)
+    except Fault:
+        return
+    yield _reading(ctx, place.bucket, place.key, place.version)
+
+
+def _reading(ctx: Context, bucket: str, key: str, version: str = "") -> Question:
+    """Of an object in S3, as part of another call."""
+    row = ctx.find("s3:Bucket", bucket)
+    action = "s3:GetObjectVersion" if version else "s3:GetObject"
+    return Question(action, Named(f"arn:aws:s3:::{bucket}/{key}", "object", row.account if row else "", row=row))

@@ -18,8 +18,8 @@ from latticewall.services.cloudformation.stacks import find_stack
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}\Z")
 REVIEW = "REVIEW_IN_PROGRESS"
-AGAIN = ("StackName", "TemplateBody", "UsePreviousTemplate", "Parameters", "Capabilities", "Tags", "OnStackFailure")
-"""Members of the request that executing it needs."""
+AGAIN = ("StackName", "Parameters", "Capabilities", "Tags", "OnStackFailure")
+"""Members of the request that executing it needs, beside the template."""
 
 
 def _find(ctx: Context, params: Document) -> Row:
@@ -108,7 +108,7 @@ def execute_change_set(ctx: Context, params: Document) -> Document:
     status = rows.status_of(stack)
     if (status != REVIEW) if creating else (status not in stacks.UPDATABLE):
         raise text.wrong_state(stack.id, status, "updated")
-    prepared = stacks.prepare(ctx, request, None if creating else stack, stack.name, stack.id)
+    prepared = stacks.prepare(ctx, request, None if creating else stack, stack.name, stack.id, row.document["_template"])
     token = params.get("ClientRequestToken")
     for other in ctx.rows(CHANGE_SET, parent=stack.id):
         ctx.tx.delete(other)

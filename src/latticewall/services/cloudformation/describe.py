@@ -14,6 +14,7 @@ from latticewall.services.cloudformation.kinds import CHANGE_SET, EVENT, RESOURC
 from latticewall.services.cloudformation.scope import exports, importers
 from latticewall.services.cloudformation.stacks import find_stack, read_template, refuse_options
 from latticewall.services.cloudformation.template import Template
+from latticewall.services.cloudformation.template_body import template_body
 
 DRIFT = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
@@ -116,17 +117,15 @@ def _acknowledgements(template: Template) -> Document:
 def validate_template(ctx: Context, params: Document) -> Document:
     """ValidateTemplate."""
     refuse_options(params)
-    template = read_template(ctx, params.get("TemplateBody"))
+    template = read_template(ctx, template_body(ctx, params))
     return {"Description": template.description, "Parameters": parameters.declarations(template), **_acknowledgements(template)}
 
 
 def get_template_summary(ctx: Context, params: Document) -> Document:
     """GetTemplateSummary, of a template or of a stack."""
     refuse_options(params)
-    body = params.get("TemplateBody")
-    if params.get("StackName"):
-        body = find_stack(ctx, params["StackName"]).document.get("_template")
-    template = read_template(ctx, body)
+    name = params.get("StackName")
+    template = read_template(ctx, str(find_stack(ctx, name).document.get("_template", "")) if name else template_body(ctx, params))
     types = [resource.type for resource in template.resources.values()]
     summary: dict[str, Any] = {
         "Parameters": parameters.declarations(template), "Description": template.description, "ResourceTypes": list(dict.fromkeys(types)),

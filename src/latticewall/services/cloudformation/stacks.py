@@ -20,11 +20,12 @@ from latticewall.services.cloudformation.parameters import Values
 from latticewall.services.cloudformation.preview import differences
 from latticewall.services.cloudformation.scope import active_resources, conditions_of, exports, importers, pseudo_parameters
 from latticewall.services.cloudformation.template import Template, parse, walk
+from latticewall.services.cloudformation.template_body import template_body
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}\Z")
 NOT_THERE = (
     "RoleARN", "NotificationARNs", "StackPolicyBody", "StackPolicyURL", "StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "ResourceTypes",
-    "TemplateURL", "RetainExceptOnCreate", "DeploymentConfig", "ResourcesToImport", "ImportExistingResources", "IncludeNestedStacks", "DeploymentMode",
+    "RetainExceptOnCreate", "DeploymentConfig", "ResourcesToImport", "ImportExistingResources", "IncludeNestedStacks", "DeploymentMode",
     "ResourcesToSkip",
 )  # fmt: skip
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED")
@@ -96,7 +97,7 @@ def catalog_of(ctx: Context) -> Catalog:
     return catalog
 
 
-def read_template(ctx: Context, body: str | None) -> Template:
+def read_template(ctx: Context, body: str) -> Template:
     """A template that is right in itself. Raises ValidationError."""
     if not body:
         raise text.invalid("Either Template URL or Template Body must be specified.")
@@ -107,15 +108,10 @@ def read_template(ctx: Context, body: str | None) -> Template:
     return template
 
 
-def prepare(ctx: Context, params: Document, stack: Row | None, name: str, stack_id: str) -> Prepared:
-    """The template and values of a request, fully checked; previous ones from `stack`."""
+def prepare(ctx: Context, params: Document, stack: Row | None, name: str, stack_id: str, body: str = "") -> Prepared:
+    """The template and values of a request, fully checked; previous ones from `stack`. body: the template when it has been read already."""
     refuse_options(params)
-    previous = bool(params.get("UsePreviousTemplate"))
-    if previous and params.get("TemplateBody"):
-        raise text.invalid("UsePreviousTemplate and TemplateBody are mutually exclusive")
-    if previous and stack is None:
-        raise text.invalid("UsePreviousTemplate needs a stack that has a template")
-    body = stack.document["_template"] if previous and stack else params.get("TemplateBody")
+    body = body or _given_body(ctx, params, stack)
     template = read_template(ctx, body)
     known = rows.values_of(stack).given if stack and "_values" in stack.document else {}
     values = parameters.evaluate(template, params.get("Parameters") or (), known, _fetcher(ctx), lambda kind, id_: ctx.find(kind, id_) is not None)
@@ -126,7 +122,18 @@ def prepare(ctx: Context, params: Document, stack: Row | None, name: str, stack_
     tags = tag_forms.read(params.get("Tags")) if params.get("Tags") is not None or stack is None else dict(stack.tags)
     if len(tags) > MOST_TAGS:
         raise text.invalid(f"At most {MOST_TAGS} tags are allowed on a stack")
-    return Prepared(body or "", template, values, tags, _imports(ctx, template, values, name, stack_id), given)
+    return Prepared(body, template, values, tags, _imports(ctx, template, values, name, stack_id), given)
+
+
+def _given_body(ctx: Context, params: Document, stack: Row | None) -> str:
+    body = template_body(ctx, params)
+    if not params.get("UsePreviousTemplate"):
+        return body
+    if body:
+        raise text.invalid("UsePreviousTemplate and TemplateBody or TemplateURL are mutually exclusive")
+    if stack is None:
+        raise text.invalid("UsePreviousTemplate needs a stack that has a template")
+    return str(stack.document["_template"])
 
 
 def _fetcher(ctx: Context) -> Callable[[str], str]:

@@ -16,8 +16,6 @@ import yaml
 
 from latticewall.services.cloudformation import text
 
-MAX_BYTES = 51_200
-"""The quota for a template given in the request."""
 MAX_DEPTH = 64
 MAX_NODES = 100_000
 MAX_RESOURCES, MAX_PARAMETERS, MAX_OUTPUTS = 500, 200, 200
@@ -109,10 +107,6 @@ def parse(body: str) -> Template:
     """The template of that text. Raises ValidationError."""
     if not body.strip():
         raise text.format_error("Template body is empty.")
-    if len(body.encode()) > MAX_BYTES:
-        raise text.invalid(
-            f"1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to {MAX_BYTES}"
-        )
     document = _read_json(body) if body.lstrip().startswith("{") else _read_yaml(body)
     if not isinstance(document, dict):
         raise text.format_error("unsupported structure.")
