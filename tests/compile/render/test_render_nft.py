@@ -118,7 +118,8 @@ def test_comments_are_cleaned_never_refused() -> None:
     [
         ("ip saddr", "10.0.0.0/8 accept"), ("ip saddr", "10.0.0.1/8"), ("ip saddr", "2001:db8::1"), ("ip saddr", "@set"), ("ip saddr", "10.0.0.9-10.0.0.1"),
         ("ip6 saddr", "10.0.0.1"), ("tcp dport", "80;"), ("tcp dport", "90-80"), ("tcp dport", "65536"), ("tcp dport", "http"), ("tcp dport", "-1"),
-        ("iifname", 'lo" accept'), ("iifname", "averyveryverylongname"), ("iifname", "e*"), ("meta l4proto", "tcp udp"), ("meta mark", "1 or 1"),
+        ("iifname", 'lo" accept'), ("iifname", "averyveryverylongname"), ("iifname", "e*"), ("iifname", "@"), ("meta l4proto", "tcp udp"),
+        ("meta mark", "1 or 1"),
         ("ct state", "new }"), ("icmp type", "256"), ("tcp flags", "syn,ack"), ("tcp flags & (syn)", "syn)"),
     ],
 )  # fmt: skip

@@ -17,7 +17,7 @@ Counts = Mapping[str, tuple[int, int]]
 """Named counter -> (packets, bytes)."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_DEVICE = re.compile(r"[A-Za-z0-9_.@-]{1,15}")
+_DEVICE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _NUMBER = re.compile(r"0x[0-9a-f]{1,8}|\d{1,10}")
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FLAGS = re.compile(r"[a-z]{3,4}(\|[a-z]{3,4})*|0x0")
