@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -166,6 +168,7 @@ INSTANCES = [
     {"id": "i-3", "name": "db", "status": "ready", "pid": 13, "address": "10.1.0.5"},
     {"id": "i-4", "name": "db", "status": "stopped", "pid": None, "address": "10.1.0.6"},
     {"id": "i-5", "name": "old", "status": "stopped", "pid": None, "address": "10.1.0.7"},
+    {"id": "i-6", "name": "new", "status": "ready", "pid": None, "address": "10.1.0.8"},
 ]
 
 
@@ -179,6 +182,7 @@ def test_an_instance_is_found_by_id_and_by_name(wanted: str, pid: int) -> None:
     [
         ("web", "2 running instances are named web: i-1 (10.1.0.4), i-2 (10.2.0.4); give the id"),
         ("old", "instance i-5 is not running (its state is stopped): start it first"),
+        ("new", "instance i-6 should be running, but has not started: `latticewall status` says what fails"),
         ("cache", "no instance cache: running are db, web, web"),
     ],
 )
@@ -186,6 +190,25 @@ def test_why_no_instance_is_found(wanted: str, message: str) -> None:
     with pytest.raises(Problem) as raised:
         execute.running(INSTANCES, wanted)
     assert (str(raised.value), raised.value.code) == (message, 2)
+
+
+class Booting:
+    """A region that has just come up: its instances start while one waits."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        self.asked.append(path)
+        started = {"i-6": 16} if "wait" in self.asked else {}
+        return [{**item, "pid": started.get(item["id"], item["pid"])} for item in INSTANCES]
+
+
+@pytest.mark.parametrize(("wanted", "pid", "waits"), [("new", 16, True), ("i-6", 16, True), ("i-1", 11, False), ("db", 13, False)])
+def test_an_instance_that_is_starting_is_waited_for(wanted: str, pid: int, waits: bool) -> None:
+    region = Booting()
+    assert execute.init_of(cast(Session, region), wanted) == pid
+    assert ("wait" in region.asked) is waits
 
 
 def test_no_instance_at_all() -> None:

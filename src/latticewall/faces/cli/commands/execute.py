@@ -12,6 +12,10 @@ from latticewall.faces.cli.output import Output
 from latticewall.faces.cli.problem import Problem
 from latticewall.faces.cli.session import Session
 
+START_SECONDS = 30.0
+STOPPED = ("stopping", "stopped", "deleting", "failed")
+"""Statuses of instances that are not meant to run."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("instance", metavar="INSTANCE", help="an instance id, or the value of a Name tag")
@@ -26,8 +30,17 @@ def run(session: Session, chosen: argparse.Namespace, _: Output) -> int:
 
 
 def init_of(session: Session, wanted: str) -> int:
-    """The pid of the init of an instance, by id or Name tag. Raises Problem."""
-    return int(running(session.ask("instances"), wanted)["pid"])
+    """The pid of the init of an instance, by id or Name tag. One that is on its way up, as all are when the region has just come up, is waited for.
+    Raises Problem."""
+    instances = session.ask("instances")
+    if any(wanted in (item["id"], item["name"]) and is_starting(item) for item in instances):
+        session.ask("wait", {"timeout": START_SECONDS})
+        instances = session.ask("instances")
+    return int(running(instances, wanted)["pid"])
+
+
+def is_starting(instance: dict[str, Any]) -> bool:
+    return not instance.get("pid") and instance["status"] not in STOPPED
 
 
 def running(instances: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
@@ -39,6 +52,8 @@ def running(instances: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
     if alive:
         ids = ", ".join(f"{item['id']} ({item['address']})" for item in alive)
         raise Problem(f"{len(alive)} running instances are named {wanted}: {ids}; give the id")
+    if found and is_starting(found[0]):
+        raise Problem(f"instance {found[0]['id']} should be running, but has not started: `latticewall status` says what fails")
     if found:
         raise Problem(f"instance {found[0]['id']} is not running (its state is {found[0]['status']}): start it first")
     names = sorted(item["name"] or item["id"] for item in instances if item.get("pid"))
