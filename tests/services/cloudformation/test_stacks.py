@@ -374,3 +374,14 @@ def test_resources_of_a_stack_one_by_one_and_listed(region: Region) -> None:
         region.stacks.describe_stack_resource(StackName="demo", LogicalResourceId="Never")
     with region.refused("ValidationError", "other"):
         region.stacks.list_stack_resources(StackName="other")
+
+
+def test_a_stack_that_was_rolled_back_holds_no_export(region: Region) -> None:
+    """It was refused for the very export that is not there yet, and must be deleted; the exporter need not wait for that."""
+    user = template(Subnet={"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Fn::ImportValue": "late"}, "CidrBlock": "10.0.1.0/24"}})
+    assert region.deploy(user, "user") == "ROLLBACK_COMPLETE"
+    base = template({"Id": {"Value": {"Ref": "Vpc"}, "Export": {"Name": "late"}}}, Vpc=vpc())
+    assert region.deploy(base, "base") == "CREATE_COMPLETE"
+    with region.refused("ValidationError", "Export 'late' is not imported by any stack."):
+        region.stacks.list_imports(ExportName="late")
+    assert region.delete("base") == "DELETE_COMPLETE"

@@ -73,6 +73,13 @@ def test_every_operation_that_takes_a_template_takes_a_url(region: Region, stack
         stacks.create_stack(StackName="two", TemplateURL=URL, TemplateBody=BODY)
 
 
+def test_the_usual_way_of_deploying_may_be_named(region: Region, stacks: Any) -> None:
+    for config in ({"Mode": "EXPRESS"}, {"Mode": "STANDARD", "DisableRollback": True}):
+        with region.refused("ValidationError", "DeploymentConfig is not supported by latticewall yet, other than the mode STANDARD"):
+            stacks.create_stack(StackName="one", TemplateURL=URL, DeploymentConfig=config)
+    stacks.create_stack(StackName="one", TemplateURL=URL, DeploymentConfig={"Mode": "STANDARD", "DisableRollback": False})
+
+
 def test_a_change_set_keeps_what_it_has_read(stacks: Any) -> None:
     stacks.create_change_set(StackName="one", ChangeSetName="first", ChangeSetType="CREATE", TemplateURL=URL)
     client("s3").delete_object(Bucket="assets", Key="t.json")

@@ -13,7 +13,7 @@ from latticewall.services.cloudformation.intrinsics import Resolver, Scope
 from latticewall.services.cloudformation.kinds import STACK
 from latticewall.services.cloudformation.parameters import Values
 from latticewall.services.cloudformation.resource_types import TABLE
-from latticewall.services.cloudformation.rows import made_of
+from latticewall.services.cloudformation.rows import made_of, status_of
 from latticewall.services.cloudformation.template import Template
 from latticewall.store import Snapshot
 
@@ -88,6 +88,6 @@ def imported(snapshot: Snapshot, caller: Caller, name: str) -> str:
 
 
 def importers(snapshot: Snapshot, caller: Caller, name: str) -> list[Row]:
-    """The stacks that use an export."""
+    """The stacks that use an export; one whose creation was rolled back has nothing left that could."""
     stacks = snapshot.rows(STACK, account=caller.account, region=caller.region)
-    return [stack for stack in stacks if stack.status != "deleted" and name in stack.document.get("_imports", ())]
+    return [stack for stack in stacks if stack.status != "deleted" and status_of(stack) != "ROLLBACK_COMPLETE" and name in stack.document.get("_imports", ())]

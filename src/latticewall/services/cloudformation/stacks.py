@@ -25,7 +25,7 @@ from latticewall.services.cloudformation.template_body import template_body
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}\Z")
 NOT_THERE = (
     "RoleARN", "NotificationARNs", "StackPolicyBody", "StackPolicyURL", "StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "ResourceTypes",
-    "RetainExceptOnCreate", "DeploymentConfig", "ResourcesToImport", "ImportExistingResources", "IncludeNestedStacks", "DeploymentMode",
+    "RetainExceptOnCreate", "ResourcesToImport", "ImportExistingResources", "IncludeNestedStacks", "DeploymentMode",
     "ResourcesToSkip",
 )  # fmt: skip
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED")
@@ -88,6 +88,9 @@ def refuse_options(params: Document) -> None:
     for name in NOT_THERE:
         if params.get(name):
             raise text.invalid(f"{name} is not supported by latticewall yet")
+    deployment = params.get("DeploymentConfig") or {}
+    if (deployment.get("Mode") or "STANDARD") != "STANDARD" or deployment.get("DisableRollback"):  # CDK always names the mode
+        raise text.invalid("DeploymentConfig is not supported by latticewall yet, other than the mode STANDARD")
     if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
         raise text.invalid("RollbackConfiguration.RollbackTriggers is not supported by latticewall yet")
 
