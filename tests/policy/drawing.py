@@ -89,5 +89,6 @@ def policies_as_written(draw: st.DrawFn) -> str:
 def requests(draw: st.DrawFn) -> Request:
     principal = draw(st.sampled_from(PRINCIPALS))
     value = st.sampled_from(VALUES)
-    context = draw(st.dictionaries(st.sampled_from(["x:k", "x:port", "X:Arn", *QUERY]), value | st.lists(value, max_size=2).map(tuple)))
+    keys = ["x:k", "X:K", "x:port", "X:Arn", "aws:principaltag/Team", *QUERY]
+    context = draw(st.dictionaries(st.sampled_from(keys), value | st.lists(value, max_size=2).map(tuple)))
     return Request(draw(st.sampled_from(ACTIONS)), draw(st.sampled_from(RESOURCES)), principal, {**principal_context(principal), **context})

@@ -4,27 +4,49 @@ Pages followed: IAM User Guide, "IAM JSON policy elements" Principal, NotPrincip
 multiple keys or values". Where AWS is silent: a multi-valued key tested without a set operator satisfies a Deny if any value does, and
 an Allow only if it holds exactly one value, so that repeating a query parameter can neither escape a Deny nor earn an Allow.
 
-Each function here turns an element into a closure: a decision takes a few microseconds, and looking up attributes would be half of them.
+A test is prepared in two steps: what the policy's text says by itself; then, once for all requests with the same keys (`Names`), what hangs on
+which keys there are and how they are spelled. What remains for each request is a closure that looks at values only: a decision takes a few
+microseconds, and looking up attributes would be half of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from latticewall.policy.decision import Grant
 from latticewall.policy.document import Condition, Effect, PrincipalName
 from latticewall.policy.operators import Comparison, Quantifier, Reading
 from latticewall.policy.pattern import Pattern, Template, Variable, Wild, constant, has_variables, parse_template, resolve, split_arn, text_test
-from latticewall.policy.request import Principal, Request, canonical_key
+from latticewall.policy.request import Context, Principal, canonical_key
 
-Values: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
+Names: TypeAlias = Mapping[str, str]
+"""The keys that a request has: canonical -> as its context spells it."""
+Value: TypeAlias = "str | tuple[str, ...] | None"
 TextTest: TypeAlias = Callable[[str], bool]
-ResourceTest: TypeAlias = Callable[[Request], bool]
-ConditionTest: TypeAlias = Callable[[Values], bool]
+ContextTest: TypeAlias = Callable[[Context], bool]
+ResourceTest: TypeAlias = Callable[[str, Sequence[str], Context], bool]
+"""Of a resource, its text between the first five colons and behind them, and the context."""
 ValueOf: TypeAlias = Callable[[str], "str | None"]
 GrantOf: TypeAlias = Callable[[Principal], "Grant | None"]
+Key = TypeVar("Key")
+Found = TypeVar("Found")
+
+
+class _Remembered(dict[Key, Found], Generic[Key, Found]):
+    """Answers already found. Callers choose what is asked: so not many are kept, and only of `small` questions."""
+
+    def __init__(self, find: Callable[[Key], Found], small: Callable[[Key], bool]) -> None:
+        super().__init__()
+        self._find, self._small = find, small
+
+    def __missing__(self, key: Key) -> Found:
+        found = self._find(key)
+        if self._small(key):
+            if len(self) >= 256:
+                self.clear()
+            self[key] = found
+        return found
 
 
 def action_test(patterns: Iterable[str]) -> TextTest:
@@ -39,11 +61,11 @@ def _constant(text: str) -> Pattern:
     return constant(parse_template(text, wildcards=True, variables=False)) or ()
 
 
-def resource_test(patterns: tuple[str, ...], variables: bool) -> ResourceTest:
+def resource_test(patterns: tuple[str, ...], variables: bool) -> Callable[[Names], ResourceTest]:
     """Whether one of the patterns matches the resource: segment-wise if it is an ARN of six segments, else over the whole text."""
     exact: set[str] = set()
     prefixes: list[str] = []
-    tests: list[ResourceTest] = []
+    tests: list[Callable[[Names], ResourceTest]] = []
     for text in patterns:
         template = parse_template(text, wildcards=True, variables=variables)
         match constant(template):
@@ -58,20 +80,33 @@ def resource_test(patterns: tuple[str, ...], variables: bool) -> ResourceTest:
                 tests.append(_pattern_test(template))
     beginnings = tuple(prefixes)
     if not tests:
-        return lambda request: request.resource in exact or request.resource.startswith(beginnings)
+        return lambda _names: lambda resource, _segments, _context: resource.startswith(beginnings) or resource in exact
     if len(tests) == 1 and not exact and not beginnings:
         return tests[0]
-    return lambda request: request.resource in exact or request.resource.startswith(beginnings) or any(test(request) for test in tests)
+
+    def prepared(names: Names) -> ResourceTest:
+        own = [test(names) for test in tests]
+        return lambda resource, segments, context: (
+            resource.startswith(beginnings) or resource in exact or any(test(resource, segments, context) for test in own)
+        )
+
+    return prepared
 
 
-def not_resource_test(patterns: tuple[str, ...], variables: bool, effect: Effect) -> ResourceTest:
+def not_resource_test(patterns: tuple[str, ...], variables: bool, effect: Effect) -> Callable[[Names], ResourceTest]:
     """Whether no pattern matches the resource. What an Allow leaves out must be known: with a variable that has no value it would leave out
     nothing, so such a statement does not apply."""
     listed = resource_test(patterns, variables)
-    needed = template_variables(patterns) if variables and effect is Effect.ALLOW else ()
-    if not needed:
-        return lambda request: not listed(request)
-    return lambda request: not listed(request) and all(request.variable(key) is not None for key in needed)
+    needed = [canonical_key(key) for key in template_variables(patterns)] if variables and effect is Effect.ALLOW else []
+
+    def prepared(names: Names) -> ResourceTest:
+        matches = listed(names)
+        spelled = [names.get(key, key) for key in needed]
+        return lambda resource, segments, context: (
+            not matches(resource, segments, context) and all(isinstance(context.get(name), str) for name in spelled)
+        )
+
+    return prepared
 
 
 def template_variables(texts: Iterable[str]) -> tuple[str, ...]:
@@ -80,15 +115,10 @@ def template_variables(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(piece.key for template in templates for piece in template if isinstance(piece, Variable) and piece.default is None)
 
 
-def _pattern_test(template: Template) -> ResourceTest:
+def _pattern_test(template: Template) -> Callable[[Names], ResourceTest]:
     segments = split_arn(template)
     if segments is None:
-        pattern = constant(template)
-        if pattern is None:
-            test_with = _template_test(template)
-            return lambda request: test_with(request.values)(request.resource)
-        whole = text_test(pattern)
-        return lambda request: whole(request.resource)
+        return _whole_test(template)
     # a beginning of whole literal segments is compared at once: it holds its own colons, and so separates as the segments do
     literal = 0
     while literal < 5 and len(segments[literal]) == 1 and isinstance(segments[literal][0], str):
@@ -98,47 +128,74 @@ def _pattern_test(template: Template) -> ResourceTest:
     fixed = [(index, text_test(constant(segment) or ())) for index, segment in others if not has_variables(segment)]
     open_ = [(index, _template_test(segment)) for index, segment in others if has_variables(segment)]
 
-    def matches(request: Request) -> bool:
-        if not request.resource.startswith(beginning):
-            return False
-        given = request.resource_segments
-        if not given:
-            return False
-        for index, test in fixed:
-            if not test(given[index]):
+    def prepared(names: Names) -> ResourceTest:
+        varying = [(index, test(names)) for index, test in open_]
+
+        def matches(resource: str, given: Sequence[str], context: Context) -> bool:
+            if len(given) != 6 or not resource.startswith(beginning):
                 return False
-        return not open_ or all(test_with(request.values)(given[index]) for index, test_with in open_)
+            for index, test in fixed:
+                if not test(given[index]):
+                    return False
+            for index, test_in in varying:
+                if not test_in(context)(given[index]):
+                    break
+            else:
+                return True
+            return False
 
-    return matches
+        return matches
+
+    return prepared
 
 
-def _template_test(template: Template) -> Callable[[Values], TextTest]:
-    """The test of a template, given a request's values. Tests are remembered by what the variables stand for, which is little (the tags of the callers)
-    unless someone makes it much: so not many, and no long ones. A variable without value, or with several, makes it match nothing."""
-    keys = [canonical_key(piece.key) for piece in template if isinstance(piece, Variable)]
-    remembered: dict[tuple[str | tuple[str, ...] | None, ...], TextTest] = {}
+def _whole_test(template: Template) -> Callable[[Names], ResourceTest]:
+    """Of a resource that is compared as one text."""
+    pattern = constant(template)
+    if pattern is not None:
+        whole = text_test(pattern)
+        return lambda _names: lambda resource, _segments, _context: whole(resource)
+    test = _template_test(template)
 
-    def test_with(values: Values) -> TextTest:
-        given = tuple([values.get(key) for key in keys])
-        test = remembered.get(given)
-        if test is None:
-            test = _resolved_test(template, _value_in(values))
-            if len(remembered) >= 64:
-                remembered.clear()
-            if all(value is None or (isinstance(value, str) and len(value) <= 256) for value in given):
-                remembered[given] = test
-        return test
+    def prepared(names: Names) -> ResourceTest:
+        test_in = test(names)
+        return lambda resource, _segments, context: test_in(context)(resource)
 
-    return test_with
+    return prepared
+
+
+def _template_test(template: Template) -> Callable[[Names], Callable[[Context], TextTest]]:
+    return _by_variables([template], lambda value_of: _resolved_test(template, value_of))
+
+
+def _by_variables(templates: Iterable[Template], test_with: Callable[[ValueOf], TextTest]) -> Callable[[Names], Callable[[Context], TextTest]]:
+    """The test that the variables' values lead to, which is remembered: they stand for little (the tags of the callers) unless someone makes it much."""
+    keys = [canonical_key(piece.key) for template in templates for piece in template if isinstance(piece, Variable)]
+
+    def find(given: tuple[Value, ...]) -> TextTest:
+        values = dict(zip(keys, given, strict=True))
+
+        def value_of(key: str) -> str | None:
+            value = values[canonical_key(key)]
+            return value if isinstance(value, str) else None  # several values are no text
+
+        return test_with(value_of)
+
+    def small(given: tuple[Value, ...]) -> bool:
+        return all(value is None or (isinstance(value, str) and len(value) <= 256) for value in given)
+
+    tests = _Remembered(find, small)
+
+    def prepared(names: Names) -> Callable[[Context], TextTest]:
+        spelled = [names.get(key, key) for key in keys]
+        return lambda context: tests[tuple(map(context.get, spelled))]
+
+    return prepared
 
 
 def _resolved_test(template: Template, value_of: ValueOf) -> TextTest:
     pattern = resolve(template, value_of)
-    return _nothing if pattern is None else text_test(pattern)
-
-
-def _nothing(_: str) -> bool:
-    return False
+    return _never if pattern is None else text_test(pattern)
 
 
 def grant_test(names: Iterable[PrincipalName]) -> GrantOf:
@@ -191,35 +248,53 @@ def account_of(name: str) -> str:
     return segments[4] if len(segments) == 6 and segments[2] == "iam" and segments[5] == "root" else ""
 
 
-def condition_test(condition: Condition, variables: bool, effect: Effect) -> ConditionTest:
-    """One operator on one key, for a statement of this effect."""
+def condition_test(condition: Condition, variables: bool, effect: Effect) -> Callable[[Names], ContextTest]:
+    """One operator on one key, for a statement of this effect. Presence is told by the names, so that Null and absent keys never look at a value."""
     key = canonical_key(condition.key)
     operator = condition.operator
     if operator.name == "Null":
         absence = {text.lower() == "true" for text in condition.values}
-        return lambda values: (values.get(key) is None) in absence
-    comparison = operator.comparison
-    wildcards = comparison.reading in (Reading.PATTERN, Reading.ARN)
-    templates = [parse_template(text, wildcards=wildcards, variables=variables and comparison.variables) for text in condition.values]
-    fits = _fits(comparison, [template for template in templates if not has_variables(template)], _no_value)
-    open_ = [template for template in templates if has_variables(template)]
-    wanted = not operator.negated
+        return lambda names: _always if (key not in names) in absence else _never
     quantifier = operator.quantifier
     if_missing = quantifier is Quantifier.ALL or (quantifier is Quantifier.ONE and (operator.negated or operator.if_exists))
     any_value = quantifier is Quantifier.ANY or effect is Effect.DENY
+    wanted = not operator.negated
+    comparison = operator.comparison
+    wildcards = comparison.reading in (Reading.PATTERN, Reading.ARN)
+    templates = [parse_template(text, wildcards=wildcards, variables=variables and comparison.variables) for text in condition.values]
 
-    def holds(values: Values) -> bool:
-        given = values.get(key)
-        if given is None:
-            return if_missing
-        fit = fits if not open_ else _any([fits, _fits(comparison, open_, _value_in(values))])
-        if isinstance(given, str):
-            return fit(given) is wanted or (given == "" and quantifier is Quantifier.ALL)
+    def decide(values: tuple[str, ...], fits: TextTest) -> bool:
         if quantifier is Quantifier.ALL:
-            return given == ("",) or all(fit(value) is wanted for value in given)
-        return any(fit(value) is wanted for value in given) if any_value else len(given) == 1 and fit(given[0]) is wanted
+            return values == ("",) or all(fits(value) is wanted for value in values)
+        return any(fits(value) is wanted for value in values) if any_value else len(values) == 1 and fits(values[0]) is wanted
 
-    return holds
+    def closed(name: str, fits: TextTest) -> ContextTest:
+        def holds(context: Context) -> bool:
+            given = context[name]
+            return fits(given) is wanted if isinstance(given, str) else decide(given, fits)
+
+        return holds
+
+    def open_(name: str, fits_in: Callable[[Context], TextTest]) -> ContextTest:
+        def holds(context: Context) -> bool:
+            given = context[name]
+            return decide((given,) if isinstance(given, str) else given, fits_in(context))
+
+        return holds
+
+    if any(map(has_variables, templates)) or quantifier is Quantifier.ALL:
+        fits_with = _by_variables(templates, lambda value_of: _fits(comparison, templates, value_of))
+        return lambda names: open_(names[key], fits_with(names)) if key in names else _always if if_missing else _never
+    fits = _fits(comparison, templates, _no_value)
+    return lambda names: closed(names[key], fits) if key in names else _always if if_missing else _never
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+def _never(_: object) -> bool:
+    return False
 
 
 def _fits(comparison: Comparison, templates: list[Template], value_of: ValueOf) -> TextTest:
@@ -254,26 +329,18 @@ def _arn_test(template: Template, value_of: ValueOf) -> TextTest:
 
 
 def _value_test(comparison: Comparison, asked: list[Any]) -> TextTest:
-    """Parsed values."""
+    """Parsed values. Requests that arrive together share most of their addresses, dates and numbers."""
     read, holds = comparison.parse_request, comparison.holds
 
     def fits(given: str) -> bool:
         value = read(given)
         return value is not None and any(holds(own, value) for own in asked)
 
-    # requests that arrive together share most of their addresses, dates and numbers
-    fits_short = lru_cache(maxsize=256)(fits)
-    return lambda given: fits_short(given) if len(given) <= 64 else fits(given)
+    return _Remembered(fits, _is_short).__getitem__
 
 
-def _value_in(values: Values) -> ValueOf:
-    """What variables stand for; multi-valued keys have no text."""
-
-    def value_of(key: str) -> str | None:
-        value = values.get(canonical_key(key))
-        return value if isinstance(value, str) else None
-
-    return value_of
+def _is_short(given: str) -> bool:
+    return len(given) <= 64
 
 
 def _no_value(_: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Context: TypeAlias = Mapping[str, "str | tuple[str, ...]"]
 
@@ -36,6 +36,11 @@ class _CanonicalKeys(dict[str, str]):
 
 
 _canonical = _CanonicalKeys()
+
+
+def spellings(context: Context) -> dict[str, str]:
+    """The keys of a context: canonical -> as it spells them; of several spellings the last."""
+    return {_canonical[key]: key for key in context}
 
 
 def together(context: Context) -> dict[str, str | tuple[str, ...]]:
@@ -110,35 +115,26 @@ class Principal:
         return self.arn or self.provider or (self.services[0] if self.services else "unknown")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
     """One question to the policies. context: condition keys and their values; a tuple is a multi-valued key.
 
-    What is derived is kept in the instance (without the lock of `cached_property`, which costs as much as a whole statement)."""
+    Nothing of it changes; that the type checker sees to, as a frozen dataclass takes five times as long to make, a tenth of a decision."""
 
-    action: str
-    resource: str
-    principal: Principal
-    context: Context = field(default_factory=dict)
+    action: Final[str]
+    resource: Final[str]
+    principal: Final[Principal]
+    context: Final[Context] = field(default_factory=dict)
 
     @property
     def values(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The context under canonical keys; see `together`."""
+        """The context under canonical keys, kept; see `together`."""
         found: dict[str, str | tuple[str, ...]] | None = self.__dict__.get("_values")
         if found is None:
             found = {_canonical[key]: value for key, value in self.context.items()}
             if len(found) < len(self.context):
                 found = together(self.context)
             self.__dict__["_values"] = found
-        return found
-
-    @property
-    def resource_segments(self) -> tuple[str, ...]:
-        """The six segments of the resource's ARN; empty if it is not one."""
-        found: tuple[str, ...] | None = self.__dict__.get("_segments")
-        if found is None:
-            segments = tuple(self.resource.split(":", 5))
-            found = self.__dict__["_segments"] = segments if len(segments) == 6 and segments[0] == "arn" else ()
         return found
 
     def value(self, key: str) -> str | tuple[str, ...] | None:
