@@ -12,6 +12,7 @@ from latticewall.base.ssl_policies import POLICIES
 from latticewall.compile.render.balancer_conditions import SOURCE, route_match
 from latticewall.compile.render.balancer_lua import SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
+from latticewall.compile.render.envoy_http import router
 from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Redirect
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
         rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.name},
         http_filters=[
             {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": SCRIPT})},
-            {"name": "router", "typed_config": any_of(f"{_EXTENSIONS}.http.router.v3.Router", suppress_envoy_headers=True)},
+            router(),
         ],
         early_header_mutation_extensions=[_source_header()],
         common_http_protocol_options={
