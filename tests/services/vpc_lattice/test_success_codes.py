@@ -126,7 +126,7 @@ SUMMARIES = {
     "ListServiceNetworkVpcEndpointAssociations": {"id", "vpcEndpointId", "vpcId", "vpcEndpointOwnerId", "state", "serviceNetworkArn", "createdAt"},
     "ListResourceGateways": {*GOT, *GATEWAY, "vpcIdentifier", "ipv4AddressesPerEni"},
     "ListResourceConfigurations": {*GOT, "type", "status", "resourceGatewayId", "amazonManaged"},
-    "ListResourceEndpointAssociations": {"id", "arn", "vpcEndpointId", "vpcEndpointOwner", "createdBy", "createdAt", *CONFIGURATION_OF},
+    "ListResourceEndpointAssociations": {"id", "arn", "vpcEndpointId", "vpcEndpointOwner", "createdBy", "createdAt", "payerResponsibility", *CONFIGURATION_OF},
     "ListAccessLogSubscriptions": {*SUBSCRIPTION, "serviceNetworkLogType", "createdAt", "lastUpdatedAt"},
     "ListDomainVerifications": {*VERIFICATION, "createdAt", "tags"},
 }  # fmt: skip
