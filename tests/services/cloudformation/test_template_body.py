@@ -81,7 +81,7 @@ def test_the_usual_way_of_deploying_may_be_named(region: Region, stacks: Any) ->
 
 
 def test_a_change_set_keeps_what_it_has_read(stacks: Any) -> None:
-    stacks.create_change_set(StackName="one", ChangeSetName="first", ChangeSetType="CREATE", TemplateURL=URL)
+    stacks.create_change_set(StackName="one", ChangeSetName="first", ChangeSetType="CREATE", TemplateURL=URL, IncludeNestedStacks=True)
     client("s3").delete_object(Bucket="assets", Key="t.json")
     stacks.execute_change_set(StackName="one", ChangeSetName="first")
     assert stacks.get_template(StackName="one")["TemplateBody"] == json.loads(BODY)

@@ -121,8 +121,13 @@ def execute_change_set(ctx: Context, params: Document) -> Document:
 
 
 def delete_change_set(ctx: Context, params: Document) -> Document:
-    """DeleteChangeSet."""
-    ctx.tx.delete(_find(ctx, params))
+    """DeleteChangeSet: one that is not there is deleted already, as long as its stack exists; CDK deletes before it creates."""
+    name = params["ChangeSetName"]
+    if name.startswith("arn:") or not params.get("StackName"):
+        ctx.tx.delete(_find(ctx, params))
+        return {}
+    for row in ctx.rows(CHANGE_SET, parent=find_stack(ctx, params["StackName"]).id, name=name):
+        ctx.tx.delete(row)
     return {}
 
 

@@ -25,8 +25,7 @@ from latticewall.services.cloudformation.template_body import template_body
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}\Z")
 NOT_THERE = (
     "RoleARN", "NotificationARNs", "StackPolicyBody", "StackPolicyURL", "StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "ResourceTypes",
-    "RetainExceptOnCreate", "ResourcesToImport", "ImportExistingResources", "IncludeNestedStacks", "DeploymentMode",
-    "ResourcesToSkip",
+    "RetainExceptOnCreate", "ResourcesToImport", "ImportExistingResources", "DeploymentMode", "ResourcesToSkip",
 )  # fmt: skip
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED")
 DELETABLE_WHILE = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
