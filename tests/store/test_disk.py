@@ -12,6 +12,7 @@ import pytest
 from latticewall.base.faults import Unavailable
 from latticewall.base.rows import Row
 from latticewall.store import Store
+from latticewall.store.disk import Disk
 
 
 class Syncs:
@@ -52,12 +53,34 @@ def test_a_write_is_answered_after_a_sync_that_began_after_it(store: Store, sync
         first = pool.submit(put, store, "first")
         assert syncs.begun.wait(10)
         others = [pool.submit(put, store, name) for name in ("second", "third")]
-        while store.revision < 3:
-            pass
+        assert store.wait_beyond(1, 10) >= 2
         assert not any(found.done() for found in (first, *others))
         syncs.free.set()
         assert [found.result(10) for found in (first, *others)] == ["first", "second", "third"]
-    assert syncs.count == 2, "the first's own, and one for those that came while it ran"
+    assert syncs.count >= 2, "the first's own began before the others had written"
+
+
+def test_all_that_was_committed_while_a_sync_ran_shares_the_next(tmp_path: Path, syncs: Syncs) -> None:
+    (tmp_path / "state.sqlite-wal").touch()
+    disk = Disk(str(tmp_path / "state.sqlite"))
+
+    def commit() -> None:
+        disk.committing()
+        disk.committed()
+
+    commit()
+    syncs.free.clear()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(disk.wait)
+        assert syncs.begun.wait(10)
+        commit()
+        commit()
+        others = [pool.submit(disk.wait) for _ in range(2)]
+        syncs.free.set()
+        for waiting in (first, *others):
+            waiting.result(10)
+    assert syncs.count == 2
+    assert not disk.is_behind
 
 
 def test_what_was_only_seen_is_on_the_disk_too(store: Store, syncs: Syncs) -> None:

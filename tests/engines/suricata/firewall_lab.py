@@ -194,17 +194,19 @@ class FirewallLab:
 
     # -- logs ----------------------------------------------------------------------------------------------------------------------
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
+    def _lines(self) -> list[str]:
+        """All that the engine has written whole: the last line may be on its way."""
         path = self.files / EVE
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [event for event in map(json.loads, lines) if event["event_type"] == kind]
+        return path.read_text().split("\n")[:-1] if path.exists() else []
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in map(json.loads, self._lines()) if event["event_type"] == kind]
 
     def logged(self, log_type: str = "ALERT") -> list[dict[str, Any]]:
         """The events of AWS's log of that type, so far."""
         assert self.engine is not None
-        path = self.files / EVE
         reader = EveReader(Source("firewall", "eu-west-1a", index_signatures(self.engine.signatures)))
-        records: list[LogRecord] = reader.feed(path.read_text().splitlines() if path.exists() else []) + reader.flush()
+        records: list[LogRecord] = reader.feed(self._lines()) + reader.flush()
         return [record.document["event"] for record in records if record.log_type == log_type]
 
     def alerts(self) -> list[tuple[str, str]]:
