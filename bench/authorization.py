@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.architecture import Architecture
+from bench.inside import inside
 from bench.paced_client import TURN as TURN_SECONDS
 from bench.plain_envoy import PlainEnvoy
 from bench.processor import processor_seconds
@@ -41,7 +42,8 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         "authorizer is an Envoy that answers 200 by itself. Latency: requests at even intervals whatever the answers take, from a generator whose timers count "
         f"microseconds, {TURN_SECONDS:g} s to plain Envoy and {TURN_SECONDS:g} s to the service network in turn, for {ROUNDS * SECONDS} s, the median of the "
         "turns: at half the load that the service network carries from this generator with signatures and policies, and at a tenth. Generator, proxy, upstream "
-        "and control plane share the cores."
+        "and control plane share the cores. Inside Envoy: the same at half the load, of one Envoy with three listeners (plain, and as the region renders "
+        "them), by its own clock: from the first byte of a request until it is sent on, and from the first byte of the answer until its last is sent back."
     )
     if shutil.which("wrk") is None:
         return Section("Authorization", how, tuple(skipped(name, "requests/s", "wrk is not installed") for name in names.values()))
@@ -71,6 +73,10 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
 
         carried = median(len(turn) / TURN_SECONDS for turn in timed(0.0)[1])
         latency = [figure for how_much, part in {"half": 0.5, "a tenth of": 0.1}.items() for figure in _latency(how_much, timed(carried * part))]
+        with inside(region, built, client) as own:
+            write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
+            turns = paced(region, client, own.urls(), requests, carried * 0.5, ROUNDS * SECONDS)
+            latency += _inside({name: _turns(of, len(turns[0][0])) for name, of in own.microseconds(sum(map(len, turns[0]))).items()})
     for _ in range(ROUNDS):
         load("beside none", peer.url)
         load("none", url)
@@ -89,11 +95,29 @@ def _latency(how_much: str, turns: Sequence[Sequence[Sequence[float]]]) -> list[
     """turns: of plain Envoy and of the service network, which followed each other."""
     figures = []
     for name, share in {"median": 0.5, "p99": 0.99}.items():
-        plain, signed = ([sorted(turn)[int(len(turn) * share)] for turn in target] for target in turns)
+        plain, signed = ([_quantile(turn, share) for turn in target] for target in turns)
         added = median(after - before for before, after in zip(plain, signed, strict=True))
         figures.append(Figure(f"{name} latency at {how_much} load, plain Envoy", median(plain), "us"))
         figures.append(Figure(f"{name} latency at {how_much} load, added by signature and policies", added, "us", median(plain), "plain Envoy"))
     return figures
+
+
+def _inside(turns: Mapping[str, Sequence[Sequence[float]]]) -> list[Figure]:
+    """turns: of each of the listeners."""
+    what = {"plain": "no filter", "none": "auth type NONE", "signed": "signature and three layers of policies"}
+    figures = []
+    for name, share in {"median": 0.5, "p99": 0.99}.items():
+        found = {text: median(_quantile(turn, share) for turn in turns[listener]) for listener, text in what.items()}
+        figures += [Figure(f"{name} time inside Envoy at half load, {text}", value, "us", found["no filter"], "no filter") for text, value in found.items()]
+    return figures
+
+
+def _turns(times: Sequence[float], length: int) -> list[Sequence[float]]:
+    return [times[start : start + length] for start in range(0, len(times), length)]
+
+
+def _quantile(times: Sequence[float], share: float) -> float:
+    return sorted(times)[int(len(times) * share)]
 
 
 @contextmanager

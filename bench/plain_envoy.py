@@ -24,6 +24,8 @@ TCP_PORT = 8083
 """Where it proxies TCP to the server's bulk port."""
 ASKING_PORT = 8082
 """Where the service network's listener puts every request before an external authorizer: the fastest there is, an Envoy that answers 200 by itself."""
+WORKERS = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+"""As many as the region's Envoy has."""
 _SOURCE = "169.254.171.2"
 _NETNS = "/run/latticewall/netns"
 _AUTHORIZER = "/run/latticewall/bench-authorizer.sock"
@@ -49,24 +51,28 @@ class PlainEnvoy:
 def upstream_script(workers: int = 1) -> str:
     """User data that runs the fastest HTTP server that is surely there: an Envoy which answers by itself, beside iperf3 where it is installed."""
     answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "yes\n"}}}
-    text = json.dumps({"static_resources": {"listeners": [_listener("0.0.0.0", TARGET_PORT, "", answer)]}})
+    text = json.dumps({"static_resources": {"listeners": [listener("0.0.0.0", TARGET_PORT, "", answer)]}})
     words = (envoy_program(), "--config-yaml", f"'{text}'", "--concurrency", str(workers), *_QUIET)
     return f"#!/bin/sh\niperf3 -s -D >/dev/null 2>&1\nexec {' '.join(words)}\n"
+
+
+def neighbour_of(built: Architecture) -> str:
+    """The namespace of the client's neighbour, in which listeners beside the region's are."""
+    return f"{_NETNS}/{built.instances['plain-client']}"
 
 
 @contextmanager
 def plain_envoy(region: Region, built: Architecture, client: str) -> Iterator[PlainEnvoy]:
     """Runs beside the region's Envoy. It listens on a neighbour's address, because the region's own address is taken."""
-    neighbour = f"{_NETNS}/{built.instances['plain-client']}"
+    neighbour = neighbour_of(built)
     route = {"match": {"prefix": "/"}, "route": {"cluster": "server"}}
-    plain = _listener(ADDRESSES["plain-client"], PORT, neighbour, route)
-    asking = _asking_listener(built, neighbour)
-    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+    plain = listener(ADDRESSES["plain-client"], PORT, neighbour, route)
+    asking = _asking_listener(region, built, neighbour)
     answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200}}
-    authorizer = _start(region, {"listeners": [_listener(_AUTHORIZER, 0, "", answer)]}, 1)
+    authorizer = start(region, {"listeners": [listener(_AUTHORIZER, 0, "", answer)]}, 1)
     started = time.monotonic()
-    clusters = [_cluster(built), _cluster(built, "bulk", BULK_PORT), _authorizer_cluster()]
-    process = _start(region, {"listeners": [plain, asking, _tcp_listener(neighbour)], "clusters": clusters}, workers)
+    clusters = [cluster(built), cluster(built, "bulk", BULK_PORT), _authorizer_cluster()]
+    process = start(region, {"listeners": [plain, asking, _tcp_listener(neighbour)], "clusters": clusters}, WORKERS)
     try:
         found = PlainEnvoy(process.pid, 0.0)
         until(lambda: region.run(client, "curl", "-sf", "-m", "1", "-o", "/dev/null", found.url).returncode == 0)
@@ -79,15 +85,15 @@ def plain_envoy(region: Region, built: Architecture, client: str) -> Iterator[Pl
             running.communicate()
 
 
-def _start(region: Region, resources: dict[str, Any], workers: int) -> subprocess.Popen[str]:
+def start(region: Region, resources: dict[str, Any], workers: int, *options: str) -> subprocess.Popen[str]:
     """An Envoy in the region's namespaces."""
     enter = ("nsenter", f"--target={region.holder}", "--user", "--mount", "--net", "--preserve-credentials")
     text = json.dumps({"static_resources": resources})
-    command = [*enter, envoy_program(), "--config-yaml", text, "--concurrency", str(workers), *_QUIET]
+    command = [*enter, envoy_program(), "--config-yaml", text, "--concurrency", str(workers), *options, *_QUIET]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def _listener(address: str, port: int, namespace: str, route: dict[str, Any]) -> dict[str, Any]:
+def listener(address: str, port: int, namespace: str, route: dict[str, Any]) -> dict[str, Any]:
     socket: dict[str, Any] = {"address": address, "port_value": port}
     if namespace:
         socket["network_namespace_filepath"] = namespace
@@ -101,26 +107,39 @@ def _listener(address: str, port: int, namespace: str, route: dict[str, Any]) ->
     return {"name": f"plain-{port}", "address": where, "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}]}
 
 
-def _asking_listener(built: Architecture, neighbour: str) -> dict[str, Any]:
-    """The service network's own listener, as the region renders it, with external authorization in place of the filters that decide."""
-    base = f"arn:aws:vpc-lattice:{REGION}:111122223333"
+def _asking_listener(region: Region, built: Architecture, neighbour: str) -> dict[str, Any]:
+    """The service network's own listener with external authorization in place of the filters that decide."""
+    document = region_listener(region, built, "asking", ASKING_PORT, neighbour)
+    manager = connection_manager(document)
+    manager["http_filters"] = [_external_authorization(), manager["http_filters"][-1]]
+    for host in manager["route_config"]["virtual_hosts"]:
+        del host["typed_per_filter_config"]
+    return document
+
+
+def region_listener(region: Region, built: Architecture, name: str, port: int, neighbour: str, *, authorization: str = "") -> dict[str, Any]:
+    """The service network's own listener, as the region renders it, with routes of its own. authorization: the Lua that decides; "" for auth type NONE."""
+    account = region.client("sts").get_caller_identity()["Account"]
+    base = f"arn:aws:vpc-lattice:{REGION}:{account}"
     forward = HttpRoute(RouteMatch(), "rule", clusters=(("server", 100),), target_groups=(("server", f"{base}:targetgroup/tg-bench"),))
     service, network = f"{base}:service/{built.service}", f"{base}:servicenetwork/{built.network}"
-    host = VirtualHost(service, built.service, network, "listener", (built.api,), (forward,), authorize=False)
+    host = VirtualHost(service, built.service, network, "listener", (built.api,), (forward,), authorize=bool(authorization))
     vpc = built.vpcs["clients"]
-    plan = HttpListener("asking", "", ADDRESSES["plain-client"], ASKING_PORT, vpc, f"arn:aws:ec2:{REGION}:111122223333:vpc/{vpc}", (host,))
-    paths = EnvoyPaths(access_log="/run/latticewall/bench-access.jsonl")
-    document = envoy_http.listener(plan, paths)
+    plan = HttpListener(name, "", ADDRESSES["plain-client"], port, vpc, f"arn:aws:ec2:{REGION}:{account}:vpc/{vpc}", (host,), account)
+    document = envoy_http.listener(plan, EnvoyPaths(access_log=f"/run/latticewall/bench-{name}.jsonl", authorization=authorization))
     document["address"]["socket_address"]["network_namespace_filepath"] = neighbour
-    manager = document["filter_chains"][0]["filters"][-1]["typed_config"]
+    manager = connection_manager(document)
     del manager["scoped_routes"]
-    manager["http_filters"] = [_external_authorization(), manager["http_filters"][-1]]
-    routes = envoy_routes.route_configuration(envoy_routes.Services(plan.services, plan.port, plan.scheme), plan.virtual_hosts[0], (built.api,))
-    hosts = [{name: value for name, value in item.items() if name != "typed_per_filter_config"} for item in routes["virtual_hosts"]]
+    routes = envoy_routes.route_configuration(envoy_routes.Services(plan.services, plan.port, plan.scheme), host, (built.api,))
     # wrk names the host it was given, curl the address
-    hosts[0]["domains"] = ["*"]
-    manager["route_config"] = {**routes, "virtual_hosts": hosts}
+    routes["virtual_hosts"][0]["domains"] = ["*"]
+    manager["route_config"] = routes
     return document
+
+
+def connection_manager(listener: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = listener["filter_chains"][0]["filters"][-1]["typed_config"]
+    return found
 
 
 def _external_authorization() -> dict[str, Any]:
@@ -142,7 +161,7 @@ def _tcp_listener(neighbour: str) -> dict[str, Any]:
     return {"name": "plain-tcp", "address": {"socket_address": address}, "filter_chains": [{"filters": [{"name": "tcp", "typed_config": proxy}]}]}
 
 
-def _cluster(built: Architecture, name: str = "server", port: int = TARGET_PORT) -> dict[str, Any]:
+def cluster(built: Architecture, name: str = "server", port: int = TARGET_PORT) -> dict[str, Any]:
     source = {"address": _SOURCE, "port_value": 0, "network_namespace_filepath": f"{_NETNS}/{built.vpcs['servers']}"}
     endpoint = {"endpoint": {"address": {"socket_address": {"address": ADDRESSES["server"], "port_value": port}}}}
     return {
