@@ -5,9 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from latticewall.base.lattice_metrics import OWN_CODES, metrics_of
 from latticewall.base.metrics import Series
 from latticewall.plan.access_log import COUNTED_MEMBERS, TOLD_MEMBERS
-from latticewall.telemetry.lattice_metrics import NAMESPACE, Group, Reading, exposition, of_connections, of_requests, of_tls_connections
+from latticewall.telemetry.lattice_metrics import (
+    CLUSTER_COUNTERS,
+    HOST_COUNTERS,
+    HOST_GAUGES,
+    NAMESPACE,
+    Group,
+    Reading,
+    exposition,
+    of_connections,
+    of_requests,
+    of_tls_connections,
+)
 
 SERVICE = "arn:aws:vpc-lattice:eu-north-7:111122223333:service/svc-1"
 GROUP = "arn:aws:vpc-lattice:eu-north-7:111122223333:targetgroup/tg-1"
@@ -108,9 +122,40 @@ def test_prometheus_text() -> None:
         series("RequestTime", "Milliseconds"): (3.0, 23.0), series("HTTPCode_2XX_Count", "Count"): (1.0, 1.0),
     }  # fmt: skip
     labels = 'service="svc-1",account="111122223333",region="eu-north-7"'
-    assert exposition(totals).splitlines() == [
+    lines = exposition(totals).splitlines()
+    told = [
         "# TYPE vpc_lattice_httpcode_2xx_count_total counter", f"vpc_lattice_httpcode_2xx_count_total{{{labels}}} 1",
         "# TYPE vpc_lattice_request_time_milliseconds summary", f"vpc_lattice_request_time_milliseconds_sum{{{labels}}} 23",
         f"vpc_lattice_request_time_milliseconds_count{{{labels}}} 3", "# TYPE vpc_lattice_total_request_count_total counter",
         f"vpc_lattice_total_request_count_total{{{labels}}} 3",
     ]  # fmt: skip
+    assert [line for line in lines if line in told] == told
+    silent = [line for line in lines if line not in told and not line.startswith("#")]
+    names = ["httpcode_3xx", "httpcode_4xx", "httpcode_5xx", *(f"httpcode_vpc_lattice_{code}" for code in OWN_CODES), "request_timeout"]
+    assert silent == [f"vpc_lattice_{name}_count_total{{{labels}}} 0" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("change", "own"),
+    [
+        ({"responseCode": 403, "target": "", "targetIpPort": ""}, True), ({"responseCode": 404, "targetIpPort": None}, True),
+        ({"responseCode": 504, "responseFlags": "UT"}, True), ({"responseCode": 404}, False), ({"responseCode": 200}, False),
+        ({"responseCode": 503, "targetIpPort": ""}, False),
+    ],
+)  # fmt: skip
+def test_codes_of_vpc_lattice_itself(change: dict[str, Any], own: bool) -> None:
+    counted = sums(of_requests([line(**change)], zone), ("Service", "svc-1"))
+    assert (f"HTTPCode_VpcLattice_{change['responseCode']}_Count" in counted) == own
+
+
+def test_all_that_is_counted_is_declared() -> None:
+    """What is counted and not declared would be reported in some minutes only."""
+    groups = {"tg-1": Group(GROUP, "vpc-2", "HTTP1"), "tg-2": Group(GROUP, "vpc-2", "HTTP2")}
+    counters = [*HOST_COUNTERS, *HOST_GAUGES]
+    read = [Reading(name, "10.1.0.9", counter, 1) for name in groups for counter in counters]
+    read += [Reading("tg-1", "", counter, 1) for counter in CLUSTER_COUNTERS]
+    requests = of_requests([line(responseCode=code, responseFlags="UT") for code in (200, 300, *OWN_CODES)], zone)
+    points = requests | of_connections(read, {}, groups, MINUTE, zone)[0]
+    counted = {(series.dimensions, series.name, series.unit) for series, _ in points}
+    owners = {series.dimensions for series, _ in points}
+    assert counted == {(owner, name, one.unit) for owner in owners for name, one in metrics_of(owner, None).items()}

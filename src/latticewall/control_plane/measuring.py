@@ -134,6 +134,7 @@ class Measurer:
             kept: dict[str, Any] = json.loads(snapshot.cursor(COUNTERS_CURSOR) or "{}")
         before = kept.get("values", {}) if kept.get("process") == process else {}
         points, after = of_connections(readings, before, groups, self._minute(), self._zones_now())
+        self._totals |= {series: (1.0, 0.0) for series in self._totals if series.name in HOST_GAUGES.values()}  # those that are not read now have ended
         if points or after != before:
             self._keep(points, COUNTERS_CURSOR, json.dumps({"process": process, "values": after}))
 
@@ -144,4 +145,4 @@ class Measurer:
         for (series, _), found in points.items():
             count, total = self._totals.get(series, (0.0, 0.0))
             gauge = series.name in HOST_GAUGES.values()
-            self._totals[series] = (1.0, found.maximum) if gauge else (count + found.count, total + found.sum)
+            self._totals[series] = (1.0, found.sum) if gauge else (count + found.count, total + found.sum)

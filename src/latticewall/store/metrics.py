@@ -45,6 +45,12 @@ class Metrics:
         key = (series.account, series.region, series.namespace, series.name, json.dumps(series.dimensions), series.unit)
         return [(minute, _statistics(values)) for minute, *values in self._db.execute(query, (*key, start, end))]
 
+    def first(self, account: str, region: str, namespace: str, names: Iterable[str], dimensions: tuple[tuple[str, str], ...]) -> int | None:
+        """The first minute in which one of these metrics has a point, of what has these dimensions; None without any."""
+        query = "SELECT MIN(minute) FROM metric WHERE account = ? AND region = ? AND namespace = ? AND name = ? AND dimensions = ?"
+        found = [self._db.execute(query, (account, region, namespace, name, json.dumps(dimensions))).fetchone()[0] for name in names]
+        return min((int(minute) for minute in found if minute is not None), default=None)
+
     def forget_before(self, minute: int) -> None:
         self._db.execute("DELETE FROM metric WHERE minute < ?", (minute,))
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from latticewall.base.lattice_metrics import BYTES, COUNT, MILLISECONDS, NAMESPACE, OWN_CODES, SERVICE, TARGET_GROUP, ZONE, metrics_of
 from latticewall.base.metrics import Series, Statistics
 from latticewall.plan.access_log import COUNTED_MEMBERS
 
-NAMESPACE = "AWS/VpcLattice"
-COUNT, MILLISECONDS, BYTES = "Count", "Milliseconds", "Bytes"
 TIMED_OUT = frozenset({"UT", "SI"})
 """Envoy's flags of a request whose target did not answer in time."""
+NO_FLAGS = "-"
+"""Envoy's flags of a request that went well: its target answered, or nothing was to be reached. Otherwise it is Envoy that answers."""
 Points = dict[tuple[Series, int], Statistics]
 Zone = Callable[[str, str], str]
 """(VPC id, address) -> Availability Zone, "" where it is not known."""
@@ -87,7 +88,7 @@ def of_tls_connections(blocks: Iterable[bytes], zone: Zone) -> Points:
         except (ValueError, KeyError, TypeError):
             continue
         if arn.startswith("arn:") and reached:
-            dimensions = list(_series_of("TargetGroup", arn, zone(str(entry.get("targetNamespace") or ""), reached.rpartition(":")[0])))
+            dimensions = list(_series_of(TARGET_GROUP, arn, zone(str(entry.get("targetNamespace") or ""), reached.rpartition(":")[0])))
             _put_bytes(points, minute, dimensions, received, sent)
     return points
 
@@ -108,12 +109,14 @@ def _add(
     _, service_arn, *_ = [*service.split(" "), "", ""]
     target_arn, namespace, *_ = [*target.split(" "), "", ""]
     if service_arn.startswith("arn:"):
-        dimensions = list(_series_of("Service", service_arn, zone(vpc.partition(" ")[0].rpartition("/")[2], source)))
+        dimensions = list(_series_of(SERVICE, service_arn, zone(vpc.partition(" ")[0].rpartition("/")[2], source)))
         _requests(points, minute, dimensions, code, alike)
         if TIMED_OUT & set(flags.split(",")):
             _put(points, minute, dimensions, "RequestTimeoutCount", COUNT, {1: sum(alike.durations.values())})
+        if code in OWN_CODES and (not reached or flags not in ("", NO_FLAGS)):
+            _put(points, minute, dimensions, f"HTTPCode_VpcLattice_{code}_Count", COUNT, {1: sum(alike.durations.values())})
     if target_arn.startswith("arn:") and reached:
-        dimensions = list(_series_of("TargetGroup", target_arn, zone(namespace, reached)))
+        dimensions = list(_series_of(TARGET_GROUP, target_arn, zone(namespace, reached)))
         _requests(points, minute, dimensions, code, alike)
         _put_bytes(points, minute, dimensions, alike.received, alike.sent)
 
@@ -132,7 +135,7 @@ def _series_of(dimension: str, arn: str, zone: str) -> Iterator[Series]:
     own = (dimension, resource.rpartition("/")[2])
     yield Series(account, region, NAMESPACE, "", (own,), "")
     if zone:
-        yield Series(account, region, NAMESPACE, "", tuple(sorted((own, ("AvailabilityZone", zone)))), "")
+        yield Series(account, region, NAMESPACE, "", tuple(sorted((own, (ZONE, zone)))), "")
 
 
 def _put(points: Points, minute: int, owners: Iterable[Series], name: str, unit: str, values: Mapping[int, int]) -> None:
@@ -186,7 +189,7 @@ def of_connections(
         group = groups.get(reading.cluster)
         if group is None:
             continue
-        owners = list(_series_of("TargetGroup", group.arn, zone(group.namespace, reading.address) if reading.address else ""))
+        owners = list(_series_of(TARGET_GROUP, group.arn, zone(group.namespace, reading.address) if reading.address else ""))
         if name := HOST_GAUGES.get(reading.name):
             if reading.value:
                 _put(points, minute, owners, name, COUNT, {reading.value: 1})
@@ -206,12 +209,13 @@ def of_connections(
 
 
 def exposition(totals: Mapping[Series, tuple[float, float]]) -> str:
-    """Series without zone as Prometheus's text ("Exposition formats"). totals: (count, sum) since the process began."""
+    """Series without zone as Prometheus's text ("Exposition formats"). totals: (count, sum) since the process began; all metrics of whatever has one."""
     lines: list[str] = []
     last = ""
-    for series, (count, total) in sorted(totals.items(), key=lambda item: (item[0].name, item[0])):
-        if any(name == "AvailabilityZone" for name, _ in series.dimensions):
-            continue
+    whole = {series: found for series, found in totals.items() if not any(name == ZONE for name, _ in series.dimensions)}
+    owners = {series._replace(name="", unit="") for series in whole}
+    silent = {owner._replace(name=name, unit=one.unit): (0.0, 0.0) for owner in owners for name, one in metrics_of(owner.dimensions, None).items()}
+    for series, (count, total) in sorted((silent | whole).items(), key=lambda item: (item[0].name, item[0])):
         gauge, summary = series.name in HOST_GAUGES.values(), series.unit == MILLISECONDS
         name = f"vpc_lattice_{_snake(series.name)}" + ("_milliseconds" if summary else "" if gauge else "_total")
         if name != last:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.region import Region, client
+from tests.region import ACCOUNT, NAME, Region, client
 
-from latticewall.base.metrics import Statistics
+from latticewall.base.lattice_metrics import NAMESPACE, OF_SERVICES
+from latticewall.base.metrics import Series, Statistics
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHOP = [{"Name": "Shop", "Value": "one"}]
@@ -101,6 +102,66 @@ def test_refused_questions(region: Region, cloudwatch: Any, change: dict[str, An
     stat = {"Metric": {"Namespace": "Shops", "MetricName": "Sales"}, "Period": 60, "Stat": "Sum", **change}
     with region.refused(code):
         cloudwatch.get_metric_data(MetricDataQueries=[{"Id": "q", "MetricStat": stat}], **WINDOW)
+
+
+# -- zeros of VPC Lattice ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def counted(region: Region, dimensions: list[dict[str, str]], name: str = "TotalRequestCount", minutes: int = 0, unit: str = "Count") -> None:
+    """Traffic as the access log tells of it."""
+    series = Series(ACCOUNT, NAME, NAMESPACE, name, tuple(sorted((one["Name"], one["Value"]) for one in dimensions)), unit)
+    found = Statistics()
+    found.add(3)
+    with region.store.write("test", "traffic") as tx:
+        tx.metrics.add({(series, int(NOW.timestamp()) // 60 + minutes): found})
+
+
+def of_lattice(cloudwatch: Any, name: str, dimensions: list[dict[str, str]], stat: str = "Sum", period: int = 60) -> list[float]:
+    metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
+    query = {"Id": "q", "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}}
+    (found,) = cloudwatch.get_metric_data(MetricDataQueries=[query], ScanBy="TimestampAscending", **WINDOW)["MetricDataResults"]
+    return list(found["Values"])
+
+
+def test_silent_minutes_are_zero_from_the_first_traffic_on(region: Region, cloudwatch: Any) -> None:
+    """Of what is there and has had traffic, up to the last minute that has been counted; in its zone from the zone's own traffic on."""
+    service = [{"Name": "Service", "Value": region.lattice.create_service(name="shop")["id"]}]
+    zoned = [*service, {"Name": "AvailabilityZone", "Value": f"{NAME}a"}]
+    assert of_lattice(cloudwatch, "TotalRequestCount", service) == []
+    counted(region, service, minutes=-5)
+    counted(region, zoned, minutes=-3)
+    counted(region, service, "RequestTime", -5, "Milliseconds")
+    assert of_lattice(cloudwatch, "TotalRequestCount", service) == [3, 0, 0, 0]
+    assert of_lattice(cloudwatch, "TotalRequestCount", zoned) == [3, 0]
+    assert of_lattice(cloudwatch, "HTTPCode_5XX_Count", service) == [0, 0, 0, 0]
+    assert of_lattice(cloudwatch, "RequestTime", service, "p99") == [3, 0, 0, 0]
+    assert of_lattice(cloudwatch, "RequestTime", service, "Average", 300) == [3, 0], "zeros are not requests: an average is that of requests"
+    assert of_lattice(cloudwatch, "TotalConnectionCount", service) == [] == of_lattice(cloudwatch, "HTTPCode_5XX_Count", SHOP)
+    asked = {"Namespace": NAMESPACE, "MetricName": "RequestTimeoutCount", "Dimensions": service, "Period": 60, **WINDOW}
+    points = cloudwatch.get_metric_statistics(**asked, Statistics=["Sum", "SampleCount"])["Datapoints"]
+    assert [(one["Sum"], one["SampleCount"], one["Unit"]) for one in points] == [(0, 1, "Count")] * 4
+    assert cloudwatch.get_metric_statistics(**asked, Statistics=["Sum"], Unit="Bytes")["Datapoints"] == []
+    named = {(one["MetricName"], len(one["Dimensions"])) for one in cloudwatch.list_metrics(Namespace=NAMESPACE)["Metrics"]}
+    assert named == {(name, count) for name in OF_SERVICES for count in (1, 2)}
+    region.lattice.delete_service(serviceIdentifier=service[0]["Value"])
+    region.settle()
+    assert of_lattice(cloudwatch, "TotalRequestCount", service) == [3]
+
+
+def test_zeros_of_a_target_group_are_those_of_its_protocol(region: Region, cloudwatch: Any) -> None:
+    config = {"vpcIdentifier": region.vpc(), "port": 80, "protocol": "TCP"}
+    group = [{"Name": "TargetGroup", "Value": region.lattice.create_target_group(name="bytes", type="IP", config=config)["id"]}]
+    counted(region, group, "TotalSentConnectionBytes", -3, "Bytes")
+    assert of_lattice(cloudwatch, "ConnectionErrorCount", group) == [0, 0]
+    assert of_lattice(cloudwatch, "TotalRequestCount", group) == []
+
+
+def test_too_many_points_at_once(region: Region, cloudwatch: Any) -> None:
+    stat = {"Metric": {"Namespace": NAMESPACE, "MetricName": "RequestTime"}, "Period": 60, "Stat": "Sum"}
+    month = {"StartTime": NOW - timedelta(days=30), "EndTime": NOW}
+    with region.refused("InvalidParameterCombination"):
+        cloudwatch.get_metric_data(MetricDataQueries=[{"Id": f"q{number}", "MetricStat": stat} for number in range(5)], **month)
+    assert cloudwatch.get_metric_data(MetricDataQueries=[{"Id": "q", "MetricStat": stat}], **month)["MetricDataResults"][0]["Values"] == []
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=200), st.floats(0, 100))

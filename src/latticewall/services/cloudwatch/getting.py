@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from latticewall.base.faults import Invalid, Unsupported
+from latticewall.base.lattice_metrics import NAMESPACE
 from latticewall.base.metrics import Series, Statistics
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.cloudwatch.putting import dimensions_of
+from latticewall.services.cloudwatch.zeros import check, reported, zeros
 
 LISTED_MINUTES = 14 * 24 * 60
 """ListMetrics shows what had a point within two weeks."""
@@ -63,6 +65,8 @@ def _points(ctx: Context, metric: Mapping[str, Any], unit: str | None, window: t
         if series.dimensions == wanted and unit in (None, series.unit):
             for minute, statistics in ctx.tx.metrics.points(series, start, end):
                 found.setdefault(minute - minute % period, (Statistics(), series.unit))[0].merge(statistics)
+    silent = zeros(ctx, str(metric["Namespace"]), str(metric["MetricName"]), wanted, window, period)
+    found = {minute: one for minute, one in silent.items() if unit in (None, one[1])} | found
     return [(minute, *found[minute]) for minute in sorted(found)]
 
 
@@ -94,6 +98,7 @@ def get_data(ctx: Context, params: Document) -> Document:
     if len({query["Id"] for query in queries}) != len(queries):
         raise Invalid("The values for parameter id in MetricDataQueries are not unique.", code="InvalidParameterValue")
     window, newest_first = _window(params), params.get("ScanBy") != "TimestampAscending"
+    check([(window, _period(query["MetricStat"]["Period"])) for query in queries if query.get("MetricStat")])
     results = []
     for query in queries:
         if query.get("Expression"):
@@ -117,12 +122,26 @@ def list_metrics(ctx: Context, params: Document) -> Document:
     since = now - (RECENT_MINUTES if params.get("RecentlyActive") else LISTED_MINUTES)
     wanted = [(str(one["Name"]), one.get("Value")) for one in params.get("Dimensions") or ()]
     found = ctx.tx.metrics.series(ctx.caller.account, ctx.caller.region, params.get("Namespace") or "", params.get("MetricName") or "", since)
-    shown = dict.fromkeys(_identity(series) for series in found if all(_has(series, name, value) for name, value in wanted))
+    found += _reported(ctx, params)
+    shown = dict.fromkeys(_identity(series) for series in sorted(set(found)) if all(_has(series, name, value) for name, value in wanted))
     metrics = [
         {"Namespace": namespace, "MetricName": name, "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions]}
         for namespace, name, dimensions in shown
     ]
     return {"Metrics": metrics}
+
+
+def _reported(ctx: Context, params: Document) -> list[Series]:
+    """The series of VPC Lattice that are reported as zero if as nothing else: of all that is there and has had traffic."""
+    if params.get("Namespace") not in (None, NAMESPACE):
+        return []
+    seen = {one.dimensions for one in ctx.tx.metrics.series(ctx.caller.account, ctx.caller.region, NAMESPACE)}
+    return [
+        Series(ctx.caller.account, ctx.caller.region, NAMESPACE, name, dimensions, metric.unit)
+        for dimensions in seen
+        for name, metric in reported(ctx, dimensions).items()
+        if params.get("MetricName") in (None, name)
+    ]
 
 
 def _identity(series: Series) -> tuple[str, str, tuple[tuple[str, str], ...]]:
