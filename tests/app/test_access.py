@@ -79,6 +79,7 @@ def test_a_creation_is_about_the_name_it_asks_for(region: Region) -> None:
     paths = region.as_user("iam", policy(allow("iam:CreateRole", resource=f"arn:aws:iam::{ACCOUNT}:role/app/*")))
     paths.create_role(RoleName="web", Path="/app/", AssumeRolePolicyDocument=ROLE_TRUST)
     denied(paths.create_role, RoleName="admin", AssumeRolePolicyDocument=ROLE_TRUST)
+    region.lattice.create_target_group(name="first", type="LAMBDA")  # with it comes VPC Lattice's service-linked role
     lattice = region.as_user("vpc-lattice", policy(allow("vpc-lattice:CreateService", resource=f"arn:aws:vpc-lattice:{NAME}:{ACCOUNT}:service/*")))
     lattice.create_service(name="orders")
     denied(lattice.create_service_network, name="mesh")
@@ -178,7 +179,7 @@ def test_boundary_and_session_policy_limit(region: Region) -> None:
 
 
 def test_permissions_end_with_the_policy(region: Region) -> None:
-    alice = region.as_user("vpc-lattice", policy(allow("vpc-lattice:*")))
+    alice = region.as_user("vpc-lattice", policy(allow("vpc-lattice:*", "iam:CreateServiceLinkedRole")))
     alice.create_service(name="one")
     region.iam.delete_user_policy(UserName="alice", PolicyName="only")
     denied(alice.create_service, name="two")

@@ -85,7 +85,7 @@ def test_a_user_may_what_its_policies_say(lab: Lab) -> None:
     managed = iam.create_policy(
         PolicyName="networks",
         PolicyDocument=policy(
-            {"Effect": "Allow", "Action": "vpc-lattice:*", "Resource": "*"},
+            {"Effect": "Allow", "Action": ["vpc-lattice:*", "iam:CreateServiceLinkedRole"], "Resource": "*"},
             {"Effect": "Deny", "Action": "vpc-lattice:DeleteServiceNetwork", "Resource": "*"},
         ),
     )["Policy"]["Arn"]

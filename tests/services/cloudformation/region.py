@@ -177,10 +177,10 @@ class Region:
         return "; ".join(f"{logical} {status}: {reason}" for logical, status, reason in self.events(name) if "FAILED" in status)
 
     def counts(self) -> Counter[str]:
-        """Live rows by kind, without those of stacks and of AWS's own prefix lists."""
+        """Live rows by kind, without those of stacks, of AWS's own prefix lists and of service-linked roles, which outlive what they were made for."""
         with self.store.read() as snapshot:
             rows = snapshot.rows()
-        live = [row.kind for row in rows if row.status != "deleted"]
+        live = [row.kind for row in rows if row.status != "deleted" and "/aws-service-role/" not in row.arn]
         return Counter(kind for kind in live if kind != "ec2:ManagedPrefixList" and not kind.startswith("cloudformation:"))
 
     @contextmanager

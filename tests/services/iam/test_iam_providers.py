@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.region import ACCOUNT, Region
+from tests.region import ACCOUNT, NAME, Region
 
 ALLOW = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]})
 TRUSTED = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -106,6 +106,48 @@ def test_a_service_linked_role_is_its_service_s(region: Region) -> None:
         region.iam.get_service_linked_role_deletion_status(DeletionTaskId="task/aws-service-role/x")
     with region.refused("InvalidInput"):
         region.iam.create_service_linked_role(AWSServiceName="lambda.amazonaws.com")
+
+
+def test_vpc_lattice_makes_its_role_and_needs_it(region: Region) -> None:
+    """With the first resource of the account, asked of its maker; it cannot be deleted while there is one, in whatever region; then it can, and comes again."""
+    name, service = "AWSServiceRoleForVpcLattice", "vpc-lattice.amazonaws.com"
+
+    def roles() -> list[str]:
+        return [one["RoleName"] for one in region.iam.list_roles(PathPrefix=f"/aws-service-role/{service}/")["Roles"]]
+
+    def delete() -> dict[str, Any]:
+        task = region.iam.delete_service_linked_role(RoleName=name)["DeletionTaskId"]
+        return dict(region.iam.get_service_linked_role_deletion_status(DeletionTaskId=task))
+
+    statement = {"Effect": "Allow", "Action": "vpc-lattice:*", "Resource": "*"}
+    alice = region.as_user("vpc-lattice", json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    with region.refused("AccessDeniedException", "iam:CreateServiceLinkedRole"):
+        alice.create_service_network(name="mesh")
+    assert roles() == [] == region.lattice.list_service_networks()["items"]
+    with region.refused("ValidationException"):
+        region.lattice.create_service_network(name="-")
+    assert roles() == []
+    mesh = region.lattice.create_service_network(name="mesh")["arn"]
+    assert roles() == [name]
+    away = region.of(ACCOUNT, "vpc-lattice", "eu-north-8")
+    other = away.create_service(name="shop")["arn"]
+    alice.create_service(name="pay")
+    failed = delete()
+    usage = {one["Region"]: one["Resources"] for one in failed["Reason"]["RoleUsageList"]}
+    assert failed["Status"] == "FAILED"
+    assert usage["eu-north-8"] == [other]
+    assert mesh in usage[NAME]
+    assert len(usage[NAME]) == 2
+    assert roles() == [name]
+    region.lattice.delete_service_network(serviceNetworkIdentifier=mesh)
+    for client in (region.lattice, away):
+        client.delete_service(serviceIdentifier=client.list_services()["items"][0]["id"])
+    region.settle()
+    assert delete()["Status"] == "SUCCEEDED"
+    assert roles() == []
+    region.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)  # its own one, which takes the name
+    alice.create_service(name="pay")
+    assert roles() == []
 
 
 def test_nobody_forges_or_deletes_as_a_service(region: Region) -> None:

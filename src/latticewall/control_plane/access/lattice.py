@@ -15,6 +15,7 @@ from latticewall.base.rows import Row
 from latticewall.control_plane.access.ec2_keys import Keys
 from latticewall.control_plane.access.named import ALL, Named
 from latticewall.resources.context import Context
+from latticewall.services.vpc_lattice import service_role
 from latticewall.services.vpc_lattice.function_target import PRINCIPAL, lets_in
 
 Asked = tuple[str, Named, Keys]
@@ -48,6 +49,9 @@ def lattice_questions(ctx: Context, operation: Operation, params: Mapping[str, A
     keys: Keys = {"aws:ViaAWSService": "true", "aws:CalledVia": via, "aws:CalledViaFirst": via[0], "aws:CalledViaLast": PRINCIPAL}
     for action in _described(ctx, operation.name, params):
         yield action, ALL, keys
+    if service_role.makes_role(ctx, operation.name):
+        role = Named(service_role.ARN.format(account=ctx.caller.account), "role", ctx.caller.account)
+        yield "iam:CreateServiceLinkedRole", role, {**keys, "iam:AWSServiceName": PRINCIPAL}
     for action, resource, more in (*_function_targets(ctx, operation.name, params), *_destination(ctx, operation.name, params)):
         yield action, resource, {**keys, **more}
 

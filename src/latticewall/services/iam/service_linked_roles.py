@@ -1,6 +1,6 @@
 """Service-linked roles of the services that a region has ("CreateServiceLinkedRole"): a service's own, which nobody else changes.
 
-The services work without them; designs that create them, and policies that speak of them, work as on AWS.
+VPC Lattice and RAM make theirs themselves. The services work without them; designs that create them, and policies that speak of them, work as on AWS.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 
 from latticewall.auth.credentials import mint_unique_id
 from latticewall.base.faults import Invalid, NotFound
-from latticewall.resources.context import Context
+from latticewall.resources.context import GONE, Context
 from latticewall.resources.kind import Document, Handler
 from latticewall.services.iam import aws_managed, text
 from latticewall.services.iam.holders import end_sessions, find
@@ -22,6 +22,12 @@ SERVICES = {
     "transitgateway.amazonaws.com": ("AWSServiceRoleForVPCTransitGateway", "AWSVPCTransitGatewayServiceRolePolicy"),
 }
 """Service principal -> the role's name and its policy."""
+USERS = {
+    "vpc-lattice.amazonaws.com": "vpc-lattice:",
+    "network-firewall.amazonaws.com": "network-firewall:Firewall",
+    "transitgateway.amazonaws.com": "ec2:TransitGatewayAttachment",
+}
+"""Service principal -> the kind, or "service:" for all kinds, whose resources need the role to stay ("Delete a service-linked role" of each service)."""
 DELETION = "iam:ServiceLinkedRoleDeletion"
 
 
@@ -52,21 +58,36 @@ def create(ctx: Context, params: Document) -> Document:
 
 
 def delete(ctx: Context, params: Document) -> Document:
-    """Done at once; the task that AWS answers with can be asked about afterwards."""
+    """Done at once, or failed at once while resources need the role; the task that AWS answers with can be asked about afterwards."""
     row = find(ctx, "Role", params["RoleName"])
     if not row.document["Path"].startswith(SERVICE_ROLES):
         raise text.bad(f"Role {row.name} is not a service-linked role.", "NoSuchEntity")
+    task = f"task{row.document['Path']}{row.name}/{ctx.new_uuid()}"
+    if usage := _usage(ctx, row.document["Path"].removeprefix(SERVICE_ROLES).rstrip("/")):
+        reason = {"Reason": "One or more resources are using this role.", "RoleUsageList": usage}
+        ctx.create(DELETION, {"Status": "FAILED", "Reason": reason}, id=task)
+        return {"DeletionTaskId": task}
     end_sessions(ctx, row)
     ctx.remove(row)
-    task = f"task{row.document['Path']}{row.name}/{ctx.new_uuid()}"
-    ctx.create(DELETION, {}, id=task)
+    ctx.create(DELETION, {"Status": "SUCCEEDED"}, id=task)
     return {"DeletionTaskId": task}
 
 
+def _usage(ctx: Context, service: str) -> list[Document]:
+    """The account's resources, by region, that need a service's role to stay; of those that others own, only the owners."""
+    kinds = [kind for kind in ctx.registry.kinds.values() if USERS.get(service) in (kind.name, f"{kind.service}:") and kind.arn]
+    owned = {name for kind in kinds for name in kind.owns}
+    rows = [row for kind in kinds if kind.name not in owned for row in ctx.tx.rows(kind.name, account=ctx.caller.account) if row.status not in GONE]
+    return [
+        {"Region": region, "Resources": [row.arn for row in rows if row.region == region]} for region in sorted({row.region for row in rows})
+    ]  # fmt: skip
+
+
 def deletion_status(ctx: Context, params: Document) -> Document:
-    if ctx.find(DELETION, params["DeletionTaskId"]) is None:
+    task = ctx.find(DELETION, params["DeletionTaskId"])
+    if task is None:
         raise NotFound(f"Deletion task {params['DeletionTaskId']} cannot be found.", code="NoSuchEntity")
-    return {"Status": "SUCCEEDED"}
+    return {name: task.document[name] for name in ("Status", "Reason") if name in task.document}
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -22,6 +22,7 @@ from latticewall.services.vpc_lattice import (
     resource_gateway,
     resource_policy,
     service_network,
+    service_role,
     sharing,
     target_group,
     targets,
@@ -204,7 +205,7 @@ def _family(name: str, noun: _Noun) -> dict[str, Handler]:
 
 
 OPERATIONS: Mapping[str, Handler] = {
-    operation: _local(own_tags.checked(operation, handler))
+    operation: _local(own_tags.checked(operation, service_role.with_role(operation, handler)))
     for found in (*(_family(name, noun) for name, noun in NOUNS.items()), OTHERS)
     for operation, handler in found.items()
 }

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from latticewall.base.faults import Conflict
 from latticewall.resources.context import Context
 from latticewall.resources.tags import as_list
 from latticewall.services.cloudformation.resource_types.row import Attribute, Made, Properties, ResourceType, Work
@@ -247,6 +248,14 @@ def _change_provider(work: Work, made: Made, properties: Properties) -> None:
         work.call("iam:UpdateOpenIDConnectProviderThumbprint", {**provider, "ThumbprintList": thumbprints})
 
 
+def _remove_service_linked_role(work: Work, made: Made) -> None:
+    """Raises Conflict while its service's resources need it: those of the stack itself go first."""
+    task = work.call("iam:DeleteServiceLinkedRole", {"RoleName": made.physical_id})
+    found = work.call("iam:GetServiceLinkedRoleDeletionStatus", task)
+    if found["Status"] == "FAILED":
+        raise Conflict(found["Reason"]["Reason"])
+
+
 def _holder(noun: str, tagging: str, properties: str, attributes: Mapping[str, Attribute]) -> ResourceType:
     return ResourceType(
         f"AWS::IAM::{noun}", properties, kind=f"iam:{noun}", create=f"iam:Create{noun}", ref="name", key=f"{noun}Name=name", delete=f"iam:Delete{noun}",
@@ -292,7 +301,7 @@ TYPES = (
     ),
     ResourceType(
         "AWS::IAM::ServiceLinkedRole", "AWSServiceName=! CustomSuffix= Description", kind="iam:Role", create="iam:CreateServiceLinkedRole",
-        made="Role.RoleId", ref="name", key="RoleName=name", update="iam:UpdateRole", defaults={"Description": ""}, delete="iam:DeleteServiceLinkedRole",
+        made="Role.RoleId", ref="name", key="RoleName=name", update="iam:UpdateRole", defaults={"Description": ""}, removing=_remove_service_linked_role,
         attributes={"RoleName": "@name"},
     ),
 )  # fmt: skip
