@@ -125,7 +125,7 @@ def region_listener(region: Region, built: Architecture, name: str, port: int, n
     service, network = f"{base}:service/{built.service}", f"{base}:servicenetwork/{built.network}"
     host = VirtualHost(service, built.service, network, "listener", (built.api,), (forward,), authorize=bool(authorization))
     vpc = built.vpcs["clients"]
-    plan = HttpListener(name, "", ADDRESSES["plain-client"], port, vpc, f"arn:aws:ec2:{REGION}:{account}:vpc/{vpc}", (host,), account)
+    plan = HttpListener(name, "", ADDRESSES["plain-client"], port, vpc, f"arn:aws:ec2:{REGION}:{account}:vpc/{vpc}", name, account)
     document = envoy_http.listener(plan, EnvoyPaths(access_log=f"/run/latticewall/bench-{name}.jsonl", authorization=authorization))
     document["address"]["socket_address"]["network_namespace_filepath"] = neighbour
     manager = connection_manager(document)

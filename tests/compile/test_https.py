@@ -38,7 +38,7 @@ def test_generated_names_have_one_certificate_and_custom_ones_their_own() -> Non
     custom_ones = https("svc-a", "A.example.com", FIRST.arn), https("svc-b", "b.example.com", SECOND.arn)
     proxy = planned(*custom_ones, https("svc-c", "c.example.com"), https("svc-d")).proxy
     (listener,) = proxy.http_listeners
-    assert (listener.name, listener.scheme, len(listener.virtual_hosts)) == ("https-vpc-1-443", "https", 4)
+    assert (listener.name, listener.scheme, len(proxy.hosts_of(listener))) == ("https-vpc-1-443", "https", 4)
     custom = (ServerNames(("a.example.com",), "certificate-svc-a", 90), ServerNames(("b.example.com",), "certificate-svc-b", 90))
     assert listener.server_names == (GENERATED, *custom)
     assert proxy.certificates == (

@@ -216,7 +216,7 @@ def test_a_change_gives_what_everything_anew_would_give(tmp_path: Path, seed: in
         assert inconsistencies(rendered, rendering) == inconsistencies(rendered)
         assert publishable(rendered, packing) == publishable(rendered)
         assert encode(plan.names, b"k" * 32, {}) == encode(anew.names, b"k" * 32, {})
-        hosts = max(hosts, sum(len(listener.virtual_hosts) for listener in plan.proxy.http_listeners))
+        hosts = max(hosts, sum(len(services.hosts) for services in plan.proxy.http_services))
         databases = max(databases, len(plan.databases))
     assert databases > 0, "the walk has come to no database"
     assert hosts > 1, "the walk has come to little"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy import inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.dataplane.envoy.delta import Published
 from latticewall.dataplane.envoy.server import publishable
-from latticewall.plan.proxy import Cluster, Endpoint, HttpListener, HttpRoute, ProxyPlan, RouteMatch, VirtualHost
+from latticewall.plan.proxy import Cluster, Endpoint, HttpListener, HttpRoute, HttpServices, ProxyPlan, RouteMatch, VirtualHost
 
 
 def host(number: int, status: int = 200) -> VirtualHost:
@@ -17,12 +18,16 @@ def host(number: int, status: int = 200) -> VirtualHost:
     return VirtualHost(f"arn:svc-{number}", f"svc-{number:03}", "arn:sn", "listener", (f"{number}.example.com",), (route,), authorize=number % 3 == 0)
 
 
+@cache
+def listener(number: int) -> HttpListener:
+    """The same object each time, as in plans that are compiled one after the other."""
+    vpc = f"vpc-{number}"
+    return HttpListener(f"http-{vpc}-80", vpc, "169.254.171.32", 80, vpc, f"arn:{vpc}", "http-sn-80")
+
+
 def plan(*hosts: VirtualHost, vpcs: int = 3) -> ProxyPlan:
-    listeners = [
-        HttpListener(f"http-{vpc}-80", vpc, "169.254.171.32", 80, vpc, f"arn:{vpc}", hosts, routes="http-sn-80") for vpc in (f"vpc-{n}" for n in range(vpcs))
-    ]
     clusters = [Cluster(f"tg-{number}", "vpc-0", "169.254.171.2", (Endpoint("10.0.0.1", 80),)) for number in range(0, 200, 2)]
-    return ProxyPlan(http_listeners=tuple(listeners), clusters=tuple(clusters))
+    return ProxyPlan(tuple(map(listener, range(vpcs))), (HttpServices("http-sn-80", 80, "http", hosts),), clusters=tuple(clusters))
 
 
 def test_vpcs_of_a_service_network_share_its_services() -> None:

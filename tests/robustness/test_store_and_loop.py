@@ -20,7 +20,7 @@ from latticewall.reconcile.applier import Failure, Report
 from latticewall.reconcile.loop import AWAITED_SECONDS, GATHER_SECONDS, MANY, PATIENCE_SECONDS, QUIET_SECONDS, RESYNC_SECONDS, SETTLED_SECONDS, Loop
 from latticewall.store import Store
 
-PLAN = NodePlan(7, (), (), (), ProxyPlan((), (), ()), AuthorizationPlan(), NamesPlan((), ()), ())
+PLAN = NodePlan(7, (), (), (), ProxyPlan(), AuthorizationPlan(), NamesPlan((), ()), ())
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def places(region: Region, asked: Asked, key: str = "") -> list[Place]:
         Place(listener, host)
         for listener in region.plan.proxy.http_listeners
         if listener.port == asked.port and key in ("", listener.vpc_endpoint_id or listener.vpc_id) and listener.scheme == asked.scheme
-        for host in listener.virtual_hosts
+        for host in region.plan.proxy.hosts_of(listener)
         if asked.host in host.domains
     ]
 

@@ -148,7 +148,7 @@ def _replay(region: Region, record: Recorded, source: Source | None, caller: Cal
 
 def _place(region: Region, record: Recorded) -> Place | None:
     for listener in region.plan.proxy.http_listeners:
-        for host in listener.virtual_hosts:
+        for host in region.plan.proxy.hosts_of(listener):
             wanted = (record.vpc_id, record.endpoint_id, record.network_arn, record.listener_id, record.service_arn)
             if (listener.vpc_id, listener.vpc_endpoint_id, host.service_network_arn, host.listener_id, host.service_arn) == wanted:
                 return Place(listener, host)

@@ -146,7 +146,7 @@ class Memo:
 
     def steady(self, name: Hashable, values: Mapping[K, T]) -> Mapping[K, T]:
         """Values by key, each the same object as in the last round as long as it is equal to the one of that key; the same mapping when all are."""
-        before: Mapping[K, T] = self._values.get(name, {})
+        before: Mapping[K, T] = self._values.setdefault(name, values)
         if before == values and list(before) == list(values):
             return before
         found = dict(values)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
-from itertools import chain, compress, islice, repeat
+from itertools import chain, compress, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -34,6 +33,7 @@ from latticewall.plan.proxy import (
     HealthCheck,
     HttpListener,
     HttpRoute,
+    HttpServices,
     ProxyPlan,
     RouteMatch,
     TcpListener,
@@ -53,10 +53,11 @@ def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
     hosts = memo.once(_virtual_hosts, memo, joined, groups)
     ways = memo.steady_items(Entrance, attrgetter("key"), units.follow(_entrances))
     names = memo.steady(ServerNames, https.server_names)
-    http = memo.once(_http_listeners, memo, units.follow(_region), ways, joined, hosts, names)
+    places = memo.map(_place_of, joined)
     sockets, balanced, shown = units.follow(_balancers)
     plan = ProxyPlan(
-        http_listeners=http,
+        http_listeners=memo.steady_items(HttpListener, attrgetter("name"), memo.once(_http_listeners, ways, _longest_silence(memo, places, hosts), names)),
+        http_services=memo.once(_services, memo, units.follow(_region), ways, places, joined, hosts),
         tcp_listeners=tcp,
         clusters=memo.once(_clusters, memo, groups, hosts, ways, tls, balanced),
         tls_listeners=tls,
@@ -144,51 +145,55 @@ def _sends_to(host: VirtualHost, entered: Set[str]) -> tuple[str, ...]:
     return tuple(cluster for route in host.routes for cluster, _ in route.clusters) if host.service_network_arn in entered else ()
 
 
+def _services(
+    memo: Memo, region: str, ways: tuple[Entrance, ...], places: tuple[_Place, ...], joined: tuple[_Joined, ...], hosts: tuple[VirtualHost, ...]
+) -> tuple[HttpServices, ...]:
+    """What is there is the same at all associations of a service network; an endpoint adds names, the same for both families. places: of each host."""
+    hosts_at, joined_at = memo.grouped(_virtual_host, places, hosts), memo.grouped(_Joined, places, joined)
+    found = []
+    for (endpoint_id, place), part in memo.parts(HttpServices, _led_to(ways, hosts_at)).items():
+        way = next(way for way in ways if way.endpoint_id == endpoint_id) if endpoint_id else None
+        here = part.map(_named, joined_at[place], hosts_at[place], given=(way, region)) if way else hosts_at[place]
+        _, scheme, port = place
+        found.append(part.kept(HttpServices, HttpServices(_services_name(endpoint_id, place), port, scheme, here)))
+    return tuple(sorted(found, key=attrgetter("name")))
+
+
+def _led_to(ways: tuple[Entrance, ...], places: Iterable[_Place]) -> list[tuple[str, _Place]]:
+    """Where clients come in: at a network's associations ("") or at an endpoint, and what they find there."""
+    entered = dict.fromkeys((way.endpoint_id, way.network.id) for way in ways)
+    return [(endpoint_id, place) for endpoint_id, network_id in entered for place in sorted(places) if place[0] == network_id]
+
+
+def _services_name(endpoint_id: str, place: _Place) -> str:
+    network_id, scheme, port = place
+    return f"{scheme}-{endpoint_id or network_id}-{port}"
+
+
+def _longest_silence(memo: Memo, places: tuple[_Place, ...], hosts: tuple[VirtualHost, ...]) -> Mapping[_Place, int]:
+    """That a service allows, in seconds, by place."""
+    allowed = memo.grouped(_longest_silence, places, memo.map(_IDLE, hosts))
+    return memo.kept(_longest_silence, {place: max(found) for place, found in sorted(allowed.items())})
+
+
 def _http_listeners(
-    memo: Memo, region: str, ways: tuple[Entrance, ...], joined: tuple[_Joined, ...], hosts: tuple[VirtualHost, ...],
-    server_names: Mapping[tuple[str, int], tuple[ServerNames, ...]],
-) -> tuple[HttpListener, ...]:  # fmt: skip
-    """One for each entrance and port. What is there is the same at all associations of a service network, and made once; an endpoint adds names, the same for
-    both families."""
-    places = memo.map(_place_of, joined)
-    shared = memo.grouped(_virtual_host, places, hosts)
-    sockets: dict[str, list[_Place]] = defaultdict(list)
-    for place in memo.steady(_Place, {place: place for place in sorted(shared)}).values():
-        sockets[place[0]].append(place)
-    found = [(way, place) for way in ways for place in sockets.get(way.network.id, ())]
-    named = _named_there(memo, region, found, memo.grouped(_Joined, places, joined), shared)
-    listeners = memo.map(
-        _http_listener, [way for way, _ in found], [place for _, place in found],
-        [named[way.endpoint_id, place] if way.endpoint_id else shared[place] for way, place in found],
-        [server_names[way.key, place[2]] if place[1] == "https" else () for way, place in found],
-    )  # fmt: skip
-    return tuple(sorted(listeners, key=attrgetter("name")))
+    ways: tuple[Entrance, ...], silence: Mapping[_Place, int], server_names: Mapping[tuple[str, int], tuple[ServerNames, ...]]
+) -> tuple[HttpListener, ...]:
+    """One for each entrance and port: of services they know where they are, and what silence these allow."""
+    found = (_http_listener(way, place, silence[place], server_names) for way in ways for place in silence if place[0] == way.network.id)
+    return tuple(sorted(found, key=attrgetter("name")))
 
 
-def _http_listener(way: Entrance, place: _Place, hosts: tuple[VirtualHost, ...], server_names: tuple[ServerNames, ...]) -> HttpListener:
-    network, protocol, port = place
+def _http_listener(way: Entrance, place: _Place, silence: int, server_names: Mapping[tuple[str, int], tuple[ServerNames, ...]]) -> HttpListener:
+    _, scheme, port = place
     return HttpListener(
-        name=f"{protocol}-{way.key}-{port}", namespace=way.namespace, address=way.address, port=port, vpc_id=way.vpc.id, vpc_arn=way.vpc.arn,
-        vpc_owner=way.vpc.account, vpc_endpoint_id=way.endpoint_id, virtual_hosts=hosts, routes=f"{protocol}-{way.endpoint_id or network}-{port}",
-        server_names=server_names,
+        name=f"{scheme}-{way.key}-{port}", namespace=way.namespace, address=way.address, port=port, vpc_id=way.vpc.id, vpc_arn=way.vpc.arn,
+        services=_services_name(way.endpoint_id, place), vpc_owner=way.vpc.account, vpc_endpoint_id=way.endpoint_id, idle_timeout=silence,
+        server_names=server_names[way.key, port] if scheme == "https" else (),
     )  # fmt: skip
 
 
-def _named_there(
-    memo: Memo, region: str, found: Iterable[tuple[Entrance, _Place]], joined: Mapping[_Place, tuple[_Joined, ...]],
-    shared: Mapping[_Place, tuple[VirtualHost, ...]],
-) -> Mapping[tuple[str, _Place], tuple[VirtualHost, ...]]:  # fmt: skip
-    """By endpoint and place what is there under the names that lead there through the endpoint, too."""
-    places = {(way.endpoint_id, place): way for way, place in found if way.endpoint_id}
-    named = memo.map(
-        _named, chain.from_iterable(repeat(way, len(shared[place])) for (_, place), way in places.items()),
-        chain.from_iterable(joined[place] for _, place in places), chain.from_iterable(shared[place] for _, place in places), given=(region,),
-    )  # fmt: skip
-    each = iter(named)
-    return memo.steady(_named, {key: tuple(islice(each, len(shared[key[1]]))) for key in places})
-
-
-def _named(way: Entrance, joined: _Joined, host: VirtualHost, region: str) -> VirtualHost:
+def _named(joined: _Joined, host: VirtualHost, way: Entrance, region: str) -> VirtualHost:
     return replace(host, domains=(*host.domains, endpoint_name(region, way, joined.association)))
 
 
@@ -218,7 +223,7 @@ def _by_name(memo: Memo, groups: tuple[_Group, ...]) -> Mapping[str, _Group]:
     return dict(zip(names, groups * 2, strict=True))
 
 
-_id_of, _arn_of, _place_of = attrgetter("id"), attrgetter("arn"), attrgetter("place")
+_id_of, _arn_of, _place_of, _IDLE = attrgetter("id"), attrgetter("arn"), attrgetter("place"), attrgetter("idle_timeout")
 
 
 def _named_groups(joined: _Joined) -> tuple[str, ...]:

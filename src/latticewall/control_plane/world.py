@@ -57,6 +57,7 @@ def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:
         firewalls=tuple(item for plan in found for item in plan.firewalls),
         proxy=ProxyPlan(
             http_listeners=tuple(item for plan in found for item in plan.proxy.http_listeners),
+            http_services=tuple(item for plan in found for item in plan.proxy.http_services),
             tcp_listeners=tuple(item for plan in found for item in plan.proxy.tcp_listeners),
             clusters=tuple(item for plan in found for item in plan.proxy.clusters),
             tls_listeners=tuple(item for plan in found for item in plan.proxy.tls_listeners),

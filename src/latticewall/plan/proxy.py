@@ -106,7 +106,7 @@ class HttpRoute:
 
 @dataclass(frozen=True)
 class VirtualHost:
-    """One service as seen through one listener in one VPC. domains: host names without port, lower case."""
+    """One service as seen through one of its listeners in a service network. domains: host names without port, lower case."""
 
     service_arn: str
     service_id: str
@@ -120,12 +120,20 @@ class VirtualHost:
 
 
 @dataclass(frozen=True)
-class HttpListener:
-    """One socket in a client VPC's namespace: address:port, all services with an HTTP listener on that port in the VPC's service network, or all with an
-    HTTPS one.
+class HttpServices:
+    """All services of a service network with an HTTP listener on a port, or all with an HTTPS one, by the names that they have in VPCs or at an endpoint.
+    There are many, and many sockets lead to the same: so sockets know them by name only, and one service more is no other socket."""
 
-    routes: the name under which listeners with the same virtual hosts share them, "" for none: then they are the listener's own.
-    """
+    name: str
+    port: int
+    scheme: str
+    hosts: tuple[VirtualHost, ...]
+
+
+@dataclass(frozen=True)
+class HttpListener:
+    """One socket in a client VPC's namespace: address:port. services: the name of the HttpServices that it leads to. idle_timeout: in seconds, the longest
+    that one of these allows; over HTTPS each server name has its own."""
 
     name: str
     namespace: str
@@ -133,23 +141,18 @@ class HttpListener:
     port: int
     vpc_id: str
     vpc_arn: str
-    virtual_hosts: tuple[VirtualHost, ...]
+    services: str
     vpc_owner: str = ""
     """The account of the VPC."""
     vpc_endpoint_id: str = ""
     """The endpoint whose namespace it is in, "" inside the VPC's own."""
-    routes: str = ""
+    idle_timeout: int = 60
     server_names: tuple[ServerNames, ...] = ()
     """HTTPS: what answers to which server name; nothing answers to others. () for HTTP."""
 
     @property
     def scheme(self) -> str:
         return "https" if self.server_names else "http"
-
-    @property
-    def services(self) -> str:
-        """What is the same for all listeners with these virtual hosts, and for no other."""
-        return self.routes or self.name
 
 
 @dataclass(frozen=True)
@@ -188,8 +191,13 @@ class ProxyPlan:
     """Everything Envoy gets."""
 
     http_listeners: tuple[HttpListener, ...] = ()
+    http_services: tuple[HttpServices, ...] = ()
     tcp_listeners: tuple[TcpListener, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     tls_listeners: tuple[TlsListener, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     balancer_sockets: tuple[BalancerSocket, ...] = ()
+
+    def hosts_of(self, listener: HttpListener) -> tuple[VirtualHost, ...]:
+        """The services that a listener leads to."""
+        return next((services.hosts for services in self.http_services if services.name == listener.services), ())

@@ -20,6 +20,7 @@ from latticewall.plan.proxy import (
     HealthCheck,
     HttpListener,
     HttpRoute,
+    HttpServices,
     ProxyPlan,
     RouteMatch,
     TcpListener,
@@ -54,7 +55,10 @@ ORDERS = host(
     idle_timeout=120,
 )
 OPEN = host("svc-status", "status.example.com", forward(("tg-b", 1)), authorize=False)
-LISTENER = HttpListener("http-vpc-1-80", "vpc-1", "169.254.171.32", 80, "vpc-1", "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-1", (ORDERS, OPEN))
+LISTENER = HttpListener(
+    "http-vpc-1-80", "vpc-1", "169.254.171.32", 80, "vpc-1", "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-1", "http-vpc-1-80", idle_timeout=120,
+)  # fmt: skip
+SERVICES = HttpServices("http-vpc-1-80", 80, "http", (ORDERS, OPEN))
 CLUSTERS = (
     Cluster(
         "tg-a",
@@ -90,7 +94,7 @@ TCP = TcpListener(
     sources=("10.0.0.40", "10.0.0.41"),
     targets=("10.0.0.50",),
 )
-PLAN = ProxyPlan((LISTENER,), (TCP,), CLUSTERS)
+PLAN = ProxyPlan((LISTENER,), (SERVICES,), (TCP,), CLUSTERS)
 PATHS = EnvoyPaths("/netns", "/log/access.jsonl")
 
 
@@ -117,7 +121,7 @@ def test_it_is_whole_and_free_of_problems() -> None:
 
 
 def test_the_order_of_a_plans_parts_does_not_matter() -> None:
-    other = ProxyPlan((replace(LISTENER, virtual_hosts=(OPEN, ORDERS)),), (TCP,), tuple(reversed(CLUSTERS)))
+    other = ProxyPlan((LISTENER,), (replace(SERVICES, hosts=(OPEN, ORDERS)),), (TCP,), tuple(reversed(CLUSTERS)))
     assert versions(other) == versions(PLAN)
 
 
@@ -135,15 +139,15 @@ def changed(before: ProxyPlan, after: ProxyPlan) -> set[tuple[str, str]]:
 def test_a_change_touches_no_more_than_it_must() -> None:
     more_targets = replace(CLUSTERS[0], endpoints=(*CLUSTERS[0].endpoints, Endpoint("10.0.0.12", 8080)))
     assert changed(PLAN, replace(PLAN, clusters=(more_targets, CLUSTERS[1]))) == {("endpoints", "tg-a")}
-    closed = replace(LISTENER, virtual_hosts=(ORDERS, replace(OPEN, authorize=True)))
-    assert changed(PLAN, replace(PLAN, http_listeners=(closed,))) == {("routes", "http-vpc-1-80 svc-status")}
-    fewer = replace(LISTENER, virtual_hosts=(ORDERS,))
-    assert changed(PLAN, replace(PLAN, http_listeners=(fewer,))) == {("routes", "http-vpc-1-80 svc-status"), ("scopes", "http-vpc-1-80 status.example.com")}
+    closed = replace(SERVICES, hosts=(ORDERS, replace(OPEN, authorize=True)))
+    assert changed(PLAN, replace(PLAN, http_services=(closed,))) == {("routes", "http-vpc-1-80 svc-status")}
+    fewer = replace(SERVICES, hosts=(ORDERS,))
+    assert changed(PLAN, replace(PLAN, http_services=(fewer,))) == {("routes", "http-vpc-1-80 svc-status"), ("scopes", "http-vpc-1-80 status.example.com")}
 
 
 def test_two_services_cannot_share_a_name_on_one_port() -> None:
     thief = host("svc-thief", "orders.example.com", forward(("tg-b", 1)))
-    snapshot = render(replace(PLAN, http_listeners=(replace(LISTENER, virtual_hosts=(ORDERS, thief)),)), PATHS)
+    snapshot = render(replace(PLAN, http_services=(replace(SERVICES, hosts=(ORDERS, thief)),)), PATHS)
     assert [(problem.kind, problem.id) for problem in snapshot.problems] == [("vpc-lattice:Service", "svc-thief")]
     assert list(snapshot.routes) == ["http-vpc-1-80 svc-orders"]
     assert {scope["route_configuration_name"] for scope in snapshot.scopes.values()} == set(snapshot.routes)
@@ -187,7 +191,7 @@ def test_a_resource_that_cannot_be_carried_is_a_problem_and_the_rest_stays() -> 
 
 def test_what_names_nothing_or_claims_twice_is_found() -> None:
     twin = replace(LISTENER, name="http-twin")
-    snapshot = render(ProxyPlan((LISTENER, twin), (), CLUSTERS[:1]), PATHS)
+    snapshot = render(ProxyPlan((LISTENER, twin), (SERVICES,), clusters=CLUSTERS[:1]), PATHS)
     found = "\n".join(inconsistencies(snapshot))
     assert "route configuration http-vpc-1-80 svc-orders names the cluster tg-b, which does not exist" in found
     assert "listeners http-vpc-1-80 and http-twin claim the same socket 169.254.171.32:80" in found

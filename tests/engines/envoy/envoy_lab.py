@@ -25,6 +25,7 @@ from latticewall.plan.proxy import (
     Endpoint,
     HttpListener,
     HttpRoute,
+    HttpServices,
     ProxyPlan,
     RouteMatch,
     TcpListener,
@@ -64,8 +65,12 @@ def virtual_host(service: str = "svc-orders", domains: Sequence[str] = (HOST,), 
     return VirtualHost(service_arn(service), service, NETWORK_ARN, "listener-1", tuple(domains), tuple(routes) or (forward(),), authorize)
 
 
-def http_listener(*hosts: VirtualHost, port: int = 80) -> HttpListener:
-    return HttpListener(f"http-vpc-client-{port}", "vpc-client", SERVICES, port, "vpc-client", VPC_ARN, hosts or (virtual_host(),), ACCOUNT)
+def http_listener(*hosts: VirtualHost, port: int = 80, **options: Any) -> tuple[HttpListener, HttpServices]:
+    """With the services that it leads to, which no other has."""
+    name, hosts = f"http-vpc-client-{port}", hosts or (virtual_host(),)
+    idle = max(host.idle_timeout for host in hosts)
+    listener = HttpListener(name, "vpc-client", SERVICES, port, "vpc-client", VPC_ARN, name, ACCOUNT, idle_timeout=idle)
+    return replace(listener, **options), HttpServices(name, port, "http", hosts)
 
 
 def tcp_listener(*ports: tuple[int, int], **options: Any) -> TcpListener:
@@ -77,8 +82,13 @@ def tcp_listener(*ports: tuple[int, int], **options: Any) -> TcpListener:
     return replace(plan, **options)
 
 
-def plan(*hosts: VirtualHost, clusters: Sequence[Cluster] = (), tcp: Sequence[TcpListener] = ()) -> ProxyPlan:
-    return ProxyPlan((http_listener(*hosts),), tuple(tcp), tuple(clusters) or (cluster(),))
+def plan(*hosts: VirtualHost, port: int = 80, clusters: Sequence[Cluster] = (), tcp: Sequence[TcpListener] = ()) -> ProxyPlan:
+    return also(ProxyPlan(tcp_listeners=tuple(tcp), clusters=tuple(clusters) or (cluster(),)), http_listener(*hosts, port=port))
+
+
+def also(base: ProxyPlan, *more: tuple[HttpListener, HttpServices]) -> ProxyPlan:
+    listeners, services = zip(*more, strict=True)
+    return replace(base, http_listeners=(*base.http_listeners, *listeners), http_services=(*base.http_services, *services))
 
 
 @dataclass(frozen=True)

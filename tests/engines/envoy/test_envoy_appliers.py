@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, WEB, authorization, http_listener, plan, service_arn, tcp_listener, virtual_host
+from envoy_lab import ALLOW_ALL, ALLOW_ORGANIZATION, HOST, WEB, also, authorization, http_listener, plan, service_arn, tcp_listener, virtual_host
 from envoy_rig import ENVOY, Answer, Rig, missing, until
 
 from latticewall.base.secret import Secret
@@ -180,10 +180,10 @@ def test_a_principal_whose_secret_is_gone_cannot_sign(region: Region) -> None:
 
 
 def test_refusals_are_the_failures_of_their_resources(region: Region) -> None:
-    nowhere = replace(http_listener(virtual_host("svc-lost", ("lost.example.com",))), name="http-lost", address="192.0.2.9")
+    nowhere = http_listener(virtual_host("svc-lost", ("lost.example.com",)), port=81, name="http-lost", address="192.0.2.9")
     lost = replace(tcp_listener((6379, 6379)), name="tcp-lost", address="192.0.2.10", association_id="snra-lost")
     wide = replace(tcp_listener((1, 1000)), name="tcp-wide", association_id="snra-wide")
-    report = region.apply(replace(plan(), http_listeners=(http_listener(), nowhere), tcp_listeners=(lost, wide)), authorization(ALLOW_ALL))
+    report = region.apply(also(plan(tcp=(lost, wide)), nowhere), authorization(ALLOW_ALL))
     assert {(failure.kind, failure.id) for failure in report.failures} == {
         ("vpc-lattice:Service", "svc-lost"),
         ("vpc-lattice:ServiceNetworkResourceAssociation", "snra-lost"),

@@ -106,7 +106,7 @@ def test_ten_minutes_a_minute_and_350_seconds(lab: Lab) -> None:
     text = json.dumps(_resources(lab, plan(replace(virtual_host(), idle_timeout=600))))
     assert '"max_connection_duration": "600s"' in text
     assert '"idle_timeout": "600s"' in text
-    text = json.dumps(_resources(lab, ProxyPlan((), (tcp_listener((6379, 6379)),), ())))
+    text = json.dumps(_resources(lab, ProxyPlan(tcp_listeners=(tcp_listener((6379, 6379)),))))
     assert '"idle_timeout": "350s"' in text
     assert "connection_duration" not in text
 

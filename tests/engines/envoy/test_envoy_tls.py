@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from envoy_lab import HOST, NETWORK_ARN, VPC_ARN, Lab, cluster, group_arn, http_listener, plan, service_arn
+from envoy_lab import HOST, NETWORK_ARN, VPC_ARN, Lab, cluster, group_arn, plan, service_arn
 from envoy_rig import HERE, INSTANCE, SERVICES, UPSTREAM, until
 
 from latticewall.plan.proxy import ProxyPlan
@@ -47,7 +47,7 @@ def service(name: str, server_name: str, *clusters: tuple[str, int], decisions: 
 def tls_plan(*services: TlsService, port: int = 443, http_port: int = 80) -> ProxyPlan:
     listener = TlsListener(f"tls-vpc-client-{port}", "vpc-client", SERVICES, port, "vpc-client", VPC_ARN, services)
     clusters = [cluster(), cluster("tg-tls", 8443, protocol="TCP"), cluster("tg-stock", 9443, protocol="TCP")]
-    return replace(plan(clusters=clusters), http_listeners=(http_listener(port=http_port),), tls_listeners=(listener,))
+    return replace(plan(port=http_port, clusters=clusters), tls_listeners=(listener,))
 
 
 @pytest.fixture(scope="module", autouse=True)

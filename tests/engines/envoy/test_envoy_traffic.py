@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from envoy_lab import HOST, NETWORK_ARN, Lab, cluster, forward, group_arn, http_listener, plan, service_arn, tcp_listener, virtual_host
+from envoy_lab import HOST, NETWORK_ARN, Lab, also, cluster, forward, group_arn, http_listener, plan, service_arn, tcp_listener, virtual_host
 from envoy_rig import GATEWAY, INSTANCE, RESOURCE, UPSTREAM, until
 
 from latticewall.dataplane.envoy.admin import counters, target_health
@@ -118,7 +118,8 @@ def test_services_are_told_apart_by_host_and_unknown_ones_do_not_exist(lab: Lab)
 def test_a_service_is_reached_through_the_listeners_of_its_own_network_only(lab: Lab) -> None:
     """Also when a client says where it would like to be, and in capitals, which find their service another way; and no more once it is gone."""
     other = virtual_host("svc-b", ("b.example.com",), [forward(None, "default", [("tg-b", 1)])])
-    both = replace(plan(clusters=[cluster(), cluster("tg-b", 8081)]), http_listeners=(http_listener(), http_listener(other, port=8088)))
+    clusters = [cluster(), cluster("tg-b", 8081)]
+    both = also(plan(clusters=clusters), http_listener(other, port=8088))
     lab.publish(both)
     until(lambda: not isinstance(lab.rig.try_request(host="b.example.com", port=8088), str), "the other listener listens")
     places = {80: (HOST, "http-vpc-client-80"), 8088: ("b.example.com", "http-vpc-client-8088")}
@@ -132,7 +133,7 @@ def test_a_service_is_reached_through_the_listeners_of_its_own_network_only(lab:
             headers = [("x-amzn-lattice-services", other_place), ("x_amzn_lattice_services", other_place)]
             answer = lab.rig.request(host=spelt, port=port, headers=headers, connection=f"steady-{port}")
             assert answer.status in (400, 404), spelt
-    lab.publish(replace(both, http_listeners=(http_listener(other), http_listener(other, port=8088))))
+    lab.publish(also(plan(other, clusters=clusters), http_listener(other, port=8088)))
     assert [lab.rig.request(host=spelt, connection="steady-80").status for spelt in ("b.example.com", HOST, HOST.upper())] == [200, 404, 404]
     lab.publish(plan())
 
@@ -175,7 +176,7 @@ def test_changes_of_rules_targets_and_other_listeners_drop_no_connection(lab: La
     moved = replace(base, clusters=(cluster(), replace(cluster("tg-b", 8081), endpoints=(Endpoint(INSTANCE, 8080),))))
     lab.publish(moved)
     assert until(lambda: lab.rig.request(host=HOST, connection="steady").echo["name"] == "a", "the new target is used")
-    lab.publish(replace(moved, http_listeners=(*moved.http_listeners, http_listener(port=8088))))
+    lab.publish(also(moved, http_listener(port=8088)))
     until(lambda: not isinstance(lab.rig.try_request(host=HOST, port=8088), str), "the new listener listens")
     lab.publish(moved)
     until(lambda: isinstance(lab.rig.try_request(host=HOST, port=8088), str), "the removed listener is gone")
@@ -192,9 +193,9 @@ def test_a_changed_cluster_keeps_its_targets(lab: Lab) -> None:
 
 
 def test_a_resource_that_envoy_refuses_is_named_and_harms_no_other(lab: Lab) -> None:
-    nowhere = replace(http_listener(port=8089), name="http-nowhere", address="192.0.2.77")
+    nowhere = http_listener(port=8089, name="http-nowhere", address="192.0.2.77")
     lab.publish(plan())
-    outcome = lab.publish(replace(plan(), http_listeners=(http_listener(), nowhere, http_listener(port=8090))))
+    outcome = lab.publish(also(plan(), nowhere, http_listener(port=8090)))
     assert [(refusal.kind, refusal.name) for refusal in outcome.refusals] == [("listeners", "http-nowhere")]
     assert "192.0.2.77" in outcome.refusals[0].message
     until(lambda: not isinstance(lab.rig.try_request(host=HOST, port=8090), str), "its neighbour listens")
@@ -203,15 +204,15 @@ def test_a_resource_that_envoy_refuses_is_named_and_harms_no_other(lab: Lab) -> 
     assert adding.wait(10) == 0
     assert adding.stderr is not None
     adding.stderr.close()
-    assert lab.publish(replace(plan(), http_listeners=(http_listener(), nowhere))).refusals == ()
+    assert lab.publish(also(plan(), nowhere)).refusals == ()
     assert lab.publish(plan()).refusals == ()
 
 
 def test_a_namespace_that_is_not_there_harms_nobody_else(lab: Lab) -> None:
-    nowhere = replace(http_listener(port=8091), name="http-no-namespace", namespace="vpc-none")
+    nowhere = http_listener(port=8091, name="http-no-namespace", namespace="vpc-none")
     lost = [forward(RouteMatch("/lost", "prefix"), "lost", [("tg-lost", 1)]), forward()]
     clusters = (cluster(), replace(cluster("tg-lost"), namespace="vpc-none"))
-    outcome = lab.publish(replace(plan(virtual_host(routes=lost)), http_listeners=(http_listener(virtual_host(routes=lost)), nowhere), clusters=clusters))
+    outcome = lab.publish(also(plan(virtual_host(routes=lost), clusters=clusters), nowhere))
     assert [refusal.name for refusal in outcome.refusals] == ["http-no-namespace"]
     assert [lab.rig.request(path, host=HOST).status for path in ("/", "/lost", "/")] == [200, 500, 200]
 

@@ -45,7 +45,7 @@ def test_everything_reaches_the_world_and_compiles(region: Region) -> None:
     plan = compile_node(world)
     assert plan.problems == ()
     (http,) = plan.proxy.http_listeners
-    assert (http.port, [host.service_id for host in http.virtual_hosts]) == (8080, [service])
+    assert (http.port, [host.service_id for host in plan.proxy.hosts_of(http)]) == (8080, [service])
     (tcp,) = plan.proxy.tcp_listeners
     assert (tcp.targets, tcp.ports) == (("10.0.1.7",), ((6379, 6379),))
 
@@ -80,8 +80,8 @@ def test_what_a_rule_leaves_out_is_decided_the_documented_way_and_not_written_do
         assert made["match"]["httpMatch"] == match
     region.lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service)
     region.lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=vpc)
-    (http,) = compile_node(world_of(region)).proxy.http_listeners
-    first, second, default = http.virtual_hosts[0].routes
+    (http,) = compile_node(world_of(region)).proxy.http_services
+    first, second, default = http.hosts[0].routes
     assert (first.match, second.match) == (
         RouteMatch("/A", "prefix", case_sensitive=False, headers=(HeaderMatch("b", "B", "prefix", case_sensitive=True),)),
         RouteMatch("/A", "exact", case_sensitive=True, headers=(HeaderMatch("x-tier", "Gold", "exact", case_sensitive=False),)),

@@ -74,10 +74,9 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
     problems: list[Problem] = []
     clusters = dict(_by_name("clusters", memo.map(_cluster, plan.clusters, given=(paths,)), problems, memo))
     targets = memo.map(envoy_clusters.endpoints, plan.clusters, given=(paths.run,))
-    sockets = envoy_http.sockets(plan.http_listeners, memo)
-    served = [*memo.map(envoy_http.listener, sockets, given=(paths,)), *memo.map(envoy_tls.listener, plan.tls_listeners, given=(paths,))]
+    served = [*memo.map(envoy_http.listener, plan.http_listeners, given=(paths,)), *memo.map(envoy_tls.listener, plan.tls_listeners, given=(paths,))]
     listeners = by_socket(served, memo)
-    scopes, routes = envoy_routes.route_configurations(plan.http_listeners, problems.append, memo)
+    scopes, routes = envoy_routes.route_configurations(plan.http_services, problems.append, memo)
     destinations: dict[str, Document] = {}
     for rendered in memo.map(envoy_tcp.rendered, plan.tcp_listeners, given=(paths,)):
         problems += rendered.problems

@@ -7,18 +7,14 @@ Pages followed: "HTTP listeners", "Listener rules for your VPC Lattice service",
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from latticewall.base.lattice_headers import OURS_TO_SAY
-from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_https
 from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, http_access_log, literal
 from latticewall.compile.render.envoy_versions import VERSION_HEADER
-from latticewall.plan.proxy import HttpListener, VirtualHost
+from latticewall.plan.proxy import HttpListener
 from latticewall.policy.to_lua import literal as lua_literal
 
 if TYPE_CHECKING:
@@ -67,8 +63,7 @@ def listener(plan: HttpListener, paths: EnvoyPaths) -> Document:
     """The socket and the connection settings of one (VPC, port); everything about services is in their routes, which it may share with others."""
     document = {"name": plan.name, "address": socket_address(plan.address, plan.port, paths.namespace(plan.namespace))}
     if not plan.server_names:
-        idle = max([host.idle_timeout for host in plan.virtual_hosts], default=DEFAULT_IDLE)
-        return {**document, "filter_chains": [{"filters": [_connection_manager(plan, paths, idle)]}]}
+        return {**document, "filter_chains": [{"filters": [_connection_manager(plan, paths, plan.idle_timeout)]}]}
     chains = [
         {
             "filter_chain_match": envoy_https.match(names),
@@ -112,21 +107,6 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
         local_reply_config={"mappers": _LOCAL_REPLIES},
     )
     return {"name": "http", "typed_config": config}
-
-
-def sockets(listeners: Iterable[HttpListener], memo: Memo) -> list[HttpListener]:
-    """Listeners with what `listener` looks at: of many virtual hosts only how long one may be silent, so that another service is no other listener."""
-    plans = tuple(listeners)
-    hosts = memo.map(_most_patient, [plan.virtual_hosts for plan in plans])
-    found = memo.steady(sockets, {index: replace(plan, virtual_hosts=own) for index, (plan, own) in enumerate(zip(plans, hosts, strict=True))})
-    return list(found.values())
-
-
-_IDLE = attrgetter("idle_timeout")
-
-
-def _most_patient(hosts: tuple[VirtualHost, ...]) -> tuple[VirtualHost, ...]:
-    return (VirtualHost("", "", "", "", (), (), authorize=False, idle_timeout=max(map(_IDLE, hosts))),) if hosts else ()
 
 
 def socket_address(address: str, port: int, namespace: str) -> Document:

@@ -6,7 +6,7 @@ finds it by scope: what its listener says in a header, with the host that it nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import attrgetter
@@ -19,7 +19,7 @@ from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
 from latticewall.compile.render.envoy_versions import OVER_HTTP_1_0, REFUSED, STATUS, VERSION_HEADER, Variant, conditions, narrowed, variants
 from latticewall.plan.access_log import NO_RULE
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import HeaderMatch, HttpListener, RouteMatch, VirtualHost
+from latticewall.plan.proxy import HeaderMatch, HttpServices, RouteMatch, VirtualHost
 
 Document = dict[str, Any]
 Documents = tuple[Document, ...]
@@ -30,7 +30,7 @@ _OFF = any_of("envoy.config.route.v3.FilterConfig", disabled=True)
 
 @dataclass(frozen=True)
 class Services:
-    """What listeners with the same virtual hosts share. name: what their requests say in the header."""
+    """What all route configurations of HttpServices have of these. name: what requests say in the header."""
 
     name: str
     port: int
@@ -48,18 +48,17 @@ class _Claims(NamedTuple):
     refused: tuple[tuple[VirtualHost, str], ...]
 
 
-def route_configurations(listeners: Iterable[HttpListener], report: Callable[[Problem], None], memo: Memo) -> tuple[Documents, Documents]:
-    """Scopes, and the route configurations that they lead to: of all services of every listener, or of all that share them, by Host (the port in it plays no
-    part and stays in it). Any other name has no route."""
-    owners: dict[str, HttpListener] = {}
-    for listener_plan in listeners:
-        owners.setdefault(listener_plan.services, listener_plan)
-    places = memo.steady(Services, {name: Services(name, plan.port, plan.scheme) for name, plan in owners.items()})
-    claims = [part.once(_claims, part, owners[name].virtual_hosts) for name, part in memo.parts(_Claims, owners).items()]
-    for plan, claimed in zip(owners.values(), claims, strict=True):
+def route_configurations(found: tuple[HttpServices, ...], report: Callable[[Problem], None], memo: Memo) -> tuple[Documents, Documents]:
+    """Scopes, and the route configurations that they lead to: of all services everywhere, by Host (the port in it plays no part and stays in it). Any other
+    name has no route."""
+    places = memo.steady(Services, {item.name: Services(item.name, item.port, item.scheme) for item in found}).values()
+    parts = memo.parts(_Claims, [item.name for item in found]).values()
+    claims = [part.once(_claims, part, item.hosts) for part, item in zip(parts, found, strict=True)]
+    for item, claimed in zip(found, claims, strict=True):
         for host, domain in claimed.refused:
-            report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {plan.port} of {plan.vpc_id}"))
-    owned = tuple(chain.from_iterable(repeat(place, len(claimed.hosts)) for place, claimed in zip(places.values(), claims, strict=True)))
+            network = host.service_network_arn.rpartition("/")[2]
+            report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {item.port} of {network}"))
+    owned = tuple(chain.from_iterable(repeat(place, len(claimed.hosts)) for place, claimed in zip(places, claims, strict=True)))
     hosts, domains = (tuple(chain.from_iterable(column)) for column in ((claimed.hosts for claimed in claims), (claimed.domains for claimed in claims)))
     scopes = tuple(chain.from_iterable(memo.map(_scopes, owned, hosts, domains)))
     return scopes, memo.map(route_configuration, owned, hosts, domains)

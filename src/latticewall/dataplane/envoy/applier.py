@@ -106,12 +106,12 @@ def _failures(plan: ProxyPlan, snapshot: EnvoySnapshot, refusals: tuple[Refusal,
 def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
     """The AWS resources behind the names that Envoy knows (those of a TCP resource end in the port)."""
     owners: dict[str, list[Owner]] = {cluster.name: [("vpc-lattice:TargetGroup", cluster.name)] for cluster in plan.clusters}
+    for services in plan.http_services:
+        for host in services.hosts:
+            owners |= {f"{services.name} {word}": [("vpc-lattice:Service", host.service_id)] for word in (host.service_id, *host.domains)}
     for http in plan.http_listeners:
-        services: list[Owner] = [("vpc-lattice:Service", host.service_id) for host in http.virtual_hosts]
-        for host in http.virtual_hosts:
-            owners[f"{http.services} {host.service_id}"] = [("vpc-lattice:Service", host.service_id)]
-            owners |= {f"{http.services} {domain}": [("vpc-lattice:Service", host.service_id)] for domain in host.domains}
-        owners[socket_name(http.name)] = [*owners.get(socket_name(http.name), ()), *services]
+        served = [("vpc-lattice:Service", host.service_id) for host in plan.hosts_of(http)]
+        owners[socket_name(http.name)] = [*owners.get(socket_name(http.name), ()), *served]
     for tls in plan.tls_listeners:
         owners[socket_name(tls.name)] = [*owners.get(socket_name(tls.name), ()), *(("vpc-lattice:Service", item.service_id) for item in tls.services)]
     for certificate in plan.certificates:
