@@ -18,7 +18,7 @@ WRITTEN = {"canonical_request": ["GET", "/"], "string_to_sign": ["AWS4-HMAC-SHA2
 ANSWER: dict[str, Any] = {
     "summary": "denied at network-policy", "verdict": "denied", "notes": ["so it is"], "decision": {"text": "AccessDeniedException: ..."},
     "request": {"method": "GET", "host": "rates", "port": 8080, "target": "/x", "vpc": "vpc-1", "instance": "i-1"}, "caller": {"arn": "arn:web"},
-    "gates": [GATE, {**GATE, "name": "identity-policy", "parts": [PART]}],
+    "gates": [GATE, {**GATE, "name": "identity-policy", "parts": [PART]}], "changes": [],
 }  # fmt: skip
 SIGNATURE: dict[str, Any] = {
     "mistakes": ["the method was signed as POST"], "notes": [], "expected": WRITTEN, "signed": {**WRITTEN, "canonical_request": ["POST", "/"]},
@@ -49,9 +49,16 @@ def test_gates_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys).splitlines()
     assert lines[0] == "denied at network-policy"
     assert lines[1] == "GET http://rates:8080/x by arn:web from i-1 in vpc-1"
-    assert lines[2:5] == ["DENY network-policy: no statement allows it (nearest: x)", "       not: a", "       change: b"]
-    assert lines[5:7] == ["DENY identity-policy: no statement allows it (nearest: x)", "     DENY permissions boundary: no statement allows it (nearest: x)"]
-    assert lines[7:] == ["            not: a", "            change: b", "the answer: AccessDeniedException: ...", "note: so it is"]
+    assert lines[2:4] == ["DENY network-policy: no statement allows it (nearest: x)", "       not: a"]
+    assert lines[4:6] == ["DENY identity-policy: no statement allows it (nearest: x)", "     DENY permissions boundary: no statement allows it (nearest: x)"]
+    assert lines[6:] == ["            not: a", "the answer: AccessDeniedException: ...", "note: so it is"]
+
+
+def test_all_changes_are_listed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [{"gate": "network-policy", "change": "b"}, {"gate": "identity-policy", "change": "c"}]
+    assert "to let it pass, all of these:\n  1. b [network-policy]\n  2. c [identity-policy]\n" in shown(capsys, changes=changes)
+    assert "to let it pass: b\n" in shown(capsys, changes=changes[:1])
+    assert "with audit mode off, it would need: b\n" in shown(capsys, changes=changes[:1], verdict="allowed")
 
 
 def test_two_canonical_requests_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,6 +89,7 @@ def test_a_signature_that_nothing_explains(capsys: pytest.CaptureFixture[str]) -
     [
         (["http://rates/"], "say who asks with --as ROLE"),
         (["id-1", "--as", "web"], "go with a URL"),
+        (["id-1", "--anonymous"], "go with a URL"),
         (["id-1", "--header", "x: y"], "go with a URL"),
     ],
 )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from latticewall.analyze.callers import Caller, parsed
-from latticewall.analyze.gate import POLICY_GATES, Gate, Outcome
+from latticewall.analyze.gate import POLICY_GATES, Edit, Gate, Outcome
 from latticewall.analyze.question import Asked
 from latticewall.base.faults import Fault
 from latticewall.compile.authorization import audits
+from latticewall.policy.changes import Changes, Side, needed_changes
 from latticewall.policy.combine import PolicyType, caller_side
 from latticewall.policy.document import Form
 from latticewall.policy.engine import PolicySet
-from latticewall.policy.explain import Finding, explain_policies, smallest_change
+from latticewall.policy.explain import Finding, explain_policies
 from latticewall.policy.lattice import (
     INVOKE,
     LatticeDecision,
@@ -79,12 +81,31 @@ def decide(world: World, place: Circumstances, caller: Caller) -> Decided:
     service, other = _layer(place.service, f"auth policy of service {place.service.id}")
     request = _request(world, place, caller)
     decision = decide_invoke(request, network, service, caller.policies)
+    needed = _needed(request, [(Layer.NETWORK, network, problem), (Layer.SERVICE, service, other)], caller)
     gates = (
-        _auth_gate(GATE_OF[Layer.NETWORK], f"service network {place.network.id}", Layer.NETWORK, network, problem, request),
-        _auth_gate(GATE_OF[Layer.SERVICE], f"service {place.service.id}", Layer.SERVICE, service, other, request),
-        _identity_gate(caller, request, in_force=network.in_force or service.in_force),
+        _auth_gate(Layer.NETWORK, f"service network {place.network.id}", network, problem, request, needed),
+        _auth_gate(Layer.SERVICE, f"service {place.service.id}", service, other, request, needed),
+        _identity_gate(caller, request, needed, in_force=network.in_force or service.in_force),
     )
     return Decided(decision, request, gates)
+
+
+Needed = Mapping[str, Changes]
+"""What each part of the decision has to change: a layer, or a part of the caller's own by `_part_name`."""
+
+
+def _needed(request: Request, layers: list[tuple[Layer, LayerAuth, str]], caller: Caller) -> Needed:
+    """Of all parts together, so that with everything changed the request is allowed. layers: each with what makes its policy unreadable."""
+    sides = {str(layer): Side(layer, auth.policy.policies if auth.policy else ()) for layer, auth, problem in layers if auth.in_force and not problem}
+    if not caller.principal.is_anonymous and not caller.unreadable and any(auth.in_force for _, auth, _ in layers):
+        sides |= {name: Side(kind, policies.policies, grants) for name, kind, policies, grants in _parts(caller)}
+    return dict(zip(sides, needed_changes(tuple(sides.values()), request), strict=True))
+
+
+def _parts(caller: Caller) -> list[tuple[str, PolicyType, PolicySet, bool]]:
+    """Name, kind and policies of what the caller's side consists of, and whether it must allow: an account's root user needs no policies of its own."""
+    own = (str(PolicyType.IDENTITY), PolicyType.IDENTITY, caller.policies.identity, caller.principal.type != "Account")
+    return [own, *((_part_name(kind, at), kind, policies, True) for at, (kind, policies) in enumerate(caller.policies.limits()))]
 
 
 def _layer(resource: ServiceNetwork | Service | ResourceConfiguration, name: str) -> tuple[LayerAuth, str]:
@@ -112,31 +133,42 @@ def _request(world: World, place: Circumstances, caller: Caller) -> Request:
     return invoke_request(caller.principal, route, asked.method, asked.target, asked.headers, keys)
 
 
-def _auth_gate(name: str, owner: str, layer: Layer, auth: LayerAuth, problem: str, request: Request) -> Gate:
+def _auth_gate(layer: Layer, owner: str, auth: LayerAuth, problem: str, request: Request, needed: Needed) -> Gate:
+    name = GATE_OF[layer]
     if problem:
-        return Gate(name, Outcome.FAIL, f"the auth policy of {owner} cannot be read and allows nothing: {problem}")
+        readable = (f"put an auth policy on {owner} that can be read (PutAuthPolicy)",)
+        return Gate(name, Outcome.FAIL, f"the auth policy of {owner} cannot be read and allows nothing: {problem}", change=readable)
     if not auth.in_force:
         return Gate(name, Outcome.SKIP, f"{owner} has authType NONE, its policy is not asked")
     if auth.policy is None:
-        change = (f"put an auth policy on {owner} that allows {request.action} (PutAuthPolicy)",)
-        return Gate(name, Outcome.FAIL, f"{owner} has authType AWS_IAM and no policy: everything is denied", change=change)
-    return _policy_gate(name, auth.policy, request, str(layer))
+        principal = request.principal
+        who = "everybody" if principal.is_anonymous else principal.policy_arn
+        change = (f"put an auth policy on {owner} that allows {who} {request.action} on {request.resource} (PutAuthPolicy)",)
+        detail = f"{owner} has authType AWS_IAM and no policy: everything is denied"
+        return Gate(name, Outcome.FAIL, detail, change=change, edits=_edits(needed[layer]))
+    return _policy_gate(name, auth.policy, request, layer, needed[layer])
 
 
-def _policy_gate(name: str, policies: PolicySet, request: Request, layer: str) -> Gate:
+def _edits(changes: Changes) -> tuple[Edit, ...]:
+    return tuple(change.edit for change in changes if change.edit is not None)
+
+
+def _policy_gate(name: str, policies: PolicySet, request: Request, layer: str, needed: Changes, *, grants: bool = True) -> Gate:
     """One layer's own answer: who decided, or what came nearest to allowing it."""
     answer = policies.evaluate(request)
-    if answer.allowed:
-        return Gate(name, Outcome.PASS, "a statement allows it", ", ".join(map(str, answer.statements)))
-    change = smallest_change(policies.policies, request, layer)
+    change, edits = tuple(one.sentence for one in needed), _edits(needed)
     if answer.denied:
-        return Gate(name, Outcome.FAIL, "a statement denies it", ", ".join(map(str, answer.statements)), change=change)
+        return Gate(name, Outcome.FAIL, "a statement denies it", ", ".join(map(str, answer.statements)), change=change, edits=edits)
+    if answer.allowed:
+        return Gate(name, Outcome.PASS, "a statement allows it", ", ".join(map(str, answer.statements)), change=change, edits=edits)
+    if not grants:
+        return Gate(name, Outcome.PASS, "no statement denies it, and the root user of an account needs none that allows it")
     findings = explain_policies(policies.policies, request)
     nearest = _nearest(findings)
     if nearest is None:
-        return Gate(name, Outcome.FAIL, f"no statement of the {layer.lower()} layer allows anything", change=change)
+        return Gate(name, Outcome.FAIL, f"no statement of the {layer.lower()} layer allows anything", change=change, edits=edits)
     missed = tuple(f"{element.name}: {element.detail}" for element in nearest.failing)
-    return Gate(name, Outcome.FAIL, "no statement allows it", f"nearest: {nearest.name}", missed, change)
+    return Gate(name, Outcome.FAIL, "no statement allows it", f"nearest: {nearest.name}", missed, change, edits=edits)
 
 
 def _nearest(findings: tuple[Finding, ...]) -> Finding | None:
@@ -145,7 +177,7 @@ def _nearest(findings: tuple[Finding, ...]) -> Finding | None:
     return min(allows, key=lambda finding: len(finding.failing), default=None)
 
 
-def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
+def _identity_gate(caller: Caller, request: Request, needed: Needed, *, in_force: bool) -> Gate:
     """The caller's own policies, within what limits them."""
     name = GATE_OF[Layer.IDENTITY]
     if not in_force:
@@ -153,14 +185,16 @@ def _identity_gate(caller: Caller, request: Request, *, in_force: bool) -> Gate:
     if caller.principal.is_anonymous:
         return Gate(name, Outcome.SKIP, "the caller is anonymous and has no policies")
     if caller.unreadable:
-        return Gate(name, Outcome.FAIL, f"the caller may do nothing: {caller.unreadable}")
-    parts = [_policy_gate("identity-based policy", caller.policies.identity, request, str(PolicyType.IDENTITY))]
-    parts += [_policy_gate(_part_name(kind, at), policies, request, str(kind)) for at, (kind, policies) in enumerate(caller.policies.limits())]
+        return Gate(name, Outcome.FAIL, f"the caller may do nothing: {caller.unreadable}", change=("repair that policy, or ask as somebody else",))
+    parts = [_policy_gate(part, policies, request, kind, needed[part], grants=grants) for part, kind, policies, grants in _parts(caller)]
+    change, edits = tuple(one for part in parts for one in part.change), tuple(one for part in parts for one in part.edits)
     verdict = caller_side(request, caller.policies)
     if verdict.allowed:
-        return Gate(name, Outcome.PASS, "the caller's policies allow it", ", ".join(map(str, verdict.statements)), parts=tuple(parts))
-    failing = next((part for part in parts if part.fails), parts[0])
-    return Gate(name, Outcome.FAIL, f"{failing.name}: {failing.detail}", failing.decided_by, failing.failed, failing.change, tuple(parts))
+        detail, decided = "the caller's policies allow it", ", ".join(map(str, verdict.statements))
+        return Gate(name, Outcome.PASS, detail, decided, change=change, parts=tuple(parts), edits=edits)
+    denying = next((part for part in parts if part.detail == "a statement denies it"), None)
+    failing = denying or next((part for part in parts if part.fails), parts[0])
+    return Gate(name, Outcome.FAIL, f"{failing.name}: {failing.detail}", failing.decided_by, failing.failed, change, tuple(parts), edits)
 
 
 def _part_name(kind: PolicyType, at: int) -> str:
@@ -177,11 +211,18 @@ def decide_resource(world: World, configuration: ResourceConfiguration, caller: 
     request = connect_request(caller.principal, route, configuration.arn, keys)
     auth, problem = _layer(configuration, f"auth policy of resource configuration {configuration.id}")
     decision = decide_connect(request, auth.policy, caller.policies)
-    own = _auth_gate(GATE_OF[Layer.RESOURCE], f"resource configuration {configuration.id}", Layer.RESOURCE, auth, problem, request)
-    identity = _identity_gate(caller, request, in_force=True)
+    needed = _needed(request, [(Layer.RESOURCE, auth, problem)], caller)
+    own = _auth_gate(Layer.RESOURCE, f"resource configuration {configuration.id}", auth, problem, request, needed)
+    identity = _identity_gate(caller, request, needed, in_force=True)
     if caller.principal.is_anonymous:
-        change = ("give the instance an instance profile whose role lets ec2.amazonaws.com in",)
-        identity = Gate(identity.name, Outcome.FAIL, "the connecting instance has no credentials of a role", change=change)
+        role = (
+            "give the instance an instance profile with a role that lets ec2.amazonaws.com in",
+            f"allow that role {request.action} on {request.resource} in its identity policies",
+        )
+        identity = Gate(identity.name, Outcome.FAIL, "the connecting instance has no credentials of a role", change=role)
+        if own.fails:
+            wanted = f"name the instance's role in an Allow for {request.action} of the auth policy of resource configuration {configuration.id}"
+            own = replace(own, change=(wanted,), edits=())
     return Decided(decision, request, (own, identity))
 
 
@@ -193,4 +234,4 @@ def audited(gates: tuple[Gate, ...], network: ServiceNetwork, service: Service) 
 
 
 def _passing(gate: Gate) -> Gate:
-    return Gate(gate.name, Outcome.AUDIT, gate.detail, gate.decided_by, gate.failed, gate.change, gate.parts)
+    return replace(gate, outcome=Outcome.AUDIT)

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from latticewall.policy.changes import RequestEdit
+from latticewall.policy.written import StatementEdit
+
 
 class Unclear(Exception):
     """The question cannot be answered; the message says what is missing, in one sentence."""
@@ -28,10 +31,14 @@ POLICY_GATES = ("network-policy", "service-policy", "identity-policy", "resource
 """The gates of the one decision about policies; the last is a TCP resource's own."""
 
 
+Edit = StatementEdit | RequestEdit
+
+
 @dataclass(frozen=True)
 class Gate:
     """One gate. detail: one sentence. decided_by: the resource, rule or statement that decided. failed: what did not hold, one entry per condition. change: the
-    smallest change that would let the request on. parts: gates that this one consists of."""
+    smallest change that would let the request on: every entry is needed. parts: gates that this one consists of. edits: what of the change is one of policies,
+    or of the request, as data. A gate that lets pass may have to change too: with the request that another one wants, it would not."""
 
     name: str
     outcome: Outcome
@@ -40,6 +47,7 @@ class Gate:
     failed: tuple[str, ...] = ()
     change: tuple[str, ...] = ()
     parts: tuple[Gate, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     @property
     def fails(self) -> bool:
@@ -49,7 +57,8 @@ class Gate:
 @dataclass(frozen=True)
 class Explanation:
     """The answer. verdict: allowed, denied or unknown. summary: one sentence. request, caller, decision: what was asked, of whom, and what the policies
-    say. notes: what the reader must know to trust the answer."""
+    say. notes: what the reader must know to trust the answer. changes: all that is needed to let the request pass, as far as its gates are known, in order:
+    (gate, change)."""
 
     verdict: str
     summary: str
@@ -58,6 +67,7 @@ class Explanation:
     caller: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    changes: tuple[Mapping[str, str], ...] = ()
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
@@ -91,7 +101,18 @@ def concluded(
         verdict, summary = "allowed", f"allowed by audit mode only; enforced, it would be denied at {audited.name}: {audited.detail}"
     else:
         verdict, summary = "allowed", "allowed"
-    return Explanation(verdict, summary, found, request, caller, decision, tuple(notes))
+    changes = _changes(found, Outcome.FAIL if failing else Outcome.AUDIT) if failing or audited else ()
+    return Explanation(verdict, summary, found, request, caller, decision, tuple(notes), changes)
+
+
+def _changes(gates: tuple[Gate, ...], closed: Outcome) -> tuple[Mapping[str, str], ...]:
+    """Each once: two layers may want the same of a request."""
+    found: dict[str, str] = {}
+    for gate in gates:
+        if gate.outcome is closed or (gate.outcome is Outcome.PASS and gate.name in POLICY_GATES):
+            for change in gate.change:
+                found.setdefault(change, gate.name)
+    return tuple({"gate": name, "change": change} for change, name in found.items())
 
 
 def _first(gates: tuple[Gate, ...], outcome: Outcome, answer: str) -> Gate | None:

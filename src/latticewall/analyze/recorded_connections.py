@@ -122,7 +122,7 @@ def _as_logged(made: Connection, names: tuple[str, ...], decided: Decided | None
             if not gate.fails:
                 notes.append(f"the log says {made.denial.words()}; as of now {name} would not deny it")
                 gate = Gate(name, outcome, made.denial.words())
-            found.append(Gate(name, outcome, made.denial.words(), gate.decided_by, gate.failed, gate.change, gate.parts))
+            found.append(replace(gate, outcome=outcome, detail=made.denial.words()))
         elif gate.fails and made.denial is None:
             notes.append(f"the connection passed {name} then; as of now, {gate.detail}")
             found.append(Gate(name, Outcome.PASS, "passed then"))

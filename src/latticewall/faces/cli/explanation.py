@@ -21,6 +21,7 @@ def show(answer: Mapping[str, Any], output: Output) -> None:
         output.line(line)
     for gate in answer["gates"]:
         _show_gate(gate, output, "")
+    _show_changes(answer["verdict"], answer["changes"], output)
     if text := answer["decision"].get("text"):
         output.line(f"the answer: {text}")
     if signature := answer.get("signature"):
@@ -50,10 +51,21 @@ def _show_gate(gate: Mapping[str, Any], output: Output, indent: str) -> None:
     output.line(f"{indent}{_MARKS[gate['outcome']]} {gate['name']}: {gate['detail']}{decided}")
     for line in gate["failed"] if not gate["parts"] else ():
         output.line(f"{indent}{_INDENT}  {'found' if gate['name'] == 'signature' else 'not'}: {line}")
-    for line in gate["change"] if not gate["parts"] else ():
-        output.line(f"{indent}{_INDENT}  change: {line}")
     for part in gate["parts"]:
         _show_gate(part, output, indent + _INDENT)
+
+
+def _show_changes(verdict: str, changes: Sequence[Mapping[str, str]], output: Output) -> None:
+    """All that is needed, numbered where it is several."""
+    if not changes:
+        return
+    wanted = "with audit mode off, it would need" if verdict == "allowed" else "to let it pass"
+    if len(changes) == 1:
+        output.line(f"{wanted}: {changes[0]['change']}")
+        return
+    output.line(f"{wanted}, all of these:")
+    for number, change in enumerate(changes, 1):
+        output.line(f"  {number}. {change['change']} [{change['gate']}]")
 
 
 def _show_signature(signature: Mapping[str, Any], output: Output) -> None:

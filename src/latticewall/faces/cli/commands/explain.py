@@ -21,7 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("what", metavar="URL|REQUEST-ID|RECORD-ID", help=what)
     who = "who asks: a role or user by name or ARN, an access key id, or `anonymous` (default: the role of the instance of --from)"
-    parser.add_argument("--as", dest="who", metavar="ROLE", default="", help=who)
+    caller = parser.add_mutually_exclusive_group()
+    caller.add_argument("--as", dest="who", metavar="ROLE", default="", help=who)
+    caller.add_argument("--anonymous", dest="who", action="store_const", const="anonymous", help="nobody signs: the same as `--as anonymous`")
     parser.add_argument("--from", dest="source", metavar="INSTANCE", default="", help="from where: an instance id or Name tag, or a VPC id")
     parser.add_argument("--method", metavar="METHOD", help="the request's method (default: GET)")
     parser.add_argument("--header", action="append", metavar="'NAME: VALUE'", help="a header of the request; repeat for more")
@@ -42,10 +44,10 @@ def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
 def _question(chosen: argparse.Namespace) -> dict[str, Any]:
     if "://" in chosen.what:
         if not chosen.who and not chosen.source:
-            raise Problem(f"explain {chosen.what}: say who asks with --as ROLE, or from where with --from INSTANCE")
+            raise Problem(f"explain {chosen.what}: say who asks with --as ROLE or --anonymous, or from where with --from INSTANCE")
         return {"url": chosen.what, "method": chosen.method or "GET", "headers": chosen.header or [], "who": chosen.who, "source": chosen.source}
     if chosen.who or chosen.source or chosen.method or chosen.header:
-        raise Problem(f"explain {chosen.what}: a request that was made is explained as it was: --as, --from, --method and --header go with a URL")
+        raise Problem(f"explain {chosen.what}: a request that was made is explained as it was: --as, --anonymous, --from, --method and --header go with a URL")
     return {"request_id": chosen.what}
 
 
@@ -55,6 +57,7 @@ COMMAND = Command(
     (
         "latticewall explain 0d5b1c9e-6a53-4f0c-9a53-5f1f3c8e2b11",
         "latticewall explain --as web --method GET http://rates.example.com/today",
+        "latticewall explain --anonymous --method POST http://rates.example.com/today",
         "latticewall explain --from web --header 'x-team: blue' http://rates.example.com/today",
     ),
     run,
