@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -212,6 +213,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     gc.set_threshold(YOUNG_OBJECTS)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # connections of several endpoints, and a socket per VPC
     listen_fd, host_fd = (int(os.environ[f"LATTICEWALL_{name}_FD"]) for name in ("LISTEN", "HOST"))
     ControlPlane(arguments.state, listen_fd, host_fd, arguments.region, open_mode=arguments.open).run()
     return 0

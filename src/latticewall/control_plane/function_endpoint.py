@@ -10,9 +10,8 @@ import uvicorn
 
 from latticewall.control_plane.instance_endpoint import WithoutInner
 from latticewall.faces.asgi import AsgiApp
+from latticewall.faces.bounded_http import BoundedHttp
 from latticewall.faces.serving import server_config
-
-CONNECTIONS = 512
 
 
 class FunctionEndpoint:
@@ -23,13 +22,13 @@ class FunctionEndpoint:
         self._server: uvicorn.Server | None = None
 
     def run(self, app: AsgiApp) -> None:
-        config = server_config(WithoutInner(app), limit_concurrency=CONNECTIONS)
+        config = server_config(WithoutInner(app), http=BoundedHttp)
         self._server = uvicorn.Server(config)
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(self._path))
         os.chmod(self._path, 0o600)
-        listener.listen(CONNECTIONS)
+        listener.listen(BoundedHttp.TOTAL)
         self._server.run(sockets=[listener])
 
     def stop(self) -> None:

@@ -10,19 +10,21 @@ import asyncio
 import socket
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from latticewall.compile.addresses import API_PORT, METADATA
-from latticewall.control_plane.bounded_http import BoundedHttp, Open
 from latticewall.dataplane.names.sockets import bind_all, inside
 from latticewall.faces.asgi import AsgiApp, Receive, Scope, Send
+from latticewall.faces.bounded_http import BoundedHttp
 from latticewall.faces.http import INNER
 from latticewall.faces.serving import server_config
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.applier import Failure, Report
 
+IDLE_SECONDS = 30
 _PATIENCE_SECONDS = 5.0
 
 
@@ -45,11 +47,10 @@ class InstanceEndpoint:
         self._running = threading.Event()
         self._server: uvicorn.Server | None = None
         self._open: dict[str, _Listening] = {}
-        self._connections = Open()
 
     def run(self, app: AsgiApp) -> None:
         """Serve until `stop`."""
-        config = server_config(WithoutInner(app))
+        config = server_config(WithoutInner(app), timeout_keep_alive=IDLE_SECONDS)
         config.load()
         self._server = uvicorn.Server(config)
         self._loop.call_soon(self._running.set)
@@ -85,14 +86,12 @@ class InstanceEndpoint:
     def _listen(self, name: str) -> _Listening:
         inode = self._inode(name)
         (opened,) = inside(self._netns / name, lambda: bind_all((socket.SOCK_STREAM,), str(METADATA), API_PORT))
-        return _Listening(inode, asyncio.run_coroutine_threadsafe(self._serve(opened), self._loop).result(_PATIENCE_SECONDS))
+        return _Listening(inode, asyncio.run_coroutine_threadsafe(self._serve(opened, name), self._loop).result(_PATIENCE_SECONDS))
 
-    async def _serve(self, opened: socket.socket) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(self._protocol, sock=opened)
-
-    def _protocol(self) -> asyncio.Protocol:
+    async def _serve(self, opened: socket.socket, name: str) -> asyncio.Server:
         assert self._server is not None
-        return BoundedHttp(self._server, self._connections)
+        protocol = partial(BoundedHttp, self._server.config, self._server.server_state, {}, place=name)
+        return await asyncio.get_running_loop().create_server(protocol, sock=opened)
 
 
 class WithoutInner:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
 
+from latticewall.faces.bounded_http import BoundedHttp, Phase
 from latticewall.wire.message import HttpRequest, HttpResponse
 
 QUICK_BODY = 16384
@@ -43,15 +44,16 @@ class _Turn:
         """Nobody waits for the rest of a message: it is there."""
 
 
-class QuickHttp(HttpToolsProtocol):
-    """One connection; `config.app` is Answering."""
+class QuickHttp(BoundedHttp):
+    """One connection; `config.app` is Answering. Callers share this machine's addresses, so there is no bound per source."""
+
+    TOTAL = PER_SOURCE = 1024
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._held: bytearray | None = None
         """Body of the request that is being read, while it may be answered at once."""
         self._in_a_row = 0
-        self._idle_since: float | None = None
 
     # -- reading --------------------------------------------------------------------------------------------------------------------------
 
@@ -62,6 +64,7 @@ class QuickHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._may_be_quick():
             self._held = bytearray()
+            self._enter(Phase.BODY)
         else:
             super().on_headers_complete()
 
@@ -70,13 +73,15 @@ class QuickHttp(HttpToolsProtocol):
             super().on_body(body)
         else:
             self._held += body
+            self._body += len(body)
 
     def on_message_complete(self) -> None:
-        if self._held is None:
-            super().on_message_complete()
-        elif not self._answer_at_once(bytes(self._held)):
+        if self._held is not None:
+            self._enter(Phase.ANSWER)
+            if self._answer_at_once(bytes(self._held)):
+                return
             self._begin()
-            super().on_message_complete()
+        super().on_message_complete()
 
     def shutdown(self) -> None:
         self._begin()  # what is half read is still answered
@@ -137,41 +142,7 @@ class QuickHttp(HttpToolsProtocol):
             self.on_response_complete()
             return
         self.server_state.total_requests += 1
-        if turn.keep_alive:
-            self._wait_for_next()
-
-    # -- idle connections: one timer for each, rather than one for each answer --------------------------------------------------------------
-
-    def _wait_for_next(self) -> None:
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
-
-    def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None
-
-    def on_response_complete(self) -> None:
-        before, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
-        if before is not None:
-            before.cancel()
-        super().on_response_complete()
-        self._idle_since = self.loop.time()
-
-    def timeout_keep_alive_handler(self) -> None:
-        self.timeout_keep_alive_task = None
-        if self._idle_since is None:
-            return  # the next answer begins a new wait
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
-        else:
-            super().timeout_keep_alive_handler()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-            self.timeout_keep_alive_task = None
-        super().connection_lost(exc)
+        self._answered()
 
 
 def _text(answer: HttpResponse, server_headers: Sequence[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:

@@ -1,0 +1,194 @@
+"""uvicorn's HTTP connections, bounded in number and in the time a client may take: to say the head of a request and its body, to take the answer, to ask again.
+
+A bound counts from where the waiting began, so that a byte now and then extends nothing. What takes its time on our side is not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+HEAD_SECONDS = 20.0
+"""From the connection to the first byte of a request, and from there until its head is complete."""
+BODY_SECONDS = 20.0
+"""From the end of the head until the body is complete, and more for a longer one: at BODY_RATE bytes a second."""
+BODY_RATE = 16384
+HEAD_BYTES = 65536
+"""Of a head; and of what is not body in a body that comes in chunks, more for a longer one."""
+FRAMING = 8
+"""Bytes around each byte of a body: as many as the smallest chunks need."""
+SEND_SECONDS = 60.0
+"""A client that takes less than SEND_BYTES of a waiting answer in this time does not get the rest."""
+SEND_BYTES = 65536
+LOOK_SECONDS = 5.0
+"""How often each connection is looked at; by as much a bound may be exceeded."""
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    REQUEST = auto()
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection. One more than there may be of its source has the one of that source which has waited longest closed, and is refused where all are being
+    answered: a source can only take places from itself. Connections over unix sockets have no source, and share the total. place: what tells networks apart in
+    which the same addresses are used."""
+
+    TOTAL: ClassVar[int] = 512
+    """Connections of one server open at once."""
+    PER_SOURCE: ClassVar[int] = 32
+
+    def __init__(self, *arguments: Any, place: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._source = place
+        self._phase, self._since = Phase.REQUEST, self.loop.time()
+        self._patience = HEAD_SECONDS
+        """How long it may wait for its next request."""
+        self._begun_now = False
+        """Whether the request that is being read began in this read."""
+        self._read, self._body = 0, 0
+        """Bytes of a head without those read when it began; or all of what followed a head, and those of its body."""
+        self._unsent: tuple[float, int] | None = None
+        """When how many bytes waited to be sent."""
+        self._look: asyncio.TimerHandle | None = None
+
+    # -- a place -------------------------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self._source += f" {peer[0]}"
+        if not self._find_place():
+            self.transport = transport
+            transport.abort()
+            return
+        super().connection_made(transport)
+        self._look_in(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        super().connection_lost(exc)
+
+    def _find_place(self) -> bool:
+        own = [other for other in self.connections if isinstance(other, BoundedHttp) and other._source == self._source]
+        if len(self.connections) < self.TOTAL and (not self._source or len(own) < self.PER_SOURCE):
+            return True
+        waiting = [other for other in own if other._phase is not Phase.ANSWER]
+        if not waiting:
+            return False
+        oldest = min(waiting, key=lambda other: (other._phase is Phase.BODY, other._since))
+        self.connections.discard(oldest)
+        oldest.transport.abort()
+        return True
+
+    # -- reading -------------------------------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._begun_now = False
+        super().data_received(data)
+        if self._begun_now or self._phase not in (Phase.HEAD, Phase.BODY):
+            return
+        self._read += len(data)
+        if self._read > HEAD_BYTES + FRAMING * self._body:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._enter(Phase.HEAD)
+        self._begun_now = True
+
+    def on_headers_complete(self) -> None:
+        self._enter(Phase.BODY)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        answered = self.cycle.response_complete  # before all was heard
+        self._enter(Phase.REQUEST if answered else Phase.ANSWER)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._unset_keepalive_if_required()
+        self._answered()
+
+    def _answered(self) -> None:
+        """An answer is on its way. What is half read already has had to wait for it."""
+        self._since, self._patience = self.loop.time(), self.timeout_keep_alive
+        if self._phase is Phase.ANSWER and not self._is_answering():
+            self._phase = Phase.REQUEST
+
+    def _is_answering(self) -> bool:
+        """Whether the last request whose head is known has its answer to come."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._since, self._read, self._body = phase, self.loop.time(), 0, 0
+
+    def resume_writing(self) -> None:
+        self._unsent = None
+        super().resume_writing()
+
+    # -- bounds --------------------------------------------------------------------------------------------------------------------------
+
+    def _look_in(self, seconds: float) -> None:
+        self._look = self.loop.call_later(min(seconds, LOOK_SECONDS), self._see)
+
+    def _see(self) -> None:
+        """Close what has waited too long; see to the others again."""
+        if self.transport.is_closing() or self.flow.write_paused:
+            self._see_sending()
+            return
+        self._unsent = None
+        now = self.loop.time()
+        left = self._until() - now
+        if left > 0:
+            self._look_in(left)
+        elif self._phase is not Phase.REQUEST and self._is_ours():
+            self._since = now
+            self._look_in(LOOK_SECONDS)
+        else:
+            self._end_waiting()
+
+    def _until(self) -> float:
+        match self._phase:
+            case Phase.REQUEST:
+                return self._since + self._patience
+            case Phase.HEAD:
+                return self._since + HEAD_SECONDS
+            case Phase.BODY:
+                return self._since + BODY_SECONDS + self._body / BODY_RATE
+            case Phase.ANSWER:
+                return self._since
+
+    def _is_ours(self) -> bool:
+        """Whether the client waits for us, and not we for him."""
+        if self._phase is Phase.ANSWER or self.flow.read_paused or self.pipeline:
+            return True
+        return self._phase is Phase.HEAD and self._is_answering()
+
+    def _end_waiting(self) -> None:
+        if self._phase is not Phase.REQUEST:
+            self.transport.write(STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
+        self._look_in(LOOK_SECONDS)  # until all is sent
+
+    def _see_sending(self) -> None:
+        now, left = self.loop.time(), self.transport.get_write_buffer_size()
+        if self._unsent is None or left <= self._unsent[1] - SEND_BYTES:
+            self._unsent = (now, left)
+        elif now - self._unsent[0] >= SEND_SECONDS:
+            self.transport.abort()
+            return
+        self._look_in(LOOK_SECONDS)
