@@ -89,6 +89,9 @@ class Context:
 
     def missing(self, kind_name: str, identifier: str) -> NotFound:
         kind = self.registry.kind(kind_name)
+        if kind.malformed and not kind.has_id(identifier):
+            words = f'Invalid id: "{identifier}" (expecting "{kind.id_prefix}...")'
+            return NotFound(words, code=kind.malformed, kind=kind_name, id=identifier)
         return NotFound(missing_text(kind, identifier), code=kind.not_found, kind=kind_name, id=identifier)
 
     def rows(self, kind_name: str, **where: str) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,8 @@ class Kind:
     by_name, by_arn: what besides the id identifies it in calls; EC2's kinds are never addressed by ARN.
     tag_member: member of Get/Describe answers that shows the tags as a list of Key/Value; "" when they are only in ListTags.
     view: further members computed for answers. removing: called before it is deleted (checks, releases).
-    not_found: AWS code when it does not exist, "" = the dialect's. not_found_text: its message with {id}, "" = the service's usual one.
+    not_found: AWS code when it does not exist, "" = the dialect's. malformed: the code when what is named has no id's form, "" = the same.
+    not_found_text: its message with {id}, "" = the service's usual one.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Kind:
     removing: Callable[[Context, Row], None] | None = None
     not_found: str = ""
     not_found_text: str = ""
+    malformed: str = ""
     cloudformation: str = ""
 
     @property
@@ -99,6 +102,10 @@ class Kind:
     @property
     def noun(self) -> str:
         return self.name.split(":", 1)[1]
+
+    def has_id(self, identifier: str) -> bool:
+        """Whether something is an id of this kind by its form: the prefix and 8 or, since 2016, 17 hexadecimal digits."""
+        return re.fullmatch(r"(?:[0-9a-f]{8}|[0-9a-f]{17})", identifier.removeprefix(self.id_prefix)) is not None and identifier.startswith(self.id_prefix)
 
     def arn_of(self, region: str, account: str, document: Mapping[str, Any], *, id: str, name: str = "", parent: str = "") -> str:  # noqa: A002
         """The ARN of a resource with this document (or create input)."""

@@ -180,12 +180,12 @@ def test_explicit_interfaces(region: Region, vpc: str, subnet: str) -> None:
 @pytest.mark.parametrize(
     ("params", "code"),
     [
-        ({"ImageId": "ami-0nowhere"}, "InvalidAMIID.NotFound"),
+        ({"ImageId": "ami-0123456789abcdef0"}, "InvalidAMIID.NotFound"),
         ({"ImageId": "debian"}, "InvalidAMIID.Malformed"),
         ({"InstanceType": "p4d.24xlarge"}, "Unsupported"),
-        ({"SubnetId": "subnet-0nowhere"}, "InvalidSubnetID.NotFound"),
+        ({"SubnetId": "subnet-0123456789abcdef0"}, "InvalidSubnetID.NotFound"),
         ({"SubnetId": None}, "MissingInput"),
-        ({"SecurityGroupIds": ["sg-0nowhere"]}, "InvalidGroup.NotFound"),
+        ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidGroup.NotFound"),
         ({"IamInstanceProfile": {"Name": "nobody"}}, "InvalidParameterValue"),
         ({"UserData": "%%%"}, "InvalidUserData.Malformed"),
         ({"UserData": base64.b64encode(bytes(17000)).decode()}, "InvalidParameterValue"),
@@ -275,15 +275,15 @@ def test_protection_and_attributes(region: Region, vpc: str, subnet: str) -> Non
 
 def test_unknown_and_malformed_ids(region: Region, subnet: str) -> None:
     arn = region.call("DescribeSubnets", SubnetIds=[subnet])["Subnets"][0]["SubnetArn"]
-    with region.refused("InvalidSubnetID.NotFound", arn):
+    with region.refused("InvalidSubnetID.Malformed", arn):
         interface(region, arn)
     with region.refused("InvalidVolume.NotFound"):
-        region.call("DescribeVolumes", VolumeIds=["vol-0nowhere"])
+        region.call("DescribeVolumes", VolumeIds=["vol-0123456789abcdef0"])
     pending = region.run(subnet)["InstanceId"]
     with region.refused("IncorrectInstanceState", pending):
         region.call("StopInstances", InstanceIds=[pending])
-    with region.refused("InvalidInstanceID.NotFound", "i-0nowhere"):
-        region.call("TerminateInstances", InstanceIds=["i-0nowhere"])
+    with region.refused("InvalidInstanceID.NotFound", "i-0123456789abcdef0"):
+        region.call("TerminateInstances", InstanceIds=["i-0123456789abcdef0"])
     with region.refused("InvalidInstanceID.Malformed", "web"):
         region.call("DescribeInstances", InstanceIds=["web"])
 
@@ -324,8 +324,8 @@ def test_the_machine_is_the_image(region: Region) -> None:
     (image,) = region.call("DescribeImages", Owners=["amazon"], Filters=filters)["Images"]
     assert region.call("DescribeImages", ImageIds=[image["ImageId"]])["Images"] == [image]
     assert region.call("DescribeImages", Owners=["self"])["Images"] == []
-    with region.refused("InvalidAMIID.NotFound", "ami-0nowhere"):
-        region.call("DescribeImages", ImageIds=["ami-0nowhere"])
+    with region.refused("InvalidAMIID.NotFound", "ami-0123456789abcdef0"):
+        region.call("DescribeImages", ImageIds=["ami-0123456789abcdef0"])
 
 
 def test_instance_types(region: Region) -> None:
@@ -352,8 +352,8 @@ def test_tags_of_any_resource(region: Region, vpc: str, subnet: str) -> None:
 
 
 def test_tags_go_to_all_or_none(region: Region, vpc: str) -> None:
-    with region.refused("InvalidSubnetID.NotFound", "subnet-0nowhere"):
-        region.call("CreateTags", Resources=[vpc, "subnet-0nowhere"], Tags=[{"Key": "a", "Value": "b"}])
+    with region.refused("InvalidSubnetID.NotFound", "subnet-0123456789abcdef0"):
+        region.call("CreateTags", Resources=[vpc, "subnet-0123456789abcdef0"], Tags=[{"Key": "a", "Value": "b"}])
     with region.refused("InvalidID", "thing"):
         region.call("CreateTags", Resources=["thing"], Tags=[{"Key": "a", "Value": "b"}])
     with region.refused("InvalidParameterValue", "aws:"):

@@ -103,7 +103,7 @@ def test_a_firewall_endpoint_route_shows_the_endpoint_as_gateway(region: Region,
     assert (shown["VpcEndpointType"], shown["SubnetIds"], shown["State"]) == ("GatewayLoadBalancer", [subnet], "pending")
     with region.refused("DependencyViolation"):
         region.call("DeleteSubnet", SubnetId=subnet)
-    refusal = region.call("DeleteVpcEndpoints", VpcEndpointIds=[identifier, "vpce-0nowhere"])["Unsuccessful"]
+    refusal = region.call("DeleteVpcEndpoints", VpcEndpointIds=[identifier, "vpce-0123456789abcdef0"])["Unsuccessful"]
     assert [item["Error"]["Code"] for item in refusal] == ["OperationNotPermitted", "InvalidVpcEndpointId.NotFound"]
     with region.refused("UnsupportedOperation", "Gateway"):
         region.call("CreateVpcEndpoint", VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3")
@@ -175,7 +175,7 @@ def test_bad_routes_are_refused(region: Region, vpc: str, table: str) -> None:
     with region.refused("InvalidRoute.NotFound", "9.0.0.0/8"):
         region.call("DeleteRoute", RouteTableId=table, DestinationCidrBlock="9.0.0.0/8")
     with region.refused("InvalidRouteTableID.NotFound"):
-        region.call("DeleteRoute", RouteTableId="rtb-0nowhere", DestinationCidrBlock="9.0.0.0/8")
+        region.call("DeleteRoute", RouteTableId="rtb-0123456789abcdef0", DestinationCidrBlock="9.0.0.0/8")
     region.call("DeleteRoute", RouteTableId=table, DestinationCidrBlock="100.68.0.0/18")
 
 

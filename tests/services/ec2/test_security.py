@@ -72,8 +72,8 @@ def test_the_default_egress_rule_can_go(region: Region, group: str) -> None:
         ({"IpProtocol": "\u0663"}, "InvalidPermission.Malformed"),
         ({**SSH, "IpRanges": [{"CidrIp": "ten"}]}, "InvalidParameterValue"),
         ({**SSH, "IpRanges": []}, "MissingParameter"),
-        ({**SSH, "IpRanges": [], "UserIdGroupPairs": [{"GroupId": "sg-0nowhere"}]}, "InvalidGroup.NotFound"),
-        ({**SSH, "IpRanges": [], "PrefixListIds": [{"PrefixListId": "pl-0nowhere"}]}, "InvalidPrefixListID.NotFound"),
+        ({**SSH, "IpRanges": [], "UserIdGroupPairs": [{"GroupId": "sg-0123456789abcdef0"}]}, "InvalidGroup.NotFound"),
+        ({**SSH, "IpRanges": [], "PrefixListIds": [{"PrefixListId": "pl-0123456789abcdef0"}]}, "InvalidPrefixListID.NotFound"),
     ],
 )
 def test_bad_permissions_are_refused(region: Region, group: str, permission: dict[str, Any], code: str) -> None:

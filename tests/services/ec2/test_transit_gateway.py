@@ -249,10 +249,10 @@ def test_unknown_and_foreign_things(region: Region, hub: Hub) -> None:
     foreign = other.table()
     with region.refused("InvalidParameterValue", "different transit gateways"):
         hub.associate(foreign, attachment)
-    with region.refused("InvalidRouteTableID.NotFound", "tgw-rtb-0nowhere"):
-        hub.associate("tgw-rtb-0nowhere", attachment)
+    with region.refused("InvalidRouteTableID.NotFound", "tgw-rtb-0123456789abcdef0"):
+        hub.associate("tgw-rtb-0123456789abcdef0", attachment)
     with region.refused("InvalidTransitGatewayAttachmentID.NotFound"):
-        hub.associate(foreign, "tgw-attach-0nowhere")
+        hub.associate(foreign, "tgw-attach-0123456789abcdef0")
     with region.refused("InvalidParameterValue", "AmazonSideAsn"):
         region.call("CreateTransitGateway", Options={"AmazonSideAsn": 7})
     with region.refused("UnsupportedOperation"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from latticewall.base.faults import Fault
+
 from .region import Region
 
 
@@ -131,14 +133,38 @@ def test_subnets_out_of_range_are_refused(region: Region, cidr: str) -> None:
         region.subnet(vpc, cidr)
 
 
+DESCRIBED = {
+    "Vpcs:VpcIds": "vpc", "Subnets:SubnetIds": "subnet", "RouteTables:RouteTableIds": "rtb", "InternetGateways:InternetGatewayIds": "igw",
+    "NetworkAcls:NetworkAclIds": "acl", "SecurityGroups:GroupIds": "sg", "SecurityGroupRules:SecurityGroupRuleIds": "sgr",
+    "ManagedPrefixLists:PrefixListIds": "pl", "NetworkInterfaces:NetworkInterfaceIds": "eni", "Instances:InstanceIds": "i",
+    "TransitGateways:TransitGatewayIds": "tgw", "TransitGatewayAttachments:TransitGatewayAttachmentIds": "tgw-attach",
+    "TransitGatewayRouteTables:TransitGatewayRouteTableIds": "tgw-rtb", "VpcEndpoints:VpcEndpointIds": "vpce",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("described", DESCRIBED)
+def test_what_is_no_id_of_the_kind_is_malformed(region: Region, described: str) -> None:
+    """Another kind's id, too few digits, others than hexadecimal ones in small letters; an id of the right form is merely not there."""
+    (noun, member), prefix = described.split(":"), DESCRIBED[described]
+    for wrong in ("x-0123456789abcdef0", f"{prefix}-0123", f"{prefix}-0123456789abcdefg", f"{prefix}-0123456789ABCDEF0", f" {prefix}-0123456789abcdef0"):
+        with pytest.raises(Fault) as caught:
+            region.call(f"Describe{noun}", **{member: [wrong]})
+        assert caught.value.code.endswith(".Malformed")
+        assert f'"{wrong}"' in caught.value.message
+    for right in (f"{prefix}-0123456789abcdef0", f"{prefix}-01234567"):
+        with pytest.raises(Fault) as caught:
+            region.call(f"Describe{noun}", **{member: [right]})
+        assert caught.value.code.endswith(".NotFound")
+
+
 def test_unknown_things_are_named(region: Region) -> None:
-    with region.refused("InvalidVpcID.NotFound", "The vpc ID 'vpc-0nowhere' does not exist"):
-        region.call("CreateSubnet", VpcId="vpc-0nowhere", CidrBlock="10.0.0.0/24")
+    with region.refused("InvalidVpcID.NotFound", "The vpc ID 'vpc-0123456789abcdef0' does not exist"):
+        region.call("CreateSubnet", VpcId="vpc-0123456789abcdef0", CidrBlock="10.0.0.0/24")
     vpc = region.vpc()
     with region.refused("InvalidParameterValue", "us-east-1z"):
         region.subnet(vpc, "10.0.0.0/24", "z")
-    with region.refused("InvalidSubnetID.NotFound", "subnet-0nowhere"):
-        region.call("DeleteSubnet", SubnetId="subnet-0nowhere")
+    with region.refused("InvalidSubnetID.NotFound", "subnet-0123456789abcdef0"):
+        region.call("DeleteSubnet", SubnetId="subnet-0123456789abcdef0")
     with region.refused("InvalidParameterValue", "no-such-filter"):
         region.call("DescribeVpcs", Filters=[{"Name": "no-such-filter", "Values": ["x"]}])
     with region.refused("InvalidParameterValue", "not a valid taggable resource type"):

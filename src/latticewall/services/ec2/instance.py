@@ -70,16 +70,9 @@ def _filterable(row: Row, shown: Document) -> Document:
     return {**shown, "_OwnerId": row.account, "_ReservationId": row.document["_ReservationId"]}
 
 
-def _rows(ctx: Context, identifiers: list[str] | None) -> list[Row]:
-    for identifier in identifiers or ():
-        if not identifier.startswith("i-"):
-            raise text.invalid("InvalidInstanceID.Malformed", f'Invalid id: "{identifier}" (expecting "i-...")')
-    return choose(ctx, "ec2:Instance", identifiers)
-
-
 def describe_instances(ctx: Context, params: Document) -> Document:
     """DescribeInstances, grouped by reservation."""
-    shown = [_filterable(row, ctx.view(row)) for row in _rows(ctx, params.get("InstanceIds"))]
+    shown = [_filterable(row, ctx.view(row)) for row in choose(ctx, "ec2:Instance", params.get("InstanceIds"))]
     reservations: dict[str, list[Document]] = {}
     for document in select(shown, params.get("Filters"), FILTERS):
         reservations.setdefault(document["_ReservationId"], []).append(document)
@@ -101,7 +94,7 @@ STATUS_FILTERS = paths(
 def describe_instance_status(ctx: Context, params: Document) -> Document:
     """DescribeInstanceStatus: running instances, or all of them with IncludeAllInstances. A running instance is one that the data plane has."""
     shown = []
-    for row in _rows(ctx, params.get("InstanceIds")):
+    for row in choose(ctx, "ec2:Instance", params.get("InstanceIds")):
         running = STATES[row.status][1] == "running"
         if not running and not params.get("IncludeAllInstances"):
             continue
@@ -122,7 +115,7 @@ def _changing(result: str, step: Callable[[Context, Row, Document], str]) -> Han
 
     def handler(ctx: Context, params: Document) -> Document:
         wanted = list(dict.fromkeys(params["InstanceIds"]))
-        by_id = {row.id: row for row in _rows(ctx, wanted)}
+        by_id = {row.id: row for row in choose(ctx, "ec2:Instance", wanted)}
         changes = []
         for identifier in wanted:
             row = by_id[identifier]
@@ -183,7 +176,7 @@ terminate_instances = _changing("TerminatingInstances", _terminate)
 
 def reboot_instances(ctx: Context, params: Document) -> Document:
     """RebootInstances: the processes start anew, the state shown stays "running"."""
-    for row in _rows(ctx, params["InstanceIds"]):
+    for row in choose(ctx, "ec2:Instance", params["InstanceIds"]):
         _refuse_ended(row, "rebooted")
         if row.status in ("stopping", "stopped"):
             raise text.conflict("IncorrectInstanceState", f"The instance '{row.id}' is not in a state from which it can be rebooted.")
@@ -290,7 +283,7 @@ def modify_instance_metadata_options(ctx: Context, params: Document) -> Document
 def describe_instance_credit_specifications(ctx: Context, params: Document) -> Document:
     """DescribeInstanceCreditSpecifications: burstable instances and the credits they were launched with."""
     shown = []
-    for row in _rows(ctx, params.get("InstanceIds")):
+    for row in choose(ctx, "ec2:Instance", params.get("InstanceIds")):
         family = row.document["InstanceType"].split(".")[0]
         if family.startswith("t"):
             default = "standard" if family == "t2" else "unlimited"

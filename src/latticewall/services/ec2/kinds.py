@@ -47,7 +47,7 @@ Rows with status "deleting", "deleted" or "failed" are not part of the desired s
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 from latticewall.resources.kind import Kind, Lifecycle, Ref
 from latticewall.services.ec2 import (
@@ -69,7 +69,19 @@ AVAILABLE = {"creating": "pending", "ready": "available", "updating": "available
 GATEWAY = {**AVAILABLE, "updating": "modifying"}
 ATTACHMENT = {**GATEWAY, "failed": "failed", sharing.UNACCEPTED: "pendingAcceptance"}
 IN_VPC = {"VpcId": Ref("ec2:Vpc")}
-_kind = partial(Kind, by_arn=False)
+MALFORMED = {
+    "Vpc": "InvalidVpcID", "Subnet": "InvalidSubnetID", "RouteTable": "InvalidRouteTableId", "InternetGateway": "InvalidInternetGatewayId",
+    "NetworkAcl": "InvalidNetworkAclId", "SecurityGroup": "InvalidGroupId", "SecurityGroupRule": "InvalidSecurityGroupRuleId",
+    "ManagedPrefixList": "InvalidPrefixListId", "NetworkInterface": "InvalidNetworkInterfaceId", "Instance": "InvalidInstanceID",
+    "TransitGateway": "InvalidTransitGatewayID", "TransitGatewayAttachment": "InvalidTransitGatewayAttachmentID",
+    "TransitGatewayRouteTable": "InvalidRouteTableId", "VpcEndpoint": "InvalidVpcEndpointId",
+}  # fmt: skip
+"""How the codes begin that what is no id of a kind is refused with (+ ".Malformed"): AWS spells them otherwise than the kinds' NotFound."""
+
+
+def _kind(name: str, **more: Any) -> Kind:
+    code = MALFORMED.get(name.removeprefix("ec2:"))
+    return Kind(name, by_arn=False, malformed=f"{code}.Malformed" if code else "", **more)
 
 
 def _arn(resource: str) -> str:

@@ -95,7 +95,7 @@ def describe_security_groups(ctx: Context, params: Document) -> Document:
             raise ctx.missing("ec2:SecurityGroup", identifier)
     for name in params.get("GroupNames") or ():
         if name not in {group.name for group in groups}:
-            raise ctx.missing("ec2:SecurityGroup", name)
+            raise text.not_found("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
     ids, names = params.get("GroupIds") or (), params.get("GroupNames") or ()
     chosen = [group for group in groups if not (ids or names) or group.id in ids or group.name in names]
     return {"SecurityGroups": select([ctx.view(group) for group in chosen], params.get("Filters"), FILTERS)}
