@@ -10,6 +10,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from latticewall.base.faults import Pending, Unavailable
@@ -74,31 +75,49 @@ class KeySets:
         host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
         if parts.scheme != "http" or not _is_loopback(host):
             raise ValueError("only http: URLs of a loopback address and files are read")
-        end = self._clock() + MAX_SECONDS
         connection = http.client.HTTPConnection(host, parts.port or 80, timeout=MAX_SECONDS)
+        connection.sock = sock = _connected(self._host_fd, host, parts.port or 80)
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # whoever reads from it goes on
+
+        timer = threading.Timer(MAX_SECONDS, end)
+        timer.start()
         try:
-            if self._host_fd is not None:
-                connection.sock = _connected(self._host_fd, host, parts.port or 80)
-            connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else "") or "/", headers={"Accept": "application/json"})
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise ValueError(f"status {answer.status}")
-            found = b""
-            while chunk := answer.read1(_CHUNK):
-                found += chunk
-                if len(found) > MAX_BYTES:
-                    raise ValueError(f"more than {MAX_BYTES} bytes")
-                if self._clock() >= end:
-                    raise TimeoutError(f"not answered within {MAX_SECONDS:.0f} s")
-            if answer.length:
-                raise ValueError(f"{answer.length} bytes are missing at the end")
-            return found
+            found = _answer(connection, parts.path + (f"?{parts.query}" if parts.query else "") or "/")
+        except (OSError, ValueError, http.client.HTTPException):
+            if not late.is_set():
+                raise
         finally:
+            timer.cancel()
             connection.close()
+        if late.is_set():
+            raise TimeoutError(f"not answered within {MAX_SECONDS:g} s")
+        return found
 
 
-def _connected(host_fd: int, host: str, port: int) -> socket.socket:
-    """The host's socket, connected once more. Raises OSError."""
+def _answer(connection: http.client.HTTPConnection, path: str) -> bytes:
+    connection.request("GET", path, headers={"Accept": "application/json"})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise ValueError(f"status {answer.status}")
+    found = b""
+    while chunk := answer.read1(_CHUNK):
+        found += chunk
+        if len(found) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES} bytes")
+    if answer.length:
+        raise ValueError(f"{answer.length} bytes are missing at the end")
+    return found
+
+
+def _connected(host_fd: int | None, host: str, port: int) -> socket.socket:
+    """The host's socket, connected once more, or one of our own. Raises OSError."""
+    if host_fd is None:
+        return socket.create_connection((host, port), MAX_SECONDS)
     connection = socket.socket(fileno=os.dup(host_fd))
     try:
         disconnect(host_fd)

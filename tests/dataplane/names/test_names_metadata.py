@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from latticewall.base.memo import Memo
 from latticewall.base.secret import Secret
 from latticewall.dataplane.names import config, metadata, tokens
+from latticewall.dataplane.names.connections import Bounds, Connections
 from latticewall.dataplane.names.metadata import MetadataTree, Response
 from latticewall.dataplane.names.rate import RateBound
 from latticewall.dataplane.names.request import BadRequest, parse
@@ -284,3 +288,38 @@ def test_a_source_may_ask_so_often_and_no_more() -> None:
     assert [rate.allows("a") for _ in range(2)] == [True, False]
     rate.allows("c")
     assert rate.allows("b")  # forgotten as the longest silent one, and known again
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_an_answer_that_nobody_takes_is_given_up(*, goes_on: bool) -> None:
+    size = 20_000_000
+
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: str) -> bool:
+        await reader.readexactly(1)
+        writer.transport.set_write_buffer_limits(None if goes_on else 2 * size)
+        writer.write(b"x" * size)
+        return goes_on
+
+    async def taken() -> int:
+        connections = Connections(exchange, Bounds(total=4, per_source=1, seconds=0.2))
+        async with await asyncio.start_server(connections.serve, "127.0.0.1", 0) as server:
+            address = server.sockets[0].getsockname()
+            with socket.create_connection(address, 10) as client:
+                client.sendall(b"?")
+                await asyncio.sleep(0.05)
+                with socket.create_connection(address, 10) as second:
+                    assert await asyncio.to_thread(second.recv, 1) == b"", "it has a place meanwhile"
+                async with asyncio.timeout(10):
+                    while connections.count:
+                        await asyncio.sleep(0.01)
+                return await asyncio.to_thread(_all, client)
+
+    assert asyncio.run(taken()) < size
+
+
+def _all(connection: socket.socket) -> int:
+    found = 0
+    with suppress(ConnectionError):
+        while part := connection.recv(1 << 20):
+            found += len(part)
+    return found

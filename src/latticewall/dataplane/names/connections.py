@@ -12,7 +12,8 @@ Exchange = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], Awaitable
 
 @dataclass(frozen=True)
 class Bounds:
-    """total, per_source: connections open at once; further ones are closed at once. seconds: for one exchange, waiting for it included."""
+    """total, per_source: connections open at once; further ones are closed at once. seconds: for one exchange, waiting for it included, and for the rest of the
+    last answer."""
 
     total: int
     per_source: int
@@ -26,6 +27,11 @@ class Connections:
         self._exchange = exchange
         self._bounds = bounds
         self._open: dict[asyncio.StreamWriter, str] = {}
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
@@ -41,12 +47,22 @@ class Connections:
                     proceed = await self._exchange(reader, writer, source)
                     await writer.drain()
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-            pass  # the client went away, stalled, or sent something without end
+            writer.transport.abort()  # the client went away, stalled, or sent something without end
+        finally:
+            await self._end(writer)
+
+    async def _end(self, writer: asyncio.StreamWriter) -> None:
+        """What is not sent yet has its time; the place is taken until then."""
+        try:
+            writer.close()
+            async with asyncio.timeout(self._bounds.seconds):
+                await writer.wait_closed()
+        except (OSError, TimeoutError):
+            writer.transport.abort()
         finally:
             del self._open[writer]
-            writer.close()
 
     def close(self) -> None:
         """End those that are open."""
-        for writer in self._open:
+        for writer in list(self._open):
             writer.close()
