@@ -19,8 +19,9 @@ from latticewall.apimodel.catalog import Catalog, Operation
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Conflict, Fault, Unsupported
 from latticewall.base.ports import Clock, Random
+from latticewall.base.rows import View
 from latticewall.resources.context import Context
-from latticewall.resources.kind import Document
+from latticewall.resources.kind import Answer, Document
 from latticewall.resources.registry import Registry
 from latticewall.resources.verbs import Shown
 from latticewall.store import Moved, MustWrite, Store, Together, Transaction
@@ -72,9 +73,9 @@ class App:
         if is_question(model):
             with suppress(MustWrite):
                 try:
-                    return self.ask(caller, model, params, request_id)
+                    return _plain(self.ask(caller, model, params, request_id))
                 except Moved:
-                    return self.ask(caller, model, params, request_id, certain=True)
+                    return _plain(self.ask(caller, model, params, request_id, certain=True))
         with self.store.write(caller.arn, request_id) as tx:
             return self._timed(tx, caller, model, params, request_id)
 
@@ -83,20 +84,20 @@ class App:
         with together.write(caller.arn, request_id) as tx:
             return self._timed(tx, caller, model, params, request_id)
 
-    def ask(self, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, certain: bool = False) -> Document:
-        """As call, for a question, without waiting for those who write. Raises what `Store.question` does, besides."""
+    def ask(self, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, certain: bool = False) -> Answer:
+        """As call, for a question, without waiting for those who write; nobody changes the answer. Raises what `Store.question` does, besides."""
         with self.store.question(caller.arn, request_id, certain=certain) as tx:
             return self._perform(tx, caller, model, params, request_id, inner=False)
 
     def call_within(self, tx: Transaction, caller: Caller, operation: str, params: Mapping[str, Any]) -> Document:
         """As call, in a transaction that is open already: its effect and what else is written there are kept or lost together."""
-        return self._perform(tx, caller, self.catalog.operation(operation), params, self.new_request_id(), inner=False)
+        return _plain(self._perform(tx, caller, self.catalog.operation(operation), params, self.new_request_id(), inner=False))
 
     def context(self, tx: Transaction, caller: Caller, service: str, operation: str, request_id: str) -> Context:
         """A context for work that is not one client's call (settling, metadata credentials)."""
 
         def call(name: str, params: Mapping[str, Any]) -> Document:
-            return self._perform(tx, caller, self.catalog.operation(name), params, request_id, inner=True)
+            return _plain(self._perform(tx, caller, self.catalog.operation(name), params, request_id, inner=True))
 
         return Context(caller, tx, self.registry, self.random, service, operation, request_id, call, self._ports)
 
@@ -107,11 +108,11 @@ class App:
     def _timed(self, tx: Transaction, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str) -> Document:
         began = time.monotonic()
         try:
-            return self._perform(tx, caller, model, params, request_id, inner=False)
+            return _plain(self._perform(tx, caller, model, params, request_id, inner=False))
         finally:
             self.seconds[model.qualified_name] = time.monotonic() - began
 
-    def _perform(self, tx: Transaction, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, inner: bool) -> Document:
+    def _perform(self, tx: Transaction, caller: Caller, model: Operation, params: Mapping[str, Any], request_id: str, *, inner: bool) -> Answer:
         handler = self.registry.operation(model.service.name, model.name)
         if handler is None:
             raise Unsupported(f"latticewall does not support {model.service.name}:{model.name} yet", kind=f"{model.service.name}:{model.name}")
@@ -127,7 +128,7 @@ class App:
         if params.get("DryRun") and model.service.name == "ec2":
             raise DryRun("Request would have succeeded, but DryRun flag is set.", code="DryRunOperation")
         if token:
-            tx.remember(token, digest, answer)
+            tx.remember(token, digest, _plain(answer))
         return _paged(model, answer, params)
 
 
@@ -152,10 +153,23 @@ def _replayed(model: Operation, known: tuple[str, Document], digest: str) -> Doc
     return known[1]
 
 
-def _paged(model: Operation, answer: Document, params: Mapping[str, Any]) -> Document:
+def _plain(answer: Answer) -> Document:
+    """The document as who asked may change it."""
+    return {member: _without_views(value) for member, value in (answer or {}).items()}
+
+
+def _without_views(value: Any) -> Any:
+    if isinstance(value, View):
+        return value.document
+    return [item.document if isinstance(item, View) else item for item in value] if isinstance(value, list) else value
+
+
+def _paged(model: Operation, answer: Answer, params: Mapping[str, Any]) -> Answer:
     """One page of a list, where the operation pages by one token. A handler that pages by itself says so with the token, None on the last page."""
     page = pages.page_of(model)
     if page is None:
+        if isinstance(answer, View):
+            return answer
         whole = {member: list(value) for member, value in (answer or {}).items() if isinstance(value, Shown)}
         return {**answer, **whole} if whole else answer
     *outer, last = page.result.split(".")

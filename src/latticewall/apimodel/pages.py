@@ -19,6 +19,7 @@ from typing import Any
 from latticewall.apimodel.catalog import Operation
 from latticewall.apimodel.error_dialects import page_token_code
 from latticewall.base.faults import Invalid
+from latticewall.base.rows import View
 
 TOKENS = ("NextToken", "nextToken", "Marker", "marker", "PaginationToken")
 LIMITS = ("MaxResults", "maxResults", "MaxItems", "maxItems", "Limit", "limit")
@@ -133,7 +134,13 @@ def _binding(operation: Operation, page: Page, params: Mapping[str, Any]) -> str
 def _identity(operation: Operation, item: Any) -> list[str]:
     """What tells an item from the others; empty where that is not known."""
     members = IDENTITIES.get(operation.service.name, ())
-    return [str(item.get(member, "")) for member in members] if isinstance(item, Mapping) else []
+    if isinstance(item, View):
+        return [*item.kept(members, lambda shown: _told_apart(shown, members))]
+    return [*_told_apart(item, members)] if isinstance(item, Mapping) else []
+
+
+def _told_apart(item: Mapping[str, Any], members: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(item.get(member, "")) for member in members)
 
 
 def _token(operation: Operation, page: Page, params: Mapping[str, Any], position: int, around: Sequence[Any]) -> str:

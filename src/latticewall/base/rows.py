@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
+
+_Made = TypeVar("_Made")
 
 _read = json.JSONDecoder().raw_decode
 """As `json.loads`, of what we have written ourselves, without spaces around it."""
+
+
+class Values(tuple[Any, ...]):
+    """A row as SQLite gave it and the store remembers it. made: what `View` has made of it, which is forgotten with it."""
+
+    made: dict[Hashable, Any]
 
 
 @dataclass
@@ -41,7 +49,14 @@ class Row:
         """A row as it is kept, `document` and `tags` as JSON: they are read when they are first asked for, which of many rows is not."""
         row = cls.__new__(cls)
         row.__dict__ = dict(zip(_STORED, values, strict=True))
+        if type(values) is Values:
+            row.__dict__["_values"] = values
         return row
+
+    @property
+    def values(self) -> Values | None:
+        """What this row was read as, if the store remembers that: it does not change with the row."""
+        return self.__dict__.get("_values")
 
     def __getattr__(self, name: str) -> Any:
         text = self.__dict__.pop(f"_{name}", None) if name in ("document", "tags") else None
@@ -52,6 +67,45 @@ class Row:
 
 
 _STORED = (*(member.name for member in fields(Row)[:-2]), "_document", "_tags")
+
+
+class View(Mapping[str, Any]):
+    """A row as its kind shows it, made when it is asked for, and new for each who asks, so that nobody sees what another one changes in it.
+
+    show: what is shown of it, a function of the row alone, always the same for the rows of a kind.
+    """
+
+    __slots__ = ("_document", "_show", "_values")
+
+    def __init__(self, values: Values, show: Callable[[Row], dict[str, Any]]) -> None:
+        self._values, self._show = values, show
+        self._document: dict[str, Any] | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        if self._document is None:
+            self._document = self._show(Row.stored(self._values))
+        return self._document
+
+    def kept(self, what: Hashable, make: Callable[[Mapping[str, Any]], _Made]) -> _Made:
+        """What `make` makes of it: a value that nobody can change, and that depends on nothing else. Kept under `what` as long as the row is remembered."""
+        try:
+            made = self._values.made
+        except AttributeError:
+            made = self._values.made = {}
+        if what not in made:
+            made[what] = make(self)
+        found: _Made = made[what]
+        return found
+
+    def __getitem__(self, name: str) -> Any:
+        return self.document[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.document)
+
+    def __len__(self) -> int:
+        return len(self.document)
 
 
 @dataclass(frozen=True, order=True)

@@ -47,7 +47,7 @@ SIGNING_NAME = "latticewall"
 """The service name that the command line signs inner requests for."""
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 _OWN = (INNER, DOWNLOADS)
-Call = Callable[[Caller, Operation, Mapping[str, Any], str], dict[str, Any]]
+Call = Callable[[Caller, Operation, Mapping[str, Any], str], Mapping[str, Any]]
 """(caller, operation, parameters, request id) -> the output document."""
 Inner = Callable[[str, Mapping[str, Any]], Any]
 """(path below /_latticewall/, parameters) -> a JSON value; raises KeyError for an unknown path."""

@@ -10,9 +10,8 @@ from typing import Any
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Conflict, InUse, NotFound
 from latticewall.base.ports import Random
-from latticewall.base.rows import Edge, Row
-from latticewall.resources import tags as tag_forms
-from latticewall.resources.kind import Document, Kind
+from latticewall.base.rows import Edge, Row, View
+from latticewall.resources.kind import Answer, Document, Kind
 from latticewall.resources.registry import Registry
 from latticewall.store import Transaction
 
@@ -234,22 +233,18 @@ class Context:
     # -- showing ------------------------------------------------------------------------------------------------------------------------
 
     def view(self, row: Row) -> Document:
-        """The document as Get or Describe answers it: id, ARN, name, status, tags and computed members filled in, private members left out."""
+        """The document as Get or Describe answers it: `Kind.shown`, and what more is looked up for it."""
         kind = self.registry.kind(row.kind)
-        shown = {key: value for key, value in row.document.items() if key[:1] != "_"}
-        if kind.id_member:
-            shown[kind.id_member] = row.id
-        if kind.arn_member:
-            shown[kind.arn_member] = row.arn
-        if kind.name_member:
-            shown[kind.name_member] = row.name
-        if kind.lifecycle.member:
-            shown[kind.lifecycle.member] = kind.lifecycle.spell(row.status)
-        if kind.tag_member:
-            shown[kind.tag_member] = tag_forms.as_list(row.tags)
+        shown = kind.shown(row)
         if kind.view:
             shown.update(kind.view(self, row))
         return shown
+
+    def shown(self, row: Row) -> Answer:
+        """As `view`, for an answer that nobody changes: where only the row counts, what has been made of it for earlier ones is used again."""
+        kind = self.registry.kind(row.kind)
+        values = row.values if kind.view is None and self.tx.only_reads else None
+        return View(values, kind.shown) if values is not None else self.view(row)
 
 
 def missing_text(kind: Kind, identifier: str) -> str:

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from latticewall.base.rows import Row
+from latticewall.resources import tags as tag_forms
 
 if TYPE_CHECKING:
     from latticewall.resources.context import Context
     from latticewall.store import Snapshot
 
 Document = dict[str, Any]
-Handler = Callable[["Context", Document], Document]
+Answer = Mapping[str, Any]
+"""A document that nobody changes any more: rows in it may be there as a View, by itself, as a member or in a list."""
+Handler = Callable[["Context", Document], Answer]
 """An operation: (context, parameters with AWS's member names) -> output document. Runs inside one transaction."""
 
 
@@ -69,7 +72,8 @@ class Kind:
     role is the member. owns: kinds deleted with it (their `parent` is its id). is_global: stored without a region.
     by_name, by_arn: what besides the id identifies it in calls; EC2's kinds are never addressed by ARN.
     tag_member: member of Get/Describe answers that shows the tags as a list of Key/Value; "" when they are only in ListTags.
-    view: further members computed for answers. removing: called before it is deleted (checks, releases).
+    shows: further members of answers, which follow from the row alone. view: those for which more is looked up, or that depend on who asks.
+    removing: called before it is deleted (checks, releases).
     not_found: AWS code when it does not exist, "" = the dialect's. malformed: the code when what is named has no id's form, "" = the same.
     not_found_text: its message with {id}, "" = the service's usual one.
     """
@@ -88,6 +92,7 @@ class Kind:
     lifecycle: Lifecycle = INSTANT
     is_global: bool = False
     tag_member: str = ""
+    shows: Callable[[Row], Document] | None = None
     view: Callable[[Context, Row], Document] | None = None
     removing: Callable[[Context, Row], None] | None = None
     not_found: str = ""
@@ -111,6 +116,23 @@ class Kind:
         """The ARN of a resource with this document (or create input)."""
         path, type_ = str(document.get("Path") or "/"), str(document.get("Type") or "").lower()
         return self.arn.format(region=region, account=account, id=id, name=name, parent=parent, path=path, type=type_)
+
+    def shown(self, row: Row) -> Document:
+        """What answers show of a resource as far as it follows from the row: id, ARN, name, status, tags and `shows` filled in, private members left out."""
+        shown = {key: value for key, value in row.document.items() if key[:1] != "_"}
+        if self.id_member:
+            shown[self.id_member] = row.id
+        if self.arn_member:
+            shown[self.arn_member] = row.arn
+        if self.name_member:
+            shown[self.name_member] = row.name
+        if self.lifecycle.member:
+            shown[self.lifecycle.member] = self.lifecycle.spell(row.status)
+        if self.tag_member:
+            shown[self.tag_member] = tag_forms.as_list(row.tags)
+        if self.shows:
+            shown.update(self.shows(row))
+        return shown
 
 
 @dataclass(frozen=True)

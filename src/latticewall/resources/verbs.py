@@ -9,7 +9,7 @@ from latticewall.base.faults import NotFound
 from latticewall.base.rows import Row
 from latticewall.resources import filters, tags
 from latticewall.resources.context import Context
-from latticewall.resources.kind import Document, Handler
+from latticewall.resources.kind import Answer, Document, Handler
 
 Resolve = Callable[[Context, str, str], Row]
 """Finds the resource of a kind that an identifier names to the caller; NotFound when there is none."""
@@ -65,8 +65,8 @@ class Referring(_Paged):
         return self._ctx.page_referring(self._row, self._kind, start, count, self._without_role)
 
 
-class Shown(Sequence[Document]):
-    """Rows as they are shown, each when it is asked for."""
+class Shown(Sequence[Answer]):
+    """Rows as they are shown (`Context.shown`), each when it is asked for."""
 
     def __init__(self, ctx: Context, rows: Sequence[Row]) -> None:
         self._ctx, self._rows = ctx, rows
@@ -75,15 +75,15 @@ class Shown(Sequence[Document]):
         return len(self._rows)
 
     @overload
-    def __getitem__(self, index: int) -> Document: ...
+    def __getitem__(self, index: int) -> Answer: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Document]: ...
-    def __getitem__(self, index: int | slice) -> Document | list[Document]:
+    def __getitem__(self, index: slice) -> list[Answer]: ...
+    def __getitem__(self, index: int | slice) -> Answer | list[Answer]:
         found = self._rows[index]
-        return self._ctx.view(found) if isinstance(found, Row) else [self._ctx.view(row) for row in found]
+        return self._ctx.shown(found) if isinstance(found, Row) else [self._ctx.shown(row) for row in found]
 
-    def __iter__(self) -> Iterator[Document]:
-        return map(self._ctx.view, self._rows)
+    def __iter__(self) -> Iterator[Answer]:
+        return map(self._ctx.shown, self._rows)
 
 
 def get(
@@ -91,10 +91,12 @@ def get(
 ) -> Handler:
     """GetX/DescribeX of one resource named by the member `identifier`; `wrap`: the output member that holds it."""
 
-    def handler(ctx: Context, params: Document) -> Document:
-        shown = ctx.view(resolve(ctx, kind, params[identifier]))
-        if extra:
-            shown.update(extra(ctx, shown))
+    def handler(ctx: Context, params: Document) -> Answer:
+        row = resolve(ctx, kind, params[identifier])
+        if not extra:
+            return {wrap: ctx.shown(row)} if wrap else ctx.shown(row)
+        shown = ctx.view(row)
+        shown.update(extra(ctx, shown))
         return {wrap: shown} if wrap else shown
 
     return handler

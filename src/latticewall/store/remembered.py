@@ -7,14 +7,17 @@ changes. Another process that writes to the state is noticed by the revision: wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-Found = list[tuple[Any, ...]]
+from latticewall.base.rows import Values
+
+Found = Sequence[tuple[Any, ...]]
 ANY = ""
 """The kind of what depends on rows of all kinds."""
 MOST = 16384
-"""Rows kept, and answers without any: some 20 MB. What is asked again after all are dropped comes back by itself."""
+"""Rows kept, and answers without any: some 20 MB, and as much again where all have been written. What is asked again after all
+are dropped comes back by itself."""
 LONGEST = 128
 """Rows of an answer that is kept."""
 Moves = Counter[tuple[str, str, str, str]]
@@ -76,11 +79,13 @@ class Remembered:
         read, found = self._answers.get(question, (-1, None))
         return found if self._floor <= read <= revision and self._changed.get(kind, -1) <= read else None
 
-    def keep(self, question: tuple[str, tuple[Any, ...]], revision: int, found: Found) -> None:
-        """found: what is so at that revision."""
+    def keep(self, question: tuple[str, tuple[Any, ...]], revision: int, found: Found) -> Found:
+        """found: what is so at that revision. The same is returned, and by `find`, as far as it is kept."""
         if len(found) > LONGEST:
-            return
+            return found
+        found = [Values(values) for values in found]
         self._rows += len(found) + 1
         if self._rows > MOST:
             self._answers, self._rows = {}, 0
         self._answers[question] = revision, found
+        return found

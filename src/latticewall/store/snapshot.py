@@ -89,10 +89,7 @@ class Snapshot:
             return self._db.execute(query, values).fetchall()
         question = query, values
         found = known.find(kind, question, revision)
-        if found is None:
-            found = self._db.execute(query, values).fetchall()
-            known.keep(question, revision, found)
-        return found
+        return known.keep(question, revision, self._db.execute(query, values).fetchall()) if found is None else found
 
     def get(self, kind: str, id: str, account: str = "", region: str = "") -> Row | None:  # noqa: A002
         """The row of that kind and id, if any; account and region narrow the search for kinds whose ids are names."""

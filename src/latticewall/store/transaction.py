@@ -41,6 +41,11 @@ class Transaction(Snapshot):
         self._new_revision: int | None = None
 
     @property
+    def only_reads(self) -> bool:
+        """Whether it cannot change anything."""
+        return self._reads
+
+    @property
     def changed(self) -> bool:
         """Whether a resource was changed: only then is there a new revision."""
         return self._new_revision is not None

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 from latticewall.apimodel.shapes import Shape
+from latticewall.base.rows import View
 from latticewall.wire import scalars
 from latticewall.wire.scalars import Malformed
 
@@ -147,3 +148,20 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 def dump(value: Any) -> bytes:
     return _ENCODER.encode(value).encode()
+
+
+def text(shape: Shape, value: Any) -> bytes:
+    """The JSON of a document. Rows are written once for as long as they are remembered as they are."""
+    if isinstance(value, View):
+        return value.kept(shape, lambda document: dump(write(shape, document)))
+    if shape.type == "list" and isinstance(value, list) and value and isinstance(value[0], View):
+        return b"[%b]" % b",".join([text(shape.member, item) for item in value])
+    return dump(write(shape, value))
+
+
+def body(shape: Shape, document: Mapping[str, Any]) -> bytes:
+    """The JSON of what belongs in the body of a document."""
+    if isinstance(document, View):
+        return document.kept(shape, lambda shown: dump(write_members(shape, shown)))
+    members = [(wire, member, value) for name, wire, member in shape.body_members if (value := document.get(name)) is not None]
+    return b"{%b}" % b",".join([b'"%b":%b' % (wire.encode(), text(member, value)) for wire, member, value in members])

@@ -52,7 +52,7 @@ def _cbor_head(request_id: str) -> Headers:
 
 
 def _json(operation: Operation, document: Mapping[str, Any], request_id: str) -> HttpResponse:
-    body = json_body.dump(json_body.write_members(operation.output, document)) if operation.output else b""
+    body = json_body.body(operation.output, document) if operation.output else b""
     return HttpResponse(200, _head(request_id, json_type(operation.service)), body)
 
 
@@ -121,11 +121,11 @@ def _payload(operation: Operation, shape: Shape, document: Mapping[str, Any], *,
         if payload.type in ("blob", "string"):
             return (value.encode() if isinstance(value, str) else value), "application/octet-stream"
         if not xml:
-            return json_body.dump(json_body.write(payload, value)), json_type(operation.service)
+            return json_body.text(payload, value), json_type(operation.service)
         root = xml_body.element(payload.location_name or payload.name, xml_body.members(payload, value, QUERY_STYLE), _namespace(operation.service))
         return xml_body.document(root), "text/xml"
     if not xml:
-        return json_body.dump(json_body.write_members(shape, document)), json_type(operation.service)
+        return json_body.body(shape, document), json_type(operation.service)
     if operation.name == "GetBucketLocation":
         return s3.location(_namespace(operation.service), document.get("LocationConstraint")), "application/xml"
     if all(member.location for member in shape.members.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from latticewall.apimodel import pages
 from latticewall.apimodel.catalog import Operation
 from latticewall.resources.context import Context
-from latticewall.resources.kind import Document, Handler
+from latticewall.resources.kind import Answer, Document, Handler
 
 PAGE = 100
 
@@ -13,7 +13,7 @@ PAGE = 100
 def in_pages(handler: Handler) -> Handler:
     """The operation, answering one page of what `handler` answers as a whole. Operations that do not page are left as they are."""
 
-    def paged(ctx: Context, params: Document) -> Document:
+    def paged(ctx: Context, params: Document) -> Answer:
         answer = handler(ctx, params)
         model: Operation = ctx.ports["catalog"].operation(f"iam:{ctx.operation}")
         page = pages.page_of(model)

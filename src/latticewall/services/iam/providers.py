@@ -16,7 +16,7 @@ from latticewall.base.faults import Conflict, Invalid, NotFound
 from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
-from latticewall.resources.kind import Document, Handler
+from latticewall.resources.kind import Answer, Document, Handler
 from latticewall.services.iam import quotas, text
 from latticewall.services.iam.tagged import read, tagging
 
@@ -127,7 +127,7 @@ def remove_client(ctx: Context, params: Document) -> Document:
     return {}
 
 
-def tag(ctx: Context, params: Document) -> Document:
+def tag(ctx: Context, params: Document) -> Answer:
     check_key_set(read(params["Tags"], KIND))
     return _TAGGING["TagOpenIDConnectProvider"](ctx, params)
 

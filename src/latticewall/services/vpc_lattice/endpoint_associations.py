@@ -25,7 +25,7 @@ def view_of_network(ctx: Context, row: Row) -> Document:
     endpoint = ctx.tx.get(VPC_ENDPOINT, row.document["vpcEndpointId"])
     network = identity(ctx, SERVICE_NETWORK, "serviceNetwork", row.document["serviceNetworkId"])
     state = text.STATUS["ready" if endpoint and endpoint.status == "updating" else endpoint.status if endpoint else "deleting"]
-    return {**times(ctx, row), "serviceNetworkArn": network.get("serviceNetworkArn"), "vpcEndpointOwnerId": row.document["vpcEndpointOwner"], "state": state}
+    return {**times(row), "serviceNetworkArn": network.get("serviceNetworkArn"), "vpcEndpointOwnerId": row.document["vpcEndpointOwner"], "state": state}
 
 
 def view_of_resource(ctx: Context, row: Row) -> Document:
@@ -33,7 +33,7 @@ def view_of_resource(ctx: Context, row: Row) -> Document:
     endpoint = ctx.tx.get(VPC_ENDPOINT, row.document["vpcEndpointId"])
     paid_there = endpoint is not None and endpoint.document.get(GATEWAY_PAYER) == ENDPOINT_ACCOUNT
     payers = [{"scope": "ResourceGatewayCharges", "payerResponsibilityType": "VpcEndpointAccount" if paid_there else "ResourceGatewayAccount"}]
-    return {**times(ctx, row), **configuration, "arn": sharing.local_arn(ctx, row), "payerResponsibility": payers}
+    return {**times(row), **configuration, "arn": sharing.local_arn(ctx, row), "payerResponsibility": payers}
 
 
 def list_of_network(ctx: Context, params: Document) -> Document:

@@ -19,7 +19,7 @@ def _kind(name: str, prefix: str, tail: str, cloudformation: str, **more: Any) -
     """A kind as nearly all of Lattice's are: id, arn and name under these members, times shown."""
     return Kind(
         name=name, id_member="id", id_prefix=prefix, arn_member="arn", arn=ARN + tail + "/{id}", cloudformation=f"AWS::VpcLattice::{cloudformation}",
-        **{"view": view.times, **more},
+        **{"shows": view.times, **more},
     )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ KINDS = (
         refs={"certificateArn": Ref(nouns.CERTIFICATE)},
    ),
     _named(nouns.LISTENER, "listener-", "service/{parent}/listener", "Listener", unique="parent", owns=(nouns.RULE,)),
-    _named(nouns.RULE, "rule-", "rule", "Rule", unique="parent", view=view.rule, refs={"targetGroups": Ref(nouns.TARGET_GROUP)}),
+    _named(nouns.RULE, "rule-", "rule", "Rule", unique="parent", shows=view.rule, refs={"targetGroups": Ref(nouns.TARGET_GROUP)}),
     _named(
         nouns.TARGET_GROUP, "tg-", "targetgroup", "TargetGroup", lifecycle=FOLLOWS, view=target_group.shown, removing=target_group.leave,
         refs={"vpcIdentifier": Ref(nouns.VPC)},
@@ -60,7 +60,7 @@ KINDS = (
         },
     ),
     _named(
-        nouns.RESOURCE_GATEWAY, "rgw-", "resourcegateway", "ResourceGateway", lifecycle=SETTLES, view=view.resource_gateway,
+        nouns.RESOURCE_GATEWAY, "rgw-", "resourcegateway", "ResourceGateway", lifecycle=SETTLES, shows=view.resource_gateway,
         removing=resource_gateway.release,
         refs={
             "vpcIdentifier": Ref(nouns.VPC), "subnetIds": Ref(nouns.SUBNET), "securityGroupIds": Ref(nouns.SECURITY_GROUP),
@@ -85,5 +85,5 @@ KINDS = (
         refs={"resourceConfigurationIdentifier": Ref(nouns.RESOURCE_CONFIGURATION), "vpcEndpointId": Ref(nouns.VPC_ENDPOINT, "cascade")},
     ),
     _kind(nouns.ACCESS_LOG_SUBSCRIPTION, "als-", "accesslogsubscription", "AccessLogSubscription"),
-    _kind(nouns.DOMAIN_VERIFICATION, "dv-", "domainverification", "DomainVerification", view=view.domain_verification),
+    _kind(nouns.DOMAIN_VERIFICATION, "dv-", "domainverification", "DomainVerification", shows=view.domain_verification),
 )  # fmt: skip

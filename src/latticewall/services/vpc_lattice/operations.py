@@ -9,7 +9,7 @@ from typing import NamedTuple
 from latticewall.base.faults import NotFound
 from latticewall.resources import verbs
 from latticewall.resources.context import Context
-from latticewall.resources.kind import Document, Handler
+from latticewall.resources.kind import Answer, Document, Handler
 from latticewall.services.vpc_lattice import (
     access_log,
     associations,
@@ -51,7 +51,7 @@ def _local(handler: Handler) -> Handler:
     such error has nothing to show."""
 
     @wraps(handler)
-    def guarded(ctx: Context, params: Document) -> Document:
+    def guarded(ctx: Context, params: Document) -> Answer:
         try:
             sharing.refuse_foreign(ctx, params)
         except NotFound:
@@ -84,7 +84,7 @@ def _of_either(kind: str, where: Mapping[str, str]) -> Handler:
 def _for_its_maker(handler: Handler) -> Handler:
     """Tags of associations are for the account that made them."""
 
-    def guarded(ctx: Context, params: Document) -> Document:
+    def guarded(ctx: Context, params: Document) -> Answer:
         sharing.refuse_tags_of_others(ctx, params)
         return handler(ctx, params)
 

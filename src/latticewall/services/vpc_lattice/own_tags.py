@@ -14,7 +14,7 @@ from latticewall.base.policy_tests import TAG as POLICY_TESTS
 from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
-from latticewall.resources.kind import Document, Handler
+from latticewall.resources.kind import Answer, Document, Handler
 from latticewall.services.vpc_lattice import tag_limits
 from latticewall.services.vpc_lattice.nouns import ACCESS_LOG_SUBSCRIPTION, SERVICE_NETWORK
 
@@ -42,7 +42,7 @@ def checked(operation: str, handler: Handler) -> Handler:
         return handler
 
     @wraps(handler)
-    def guarded(ctx: Context, params: Document) -> Document:
+    def guarded(ctx: Context, params: Document) -> Answer:
         given = tags.read(params.get("tags"))
         row = ctx.tx.by_arn(str(params["resourceArn"])) if operation == "TagResource" else None
         tag_limits.check(given, row.tags if row else {})

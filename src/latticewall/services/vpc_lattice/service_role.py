@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 
 from latticewall.resources.context import Context
-from latticewall.resources.kind import Document, Handler
+from latticewall.resources.kind import Answer, Document, Handler
 
 PRINCIPAL = "vpc-lattice.amazonaws.com"
 NAME = "AWSServiceRoleForVpcLattice"
@@ -23,7 +23,7 @@ def with_role(operation: str, handler: Handler) -> Handler:
         return handler
 
     @wraps(handler)
-    def guarded(ctx: Context, params: Document) -> Document:
+    def guarded(ctx: Context, params: Document) -> Answer:
         answer = handler(ctx, params)
         if makes_role(ctx, operation):
             ctx.call("iam:CreateServiceLinkedRole", {"AWSServiceName": PRINCIPAL})

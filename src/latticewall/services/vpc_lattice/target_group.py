@@ -8,7 +8,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.vpc_lattice import function_target, health_check, quotas, targets, text, view
+from latticewall.services.vpc_lattice import function_target, health_check, quotas, targets, text
 from latticewall.services.vpc_lattice.actions import services_of
 from latticewall.services.vpc_lattice.find import usable, vpc_of
 from latticewall.services.vpc_lattice.nouns import SERVICE, TARGET_GROUP
@@ -72,7 +72,7 @@ def shown(ctx: Context, row: Row) -> Document:
     """The services that use the group, and what list summaries show of its configuration."""
     arns = [service.arn for service in (ctx.tx.get(SERVICE, identifier) for identifier in services_of(ctx, row)) if service]
     config = row.document.get("config") or {}
-    return {**view.times(ctx, row), "serviceArns": arns, **{member: config[member] for member in FLATTENED if member in config}}
+    return {"serviceArns": arns, **{member: config[member] for member in FLATTENED if member in config}}
 
 
 def update_target_group(ctx: Context, params: Document) -> Document:

@@ -18,7 +18,7 @@ from latticewall.services.vpc_lattice.nouns import (
 from latticewall.services.vpc_lattice.sharing import local_arn
 
 
-def times(ctx: Context, row: Row) -> Document:  # noqa: ARG001 - the signature of a kind's hook
+def times(row: Row) -> Document:
     """When it was made and changed, and why it failed."""
     shown = {"createdAt": row.created_at, "lastUpdatedAt": row.updated_at}
     if row.reason:
@@ -28,7 +28,6 @@ def times(ctx: Context, row: Row) -> Document:  # noqa: ARG001 - the signature o
 
 def service_network(ctx: Context, row: Row) -> Document:
     return {
-        **times(ctx, row),
         "numberOfAssociatedVPCs": ctx.count_referring(row, VPC_ASSOCIATION),
         "numberOfAssociatedServices": ctx.count_referring(row, SERVICE_ASSOCIATION),
         "numberOfAssociatedResourceConfigurations": ctx.count_referring(row, RESOURCE_ASSOCIATION, OF_CHILD),
@@ -43,7 +42,7 @@ def identity(ctx: Context, kind: str, prefix: str, identifier: str) -> Document:
 
 def association(ctx: Context, row: Row) -> Document:
     """What all three associations show of their service network, and of the other side."""
-    shown = {**times(ctx, row), "arn": local_arn(ctx, row), **identity(ctx, SERVICE_NETWORK, "serviceNetwork", row.document["serviceNetworkId"])}
+    shown = {"arn": local_arn(ctx, row), **identity(ctx, SERVICE_NETWORK, "serviceNetwork", row.document["serviceNetworkId"])}
     if row.kind == SERVICE_ASSOCIATION:
         shown |= identity(ctx, SERVICE, "service", row.document["serviceId"])
     return shown
@@ -61,7 +60,7 @@ def resource_association(ctx: Context, row: Row) -> Document:
 
 
 def resource_configuration(ctx: Context, row: Row) -> Document:
-    return {**times(ctx, row), "amazonManaged": False, **verification_status(ctx, row)}
+    return {"amazonManaged": False, **verification_status(ctx, row)}
 
 
 def verification_status(ctx: Context, configuration: Row | None) -> Document:
@@ -71,17 +70,17 @@ def verification_status(ctx: Context, configuration: Row | None) -> Document:
     return {"domainVerificationStatus": found.document["status"]} if found else {}
 
 
-def rule(ctx: Context, row: Row) -> Document:
+def rule(row: Row) -> Document:
     """A match without header conditions shows an empty list of them, as GetRule does."""
-    shown = times(ctx, row)
+    shown = times(row)
     http = (row.document.get("match") or {}).get("httpMatch")
     return {**shown, "match": {"httpMatch": {"headerMatches": [], **http}}} if http else shown
 
 
-def resource_gateway(ctx: Context, row: Row) -> Document:
+def resource_gateway(row: Row) -> Document:
     """AWS says vpcIdentifier in some answers and vpcId in others."""
-    return {**times(ctx, row), "vpcIdentifier": row.document["vpcId"], "serviceManaged": False}
+    return {**times(row), "vpcIdentifier": row.document["vpcId"], "serviceManaged": False}
 
 
-def domain_verification(ctx: Context, row: Row) -> Document:
-    return {**times(ctx, row), "tags": dict(row.tags)}
+def domain_verification(row: Row) -> Document:
+    return {**times(row), "tags": dict(row.tags)}
