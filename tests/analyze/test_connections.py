@@ -127,6 +127,47 @@ def test_nobody_else_can_be_the_caller_of_a_connection(lab: Lab) -> None:
     assert gate(lab.explainer({"url": f"http://{name}/", "source": "web"}), "name")["outcome"] == "unknown"
 
 
+def test_addresses_that_are_no_service_s_are_said_to_be_whose(lab: Lab) -> None:
+    """With an association or without: nothing is denied that nobody asked the service network for."""
+    lab.instance("other")
+    found = lab.ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["other"]}])["Reservations"][0]["Instances"][0]
+    whose = {
+        found["PrivateIpAddress"]: f"of {found['InstanceId']} in {lab.vpc}", "10.0.1.250": f"an address of {lab.vpc} that no interface has",
+        "192.0.2.7": "an address of no VPC here", "169.254.169.254": "metadata",
+    }  # fmt: skip
+    for associated in (True, False):
+        for address, words in whose.items():
+            for scheme in ("http", "https", "tcp"):
+                answer = lab.explainer({"url": f"{scheme}://{address}:22/", "source": "web"})
+                assert answer["verdict"] == "unknown"
+                assert words in answer["summary"], answer
+                assert "over Transit Gateways, through firewalls and in tunnels are not explained" in answer["summary"]
+        if associated:
+            lab.lattice.delete_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=lab.association)
+            lab.region.settle()
+
+
+def test_tunnels_are_told_apart(lab: Lab) -> None:
+    far = lab.region.vpc()
+    gateway = lab.lattice.create_resource_gateway(name="far", vpcIdentifier=far, subnetIds=[lab.region.subnet(far)], resourceConfigDnsResolution="IN_VPC")["id"]
+    lab.region.settle()
+    definition = {"cidrResource": {"cidrRanges": ["10.62.0.0/16"]}}
+    segment = lab.lattice.create_resource_configuration(
+        name="segment", type="CIDR", resourceGatewayIdentifier=gateway, resourceConfigurationDefinition=definition
+    )
+    lab.region.settle()
+    made = lab.ec2.create_vpc_endpoint(VpcEndpointType="Tunnel", VpcId=lab.vpc, ResourceConfigurationArn=segment["arn"], SubnetIds=[lab.subnet])["VpcEndpoint"]
+    lab.region.settle()
+    (prefix,) = lab.ec2.describe_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])["VpcEndpoints"][0]["Ipv4Prefixes"]
+    door = prefix["IpPrefixes"][0].partition("/")[0]
+    for scheme in ("http", "tcp"):
+        at_the_door = lab.explainer({"url": f"{scheme}://{door}:6081/", "source": "web"})
+        assert (at_the_door["verdict"], gate(at_the_door, "vpc-endpoint")["outcome"]) == ("unknown", "unknown")
+        assert f"tunnel endpoint {made['VpcEndpointId']} into network segment {segment['id']}" in at_the_door["summary"]
+        behind = lab.explainer({"url": f"{scheme}://10.62.1.10:8080/", "source": "web"})
+        assert f"network segment {segment['id']}, which tunnel endpoint {made['VpcEndpointId']} leads into" in behind["summary"]
+
+
 # -- TLS listeners --------------------------------------------------------------------------------------------------------------------------
 
 

@@ -105,6 +105,13 @@ def test_names_say_where_they_lead(doors: Doors) -> None:
     assert (answer["verdict"], outcomes(answer)["listener"]) == ("unknown", "unknown")
 
 
+def test_a_resource_s_endpoint_asked_for_as_a_service(doors: Doors) -> None:
+    for scheme in ("http", "https"):
+        answer = doors.explainer({"url": f"{scheme}://{doors.names[doors.vault]}/", "source": "web"})
+        assert answer["verdict"] != "allowed", "nobody was asked"
+        assert "ask with tcp://" in gate(answer, "listener")["detail"]
+
+
 def test_over_ipv6(tmp_path: Path) -> None:
     """The client takes IPv6 where it has it and the endpoint's name too: rules and policies are asked about that address. HTTPS is HTTPS there, too."""
     lab = Lab(tmp_path)

@@ -105,6 +105,35 @@ def test_what_the_proxy_accepts_too_is_no_mistake() -> None:
     assert differing(diagnosis(other))[0] == "UNSIGNED-PAYLOAD", "the path is not the difference"
 
 
+@pytest.mark.parametrize(
+    ("changed", "mistake", "line"),
+    [
+        ({"region": "eu-north-1"}, f"it was signed for the region eu-north-1 instead of {REGION}", 3),
+        ({"service": "execute-api"}, f"it was signed for the service execute-api instead of {SERVICE}", 3),
+    ],
+)
+def test_another_scope_is_marked_in_the_string_to_sign(changed: dict[str, str], mistake: str, line: int) -> None:
+    found = diagnosis(received(signed(**changed)))
+    assert found.mistakes == (mistake,)
+    assert found.difference is not None
+    assert (found.difference.part, found.difference.line) == ("string to sign", line)
+    assert found.expected is not None
+    assert f"/{REGION}/{SERVICE}/" in found.expected.string_to_sign[2]
+
+
+def test_a_temporary_key_without_its_token() -> None:
+    found = diagnosis(received(signed(token=None)))
+    assert found.mistakes == ("a temporary access key was used without its session token",)
+
+
+def test_a_body_s_hash_that_was_signed_and_not_sent() -> None:
+    request = AWSRequest("POST", "http://rates.example.com/today", data=b"hello")
+    SigV4Auth(Credentials(KEY, SECRET, TOKEN), SERVICE, REGION).add_auth(request)
+    found = diagnosis(received({name.lower(): value for name, value in request.headers.items()}, method="POST"))
+    assert found.signed is None
+    assert any("the log keeps no body" in note for note in found.notes)
+
+
 def test_a_payload_hash_in_place_of_the_literal() -> None:
     request = AWSRequest("POST", "http://rates.example.com/today", data=b"{}")
     SigV4Auth(Credentials(KEY, SECRET, TOKEN), SERVICE, REGION).add_auth(request)

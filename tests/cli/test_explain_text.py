@@ -80,7 +80,8 @@ def test_a_signature_that_nothing_explains(capsys: pytest.CaptureFixture[str]) -
     assert "as computed here" in text
     assert "must have signed" not in text
     right = shown(capsys, signature={**SIGNATURE, "mistakes": [], "signed": WRITTEN, "difference": None})
-    assert "it is right for what was signed" in right
+    assert "it is right, for what was signed" in right
+    assert "as computed here" not in right, "there is nothing to compare"
     assert "as computed here" not in shown(capsys, signature={**SIGNATURE, "mistakes": [], "expected": None, "signed": None, "difference": None})
 
 

@@ -14,7 +14,7 @@ from latticewall.analyze.gate import Gate, Outcome, Unclear
 from latticewall.analyze.path import Region, Source
 from latticewall.analyze.question import Asked
 from latticewall.analyze.targets import Health, resource_filters, target_gates
-from latticewall.analyze.way import way
+from latticewall.analyze.way import no_service, way
 from latticewall.plan.proxy import TcpListener
 from latticewall.plan.tls_passthrough import TlsService
 from latticewall.policy.lattice import Layer, Route
@@ -27,8 +27,10 @@ Answer = tuple[list[Gate], Decided | None]
 def tls_gates(region: Region, source: Source, asked: Asked, health: Health, now: datetime) -> Answer:
     """A connection to a TLS_PASSTHROUGH listener. Raises Unclear."""
     found = way(region, source, asked)
-    if found.network is None or found.address is None:
+    if found.address is None:
         return list(found.gates), None
+    if found.network is None:
+        return [*found.gates, no_service(found.address)], None
     listeners = [item for item in region.plan.proxy.tls_listeners if (item.vpc_endpoint_id or item.vpc_id, item.port) == (found.key, asked.port)]
     services = [item for listener in listeners for item in listener.services]
     service = next((item for item in services if item.server_name == asked.host), None)

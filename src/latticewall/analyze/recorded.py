@@ -28,6 +28,7 @@ _REMEDIES = (
     ("Signature expired", "set the client's clock, or sign again before sending"),
     ("Signature not yet current", "set the client's clock"),
     ("token included in the request is expired", "renew the credentials"),
+    ("is named as a SignedHeader, but", "send that header as it was signed, or leave it out of what is signed"),
     ("token included in the request is invalid", "use an access key that exists here, a temporary one with its own session token"),
 )
 
@@ -128,6 +129,9 @@ def _signature_gate(record: Recorded, diagnosis: Diagnosis | None, region: str) 
 def _remedy(record: Recorded, diagnosis: Diagnosis | None, region: str) -> tuple[str, ...]:
     known = tuple(words.format(region=region) for text, words in _REMEDIES if text in record.refused)
     difference = diagnosis.difference if diagnosis else None
+    if not known and diagnosis and diagnosis.expected and not diagnosis.signed:
+        key = f"the secret access key of {claimed_key(record.head)}" if record.head else "the right secret access key"
+        return (f"sign with {key}, and send the path, the query and the signed headers unchanged: compare with the canonical request in the client's own log",)
     if known or difference is None or diagnosis is None or diagnosis.expected is None or difference.part != "canonical request":
         return known
     lines = diagnosis.expected.canonical_request

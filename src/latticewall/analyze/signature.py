@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from latticewall.analyze.signing_mistakes import Form, Surroundings, mistakes, signed_value
+from latticewall.analyze.signing_mistakes import SERVICE, Form, Surroundings, mistakes, signed_value
 from latticewall.auth.canonical import UNSIGNED_PAYLOAD, Head, canonical_query, digest, encode, generic_uri, uris
 from latticewall.auth.signature import ALGORITHM, Signature, parse_signature
 from latticewall.auth.sigv4 import derive_signing_key
@@ -99,7 +99,7 @@ def diagnose(
     if "cookie" in signature.signed_headers:
         notes.append("the cookie header is signed, and the log does not keep it: nothing can be recomputed")
     form = _form(head, signature, key or SigningKey(signature.access_key_id, Secret("")))
-    expected = _written(form, signature.access_key_id)
+    expected = _written(_for(form, around), signature.access_key_id)
     if signature.algorithm != ALGORITHM:
         notes.append(f"the log keeps half of a signature, and one of {signature.algorithm} cannot be compared by halves: only what is expected is shown")
         return Diagnosis(refused, expected=expected, notes=tuple(notes))
@@ -109,19 +109,41 @@ def diagnose(
     if found is None:
         if wrong := _wrong_token(head, key):
             return Diagnosis(refused, (wrong,), expected, notes=(*notes, "the log has no session token, so nothing was compared with this one"))
-        notes.append("none of the usual mistakes gives this signature: the secret access key may be wrong, or something on the way changed a signed header")
+        notes.append(_UNEXPLAINED)
+        if "x-amz-content-sha256" not in signature.signed_headers:
+            notes.append("x-amz-content-sha256 is not signed: if a hash of the body was, it is not found, as the log keeps no body")
         return Diagnosis(refused, expected=expected, notes=tuple(notes))
     labels, their = found
     if their.uri in uris(head.path, strict_generic=False):
         # a form of the path that is accepted as well is no mistake
-        expected = _written(replace(form, uri=their.uri), signature.access_key_id)
+        expected = _written(replace(_for(form, around), uri=their.uri), signature.access_key_id)
+    labels += _misdirected(signature, around)
+    labels += tuple(filter(None, [_wrong_token(head, key)]))
     signed = _written(their, signature.access_key_id)
     return Diagnosis(refused, labels, expected, signed, _difference(expected, signed), tuple(notes))
+
+
+_UNEXPLAINED = (
+    "none of the usual mistakes gives this signature: the secret access key is wrong, or the path, the query or a signed header is not the one that was signed"
+)
+
+
+def _for(form: Form, around: Surroundings) -> Form:
+    """The form with the scope that the service wants."""
+    return replace(form, region=around.region or form.region, service=SERVICE)
+
+
+def _misdirected(signature: Signature, around: Surroundings) -> tuple[str, ...]:
+    """How the scope differs from what the service wants."""
+    wanted = (("region", signature.region, around.region or signature.region), ("service", signature.service, SERVICE))
+    return tuple(f"it was signed for the {what} {given} instead of {right}" for what, given, right in wanted if given != right)
 
 
 def _wrong_token(head: Head, key: SigningKey) -> str:
     """What is wrong with the session token of the head, if it is not the key's."""
     sent = head.first(TOKEN) or head.parameter("X-Amz-Security-Token")
+    if not sent and key.token:
+        return "a temporary access key was used without its session token"
     if not sent or (key.token is not None and sent == key.token.reveal()):
         return ""
     return "the session token of another key was sent" if key.token else "a session token was sent with a long-term access key, which has none"

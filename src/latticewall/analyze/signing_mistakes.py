@@ -15,7 +15,9 @@ from latticewall.base.secret import Secret
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _PORTS = (80, 443, 8080, 8443)
-_SERVICES = ("vpc-lattice-svcs", "vpc-lattice", "execute-api", "lambda", "s3", "service")
+SERVICE = "vpc-lattice-svcs"
+"""What a request is to be signed for."""
+_SERVICES = (SERVICE, "vpc-lattice", "execute-api", "lambda", "s3", "service")
 _REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "*")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from latticewall.analyze.elsewhere import elsewhere_gate, tunnel_gate
 from latticewall.analyze.gate import Gate, Outcome
 from latticewall.analyze.names import look_up
 from latticewall.analyze.network_acls import Border, acl_gate
@@ -30,10 +31,17 @@ from latticewall.world.types import Network, Route, Subnet
 def path_gates(region: Region, source: Source, asked: Asked) -> tuple[list[Gate], Place | None]:
     """From the client to the listener, and where the request comes in; None when it does not."""
     found = way(region, source, asked)
-    if found.network is None or found.address is None:
+    if found.address is None:
         return list(found.gates), None
+    if found.network is None:
+        return [*found.gates, no_service(found.address)], None
     listener, place = listener_gate(region, found, found.network, asked)
     return [*found.gates, listener], place
+
+
+def no_service(address: Address) -> Gate:
+    """The listener of an endpoint for one resource, asked for as a service."""
+    return Gate("listener", Outcome.UNKNOWN, f"{address} is the address of a TCP resource (ask with tcp://), not of a service")
 
 
 def way(region: Region, source: Source, asked: Asked) -> Way:
@@ -41,7 +49,11 @@ def way(region: Region, source: Source, asked: Asked) -> Way:
     trail, addresses = _resolved(region, source, asked.host)
     for address in addresses:
         if interface := _interface_at(region, source, address, asked.host):
+            if tunnel := tunnel_gate(region, interface, address):
+                return Way((tunnel,))
             return _through(region, source, asked, interface, address, trail)
+    if elsewhere := elsewhere_gate(region, source, trail, addresses):
+        return Way((elsewhere,))
     return association_way(region, source, asked)
 
 

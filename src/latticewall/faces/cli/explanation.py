@@ -74,10 +74,11 @@ def _show_signature(signature: Mapping[str, Any], output: Output) -> None:
     for mistake in signature["mistakes"]:
         output.line(f"signature: {mistake}")
     if signed and not signature["mistakes"]:
-        output.line("signature: it is right for what was signed; it was refused for another reason")
+        output.line("signature: it is right, for what was signed: it was refused for the reason above, not for a difference")
     for note in signature["notes"]:
         output.line(f"signature: {note}")
-    if not expected:
+    same = signed and all(expected[member] == signed[member] for member in ("canonical_request", "string_to_sign", "key"))
+    if not expected or same:
         return
     for part, member in (("canonical request", "canonical_request"), ("string to sign", "string_to_sign")):
         marked = difference["line"] if difference and difference["part"] == part else 0
