@@ -7,7 +7,7 @@ import hmac
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from latticewall.base.ports import Clock, Random
 from latticewall.dataplane.functions.door import NoAnswer, ask
 from latticewall.dataplane.functions.pool import Invocation
 from latticewall.dataplane.functions.programs import missing
-from latticewall.dataplane.functions.unpack import BadPackage, check
+from latticewall.dataplane.functions.unpack import LARGEST_UNPACKED, TOO_LARGE, BadPackage, check
 from latticewall.faces.http import DOWNLOADS
 from latticewall.wire.message import HttpResponse
 
@@ -43,32 +43,29 @@ class FunctionsPort:
 
     # -- packages ---------------------------------------------------------------------------------------------------------------------
 
-    def refusal_of_package(self, content: bytes) -> str:
-        """Why the bytes cannot be a function's code, "" when they can."""
-        try:
-            check(content)
-        except BadPackage as error:
-            return str(error)
-        return ""
-
     def refusal_of_runtime(self, runtime: str) -> str:
         return missing(runtime)
 
-    def keep(self, content: bytes) -> str:
-        """The package's digest; when this returns it is on disk, whatever happens then."""
-        digest = hashlib.sha256(content).hexdigest()
-        file = self._packages / f"{digest}.zip"
-        if file.exists():
-            file.touch()
-            return digest
-        draft = file.with_suffix(f".{threading.get_ident()}.new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
-        return digest
+    def keep(self, pieces: Iterable[bytes]) -> tuple[str, int]:
+        """The package's digest and size in bytes; when this returns it is on disk, whatever happens then. Raises ValueError saying why it cannot be a
+        function's code."""
+        digest, size = hashlib.sha256(), 0
+        draft = self._packages / f"{threading.get_ident()}.new"
+        try:
+            with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as stream:
+                for piece in pieces:
+                    size += len(piece)
+                    if size > LARGEST_UNPACKED:
+                        raise BadPackage(TOO_LARGE)
+                    digest.update(piece)
+                    stream.write(piece)
+                check(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(self._packages / f"{digest.hexdigest()}.zip")
+        finally:
+            draft.unlink(missing_ok=True)
+        return digest.hexdigest(), size
 
     def location(self, caller: Caller, digest: str, now: datetime) -> str:
         """A URL at the address at which the caller reaches the region, good for ten minutes."""

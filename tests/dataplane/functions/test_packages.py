@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,71 @@ def test_no_file_is_written_through_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/x"])
 def test_names_that_lead_outside_are_refused(name: str) -> None:
     with pytest.raises(BadPackage):
-        check(package((name, "x", 0)))
+        check(io.BytesIO(package((name, "x", 0))))
 
 
 def test_a_package_that_says_too_much_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("latticewall.dataplane.functions.unpack.LARGEST_UNPACKED", 10)
     content = package(("a", "x" * 11, 0))
     with pytest.raises(BadPackage, match="Unzipped size"):
-        check(content)
+        check(io.BytesIO(content))
     with pytest.raises(BadPackage):
         unpacked(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (("a", "x", 0), ("a", "y", 0)), (("a", "x", 0), ("./a", "y", 0)), (("a", "x", 0), ("a/b", "y", 0)), (("a/b", "y", 0), ("a", "b", LINK)),
+        (("a", "x", 0), ("a/", "", 0o40755 << 16)), (("a", "b" * 5000, LINK),), (("a", "", LINK),), (("n" * 256, "x", 0),), (("d/" * 100 + "n", "x", 0),),
+        ((".", "x", 0),),
+    ],
+    ids=["twice", "written-otherwise", "file-and-folder", "link-and-folder", "folder-entry", "long-link", "empty-link", "long-name", "deep", "no-name"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_every_entry_has_a_place_of_its_own(entries: tuple[tuple[str, str, int], ...], tmp_path: Path) -> None:
+    content = package(*entries)
+    with pytest.raises(BadPackage, match="Could not unzip"):
+        check(io.BytesIO(content))
+    with suppress(BadPackage, OSError):
+        unpacked(tmp_path, content)
+    assert not list(tmp_path.glob("*.new")), "nothing half made stays"
+
+
+def test_names_that_are_not_what_they_say(tmp_path: Path) -> None:
+    content = package(("\u00e9.py", "x", 0))
+    with pytest.raises(BadPackage):
+        check(io.BytesIO(content.replace("\u00e9".encode(), b"\xff\xfe")))
+    check(io.BytesIO(content))
+    assert (unpacked(tmp_path, content) / "\u00e9.py").read_text() == "x"
+
+
+@pytest.mark.parametrize("comment", [b"", b"x"])
+def test_a_list_of_entries_is_judged_before_it_is_read(comment: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for number in range(500):
+            archive.writestr(f"{number}", "")
+        archive.comment = comment
+    check(held)
+    monkeypatch.setattr("latticewall.dataplane.functions.unpack.LARGEST_DIRECTORY", 20_000)
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda *_: pytest.fail("read"))
+    with pytest.raises(BadPackage, match="at most"):
+        check(held)
+
+
+def test_what_is_inside_may_be_more_than_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", b"\0" * 10_000_000)
+    said = held.getvalue().replace((10_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    check(io.BytesIO(said))
+    with pytest.raises(BadPackage):
+        unpacked(tmp_path, said)
+    assert not list(tmp_path.glob("code*"))
+    monkeypatch.setattr("latticewall.dataplane.functions.unpack.LARGEST_UNPACKED", 9_999_999)
+    with pytest.raises(BadPackage):
+        check(held)
 
 
 def test_a_payload_that_is_too_large_is_thrown_away_and_the_next_frame_is_read() -> None:

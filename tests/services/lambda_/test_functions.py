@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from tests.region import ACCOUNT, NAME, Region, client
 
+from latticewall.control_plane.functions import FunctionsPort
+from latticewall.services.lambda_ import code
+
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
 ARN = f"arn:aws:lambda:{NAME}:{ACCOUNT}:function:f"
 
@@ -246,7 +249,7 @@ def test_a_payload_is_looked_at_before_anything_runs(region: Region, functions: 
         functions.invoke(FunctionName="f", Payload=b"{}")
 
 
-def test_code_comes_from_s3_to_those_who_may_read_it(region: Region, functions: Any) -> None:
+def test_code_comes_from_s3_to_those_who_may_read_it(region: Region, functions: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": NAME})
     s3.put_object(Bucket="code", Key="f/1.zip", Body=package())
@@ -255,6 +258,10 @@ def test_code_comes_from_s3_to_those_who_may_read_it(region: Region, functions: 
     for wrong, words in (({**source, "S3Key": "none"}, "NoSuchKey"), ({**source, "S3Bucket": "other"}, "NoSuchBucket")):
         with region.refused("InvalidParameterValueException", words):
             functions.create_function(**given(FunctionName="g", Code=wrong))
+    with monkeypatch.context() as patched, region.refused("InvalidParameterValueException", "Unzipped size must be smaller"):
+        patched.setattr(code, "LARGEST_OBJECT", len(package()) - 1)
+        patched.setattr(FunctionsPort, "keep", lambda *_: pytest.fail("read before it was judged"))
+        functions.create_function(**given(FunctionName="g", Code=source))
     statements = [{"Effect": "Allow", "Action": ["lambda:*", "iam:PassRole"], "Resource": "*"}]
     user = region.as_user("lambda", json.dumps({"Version": "2012-10-17", "Statement": statements}))
     with region.refused("AccessDeniedException", "s3:GetObject on resource: arn:aws:s3:::code/f/1.zip"):
