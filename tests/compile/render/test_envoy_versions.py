@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latticewall.compile.render.envoy_versions import VERSION_HEADER, Variant, conditions, variants
+from latticewall.compile.render.envoy_versions import SERVICES_HEADER, Variant, conditions, variants
 from latticewall.plan.proxy import HttpRoute, RouteMatch
 
 TAKEN = {
@@ -29,6 +29,9 @@ def route(*groups: tuple[str, int]) -> HttpRoute:
     return HttpRoute(RouteMatch(), "rule-1", clusters=tuple((f"tg-{n}", weight) for n, (_, weight) in enumerate(groups)), versions=tuple(v for v, _ in groups))
 
 
+_MODES = {"exact": str.__eq__, "prefix": str.startswith, "suffix": str.endswith, "contains": str.__contains__}
+
+
 def holds(variant: Variant, headers: dict[str, str]) -> bool:
     """As Envoy matches headers."""
     for wanted in variant.headers:
@@ -38,7 +41,7 @@ def holds(variant: Variant, headers: dict[str, str]) -> bool:
                 return False
             value = ""
         ((mode, text),) = wanted["string_match"].items()
-        if (value == text if mode == "exact" else value.startswith(text)) == wanted.get("invert_match", False):
+        if _MODES[mode](value, text) == wanted.get("invert_match", False):
             return False
     return True
 
@@ -64,7 +67,7 @@ def test_every_group_gets_its_share_of_what_it_takes_and_the_rest_is_refused(gro
     if whole == 0:
         return
     version, method, kind = asked
-    headers = {VERSION_HEADER: version, ":method": method, **({"content-type": kind} if kind else {})}
+    headers = {SERVICES_HEADER: f"http-vpc-1-80 {version}", ":method": method, **({"content-type": kind} if kind else {})}
     wanted = {f"tg-{n}": weight / whole for n, (of, weight) in enumerate(groups) if weight and of in TAKEN[asked]}
     if (refused := 1 - sum(wanted.values())) > 1e-9:
         wanted["refused"] = refused

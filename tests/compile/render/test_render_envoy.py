@@ -224,7 +224,7 @@ def test_every_way_in_says_where_it_is_and_believes_no_client(names: tuple[Serve
         gone = [step["remove_on_match"]["key_matcher"]["prefix"] for step in mutations if "remove_on_match" in step]
         assert gone == ["x-amzn-lattice", "x-amzn-source", "x-amzn_", "x_amzn", "x-forwarded_", "x_forwarded"]
         assert [step["append"]["header"] for step in mutations[len(gone) : len(gone) + 4]] == [
-            {"key": "x-amzn-lattice-identity", "value": "pending"}, {"key": "x-amzn-lattice-services", "value": "http-vpc-1-80"},
+            {"key": "x-amzn-lattice-identity", "value": "pending"}, {"key": "x-amzn-lattice-services", "value": "http-vpc-1-80 %PROTOCOL%"},
             {"key": "x-amzn-lattice-network", "value": f"SourceVpcArn={LISTENER.vpc_arn}"}, {"key": "x-amzn-source-vpc", "value": LISTENER.vpc_id},
         ]  # fmt: skip
         assert [found["name"] for found in config["http_filters"]] == ["envoy.filters.http.lua", "envoy.filters.http.fault", "trailers", "router"]

@@ -13,7 +13,7 @@ from latticewall.base.lattice_headers import OURS_TO_SAY
 from latticewall.compile.render import envoy_https
 from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, http_access_log, literal
-from latticewall.compile.render.envoy_versions import VERSION_HEADER
+from latticewall.compile.render.envoy_versions import SERVICES_HEADER
 from latticewall.plan.proxy import HttpListener
 from latticewall.policy.to_lua import literal as lua_literal
 
@@ -34,8 +34,6 @@ MAX_STREAMS = 128
 REQUEST_ID = "x-amzn-requestid"
 REQUEST_ID_LENGTH = 512
 DEFAULT_IDLE = 60
-SERVICES_HEADER = "x-amzn-lattice-services"
-"""Which services a request may be for: the name that the listeners share whose routes are the same. No target gets it."""
 SOURCE_VPC, SOURCE_VPC_ARN = "x-amzn-source-vpc", "x-amzn-lattice-network"
 """What is said of the listener a request came in by is set there. Routes hold nothing of it, so that all VPCs of a service network share them."""
 
@@ -48,7 +46,7 @@ SCOPED_ROUTES: Document = {
     "name": "services",
     "scope_key_builder": {
         "fragments": [
-            {"header_value_extractor": {"name": SERVICES_HEADER, "index": 0}},
+            {"header_value_extractor": {"name": SERVICES_HEADER, "element_separator": " ", "index": 0}},
             {"header_value_extractor": {"name": ":authority", "element_separator": ":", "index": 0}},
         ]
     },
@@ -167,14 +165,13 @@ def _early_header_mutation(plan: HttpListener) -> Document:
         mutations=[
             *_OURS_REMOVED,
             {"append": header(IDENTITY_HEADER, PENDING)},
-            {"append": header(SERVICES_HEADER, literal(plan.services), _ADD)},
+            {"append": header(SERVICES_HEADER, f"{literal(plan.services)} %PROTOCOL%", _ADD)},
             {"append": header(SOURCE_VPC_ARN, literal(f"SourceVpcArn={plan.vpc_arn}"), _ADD)},
             {"append": header(SOURCE_VPC, literal(plan.vpc_id), _ADD)},
             {"append": header(_OWN_ID_HEADER, _OWN_ID, _ADD)},
             {"remove": REQUEST_ID},
             {"append": header(REQUEST_ID, _OWN_OR_NEW_ID, _ADD)},
             {"remove": _OWN_ID_HEADER},
-            {"append": header(VERSION_HEADER, "%PROTOCOL%", _ADD)},
         ],
     )
     return {"name": "identity-headers", "typed_config": config}

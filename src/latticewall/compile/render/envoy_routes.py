@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy_clusters import any_of, seconds
-from latticewall.compile.render.envoy_http import DEFAULT_IDLE, LUA, REQUEST_ID_BACK, SERVICES_HEADER, UNDECIDED, header
+from latticewall.compile.render.envoy_http import DEFAULT_IDLE, LUA, REQUEST_ID_BACK, UNDECIDED, header
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
-from latticewall.compile.render.envoy_versions import OVER_HTTP_1_0, REFUSED, STATUS, VERSION_HEADER, Variant, conditions, narrowed, variants
+from latticewall.compile.render.envoy_versions import OVER_HTTP_1_0, REFUSED, SERVICES_HEADER, STATUS, Variant, conditions, narrowed, variants
 from latticewall.plan.access_log import NO_RULE
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import HeaderMatch, HttpServices, RouteMatch, VirtualHost
@@ -103,7 +103,7 @@ def route_configuration(services: Services, host: VirtualHost, domains: tuple[st
             header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
             header("x-forwarded-port", str(services.port)),
         ],
-        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal", SERVICES_HEADER, VERSION_HEADER],
+        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal", SERVICES_HEADER],
         "response_headers_to_add": [REQUEST_ID_BACK],
     }  # fmt: skip
 
@@ -183,7 +183,7 @@ def _match(services: Services, match: RouteMatch) -> Document:
     if match.path_mode != "any" and not match.case_sensitive:
         document["case_sensitive"] = False
     method = [{"name": ":method", "string_match": {"exact": match.method}}] if match.method else []
-    came_in = {"name": SERVICES_HEADER, "string_match": {"exact": services.name}}
+    came_in = {"name": SERVICES_HEADER, "string_match": {"prefix": f"{services.name} "}}
     return {**document, "headers": [came_in, *method, *(_header_match(item) for item in match.headers)]}
 
 

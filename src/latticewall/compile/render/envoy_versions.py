@@ -14,16 +14,17 @@ from latticewall.plan.proxy import HttpRoute
 
 Document = dict[str, Any]
 
-VERSION_HEADER = "x-amzn-lattice-version"
-"""The protocol of a request, on its way from the connection to the route; no target gets it."""
+SERVICES_HEADER = "x-amzn-lattice-services"
+"""What the listener tells the routes, two words: which services a request may be for (the name that the listeners share whose routes are the same), and its
+protocol. No target gets it."""
 REFUSED = "version"
 """The second word of the name of a route that refuses, after the rule's id."""
 STATUS = 400
 _MILLION = 1_000_000
 
-OVER_HTTP_1_0 = {"name": VERSION_HEADER, "string_match": {"exact": "HTTP/1.0"}}
-_OVER_HTTP_1 = {"name": VERSION_HEADER, "string_match": {"prefix": "HTTP/1"}}
-_OVER_HTTP_2 = {"name": VERSION_HEADER, "string_match": {"exact": "HTTP/2"}}
+OVER_HTTP_1_0 = {"name": SERVICES_HEADER, "string_match": {"suffix": " HTTP/1.0"}}
+_OVER_HTTP_1 = {"name": SERVICES_HEADER, "string_match": {"contains": " HTTP/1."}}
+_OVER_HTTP_2 = {"name": SERVICES_HEADER, "string_match": {"suffix": " HTTP/2"}}
 _GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
 _NOT_GRPC = {**_GRPC, "invert_match": True, "treat_missing_header_as_empty": True}
 _NOT_POST = {"name": ":method", "string_match": {"exact": "POST"}, "invert_match": True}

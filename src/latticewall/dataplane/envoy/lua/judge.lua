@@ -19,9 +19,7 @@ M.IDENTITY = "x-amzn-lattice-identity"
 
 local PASS, REFUSED, DENIED = M.PASS, M.REFUSED, M.DENIED
 -- What the listener has added to the request: nothing of the client's, so neither signed nor asked for.
-local OURS = {
-  [M.IDENTITY] = true, ["x-amzn-lattice-network"] = true, ["x-amzn-lattice-services"] = true, ["x-amzn-lattice-version"] = true, ["x-amzn-source-vpc"] = true,
-}
+local OURS = { [M.IDENTITY] = true, ["x-amzn-lattice-network"] = true, ["x-amzn-lattice-services"] = true, ["x-amzn-source-vpc"] = true }
 local MOST_ROUTES = 10000
 local GRPC = "application/grpc"
 local NO_TABLES = "AccessDeniedException: the service network cannot decide about requests"
