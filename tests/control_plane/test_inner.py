@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.region import ACCOUNT, NAME, Region, client
@@ -22,7 +23,7 @@ from .organized import allow, document
 def inner(region: Region, *, open_mode: bool) -> InnerRequests:
     nothing = NodePlan(1, (), (), (), ProxyPlan(), AuthorizationPlan(), NamesPlan(), ())
     loop = Loop(lambda: nothing, [], lambda *_: None, lambda revision, _: revision)
-    return InnerRequests(region.app, loop, ACCOUNT, NAME, list, open_mode=open_mode)
+    return InnerRequests(region.app, loop, ACCOUNT, NAME, list, Path(), open_mode=open_mode)
 
 
 def test_a_reset_forgets_resources_and_no_refusal_loses_its_message(region: Region) -> None:

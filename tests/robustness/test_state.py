@@ -175,6 +175,7 @@ def test_disk_runs_full(disk: Path) -> None:
         assert str(region.state) in error["Error"]["Message"]
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 503
 
+        assert "No space left on device" in region.status()["errors"]["disk"]
         groups = names_of(ec2, made["vpc"])
         assert ec2.describe_vpcs(VpcIds=[made["vpc"]])["Vpcs"][0]["CidrBlock"] == "172.20.0.0/16"
         assert region.run(made["instance"], *METADATA_TOKEN).stdout == "200"

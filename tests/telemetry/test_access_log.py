@@ -203,6 +203,12 @@ def test_a_connection_that_failed_has_no_gateway_address() -> None:
     assert record(TCP, gatewayIpPort=None, resourceIpPort=f"{NOWHERE}:6379", responseFlags="UF")["resourceIpPort"] == "-"
 
 
+def test_what_a_full_disk_has_cut_off_spoils_no_other_entry() -> None:
+    whole = json.dumps(TCP)
+    for end in range(len(whole)):
+        assert read(whole[:end] + whole) == read(whole)
+
+
 @pytest.mark.parametrize("line", ["", "{", "[]", '"x"', "{}", '{"kind":"udp"}'])
 def test_anything_else_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r".+"):

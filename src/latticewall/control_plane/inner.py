@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from latticewall.app import App
@@ -14,16 +16,22 @@ from latticewall.base.faults import Denied, Unavailable
 from latticewall.control_plane.policy_tests import PolicyTests
 from latticewall.reconcile.loop import Loop
 
+_SPARE = 64 << 10
+"""Bytes below which a disk counts as full."""
+
 
 class InnerRequests:
-    """Answers for the endpoint's inner requests. processes: lists the holder's processes (name, pid, state, restarts, ...)."""
+    """Answers for the endpoint's inner requests. processes: lists the holder's processes (name, pid, state, restarts, ...). state: the region's folder."""
 
-    def __init__(self, app: App, loop: Loop, account: str, region: str, processes: Callable[[], list[dict[str, Any]]], *, open_mode: bool) -> None:
+    def __init__(
+        self, app: App, loop: Loop, account: str, region: str, processes: Callable[[], list[dict[str, Any]]], state: Path, *, open_mode: bool
+    ) -> None:
         self._app = app
         self._loop = loop
         self._account = account
         self._region = region
         self._processes = processes
+        self._state = state
         self._open_mode = open_mode
         self._answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
             "health": self.health,
@@ -49,7 +57,7 @@ class InnerRequests:
     def health(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Whether the region serves, for load balancers and impatient scripts."""
         services = dict.fromkeys(self._app.registry.services, "available")
-        return {"status": "ok" if not self._loop.progress.errors else "degraded", "services": services}
+        return {"status": "ok" if not self._errors() else "degraded", "services": services}
 
     def status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Processes with pid, memory and state; the revision stored and the revision applied; what fails and why."""
@@ -64,8 +72,12 @@ class InnerRequests:
             "round_seconds": round(progress.round_seconds, 3),
             "processes": self._processes(),
             "failures": [{"id": resource, "message": message} for resource, message in sorted(progress.failures.items())],
-            "errors": progress.errors,
+            "errors": self._errors(),
         }
+
+    def _errors(self) -> dict[str, str]:
+        """What is wrong with parts of the region, rather than with a resource."""
+        return {**self._loop.progress.errors, **({"disk": reason} if (reason := disk_error(self._state)) else {})}
 
     def call(self, params: Mapping[str, Any]) -> Any:
         """An operation as the region's administrator: {"operation": "ec2:DescribeVpcs", "params": {...}, "region"?, "account"?}."""
@@ -121,3 +133,13 @@ class InnerRequests:
 def _plain(value: Any) -> Any:
     """A plan as JSON; secrets print as [redacted]."""
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def disk_error(folder: Path) -> str:
+    """Why nothing more can be stored in a folder; empty when it can. Space is asked for, not computed: quotas and reserves differ by user."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".space-") as file:
+            os.posix_fallocate(file.fileno(), 0, _SPARE)
+    except OSError as error:
+        return f"{folder} takes no more files ({error.strerror}): changes are refused, and records of access, alert and flow logs are lost until it does"
+    return ""

@@ -68,7 +68,7 @@ class AccessRecord:
 
 def parse(line: str) -> dict[str, Any]:
     """One line of Envoy's log with every member under a name of its own. Raises ValueError for anything but such a line."""
-    entry = json.loads(line)
+    entry = _whole(line)
     if not isinstance(entry, dict):
         raise ValueError("an access-log line is a JSON object")
     if "http" not in entry:
@@ -87,6 +87,19 @@ def parse(line: str) -> dict[str, Any]:
         found["sourceIpPort"] = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     vpc_id = str(found["sourceVpcArn"]).rpartition("/")[2]
     return {"kind": "http", **found, "sourceVpcId": vpc_id, **(decision if isinstance(decision, dict) else {})}
+
+
+def _whole(line: str) -> Any:
+    """What a line says. A disk that ran full leaves the beginning of an entry without its end of line: the entry that was written behind it is whole."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        for beginning in re.finditer(r'(?<=.)\{"', line):  # what clients send is escaped: in no text of theirs a quotation mark follows a brace
+            try:
+                return json.loads(line[beginning.start() :])
+            except ValueError:
+                continue
+        raise
 
 
 def read(line: str, record_id: str = "") -> AccessRecord | None:
