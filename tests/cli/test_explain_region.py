@@ -196,7 +196,7 @@ def test_a_request_that_the_network_denies(lab: Lab) -> None:
     assert lab.supposed()[1]["decision"] == found["decision"]
     shown = lab.region.cli("explain", answer.request_id).stdout
     assert "DENY network-policy" in shown
-    assert "change:" in shown
+    assert "to let it pass: " in shown
 
 
 @pytest.mark.parametrize(
@@ -283,6 +283,53 @@ def test_audit_mode_lets_pass_and_tells(lab: Lab) -> None:
         lab.lattice.tag_resource(resourceArn=lab.network["arn"], tags={"latticewall:auth-mode": "enforce"})
         lab.region.settle()
     assert lab.signed().status == 403
+
+
+CONNECT = "import socket, sys; print(socket.create_connection((sys.argv[1], 8080), timeout=3).getsockname()[0])"
+
+
+def test_audit_mode_lets_connections_to_tcp_resources_pass_and_tells(lab: Lab) -> None:
+    """By a resource's own auth policy, which nobody is allowed by: with audit mode connections come through, and are logged."""
+    gateway = lab.lattice.create_resource_gateway(name="gate", vpcIdentifier=lab.vpc, subnetIds=[lab.subnet])["id"]
+    found = lab.ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["rates"]}])["Reservations"][0]["Instances"][0]
+    lab.region.settle()
+    resource = lab.lattice.create_resource_configuration(
+        name="raw", type="SINGLE", resourceGatewayIdentifier=gateway, portRanges=["8080"],
+        resourceConfigurationDefinition={"ipResource": {"ipAddress": found["PrivateIpAddress"]}},
+    )["id"]  # fmt: skip
+    lab.region.settle()
+    lab.lattice.create_service_network_resource_association(resourceConfigurationIdentifier=resource, serviceNetworkIdentifier=lab.network["id"])
+    lab.lattice.put_auth_policy(resourceIdentifier=resource, policy=policy({**EVERYBODY, "Action": "vpc-lattice-svcs:Connect"}))
+    log = lab.region.client("logs").describe_log_groups(logGroupNamePrefix="/access")["logGroups"][0]["arn"]
+    lab.lattice.create_access_log_subscription(resourceIdentifier=lab.network["id"], destinationArn=log, serviceNetworkLogType="RESOURCE")
+    lab.region.settle()
+    (association,) = lab.lattice.list_service_network_resource_associations(resourceConfigurationIdentifier=resource)["items"]
+    name = association["dnsEntry"]["domainName"]
+
+    def connects() -> bool:
+        return lab.region.cli("exec", "web", "--", "/usr/bin/python3", "-c", CONNECT, name).returncode == 0
+
+    code, answer = lab.explain("--from", "web", f"tcp://{name}:8080")
+    assert (code, [one["gate"] for one in answer["changes"]]) == (1, ["identity-policy"]), "the role may Invoke, not Connect"
+    assert "vpc-lattice-svcs:Connect" in answer["changes"][0]["change"]
+    assert not connects()
+    lab.lattice.tag_resource(resourceArn=lab.network["arn"], tags={"latticewall:auth-mode": "audit"})
+    lab.region.settle()
+    try:
+        assert connects()
+        code, answer = lab.explain("--from", "web", f"tcp://{name}:8080")
+        assert (code, gate(answer, "identity-policy")["outcome"]) == (0, "audit")
+        until(lambda: f"{resource} ({found['PrivateIpAddress']}:8080) would be denied: Identity" in lab.region.cli("logs", "--denied").stdout)
+        events = lab.region.client("logs").filter_log_events(logGroupName="/access", filterPattern="resourceConfigurationArn")["events"]
+        code, answer = lab.explain(json.loads(events[-1]["message"])["recordId"])
+        assert (code, gate(answer, "identity-policy")["outcome"], answer["notes"]) == (0, "audit", [])
+    finally:
+        lab.lattice.tag_resource(resourceArn=lab.network["arn"], tags={"latticewall:auth-mode": "enforce"})
+        lab.region.settle()
+    assert not connects()
+    lab.iam.put_role_policy(RoleName="web", PolicyName="connect", PolicyDocument=policy({**INVOKE, "Action": "vpc-lattice-svcs:Connect"}))
+    lab.region.settle()
+    assert connects(), "what was said to be needed is enough"
 
 
 def test_a_security_group_that_closes_the_way(lab: Lab) -> None:

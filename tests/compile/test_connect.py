@@ -7,8 +7,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
-from latticewall.compile.connect import MOST_PORTS, allowed
+from latticewall.compile.connect import MOST_PORTS, allowed, audited
 from latticewall.compile.index import Index
+from latticewall.plan.proxy import TcpDecision
 from latticewall.world.types import Account, Credential, Identity, Instance, NetworkInterface, ResourceConfiguration, ServiceNetwork, Subnet, Vpc, World
 
 ACCOUNT = "111122223333"
@@ -52,11 +53,11 @@ def session(machine: Instance, role: Identity, issued: str = "2026-01-02T03:00:0
     return replace(found, **changes)
 
 
-def answers(
+def index_of(
     text: str, *roles: Identity, ports: tuple[tuple[int, int], ...] = ((6379, 6379),), instances: tuple[Any, ...] = (instance(10),),
     account: Account = MEMBER, sessions: tuple[Credential, ...] | None = None, tags: tuple[tuple[str, str], ...] = (),
-) -> dict[str, list[str]]:
-    """Ports -> the addresses that get through. sessions: by default one of each instance's role."""
+) -> tuple[Index, ResourceConfiguration]:
+    """sessions: by default one of each instance's role."""
     known = roles or (WEB,)
     if sessions is None:
         sessions = tuple(session(machine, role) for machine, _ in instances for role in known if role.arn == machine.role_arn)
@@ -71,7 +72,45 @@ def answers(
         instances=tuple(machine for machine, _ in instances), network_interfaces=tuple(interface for _, interface in instances), identities=known,
         accounts=(account,), credentials=sessions,
     )  # fmt: skip
-    return {f"{first}-{last}": list(found) for found, (first, last) in allowed(Index(world), "vpc-1", NETWORK, configuration)}
+    return Index(world), configuration
+
+
+def answers(text: str, *roles: Identity, **more: Any) -> dict[str, list[str]]:
+    """Ports -> the addresses that get through."""
+    index, configuration = index_of(text, *roles, **more)
+    return {f"{first}-{last}": list(found) for found, (first, last) in allowed(index, "vpc-1", NETWORK, configuration)}
+
+
+AUDITING = replace(NETWORK, tags=(("latticewall:auth-mode", "audit"),))
+
+
+def test_audit_mode_writes_who_would_have_denied() -> None:
+    machines = (instance(10), instance(11, "other"), instance(12, ""))
+    index, configuration = index_of(policy(principal={"AWS": WEB.arn}), WEB, role("other", policy()), instances=machines)
+    assert audited(index, "vpc-1", NETWORK, configuration) == (), "it is enforced"
+    assert audited(index, "vpc-1", None, configuration) == ()
+    assert audited(index, "vpc-1", replace(AUDITING, account="444455556666"), configuration) == (), "the policy is another account's"
+    assert set(audited(index, "vpc-1", AUDITING, configuration)) == {
+        TcpDecision(("10.0.0.10",)), TcpDecision(("10.0.0.11",), layer="Resource"), TcpDecision(("10.0.0.12",), layer="Identity"),
+        TcpDecision((), layer="Identity"),
+    }  # fmt: skip
+    explicit, _ = audited(*asked(policy("Deny", "*")))
+    assert explicit == TcpDecision(("10.0.0.10",), layer="Resource", explicit=True, statement=0)
+    unreadable, _ = audited(*asked("{"))
+    assert unreadable == TcpDecision(("10.0.0.10",), layer="Resource")
+
+
+def asked(text: str, **more: Any) -> tuple[Index, str, ServiceNetwork, ResourceConfiguration]:
+    index, configuration = index_of(text, **more)
+    return index, "vpc-1", AUDITING, configuration
+
+
+def test_audit_mode_decides_each_port_where_a_policy_asks_for_it() -> None:
+    one = policy(principal="*", NumericEquals={PORT: "6380"})
+    assert audited(*asked(one, ports=((6379, 6380),))) == (
+        TcpDecision(("10.0.0.10",), 6379, "Resource"), TcpDecision(("10.0.0.10",), 6380), TcpDecision((), layer="Identity"),
+    )  # fmt: skip
+    assert audited(*asked(one, ports=((1, 1 + MOST_PORTS),))) == (TcpDecision((), layer="Identity"),)
 
 
 def test_only_instances_whose_role_both_policies_allow() -> None:

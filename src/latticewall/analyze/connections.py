@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from latticewall.analyze.callers import ANONYMOUS, Caller
-from latticewall.analyze.decision import GATE_OF, Circumstances, Decided, audited, decide, decide_resource
+from latticewall.analyze.decision import GATE_OF, Circumstances, Decided, audited, decide, decide_resource, passing
 from latticewall.analyze.gate import Gate, Outcome, Unclear
 from latticewall.analyze.path import Region, Source
 from latticewall.analyze.question import Asked
 from latticewall.analyze.targets import Health, resource_filters, target_gates
 from latticewall.analyze.way import no_service, way
+from latticewall.compile.authorization import audits_connections
 from latticewall.plan.proxy import TcpListener
 from latticewall.plan.tls_passthrough import TlsService
 from latticewall.policy.lattice import Layer, Route
@@ -83,7 +84,8 @@ def tcp_gates(region: Region, source: Source, asked: Asked, caller: Caller, now:
     vpc = found.vpc or source.vpc
     if configuration.has_policy and vpc.id != source.vpc.id:
         reason = f"resource configuration {configuration.id} has an auth policy, which knows instances of the endpoint's own VPC {vpc.id} only"
-        return [*gates, Gate(GATE_OF[Layer.RESOURCE], Outcome.FAIL, reason, configuration.id)], None
+        outcome = Outcome.AUDIT if audits_connections(found.network, configuration) else Outcome.FAIL
+        return [*gates, Gate(GATE_OF[Layer.RESOURCE], outcome, reason, configuration.id)], None
     arn = found.network.arn if found.network else ""
     decided = decide_resource_connection(region, configuration, arn, asked.port, caller, replace(source, vpc=vpc), now)
     gates += decided.gates if decided else undecided(configuration)
@@ -104,7 +106,10 @@ def decide_resource_connection(
 ) -> Decided | None:
     """network_arn: "" of an endpoint for the resource alone. None when nobody decides."""
     route = Route(service_network_arn=network_arn, port=port, source_vpc=source.vpc.id, source_vpc_owner=source.vpc.account)
-    return decide_resource(region.index.world, configuration, caller, route, source.address, now)
+    decided = decide_resource(region.index.world, configuration, caller, route, source.address, now)
+    if decided and audits_connections(region.network(network_arn), configuration):
+        return replace(decided, gates=passing(decided.gates))
+    return decided
 
 
 def undecided(configuration: ResourceConfiguration) -> list[Gate]:

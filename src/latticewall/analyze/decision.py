@@ -230,8 +230,9 @@ def audited(gates: tuple[Gate, ...], network: ServiceNetwork, service: Service) 
     """In audit mode what would be denied passes."""
     if not audits(network, service):
         return gates
-    return tuple(_passing(gate) if gate.fails else gate for gate in gates)
+    return passing(gates)
 
 
-def _passing(gate: Gate) -> Gate:
-    return replace(gate, outcome=Outcome.AUDIT)
+def passing(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """The gates as audit mode leaves them: what fails is written down."""
+    return tuple(replace(gate, outcome=Outcome.AUDIT) if gate.fails else gate for gate in gates)

@@ -65,7 +65,7 @@ def read_connection(record_id: str, entry: Mapping[str, Any], record: Mapping[st
     return Connection(
         record_id, kind, text(entry, "eventTimestamp"), Asked("", host.strip("[]"), int(port or 0), "/", scheme="tcp"), vpc_id, address,
         text(entry, "vpcEndpointId"), text(entry, "serviceNetworkArn"), text(entry, "resourceConfigurationArn"),
-        text(entry, "serviceNetworkResourceAssociationId"), text(record, "resourceIpPort"), ", ".join(sorted(flags)),
+        text(entry, "serviceNetworkResourceAssociationId"), text(record, "resourceIpPort"), ", ".join(sorted(flags)), denial=noted_denial(entry),
     )  # fmt: skip
 
 
@@ -117,17 +117,18 @@ def _as_logged(made: Connection, names: tuple[str, ...], decided: Decided | None
     found = []
     for name in names:
         gate = now.get(name) or Gate(name, Outcome.SKIP, "what decided is gone")
+        closed = gate.outcome in (Outcome.FAIL, Outcome.AUDIT)
         if made.denial and GATE_OF[Layer(made.denial.layer)] == name:
             outcome = Outcome.FAIL if made.enforced else Outcome.AUDIT
-            if not gate.fails:
+            if not closed:
                 notes.append(f"the log says {made.denial.words()}; as of now {name} would not deny it")
                 gate = Gate(name, outcome, made.denial.words())
             found.append(replace(gate, outcome=outcome, detail=made.denial.words()))
-        elif gate.fails and made.denial is None:
+        elif closed and made.denial is None:
             notes.append(f"the connection passed {name} then; as of now, {gate.detail}")
             found.append(Gate(name, Outcome.PASS, "passed then"))
         else:
-            found.append(replace(gate, outcome=Outcome.AUDIT) if gate.fails and not made.enforced else gate)
+            found.append(replace(gate, outcome=Outcome.FAIL if made.enforced else Outcome.AUDIT) if closed else gate)
     return found
 
 

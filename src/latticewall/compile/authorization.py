@@ -8,7 +8,7 @@ from operator import attrgetter
 from latticewall.base.memo import Memo
 from latticewall.base.organization_policies import is_service_linked
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
-from latticewall.world.types import Account, Credential, Identity, Service, ServiceNetwork, World
+from latticewall.world.types import Account, Credential, Identity, ResourceConfiguration, Service, ServiceNetwork, World
 
 AUTH_MODE_TAG = "latticewall:auth-mode"
 """On a service network; the value `audit` logs every decision and denies nothing (docs/features/auth-policies.md)."""
@@ -22,6 +22,11 @@ def audits(network: ServiceNetwork, service: Service) -> bool:
     """Whether what is denied passes all the same. The owner of a network opens what is his: not the service of another account that has AWS_IAM itself."""
     own = service.account == network.account or service.auth_type == "NONE"
     return own and _is_audit(network)
+
+
+def audits_connections(network: ServiceNetwork | None, configuration: ResourceConfiguration) -> bool:
+    """The same of connections to a TCP resource, which has a policy only by its owner's will. network: None through an endpoint for the resource alone."""
+    return network is not None and configuration.account == network.account and _is_audit(network)
 
 
 def _is_audit(network: ServiceNetwork) -> bool:

@@ -8,16 +8,19 @@ Ours, not AWS's: docs/features/auth-policies.md. What does not parse allows nobo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
 from latticewall.base.faults import Fault
 from latticewall.compile.asked_keys import asks_for, moments
+from latticewall.compile.authorization import audits_connections
 from latticewall.compile.index import Index
+from latticewall.plan.proxy import TcpDecision
 from latticewall.policy.combine import PrincipalPolicies
 from latticewall.policy.document import Form, Policy, parse_policy
 from latticewall.policy.engine import PolicySet
-from latticewall.policy.lattice import Route, connect_request, decide_connect
+from latticewall.policy.lattice import LatticeDecision, Layer, Route, connect_request, decide_connect
 from latticewall.policy.request import Principal, ResourceOwner, global_context
 from latticewall.world.types import Account, Credential, Identity, ResourceConfiguration, ServiceNetwork
 
@@ -43,8 +46,36 @@ def allowed(
     return tuple(found)
 
 
+def audited(index: Index, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration) -> tuple[TcpDecision, ...]:
+    """See TcpListener.audited. As with what is enforced, a policy that asks for the port would open none of a range wider than MOST_PORTS."""
+    if not configuration.has_policy or not audits_connections(network, configuration):
+        return ()
+    asks_port = any(asks_for(text, PORT_KEY) for text in _texts(index, configuration))
+    narrow = [(first, last) for first, last in configuration.port_ranges if last - first < MOST_PORTS]
+    ports = [port for first, last in narrow for port in range(first, last + 1)] if asks_port else [0]
+    found: dict[TcpDecision, list[str]] = {}
+    for port in ports:
+        for address, denied in _denials(index, vpc_id, network, configuration, port or configuration.port_ranges[0][0]).items():
+            found.setdefault(_noted(denied, port), []).append(address)
+    others = TcpDecision((), layer=str(Layer.IDENTITY))
+    return (*(replace(decision, addresses=tuple(sorted(addresses))) for decision, addresses in found.items()), others)
+
+
+def _noted(denied: LatticeDecision | None, port: int) -> TcpDecision:
+    if denied is None:
+        return TcpDecision((), port)
+    return TcpDecision((), port, str(denied.layer), denied.explicit, denied.statements[0].statement if denied.statements else -1)
+
+
 def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration, port: int) -> tuple[str, ...]:
     """Addresses in the VPC from which instances may connect to that port of the resource."""
+    return tuple(sorted(address for address, denied in _denials(index, vpc_id, network, configuration, port).items() if denied is None))
+
+
+def _denials(
+    index: Index, vpc_id: str, network: ServiceNetwork | None, configuration: ResourceConfiguration, port: int
+) -> dict[str, LatticeDecision | None]:
+    """Each address of an instance in the VPC, with what would deny a connection from there to that port; None where nothing does."""
     vpc = index.vpcs[vpc_id]
     accounts = {account.id: account for account in index.world.accounts}
     owner = accounts.get(configuration.account, Account(configuration.account))
@@ -55,23 +86,27 @@ def allowed_addresses(index: Index, vpc_id: str, network: ServiceNetwork | None,
     try:
         policy = PolicySet([_policy(configuration.policy, Form.AUTH)])
     except Fault:
-        return ()
+        policy = None
 
-    def may_connect(principal: Principal, policies: PrincipalPolicies, source_ip: str, now: datetime) -> bool:
+    def denial(principal: Principal, policies: PrincipalPolicies, source_ip: str, now: datetime) -> LatticeDecision | None:
         keys = global_context(principal, now=now, region=index.world.region, source_ip=source_ip, owner=place)
-        return decide_connect(connect_request(principal, route, configuration.arn, keys), policy, policies).allowed
+        decision = decide_connect(connect_request(principal, route, configuration.arn, keys), policy, policies)
+        return None if decision.allowed else decision
 
-    found = []
+    nobody = LatticeDecision(allowed=False, layer=Layer.IDENTITY)
+    found: dict[str, LatticeDecision | None] = {}
     for item in index.attached_of.get(vpc_id, []):
+        addresses = [str(address) for address in (*item.interface.addresses, *item.interface.ipv6_addresses)]
+        found |= dict.fromkeys(addresses, nobody)
         role, session = roles.get(item.instance.role_arn), index.sessions_of_instances.get(item.instance.arn)
         if role is None or session is None or session.identity != role.id:
             continue
         account = accounts.get(role.account, Account(role.account))
         principal, policies = _principal(session, account), _policies(role, account)
         if policies is not None:
-            addresses = map(str, (*item.interface.addresses, *item.interface.ipv6_addresses))
-            found += [address for address in addresses if all(may_connect(principal, policies, address, now) for now in times)]
-    return tuple(sorted(found))
+            for address in addresses:
+                found[address] = next(filter(None, (denial(principal, policies, address, now) for now in times)), None)
+    return found
 
 
 def _texts(index: Index, configuration: ResourceConfiguration) -> Iterator[str]:

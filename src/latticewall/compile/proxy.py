@@ -12,6 +12,7 @@ from latticewall.base.ids import namespace
 from latticewall.base.lattice_headers import is_ours_to_say
 from latticewall.base.memo import Memo
 from latticewall.compile import addresses
+from latticewall.compile.connect import audited
 from latticewall.compile.entrances import Entrance, endpoint_name, entrances, host_names
 from latticewall.compile.functions import SOCKET
 from latticewall.compile.health_checks import status_ranges
@@ -299,15 +300,15 @@ def _health_check(group: TargetGroup) -> HealthCheck | None:
 def _tcp_listeners(index: Index, gates: ServiceNetworkGates) -> tuple[tuple[TcpListener, ...], tuple[Problem, ...]]:
     resources = Resources(index, gates)
     doors = ((door, resources.leaf(door.configuration.id)) for door in resource_doors(index, gates))
-    listeners = sorted((_tcp_listener(door, leaf) for door, leaf in doors if leaf is not None), key=lambda listener: listener.name)
+    listeners = sorted((_tcp_listener(index, door, leaf) for door, leaf in doors if leaf is not None), key=lambda listener: listener.name)
     return tuple(listeners), tuple(resources.problems())
 
 
-def _tcp_listener(door: ResourceDoor, leaf: Leaf) -> TcpListener:
+def _tcp_listener(index: Index, door: ResourceDoor, leaf: Leaf) -> TcpListener:
     return TcpListener(
         name=f"tcp-{door.key}", namespace=door.namespace, address=str(door.address), ports=leaf.ports, vpc_id=door.vpc.id,
         vpc_arn=door.vpc.arn, resource_configuration_arn=leaf.configuration.arn, association_id=door.association_id,
         service_network_arn=door.network.arn if door.network else "", upstream_namespace=namespace("rgw", leaf.gateway.id),
         gateway_id=leaf.gateway.id, sources=leaf.sources, targets=leaf.targets, capture_port=capture_port(leaf.configuration),
-        vpc_endpoint_id=door.endpoint_id, group_arn=leaf.configuration.group_arn,
+        vpc_endpoint_id=door.endpoint_id, group_arn=leaf.configuration.group_arn, audited=audited(index, door.vpc.id, door.network, leaf.configuration),
     )  # fmt: skip

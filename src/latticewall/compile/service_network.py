@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from latticewall.base.memo import Memo
 from latticewall.compile import addresses, ipv6
+from latticewall.compile.authorization import audits_connections
 from latticewall.compile.connect import allowed
 from latticewall.compile.index import Index
 from latticewall.compile.render.envoy_tcp import MAX_PORTS
@@ -246,7 +247,7 @@ class ServiceNetworkGates:
             found.append(gate(self.index, name, association.security_group_ids, egress=False, owner=association.id))
             rules.append(NftRule((), f"jump {name}", comment=association.id))
         for resource, configuration in self.resources(vpc_id):
-            if configuration.has_policy:
+            if configuration.has_policy and not audits_connections(self.networks[association.service_network_id], configuration):
                 name = gate_name("au", resource.id)
                 found.append(connect_chain(self.index, name, vpc_id, self.networks[association.service_network_id], configuration))
                 meant = ipv6.addressed("daddr", self._both(vpc_id, resource.address))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from latticewall.base.ids import namespace, table_number
 from latticewall.compile import addresses, ipv6, tunnels
+from latticewall.compile.authorization import audits_connections
 from latticewall.compile.entrances import Entrance
 from latticewall.compile.index import Connected, Index
 from latticewall.compile.resource_doors import ResourceDoor, endpoint_doors
@@ -67,7 +68,7 @@ def _ruleset(index: Index, gates: ServiceNetworkGates, endpoint: VpcEndpoint, en
     outgoing = (ESTABLISHED, NftRule((Match("oifname", ("lo",)),), "accept"), *ipv6.neighbours(dual, "oifname"))
     if tunnels.segment_of(gates, endpoint):
         incoming, outgoing = (*incoming, *tunnels.geneve_in(endpoint)), (*outgoing, *tunnels.geneve_out(endpoint))
-    policies = {door.configuration.id: door for door in doors if door.configuration.has_policy}
+    policies = {door.configuration.id: door for door in doors if _guarded(door)}
     chains = [connect_chain(index, _policy_chain(door), endpoint.vpc_id, door.network, door.configuration) for _, door in sorted(policies.items())]
     capture = [capture_rule(door.address, door.configuration, door.configuration.id) for door in doors if capture_port(door.configuration)]
     return Ruleset(
@@ -87,9 +88,14 @@ def _services(gates: ServiceNetworkGates, endpoint: VpcEndpoint, entrance: Entra
 def _resource(door: ResourceDoor) -> Iterator[NftRule]:
     configuration = door.configuration
     meant = (*ipv6.addressed("daddr", [door.address]), Match("tcp dport", port_texts(configuration)))
-    if configuration.has_policy:
+    if _guarded(door):
         yield NftRule(meant, f"jump {_policy_chain(door)}", comment=f"{configuration.id} auth policy")
     yield NftRule(meant, "accept", comment=configuration.id)
+
+
+def _guarded(door: ResourceDoor) -> bool:
+    """Whether the resource's auth policy is enforced, rather than only written down."""
+    return door.configuration.has_policy and not audits_connections(door.network, door.configuration)
 
 
 def _policy_chain(door: ResourceDoor) -> str:

@@ -156,6 +156,18 @@ class HttpListener:
 
 
 @dataclass(frozen=True)
+class TcpDecision:
+    """What audit mode writes of connections from these addresses to this port (0: to any): who would have denied them, "" nobody. explicit, statement:
+    the deny by that statement of the layer's policy, or (-1) for want of an allow."""
+
+    addresses: tuple[str, ...]
+    port: int = 0
+    layer: str = ""
+    explicit: bool = False
+    statement: int = -1
+
+
+@dataclass(frozen=True)
 class TcpListener:
     """A TCP resource as seen from one client VPC: every port of `ports` (inclusive ranges) at `address`, to the same port at the resource.
 
@@ -184,6 +196,8 @@ class TcpListener:
     """Of the group that the resource configuration is a child of: who subscribes to the group's log gets it, too."""
     vpc_endpoint_id: str = ""
     """The endpoint whose namespace it is in; without a service network, association_id and service_network_arn are ""."""
+    audited: tuple[TcpDecision, ...] = ()
+    """In audit mode, of a resource with an auth policy: the last one, without addresses, is for all connections that no other is for."""
 
 
 @dataclass(frozen=True)

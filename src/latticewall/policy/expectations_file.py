@@ -197,11 +197,13 @@ class _Reader:
         return [self._policy(item, form, name if len(nodes) == 1 else f"{name} {at}") for at, item in enumerate(nodes, 1)]
 
     def _policy(self, node: Node, form: Form, name: str) -> Any:
+        file = f"{node.value}: " if isinstance(node, ScalarNode) and _is_file(node) else ""
         try:
             return parse_policy(self._policy_text(node), form, name)
         except Malformed as fault:
-            place = f" at line {fault.line} column {fault.column} of its text" if isinstance(node, ScalarNode) else ""
-            _refuse(node, f"{name}: {fault.message}{place}")
+            # of a policy given as a mapping there is no text that its reader has seen
+            message = fault.message if isinstance(node, ScalarNode) else fault.message.replace(f"line {fault.line} column {fault.column}: ", "")
+            _refuse(node, f"{name}: {file}{message}")
 
     def _policy_text(self, node: Node) -> str:
         """A policy given in place, or the text of the file that is named."""

@@ -242,5 +242,7 @@ def _resource_record(entry: dict[str, Any]) -> AccessRecord:
     if str(entry.get("resourceIpPort")).startswith(f"{NOWHERE}:"):
         known["resourceIpPort"] = NONE
     record = {name: known.get(name) or NONE for name in _RESOURCE_MEMBERS}
+    if entry.get("authDeniedReason"):
+        record["authDeniedReason"] = str(entry["authDeniedReason"])  # latticewall's own: audit mode let it pass
     arns = (str(entry[name]) for name in ("serviceNetworkArn", "resourceConfigurationArn", "resourceConfigurationGroupArn") if entry.get(name))
     return AccessRecord(tuple(Subscribed(arn, "RESOURCE") for arn in arns), record)

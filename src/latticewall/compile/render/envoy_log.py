@@ -5,11 +5,12 @@ Member names follow the access-log fields of VPC Lattice ("Access logs for VPC L
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of
 from latticewall.plan.access_log import COUNTED_MEMBERS, TOLD_MEMBERS
-from latticewall.plan.proxy import HttpListener, TcpListener
+from latticewall.plan.proxy import HttpListener, TcpDecision, TcpListener
 
 Document = dict[str, Any]
 
@@ -62,9 +63,9 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
     return file_log(path, {"http": [[formats[name] for name in names] for names in (COUNTED_MEMBERS, TOLD_MEMBERS)]})
 
 
-def tcp_access_log(listener: TcpListener, path: str) -> Document:
-    """One line per connection: when the resource has been reached, or when the attempt has failed."""
-    members = {
+def tcp_access_log(listener: TcpListener, decision: TcpDecision | None, path: str) -> Document:
+    """One line per connection: when the resource has been reached, or when the attempt has failed. decision: that of audit mode."""
+    members: Document = {
         "kind": "tcp",
         "eventTimestamp": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
         "serviceNetworkArn": literal(listener.service_network_arn),
@@ -79,9 +80,18 @@ def tcp_access_log(listener: TcpListener, path: str) -> Document:
         "resourceIpPort": "%UPSTREAM_HOST%",
         "responseFlags": "%RESPONSE_FLAGS%",
     }
+    if decision and decision.layer:
+        note = denial_note(decision.layer, explicit=decision.explicit, statement=decision.statement)
+        members |= {"authDeniedReason": decision.layer, "authDetail": literal(note), "enforced": "no"}
     connected = {"log_type_filter": {"types": ["TcpUpstreamConnected"]}}
     failed = {"and_filter": {"filters": [{"log_type_filter": {"types": ["TcpConnectionEnd"]}}, {"response_flag_filter": {"flags": ["UF", "UH", "NC"]}}]}}
     return {**file_log(path, members), "filter": {"or_filter": {"filters": [connected, failed]}}}
+
+
+def denial_note(layer: str, *, explicit: bool, statement: int) -> str:
+    """In the form in which the authorization filter of HTTP listeners notes a denial."""
+    noted = {"layer": layer, "policy": f"{layer.lower()}-based policy", "explicit": explicit, "statement": statement}
+    return json.dumps(noted, separators=(",", ":"))
 
 
 def file_log(path: str, members: Document) -> Document:

@@ -20,7 +20,7 @@ from latticewall.compile.render.envoy_clusters import any_of, connection_options
 from latticewall.compile.render.envoy_http import socket_address
 from latticewall.compile.render.envoy_log import tcp_access_log
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import NOWHERE, TcpListener
+from latticewall.plan.proxy import NOWHERE, TcpDecision, TcpListener
 
 if TYPE_CHECKING:
     from latticewall.compile.render.envoy_paths import EnvoyPaths
@@ -61,7 +61,7 @@ def _listener(plan: TcpListener, name: str, port: int, paths: EnvoyPaths) -> Doc
     document: Document = {
         "name": name,
         "address": socket_address(plan.address, port, paths.namespace(plan.namespace)),
-        "filter_chains": [{"filters": [_discovered_destination(plan), _proxy(plan, paths)]}],
+        **_chains(plan, port, paths),
     }
     if plan.capture_port:
         original = any_of("envoy.extensions.filters.listener.original_dst.v3.OriginalDst")
@@ -69,18 +69,36 @@ def _listener(plan: TcpListener, name: str, port: int, paths: EnvoyPaths) -> Doc
     return document
 
 
+def _chains(plan: TcpListener, port: int, paths: EnvoyPaths) -> Document:
+    """One for all connections; in audit mode one for each decision, which its log lines tell."""
+    if not plan.audited:
+        return {"filter_chains": [_chain(plan, None, paths)]}
+    *known, others = [item for item in plan.audited if plan.capture_port or item.port in (0, port)]
+    chains = []
+    for item in known:
+        match: Document = {"source_prefix_ranges": [{"address_prefix": address, "prefix_len": ip_address(address).max_prefixlen} for address in item.addresses]}
+        if plan.capture_port and item.port:
+            match["destination_port"] = item.port
+        chains.append({"filter_chain_match": match, **_chain(plan, item, paths)})
+    return {"filter_chains": chains, "default_filter_chain": _chain(plan, others, paths)}
+
+
+def _chain(plan: TcpListener, decision: TcpDecision | None, paths: EnvoyPaths) -> Document:
+    return {"filters": [_discovered_destination(plan), _proxy(plan, decision, paths)]}
+
+
 def _discovered_destination(plan: TcpListener) -> Document:
     source = {"ads": {}, "resource_api_version": "V3"}
     return {"name": plan.resource_configuration_arn, "config_discovery": {"config_source": source, "type_urls": [f"type.googleapis.com/{_DESTINATION}"]}}
 
 
-def _proxy(plan: TcpListener, paths: EnvoyPaths) -> Document:
+def _proxy(plan: TcpListener, decision: TcpDecision | None, paths: EnvoyPaths) -> Document:
     config = any_of(
         "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         stat_prefix="resource",
         weighted_clusters={"clusters": [{"name": source_cluster(plan, source), "weight": 1} for source in plan.sources]},
         idle_timeout=seconds(plan.idle_timeout),
-        access_log=[tcp_access_log(plan, paths.access_log)],
+        access_log=[tcp_access_log(plan, decision, paths.access_log)],
         access_log_options={"flush_access_log_on_connected": True},
     )
     return {"name": "tcp", "typed_config": config}

@@ -7,13 +7,12 @@ Pages followed: "TLS listeners", "Quotas for Amazon VPC Lattice" (connections en
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from latticewall.compile.render import envoy_https
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of, seconds
 from latticewall.compile.render.envoy_http import MAX_CONNECTION_DURATION, socket_address
-from latticewall.compile.render.envoy_log import file_log, literal
+from latticewall.compile.render.envoy_log import denial_note, file_log, literal
 from latticewall.plan.tls_passthrough import TlsDecision, TlsListener, TlsService
 
 if TYPE_CHECKING:
@@ -84,11 +83,6 @@ def _members(plan: TlsListener, service: TlsService, decision: TlsDecision) -> D
     if service.decisions:
         members |= {"authorized": "yes", "resolvedUser": "Anonymous"}
     if decision.layer:
-        members |= {"authDeniedReason": decision.layer, "authDetail": literal(_detail(decision)), "enforced": "no" if decision.allowed else "yes"}
+        note = denial_note(decision.layer, explicit=decision.explicit, statement=decision.statement)
+        members |= {"authDeniedReason": decision.layer, "authDetail": literal(note), "enforced": "no" if decision.allowed else "yes"}
     return members
-
-
-def _detail(decision: TlsDecision) -> str:
-    """In the form in which the authorization filter of HTTP listeners notes a denial."""
-    noted = {"layer": decision.layer, "policy": f"{decision.layer.lower()}-based policy", "explicit": decision.explicit, "statement": decision.statement}
-    return json.dumps(noted, separators=(",", ":"))

@@ -63,8 +63,9 @@ def _denial(record: dict[str, Any]) -> list[str]:
 
 
 def denied_by(record: Any) -> str:
-    """Which layer denied a request to a service, or in audit mode would have: Network, Service, Identity, Signature; "" for any other record."""
-    if not isinstance(record, dict) or "requestMethod" not in record:
+    """Which layer denied a request to a service, or in audit mode would have: Network, Service, Identity, Signature; of a connection to a resource, Resource or
+    Identity; "" for any other record."""
+    if not isinstance(record, dict) or not record.keys() & {"requestMethod", "resourceConfigurationArn"}:
         return ""
     reason = record.get("authDeniedReason")
     if reason not in _EMPTY:
@@ -75,4 +76,5 @@ def denied_by(record: Any) -> str:
 def _connection(record: dict[str, Any]) -> str:
     """ "Access logs for VPC Lattice", a connection to a resource."""
     resource = str(record["resourceConfigurationArn"]).rpartition("/")[2]
-    return f"connection {record.get('sourceIpPort')} -> {record.get('destinationIpPort')} {resource} ({record.get('resourceIpPort')})"
+    words = f"connection {record.get('sourceIpPort')} -> {record.get('destinationIpPort')} {resource} ({record.get('resourceIpPort')})"
+    return " ".join((words, *_denial(record)))
