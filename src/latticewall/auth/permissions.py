@@ -92,9 +92,12 @@ def permissions_of(snapshot: Snapshot, caller: Caller) -> Permissions:
 
 
 def _holder(snapshot: Snapshot, caller: Caller, session: Row | None) -> Row | None:
-    """The role or user whose policies count: for temporary credentials the one they were made for, as long as they are stored."""
+    """The role or user whose policies count: for temporary credentials the one they were made for, as long as they are stored; a role without credentials is
+    one that a service works with (a CloudFormation stack's)."""
     if session is not None:
         return snapshot.get("iam:Role", session.parent) or snapshot.get("iam:User", session.parent)
+    if caller.role_arn and not caller.access_key_id:
+        return snapshot.by_arn(caller.role_arn)
     is_stored = not (caller.access_key_id.startswith(TEMPORARY) or caller.role_arn or caller.arn.endswith(":root"))
     return snapshot.by_arn(caller.arn) if is_stored else None
 

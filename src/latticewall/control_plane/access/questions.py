@@ -43,6 +43,8 @@ TAGGING: Mapping[str, str] = {
 """The action that tags at creation take too, by operation; all creations of a service in TAGGING_SERVICES."""
 TAGGING_SERVICES = {name: f"{name}:TagResource" for name in ("lambda", "network-firewall", "ram", "rolesanywhere", "vpc-lattice")}
 PASSING: Mapping[str, str] = {
+    **{f"cloudformation:{name}": "cloudformation.amazonaws.com" for name in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet")},
+    "cloudformation:ContinueUpdateRollback": "cloudformation.amazonaws.com",
     "ec2:RunInstances": "ec2.amazonaws.com",
     "ec2:AssociateIamInstanceProfile": "ec2.amazonaws.com",
     "ec2:ReplaceIamInstanceProfileAssociation": "ec2.amazonaws.com",
@@ -134,7 +136,7 @@ def _passed_roles(ctx: Context, params: Mapping[str, Any]) -> Iterator[Named]:
     """The roles that a call hands on, itself or in an instance profile. An ARN is asked about also while there is no such role: what is handed on now may come
     to be later. Without any the operation says what is missing."""
     of_destinations = [value.get("RoleARN") for value in params.values() if isinstance(value, Mapping)]
-    for text in map(str, filter(None, (params.get("RoleName"), params.get("Role"), *(params.get("roleArns") or ()), *of_destinations))):
+    for text in map(str, filter(None, (params.get("RoleName"), params.get("Role"), params.get("RoleARN"), *(params.get("roleArns") or ()), *of_destinations))):
         role = ctx.find("iam:Role", text) if text.startswith("arn:") else next(iter(ctx.live("iam:Role", name=text)), None)
         if role:
             yield Named(role.arn, "role", role.account, role.tags, role)

@@ -18,7 +18,7 @@ from latticewall.services.cloudformation.stacks import find_stack
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}\Z")
 REVIEW = "REVIEW_IN_PROGRESS"
-AGAIN = ("StackName", "Parameters", "Capabilities", "Tags", "OnStackFailure")
+AGAIN = ("StackName", "Parameters", "Capabilities", "Tags", "OnStackFailure", "RoleARN")
 """Members of the request that executing it needs, beside the template."""
 
 
@@ -78,7 +78,7 @@ def create_change_set(ctx: Context, params: Document) -> Document:
         "RollbackConfiguration": {}, "IncludeNestedStacks": False, "Changes": [as_change(change) for change in changes],
         "Status": "CREATE_COMPLETE" if needed else "FAILED", "ExecutionStatus": "AVAILABLE" if needed else "UNAVAILABLE",
         "StatusReason": None if needed else text.NO_CHANGES, "OnStackFailure": params.get("OnStackFailure"), "_creating": creating,
-        "_request": {key: params[key] for key in AGAIN if params.get(key) is not None}, **prepared.members(ctx),
+        "_request": {key: params[key] for key in AGAIN if params.get(key) is not None}, **prepared.members(),
     }  # fmt: skip
     kept = {key: value for key, value in document.items() if value is not None}
     ctx.tx.put(Row(CHANGE_SET, stack.account, stack.region, arn, arn=arn, name=name, parent=stack.id, document=kept, tags=prepared.tags))

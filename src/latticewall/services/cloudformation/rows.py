@@ -28,8 +28,9 @@ def uuid_of(stack: Row) -> str:
 
 
 def caller_of(row: Row) -> Caller:
-    """Who asked for the operation that is going on, with CloudFormation calling on his behalf."""
-    return replace(Caller(**row.document["_caller"]), called_via=(CALLED_VIA,))
+    """Who asked for the operation that is going on, with CloudFormation calling on his behalf; or CloudFormation itself with the stack's role."""
+    caller = Caller(**row.document["_caller"])
+    return caller if row.document.get("RoleARN") else replace(caller, called_via=(CALLED_VIA,))
 
 
 def caller_document(caller: Caller) -> dict[str, Any]:

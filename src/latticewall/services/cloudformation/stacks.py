@@ -13,7 +13,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags as tag_forms
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.cloudformation import graph, outcome, parameters, rows, rules, text
+from latticewall.services.cloudformation import graph, outcome, parameters, rows, rules, service_role, text
 from latticewall.services.cloudformation.intrinsics import Resolver, Scope
 from latticewall.services.cloudformation.kinds import STACK
 from latticewall.services.cloudformation.parameters import Values
@@ -24,7 +24,7 @@ from latticewall.services.cloudformation.template_body import template_body
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}\Z")
 NOT_THERE = (
-    "RoleARN", "NotificationARNs", "StackPolicyBody", "StackPolicyURL", "StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "ResourceTypes",
+    "NotificationARNs", "StackPolicyBody", "StackPolicyURL", "StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "ResourceTypes",
     "RetainExceptOnCreate", "ResourcesToImport", "ImportExistingResources", "DeploymentMode", "ResourcesToSkip",
 )  # fmt: skip
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "CREATE_FAILED")
@@ -42,11 +42,12 @@ class Prepared:
     tags: dict[str, str]
     imports: list[str]
     capabilities: list[str]
+    worker: dict[str, Any]
 
-    def members(self, ctx: Context) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
         """Of a stack's document, for the operation that begins."""
         return {
-            "_template": self.body, "_values": asdict(self.values), "_imports": self.imports, "_caller": rows.caller_document(ctx.caller),
+            "_template": self.body, "_values": asdict(self.values), "_imports": self.imports, **self.worker,
             "Parameters": parameters.shown(self.template, self.values), "Capabilities": self.capabilities,
         }  # fmt: skip
 
@@ -124,7 +125,7 @@ def prepare(ctx: Context, params: Document, stack: Row | None, name: str, stack_
     tags = tag_forms.read(params.get("Tags")) if params.get("Tags") is not None or stack is None else dict(stack.tags)
     if len(tags) > MOST_TAGS:
         raise text.invalid(f"At most {MOST_TAGS} tags are allowed on a stack")
-    return Prepared(body, template, values, tags, _imports(ctx, template, values, name, stack_id), given)
+    return Prepared(body, template, values, tags, _imports(ctx, template, values, name, stack_id), given, service_role.worker(ctx, params, stack))
 
 
 def _given_body(ctx: Context, params: Document, stack: Row | None) -> str:
@@ -191,7 +192,7 @@ def new_stack(ctx: Context, name: str) -> Row:
 def start_creation(ctx: Context, stack: Row, prepared: Prepared, failing: str, **members: Any) -> Row:
     stack = replace(stack, tags=prepared.tags)
     return rows.put_stack(
-        ctx.tx, stack, "CREATE_IN_PROGRESS", "User Initiated", **prepared.members(ctx), _on_failure=failing, _generation=1, _started=ctx.now,
+        ctx.tx, stack, "CREATE_IN_PROGRESS", "User Initiated", **prepared.members(), _on_failure=failing, _generation=1, _started=ctx.now,
         Description=prepared.template.description or None, DisableRollback=failing == "DO_NOTHING", **members,
     )  # fmt: skip
 
@@ -215,7 +216,7 @@ def start_update(ctx: Context, stack: Row, prepared: Prepared, *, keep_going: bo
     previous = stack.document.get("_previous") or {**{name: stack.document[name] for name in noted}, "tags": dict(stack.tags)}
     rows.prune_events(ctx.tx, stack)
     return rows.put_stack(
-        ctx.tx, replace(stack, tags=prepared.tags), "UPDATE_IN_PROGRESS", "User Initiated", **prepared.members(ctx), _previous=previous,
+        ctx.tx, replace(stack, tags=prepared.tags), "UPDATE_IN_PROGRESS", "User Initiated", **prepared.members(), _previous=previous,
         _on_failure="DO_NOTHING" if keep_going else "ROLLBACK", _generation=int(stack.document["_generation"]) + 1, LastUpdatedTime=ctx.now,
         _token=token, **members,
     )  # fmt: skip
@@ -255,8 +256,8 @@ def update_stack(ctx: Context, params: Document) -> Document:
 
 def delete_stack(ctx: Context, params: Document) -> Document:
     """DeleteStack: a stack that is not there is deleted already."""
-    if params.get("RoleARN") or params.get("DeletionMode") == "FORCE_DELETE_STACK":
-        raise text.invalid("RoleARN and DeletionMode are not supported by latticewall yet")
+    if params.get("DeletionMode") == "FORCE_DELETE_STACK":
+        raise text.invalid("DeletionMode is not supported by latticewall yet")
     try:
         stack = find_stack(ctx, params["StackName"])
     except Fault:
@@ -278,7 +279,7 @@ def delete_stack(ctx: Context, params: Document) -> Document:
         if state.document["ResourceStatus"] == "DELETE_FAILED":  # to be tried again
             ctx.tx.put(replace(state, document={**state.document, "ResourceStatus": "DELETE_IN_PROGRESS"}))
     rows.prune_events(ctx.tx, stack)
-    members: dict[str, Any] = {"_caller": rows.caller_document(ctx.caller), "_retain": params.get("RetainResources") or None}
+    members: dict[str, Any] = {**service_role.worker(ctx, params, stack), "_retain": params.get("RetainResources") or None}
     generation = int(stack.document["_generation"]) + 1
     rows.put_stack(ctx.tx, stack, "DELETE_IN_PROGRESS", "User Initiated", **members, _generation=generation, _token=params.get("ClientRequestToken"))
     return {}
@@ -300,7 +301,8 @@ def continue_rollback(ctx: Context, params: Document) -> Document:
     status = rows.status_of(stack)
     if status not in ("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED"):
         raise text.invalid(f"Stack [{stack.name}] is in {status} state and can not continue rollback")
-    outcome.go_back(ctx.tx, stack, "User Initiated")
+    worker = service_role.worker(ctx, params, stack) if params.get("RoleARN") else {}
+    outcome.go_back(ctx.tx, replace(stack, document={**stack.document, **worker}), "User Initiated")
     return {}
 
 
