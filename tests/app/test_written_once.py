@@ -11,13 +11,15 @@ import pytest
 from tests.app.test_access import allow, denied, policy
 from tests.region import ACCOUNT, CATALOG, NAME, Region
 
-from latticewall.auth.callers import root
+from latticewall.auth.callers import key_row, known_key, root
 from latticewall.base.rows import Row, Values, View
+from latticewall.resources.verbs import Own, Shown
 from latticewall.store import remembered
 from latticewall.store.remembered import Remembered
 from latticewall.wire import json_body
 
 CALLER = root(ACCOUNT, NAME)
+SERVICE = "vpc-lattice:Service"
 
 
 def answered(region: Region, operation: str, params: Mapping[str, Any]) -> Any:
@@ -84,6 +86,33 @@ def test_what_is_kept_is_shown_only_to_who_may_see_it(region: Region) -> None:
     assert alice.get_service(**named)["name"] == "one"
     region.lattice.tag_resource(resourceArn=service["arn"], tags={"team": "blue"})
     denied(alice.get_service, **named)
+
+
+def test_what_is_kept_of_a_key_follows_its_row(region: Region) -> None:
+    region.iam.create_user(UserName="alice")
+    key = region.iam.create_access_key(UserName="alice")["AccessKey"]["AccessKeyId"]
+    states = []
+    for state in ("Active", "Inactive", "Active"):
+        region.iam.update_access_key(UserName="alice", AccessKeyId=key, Status=state)
+        for _ in range(2):
+            with region.store.view() as view:
+                known = known_key(key_row(view.snapshot, key))
+                assert known is not None
+                states.append(known.active)
+    assert states == [True, True, False, False, True, True]
+    region.iam.delete_access_key(UserName="alice", AccessKeyId=key)
+    with region.store.view() as view:
+        assert known_key(key_row(view.snapshot, key)) is None
+
+
+def test_parts_of_what_is_shown_are_those_of_the_list(region: Region) -> None:
+    for number in range(5):
+        region.lattice.create_service(name=f"name-{number}")
+    with region.store.question() as tx:
+        ctx = region.app.context(tx, CALLER, "vpc-lattice", "ListServices", "request")
+        shown, whole = (Shown(ctx, rows) for rows in (Own(ctx, SERVICE), ctx.live(SERVICE)))
+        for part in (slice(0, 2), slice(2, 9), slice(None, 3), slice(3, None), slice(4, 1), slice(-2, None)):
+            assert [dict(item) for item in shown[part]] == [dict(item) for item in whole[part]]
 
 
 def test_what_one_changes_in_his_answer_nobody_else_sees(region: Region) -> None:

@@ -15,8 +15,10 @@ from latticewall.store import Snapshot
 
 def known_key(row: Row | None) -> KnownKey | None:
     """What verification needs to know of a key (`key_row`); None for an unknown one."""
-    if row is None:
-        return None
+    return row.kept(_known_key) if row else None
+
+
+def _known_key(row: Row) -> KnownKey:
     token = Secret(row.document["_token"]) if row.kind == "sts:Session" else None
     expires = datetime.fromisoformat(row.document["Expiration"]) if row.kind == "sts:Session" else None
     return KnownKey(Secret(row.document["_secret"]), token, expires, active=row.document.get("Status", "Active") == "Active")
@@ -40,7 +42,7 @@ def caller_with(snapshot: Snapshot, row: Row | None, region: str) -> Caller | No
 
 
 def _of_session(snapshot: Snapshot, row: Row, region: str) -> Caller | None:
-    kind = row.document["_kind"]
+    kind, arn, user_id = row.kept(_identity)
     holder = holder_of(snapshot, row)
     if holder is None and row.parent:
         return None
@@ -48,7 +50,11 @@ def _of_session(snapshot: Snapshot, row: Row, region: str) -> Caller | None:
         return root(row.account, region, row.id)
     role_arn = holder.arn if holder and kind == ASSUMED_ROLE else ""
     tags = principal_tags(holder.tags if holder else {}, row.tags)
-    return Caller(row.account, region, row.document["Arn"], row.document["UserId"], kind, role_arn, row.id, tags)
+    return Caller(row.account, region, arn, user_id, kind, role_arn, row.id, tags)
+
+
+def _identity(session: Row) -> tuple[str, str, str]:
+    return session.document["_kind"], session.document["Arn"], session.document["UserId"]
 
 
 def root(account: str, region: str, access_key_id: str = "") -> Caller:
@@ -61,4 +67,8 @@ def key_row(snapshot: Snapshot, access_key_id: str) -> Row | None:
     if not access_key_id.startswith("ASIA"):
         return snapshot.get("iam:AccessKey", access_key_id)
     row = snapshot.get("sts:Session", access_key_id)
-    return row if row and "_session_policies" in row.document else None
+    return row if row and row.kept(_says_limits) else None
+
+
+def _says_limits(session: Row) -> bool:
+    return "_session_policies" in session.document

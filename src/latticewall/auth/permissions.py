@@ -72,7 +72,11 @@ def _session_of(snapshot: Snapshot, caller: Caller) -> Row | None:
 
 def _session_keys(session: Row) -> dict[str, str]:
     """The condition keys of temporary credentials, as they were stored with them."""
-    return {str(key): str(value) for key, value in session.document["_keys"].items()}
+    return dict(session.kept(_stored_keys))
+
+
+def _stored_keys(session: Row) -> tuple[tuple[str, str], ...]:
+    return tuple((str(key), str(value)) for key, value in session.document["_keys"].items())
 
 
 def permissions_of(snapshot: Snapshot, caller: Caller) -> Permissions:
@@ -111,8 +115,12 @@ def _session_layer(session: Row | None, caller: Caller) -> Layer | None:
     """Session policies, together one layer. A federated user without any may do nothing ("GetFederationToken")."""
     if session is None:
         return None
-    stored = session.document["_session_policies"]
-    return tuple(("", str(text)) for text in stored) if stored or caller.principal_type == "FederatedUser" else None
+    stored = session.kept(_session_policies)
+    return stored if stored or caller.principal_type == "FederatedUser" else None
+
+
+def _session_policies(session: Row) -> Layer:
+    return tuple(("", str(text)) for text in session.document["_session_policies"])
 
 
 def resource_control_of(snapshot: Snapshot, account: str) -> tuple[PolicySet, ...]:

@@ -103,4 +103,8 @@ def check_reach(snapshot: Snapshot, access_key_id: str, service: str, operation:
 
 def holder_of(snapshot: Snapshot, session: Row) -> Row | None:
     """The role or user whose permissions a session has; None for one of the account's root, and when the holder is gone."""
-    return snapshot.get(HOLDERS[session.document["_kind"]], session.parent)
+    return snapshot.get(session.kept(_kind_of_holder), session.parent)
+
+
+def _kind_of_holder(session: Row) -> str:
+    return HOLDERS[session.document["_kind"]]

@@ -8,15 +8,27 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 _Made = TypeVar("_Made")
+_Of = TypeVar("_Of")
 
 _read = json.JSONDecoder().raw_decode
 """As `json.loads`, of what we have written ourselves, without spaces around it."""
 
 
 class Values(tuple[Any, ...]):
-    """A row as SQLite gave it and the store remembers it. made: what `View` has made of it, which is forgotten with it."""
+    """A row as SQLite gave it and the store remembers it. made: what has been made of it, which is forgotten with it."""
 
     made: dict[Hashable, Any]
+
+    def kept(self, what: Hashable, make: Callable[[_Of], _Made], of: _Of) -> _Made:
+        """What `make` makes of `of`, which is this row in another form: made once, and kept under `what`."""
+        try:
+            made = self.made
+        except AttributeError:
+            made = self.made = {}
+        if what not in made:
+            made[what] = make(of)
+        found: _Made = made[what]
+        return found
 
 
 @dataclass
@@ -58,6 +70,12 @@ class Row:
         """What this row was read as, if the store remembers that: it does not change with the row."""
         return self.__dict__.get("_values")
 
+    def kept(self, make: Callable[[Row], _Made]) -> _Made:
+        """What `make`, one function of a module, makes of the row as it was read: a value that nobody can change, and that depends on nothing else. Kept as
+        long as the row is remembered."""
+        values = self.values
+        return make(self) if values is None else values.kept(make, lambda values: make(Row.stored(values)), values)
+
     def __getattr__(self, name: str) -> Any:
         text = self.__dict__.pop(f"_{name}", None) if name in ("document", "tags") else None
         if text is None:
@@ -89,14 +107,7 @@ class View(Mapping[str, Any]):
 
     def kept(self, what: Hashable, make: Callable[[Mapping[str, Any]], _Made]) -> _Made:
         """What `make` makes of it: a value that nobody can change, and that depends on nothing else. Kept under `what` as long as the row is remembered."""
-        try:
-            made = self._values.made
-        except AttributeError:
-            made = self._values.made = {}
-        if what not in made:
-            made[what] = make(self)
-        found: _Made = made[what]
-        return found
+        return self._values.kept(what, make, self)
 
     def __getitem__(self, name: str) -> Any:
         return self.document[name]

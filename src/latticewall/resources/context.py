@@ -10,7 +10,7 @@ from typing import Any
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Conflict, InUse, NotFound
 from latticewall.base.ports import Random
-from latticewall.base.rows import Edge, Row, View
+from latticewall.base.rows import Edge, Row, Values, View
 from latticewall.resources.kind import Answer, Document, Kind
 from latticewall.resources.registry import Registry
 from latticewall.store import Transaction
@@ -245,6 +245,14 @@ class Context:
         kind = self.registry.kind(row.kind)
         values = row.values if kind.view is None and self.tx.only_reads else None
         return View(values, kind.shown) if values is not None else self.view(row)
+
+    def page_shown(self, kind_name: str, start: int, count: int) -> list[Answer]:
+        """`page`, each as `shown`."""
+        kind = self.registry.kind(kind_name)
+        found = self.tx.page_values(kind_name, start, count, GONE[0], account=self.caller.account, region=self.region_of(kind))
+        if kind.view is None and self.tx.only_reads:
+            return [View(values, kind.shown) if isinstance(values, Values) else self.view(Row.stored(values)) for values in found]
+        return [self.view(Row.stored(values)) for values in found]
 
 
 def missing_text(kind: Kind, identifier: str) -> str:

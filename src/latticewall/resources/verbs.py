@@ -33,7 +33,7 @@ class _Paged(Sequence[Row]):
         if isinstance(index, int):
             return self.page(index, 1)[0]
         start, stop = index.start or 0, index.stop
-        return self.page(0, ALL)[index] if stop is None or start < 0 or stop < 0 else self.page(start, stop - start)
+        return self.page(0, ALL)[index] if stop is None or start < 0 or stop < 0 else self.page(start, max(stop - start, 0))
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.page(0, ALL))
@@ -50,6 +50,9 @@ class Own(_Paged):
 
     def page(self, start: int, count: int) -> list[Row]:
         return self._ctx.page(self._kind, start, count)
+
+    def page_shown(self, start: int, count: int) -> list[Answer]:
+        return self._ctx.page_shown(self._kind, start, count)
 
 
 class Referring(_Paged):
@@ -79,6 +82,8 @@ class Shown(Sequence[Answer]):
     @overload
     def __getitem__(self, index: slice) -> list[Answer]: ...
     def __getitem__(self, index: int | slice) -> Answer | list[Answer]:
+        if isinstance(index, slice) and isinstance(self._rows, Own) and 0 <= (index.start or 0) <= (index.stop or 0):
+            return self._rows.page_shown(index.start or 0, index.stop - (index.start or 0))
         found = self._rows[index]
         return self._ctx.shown(found) if isinstance(found, Row) else [self._ctx.shown(row) for row in found]
 

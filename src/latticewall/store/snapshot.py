@@ -112,9 +112,13 @@ class Snapshot:
 
     def page(self, kind: str, start: int, count: int, without: str, **where: str) -> list[Row]:
         """Some of `rows` that are not in the status `without`: at most `count`, from a position on."""
+        return [Row.stored(found) for found in self.page_values(kind, start, count, without, **where)]
+
+    def page_values(self, kind: str, start: int, count: int, without: str, **where: str) -> Found:
+        """`page`, as its rows are stored."""
         clause, values = _clause(kind, where)
         query = f"SELECT {COLUMNS} FROM resource WHERE {clause} AND status != ? ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608 - names checked
-        return [Row.stored(found) for found in self._select(kind, query, (*values, without, count, start))]
+        return self._select(kind, query, (*values, without, count, start))
 
     def count(self, kind: str, without: str, account: str, region: str) -> int:
         """How many rows of a kind are an account's in a region ("" for kinds of all regions), and not in the status `without`."""
