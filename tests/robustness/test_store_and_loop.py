@@ -117,11 +117,14 @@ class Interrupted:
     """Something newer kept it from looking at everything, twice."""
 
     name = "interrupted"
-    rounds = 0
 
-    def apply(self, _plan: NodePlan) -> Report:
-        self.rounds += 1
-        return Report(unfinished=self.rounds < 3)
+    def __init__(self) -> None:
+        self.revisions: list[int] = []
+        self.changed = 0
+
+    def apply(self, plan: NodePlan) -> Report:
+        self.revisions.append(plan.revision)
+        return Report(self.changed, unfinished=len(self.revisions) < 3)
 
 
 def test_what_was_put_off_goes_on_at_once() -> None:
@@ -137,7 +140,7 @@ def test_what_was_put_off_goes_on_at_once() -> None:
     loop = Loop(lambda: PLAN, (applier,), lambda *_: None, wait, lambda *_: True)
     loop.run()
     assert waits == [0, 0, RESYNC_SECONDS]
-    assert applier.rounds == 3
+    assert applier.revisions == [7, 7, 7]
 
 
 def test_what_may_pass_by_itself_has_time_while_it_is_being_created(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,9 +158,8 @@ def test_what_may_pass_by_itself_has_time_while_it_is_being_created(monkeypatch:
 
 
 class Counting:
-    name = "counting"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "counting") -> None:
+        self.name = name
         self.plans: list[int] = []
         self.failures: tuple[Failure, ...] = ()
 
@@ -187,6 +189,28 @@ def test_a_plan_that_says_nothing_new_is_settled_without_being_applied_again(mon
     loop.round()
     loop.round()
     assert applier.plans == [1, 3, 4, 5, 6], "what fails is tried again"
+
+
+def test_who_looks_for_damage_goes_on_alone_while_there_is_nothing_new() -> None:
+    """Statuses are moved without what the others did being done again. Of what is repaired those after it hear, and what fails is tried again by all."""
+    before, looking, after, settled = Counting("before"), Interrupted(), Counting("after"), list[int]()
+    plans = iter(replace(PLAN, revision=revision) for revision in (1, 2, 2, 3, 4, 5))
+
+    def settle(revision: int, _failures: Mapping[str, str], _unsettled: Collection[str]) -> None:
+        settled.append(revision)
+
+    loop = Loop(lambda: next(plans), (before, looking, after), settle, lambda revision, _: revision, lambda *_: True)
+    assert loop.round()
+    assert loop.round()
+    looking.changed = 1
+    assert loop.round()
+    looking.changed = 0
+    assert loop.round()
+    assert (settled, before.plans, looking.revisions, after.plans) == ([1, 2, 2, 3], [1], [1, 2, 2], [1, 2])
+    loop._unfinished = frozenset((after.name,))
+    after.failures = (Failure("vpc", "vpc-1", "no"),)
+    assert all(loop.round() for _ in range(2))
+    assert (before.plans, looking.revisions, after.plans) == ([1, 5], [1, 2, 2, 5], [1, 2, 4, 5])
 
 
 class Feed:

@@ -5,7 +5,7 @@ changes: a new one stays without links, an old one stays as it was.
 
 A plan of a new revision is compared with the last one, and only what differs and its neighbours are looked at: the time to follow a change does not grow
 with the region. The same revision again, or THOROUGH_SECONDS without one, has everything observed, so that damage heals: one namespace after the other, and
-one more at most once there is a newer revision, so that no change waits for the whole region.
+once there is a newer revision one more now and then, so that no change waits for the whole region.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _KINDS = {
 }  # fmt: skip
 """Kind of namespace -> kind of the resource it stands for."""
 THOROUGH_SECONDS = 10.0
-"""The longest that a namespace goes unobserved while revisions keep coming."""
+"""How long after everything began to be observed it does again, while revisions keep coming."""
+LOOK_SECONDS = 0.1
+"""Between two namespaces that are observed while revisions keep coming: each of these waits for the one in its way."""
 _WORKERS = 4
 """Namespaces worked on at a time: the work is waiting for short-lived tools."""
 
@@ -53,6 +55,7 @@ class KernelApplier:
         self._in_order: Mapping[str, Wanted] = {}
         self._revision = 0
         self._observed_at = 0.0
+        self._looked_at = 0.0
         self._due: list[str] = []
         """Of what was in order when looking at everything began, what has not been looked at yet."""
 
@@ -60,18 +63,20 @@ class KernelApplier:
         again = plan.revision == self._revision
         if not self._due and (again or time.monotonic() - self._observed_at >= THOROUGH_SECONDS):
             self._due, self._observed_at = sorted(self._in_order), time.monotonic()
-        report = self._look(plan)
+        report = self._look(plan, one_due=again or time.monotonic() - self._looked_at >= LOOK_SECONDS)
         while self._due and again and self._newest() <= plan.revision:
-            report += self._look(plan)
+            report += self._look(plan, one_due=True)
         return Report(report.changed, tuple(sorted(set(report.failures))), unfinished=bool(self._due))
 
-    def _look(self, plan: NodePlan) -> Report:
-        """At what differs from what was in order, and at one namespace that is due."""
-        due = self._due.pop() if self._due else ""
+    def _look(self, plan: NodePlan, *, one_due: bool) -> Report:
+        """At what differs from what was in order. one_due: and at one namespace that is due."""
+        due = self._due.pop() if self._due and one_due else ""
         known, self._in_order = self._in_order, {}
         one = _Round(self._kernel, self._loaded, plan.namespaces, plan.links, known, due)
         report = one.run()
         self._in_order, self._revision = one.in_order(), plan.revision
+        if due:
+            self._looked_at = time.monotonic()
         return report
 
     def counters(self, namespace: str) -> dict[str, tuple[int, int]]:

@@ -77,7 +77,8 @@ class Loop:
         self._failing_since: dict[str, float] = {}
         self._passing_since: dict[str, float] = {}
         self._awaited: set[str] = set()
-        self._unfinished = False
+        self._unfinished: frozenset[str] = frozenset()
+        """Names of the appliers that have put off looking for damage."""
         self.progress = Progress()
         self.plan: NodePlan | None = None
 
@@ -128,10 +129,12 @@ class Loop:
         self.plan = plan
         failures: dict[str, str] = {}
         awaited: set[str] = set()
-        unfinished = False
+        unfinished: set[str] = set()
         errors = {}
         done = self._is_done(plan, started)
-        for applier in () if done else self._appliers:
+        for applier in self._appliers:
+            if done and applier.name not in self._unfinished:
+                continue
             try:
                 report: Report = applier.apply(plan)
             except Exception as error:
@@ -140,14 +143,18 @@ class Loop:
                 continue
             failures.update({failure.id: failure.message for failure in report.failures})
             awaited.update(report.awaited)
-            unfinished |= report.unfinished
+            if report.unfinished:
+                unfinished.add(applier.name)
+            done = done and not report.changed  # what it has repaired is looked at by those after it
         problems = {problem.id: problem.message for problem in plan.problems}
         self.progress.failures, self.progress.errors = {**failures, **problems}, errors
-        if not done:
-            self._whole_since = None if failures or errors or awaited or unfinished else (plan, started)
+        if failures or errors or awaited:
+            self._whole_since = None
+        elif not done:
+            self._whole_since = plan, started
         if errors:
             return False
-        self._awaited, self._unfinished = awaited, unfinished
+        self._awaited, self._unfinished = awaited, frozenset(unfinished)
         lasting = self._lasting(failures)
         young = self._young({problem.id for problem in plan.problems if problem.passing})
         try:
@@ -164,7 +171,8 @@ class Loop:
         return True
 
     def _is_done(self, plan: NodePlan, now: float) -> bool:
-        """Whether the appliers have just done all of it: to them many revisions of the store (a target group that nothing uses) are one and the same."""
+        """Whether the appliers have just done all of it, but for looking for damage: to them many revisions of the store (a target group that nothing uses) are
+        one and the same."""
         return self._whole_since is not None and now - self._whole_since[1] < RESYNC_SECONDS and self._is_same(self._whole_since[0], plan)
 
     def _lasting(self, failures: dict[str, str]) -> dict[str, str]:

@@ -77,16 +77,18 @@ def test_everything_is_looked_at_now_and_then(tmp_path: Path, monkeypatch: pytes
     applier = KernelApplier(kernel, tmp_path)
     applier.apply(numbered(two_vpcs(), 1))
     monkeypatch.setattr(kernel_applier, "THOROUGH_SECONDS", 0.0)
+    monkeypatch.setattr(kernel_applier, "LOOK_SECONDS", 0.0)
     seen: set[str] = set()
     for revision in range(2, 6):
         seen |= looked_at(kernel, applier, numbered(two_vpcs(), revision))
     assert seen == {"vpc-1", "i-0", "i-1", "alone"}
 
 
-def test_a_change_does_not_wait_until_everything_was_looked_at(tmp_path: Path) -> None:
+def test_a_change_does_not_wait_until_everything_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A newer revision ends the look at all, which goes on after it until all was looked at."""
     kernel = WatchedKernel()
-    newest = 1
+    newest, now = 1, 1000.0
+    monkeypatch.setattr(kernel_applier.time, "monotonic", lambda: now)
     applier = KernelApplier(kernel, tmp_path, lambda: newest)
     alone = tuple(replace(plans.instance(7), name=f"alone-{number}", addresses=(), routes=()) for number in range(5))
     plan = replace(plans.vpc(), revision=1, namespaces=alone, links=())
@@ -96,9 +98,14 @@ def test_a_change_does_not_wait_until_everything_was_looked_at(tmp_path: Path) -
     kernel.observed.clear()
     assert applier.apply(plan).unfinished
     assert len(kernel.observed) == 1
-    assert applier.apply(numbered(plan, 2)).unfinished, "a new revision looks at one more, so that it is not always put off"
-    assert len(kernel.observed) == 2
-    assert applier.apply(numbered(plan, 2)) == Report()
+    newest = 4
+    assert applier.apply(numbered(plan, 2)).unfinished
+    assert len(kernel.observed) == 1, "a change that comes right after a look waits for no other"
+    now += kernel_applier.LOOK_SECONDS
+    assert applier.apply(numbered(plan, 3)).unfinished
+    assert applier.apply(numbered(plan, 4)).unfinished
+    assert len(kernel.observed) == 2, "now and then one more, so that it is not always put off"
+    assert applier.apply(numbered(plan, 4)) == Report()
     assert kernel.observed == names
 
 
@@ -111,7 +118,7 @@ def test_damage_of_a_hub_is_looked_for_without_its_neighbours(tmp_path: Path) ->
     newest = 2
     for revision, damaged in ((1, ()), (2, ("link delete dev e2",))):
         assert kernel.ip("vpc-1", damaged) == ()
-        applier._due = ["vpc-1"]
+        applier._due, applier._looked_at = ["vpc-1"], 0.0
         assert looked_at(kernel, applier, numbered(plan, revision + 1)) == {"vpc-1", *(["i-2"] if damaged else [])}
     assert "e2" in kernel.network("vpc-1").devices
     assert "eth0" in kernel.network("i-2").devices
