@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
+from latticewall.base.memo import Memo
 from latticewall.compile.render.network import NetworkState, Unrenderable, after_creation, alias, create_link, delete_device, desired_state
 from latticewall.compile.render.nft import UnsafeText
 from latticewall.dataplane.kernel import BASE, Kernel, KernelError
@@ -42,6 +44,14 @@ Wanted = tuple[Namespace, tuple[Link, ...]]
 """All that the plan says about a namespace: itself and the links that end in it."""
 
 
+class _Planned(NamedTuple):
+    """What a plan says, by namespace. links: those that can be made; failures: of the others."""
+
+    wanted: Mapping[str, Wanted]
+    links: tuple[Link, ...]
+    failures: tuple[Failure, ...]
+
+
 class KernelApplier:
     """Namespaces, links, addresses, routes, rules, nft and queues of a plan. loaded: folder where it notes what nft was given. newest: the revision that there
     is by now."""
@@ -52,6 +62,7 @@ class KernelApplier:
         self._kernel = kernel
         self._loaded = LoadedRulesets(loaded)
         self._newest = newest
+        self._memo = Memo()
         self._in_order: Mapping[str, Wanted] = {}
         self._revision = 0
         self._observed_at = 0.0
@@ -72,7 +83,7 @@ class KernelApplier:
         """At what differs from what was in order. one_due: and at one namespace that is due."""
         due = self._due.pop() if self._due and one_due else ""
         known, self._in_order = self._in_order, {}
-        one = _Round(self._kernel, self._loaded, plan.namespaces, plan.links, known, due)
+        one = _Round(self._kernel, self._loaded, self._memo.once(_planned, plan.namespaces, plan.links, self._kernel.folder), known, due)
         report = one.run()
         self._in_order, self._revision = one.in_order(), plan.revision
         if due:
@@ -94,19 +105,15 @@ class _Round:
     looked at by itself, however many neighbours it has, and with it those to which its links are not in order.
     """
 
-    def __init__(
-        self, kernel: Kernel, loaded: LoadedRulesets, namespaces: Iterable[Namespace], links: Iterable[Link], known: Mapping[str, Wanted], due: str
-    ) -> None:
+    def __init__(self, kernel: Kernel, loaded: LoadedRulesets, planned: _Planned, known: Mapping[str, Wanted], due: str) -> None:
         self._kernel = kernel
         self._loaded = loaded
-        self._wanted = {namespace.name: namespace for namespace in namespaces}
-        self._planned = frozenset(self._wanted)
+        self._plan, self._links, failures = planned
+        self._wanted = {name: namespace for name, (namespace, _) in self._plan.items()}
         self._states: dict[str, NetworkState] = {}
         self._changed = 0
-        self._failures: list[Failure] = []
+        self._failures = list(failures)
         self._broken: set[str] = set()
-        self._links = tuple(link for link in links if self._renders(link))
-        self._plan = _by_namespace(self._wanted, self._links)
         self._known = known
         self._due = {due} & self._plan.keys()
 
@@ -201,7 +208,7 @@ class _Round:
 
     def _prune(self, existing: frozenset[str]) -> None:
         """Namespaces of ours that the plan no longer has. Their links go first, because a process may keep the namespace itself alive."""
-        for name in sorted(existing - self._planned):
+        for name in sorted(existing - self._plan.keys()):
             try:
                 marked = [device.name for device in self._kernel.network(name).devices.values() if device.alias]
                 self._kernel.ip(name, [delete_device(device) for device in marked])
@@ -210,15 +217,6 @@ class _Round:
                 self._changed += 1
             except _REFUSALS as error:
                 self._failures.append(Failure("namespace", name, str(error)))
-
-    def _renders(self, link: Link) -> bool:
-        try:
-            alias(link)
-            create_link(link, self._kernel.folder)
-        except Unrenderable as error:
-            self._failures.append(Failure("link", link.owner, str(error)))
-            return False
-        return True
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------------------------
 
@@ -249,9 +247,18 @@ class _Round:
         self._failures.append(Failure(_KINDS.get(namespace.kind, namespace.kind), namespace.owner, f"{namespace.name}: {error}"))
 
 
-def _by_namespace(namespaces: Mapping[str, Namespace], links: Iterable[Link]) -> dict[str, Wanted]:
-    ends: dict[str, list[Link]] = {name: [] for name in namespaces}
+def _planned(namespaces: tuple[Namespace, ...], links: tuple[Link, ...], folder: str) -> _Planned:
+    """folder: of the namespaces' files."""
+    ends: dict[str, list[Link]] = {namespace.name: [] for namespace in namespaces}
+    made, failures = [], []
     for link in links:
+        try:
+            alias(link)
+            create_link(link, folder)
+        except Unrenderable as error:
+            failures.append(Failure("link", link.owner, str(error)))
+            continue
+        made.append(link)
         for name in {link.a.namespace, link.b.namespace} & ends.keys():
             ends[name].append(link)
-    return {name: (namespace, tuple(ends[name])) for name, namespace in namespaces.items()}
+    return _Planned({namespace.name: (namespace, tuple(ends[namespace.name])) for namespace in namespaces}, tuple(made), tuple(failures))

@@ -52,7 +52,8 @@ class EnvoyApplier:
         self._paths = EnvoyPaths(str(folder / "netns"), str(access_log), str(authorization), str(folder))
         self._rendered: tuple[ProxyPlan, EnvoySnapshot] | None = None
         self._memo = Memo()
-        self._sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
+        sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
+        self._bootstrap = json.dumps(bootstrap("latticewall", sockets), indent=1, sort_keys=True)
 
     def apply(self, plan: NodePlan) -> Report:
         """Raises NotApplied, HolderError, secrets.Gone or protobufs.Malformed when nothing can be said about single resources: then nothing is settled."""
@@ -80,16 +81,16 @@ class EnvoyApplier:
         return self._rendered[1]
 
     def _process(self) -> dict[str, Any]:
-        """Write the bootstrap and say how to run Envoy with it; another bootstrap restarts it."""
-        text = json.dumps(bootstrap("latticewall", self._sockets), indent=1, sort_keys=True)
+        """Write the bootstrap, unless it is there, and say how to run Envoy with it; another bootstrap restarts it."""
         file = self._own / "bootstrap.json"
         self._own.mkdir(mode=0o700, exist_ok=True)
-        file.write_text(text)
+        if not file.exists() or file.read_text() != self._bootstrap:
+            file.write_text(self._bootstrap)
         workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
         options = {"-c": file, "--concurrency": workers, "--file-flush-interval-msec": FLUSH_MILLISECONDS, "--drain-time-s": DRAIN_SECONDS}
         words = tuple(str(word) for option in options.items() for word in option)
         argv = [self._program, *words, "--log-level", "warning", "--disable-hot-restart"]
-        return {"name": self.name, "argv": argv, "key": hashlib.sha256(text.encode()).hexdigest()[:16]}
+        return {"name": self.name, "argv": argv, "key": hashlib.sha256(self._bootstrap.encode()).hexdigest()[:16]}
 
 
 def _failures(plan: ProxyPlan, snapshot: EnvoySnapshot, refusals: tuple[Refusal, ...]) -> tuple[Failure, ...]:
