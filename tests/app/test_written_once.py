@@ -12,6 +12,7 @@ from tests.app.test_access import allow, denied, policy
 from tests.region import ACCOUNT, CATALOG, NAME, Region
 
 from latticewall.auth.callers import key_row, known_key, root
+from latticewall.base.identity_policies import identity_texts
 from latticewall.base.rows import Row, Values, View
 from latticewall.resources.verbs import Own, Shown
 from latticewall.store import remembered
@@ -103,6 +104,24 @@ def test_what_is_kept_of_a_key_follows_its_row(region: Region) -> None:
     region.iam.delete_access_key(UserName="alice", AccessKeyId=key)
     with region.store.view() as view:
         assert known_key(key_row(view.snapshot, key)) is None
+
+
+def test_policies_of_a_row_that_was_changed_are_the_changed_ones(region: Region) -> None:
+    region.as_user("vpc-lattice", policy(allow("vpc-lattice:List*")))
+
+    def texts(row: Row) -> tuple[str, ...]:
+        return identity_texts(row, lambda _: None)
+
+    with region.store.question() as tx:
+        (first,), (second,), (third,) = (tx.rows("iam:User", name="alice") for _ in range(3))
+        before = texts(first)
+        assert len(before) == 1
+        second.document["_inline"]["more"] = "text"
+        assert set(texts(second)) == {*before, "text"}
+        assert texts(third) == before
+    region.iam.delete_user_policy(UserName="alice", PolicyName="only")
+    with region.store.question() as tx:
+        assert texts(tx.rows("iam:User", name="alice")[0]) == ()
 
 
 def test_parts_of_what_is_shown_are_those_of_the_list(region: Region) -> None:

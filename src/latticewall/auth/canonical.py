@@ -147,7 +147,7 @@ def canonical_headers(head: Head, names: Iterable[str]) -> str:
 
 def _collapsed(value: str) -> str:
     value = value.strip(" \t")
-    return _SPACES.sub(" ", value) if _SPACES.search(value) else value
+    return _SPACES.sub(" ", value) if value.split(None, 1) != [value] else value  # most have no space at all, which this sees soonest
 
 
 def canonical_request(head: Head, uri: str, names: Sequence[str], payload_hash: str) -> str:

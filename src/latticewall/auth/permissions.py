@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from latticewall.base.caller import Caller
-from latticewall.base.identity_policies import boundary_text, held_policies
+from latticewall.base.identity_policies import boundary_arn, boundary_text, held_policies
 from latticewall.base.organization_policies import RESOURCE_CONTROL, SERVICE_CONTROL, attached_levels
 from latticewall.base.rows import Row
 from latticewall.policy.combine import PrincipalPolicies
@@ -107,7 +107,7 @@ def _holder(snapshot: Snapshot, caller: Caller, session: Row | None) -> Row | No
 
 
 def _boundary(holder: Row, find: Callable[[str], Row | None]) -> Layer | None:
-    arn = str((holder.document.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", ""))
+    arn = boundary_arn(holder)
     return ((arn, boundary_text(holder, find)),) if arn else None
 
 

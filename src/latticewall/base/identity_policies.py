@@ -24,14 +24,25 @@ class HeldPolicy:
 
 def held_policies(row: Row, find: Find) -> Iterator[HeldPolicy]:
     """The policies of a role, user or group: inline ones by name, then the default versions of attached ones; for a user also those of his groups."""
-    for name, text in sorted((row.document.get("_inline") or {}).items()):
+    inline, attached, groups = row.kept(_named)
+    for name, text in inline:
         yield HeldPolicy(row, name, text)
-    for arn in row.document.get("_attached") or ():
+    for arn in attached:
         if policy := find(arn):
-            yield HeldPolicy(row, policy.name, policy.document["_document"], arn)
-    for arn in row.document.get("_groups") or ():
+            yield HeldPolicy(row, policy.name, policy.kept(_text), arn)
+    for arn in groups:
         if group := find(arn):
             yield from held_policies(group, find)
+
+
+def _named(row: Row) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]:
+    """Inline policies, ARNs of attached ones and of groups."""
+    document = row.document
+    return tuple(sorted((document.get("_inline") or {}).items())), tuple(document.get("_attached") or ()), tuple(document.get("_groups") or ())
+
+
+def _text(policy: Row) -> str:
+    return str(policy.document["_document"])
 
 
 def identity_texts(row: Row, find: Find) -> tuple[str, ...]:
@@ -41,8 +52,17 @@ def identity_texts(row: Row, find: Find) -> tuple[str, ...]:
 
 def boundary_text(row: Row, find: Find) -> str:
     """The permissions boundary, "" without one. A boundary that names no stored policy allows nothing."""
-    arn = (row.document.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", "")
+    arn = boundary_arn(row)
     if not arn:
         return ""
     policy = find(arn)
-    return policy.document["_document"] if policy else NOTHING
+    return policy.kept(_text) if policy else NOTHING
+
+
+def boundary_arn(row: Row) -> str:
+    """Empty without a permissions boundary."""
+    return row.kept(_boundary)
+
+
+def _boundary(row: Row) -> str:
+    return str((row.document.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", ""))

@@ -71,10 +71,10 @@ class Row:
         return self.__dict__.get("_values")
 
     def kept(self, make: Callable[[Row], _Made]) -> _Made:
-        """What `make`, one function of a module, makes of the row as it was read: a value that nobody can change, and that depends on nothing else. Kept as
-        long as the row is remembered."""
-        values = self.values
-        return make(self) if values is None else values.kept(make, lambda values: make(Row.stored(values)), values)
+        """What `make`, one function of a module, makes of the row: a value that nobody can change, and that depends on document and tags alone. Kept as long as
+        the row is remembered, and used for rows as they were read: one that somebody has looked into he may have changed."""
+        values, own = self.values, self.__dict__
+        return make(self) if values is None or "document" in own or "tags" in own else values.kept(make, lambda values: make(Row.stored(values)), values)
 
     def __getattr__(self, name: str) -> Any:
         text = self.__dict__.pop(f"_{name}", None) if name in ("document", "tags") else None
