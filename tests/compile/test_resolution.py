@@ -72,3 +72,15 @@ def test_aliases_end_where_the_resolver_ends() -> None:
     zone = Zone("test.", (Record("0.test.", "A", 60, ("10.0.0.1",)), *hops))
     for number, addresses in ((0, ("10.0.0.1",)), (9, ("10.0.0.1",)), (10, ())):
         assert Zones([zone]).addresses(f"{number}.test") == answered([zone], f"{number}.test.") == addresses
+
+
+def test_what_has_weight_and_what_has_none() -> None:
+    def found(*weights: tuple[str, int]) -> tuple[str, ...]:
+        return Zones([Zone("test.", tuple(Record("w.test.", "A", 60, (value,), weight=weight) for value, weight in weights))]).addresses("w.test.")
+
+    one, two, three = "10.0.0.1", "10.0.0.2", "10.0.0.3"
+    assert found((one, 0), (two, 0)) == (one, two), "none has any: all may be answered"
+    assert found((one, 5), (two, 0)) == found((two, 0), (one, 5)) == (one,)
+    assert found((one, 5), (two, 1)) == (one, two)
+    assert found((one, 0), (two, 5), (three, 5)) == found((two, 5), (three, 5), (one, 0)) == (two, three)
+    assert found((one, 5), (one, 5), (two, 0)) == (one,), "two of them still have weight"

@@ -16,6 +16,8 @@ from python_filter import NOT_CONFIGURED, Answer, Inquiry, decide
 from latticewall.auth.canonical import Head
 from latticewall.auth.sigv4 import Credentials, derive_signing_key, sign
 from latticewall.base.secret import Secret
+from latticewall.base.x509_attributes import X509_ATTRIBUTES
+from latticewall.compile.render.authorization import certificate_members, identity_header
 from latticewall.plan.authorization import AuthIdentity, AuthKey, AuthLayer, AuthorizationPlan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -308,3 +310,14 @@ def test_where_the_listener_does_not_say_where_a_request_came_in_nothing_passes(
     assert answer[0] == 403
     assert len(lua.problems) == (place == "")
     assert lua.ask(head, f"{SERVICE} {NETWORK} vpc-1 444455556666 80", "10.0.0.10")[2] is None
+
+
+def test_only_a_certified_caller_has_a_certificate() -> None:
+    """Whoever tags his session in a certificate's words has none."""
+    tags = tuple((tag, f"of {tag}") for tag, _, _ in X509_ATTRIBUTES[:3])
+    key = AuthKey("ASIA", "", "arn:aws:sts::111122223333:assumed-role/web/work", "111122223333", "AssumedRole", "AROA:work", tags=(*tags, ("team", "x")))
+    assert certificate_members(key) == {}
+    assert "X509" not in identity_header(key)
+    certified = replace(key, certified=True)
+    assert certificate_members(certified) == {member: f"of {tag}" for tag, _, member in X509_ATTRIBUTES[:3]}
+    assert f"{X509_ATTRIBUTES[0][1]}=of {X509_ATTRIBUTES[0][0]}; " in identity_header(certified)

@@ -44,6 +44,21 @@ def test_numbers_are_compared_digit_by_digit(order: str, wanted: str, given_text
     holds(f"Numeric{order}", wanted, given_text)
 
 
+@pytest.mark.parametrize(
+    ("operator", "wanted", "found", "answer"),
+    [
+        ("NumericEquals", ["0"], "0", True), ("NumericEquals", ["0"], "0.00", True), ("NumericEquals", ["0"], "1", False),
+        ("NumericNotEquals", ["0"], "0", False), ("NumericNotEquals", ["0"], "1", True), ("NumericLessThan", ["0"], "-1", True),
+        ("NumericGreaterThanEquals", ["0"], "0", True), ("NumericLessThan", ["1", "3"], "2", True), ("NumericGreaterThan", ["3", "0"], "1", True),
+    ],
+)  # fmt: skip
+def test_nought_is_a_number(operator: str, wanted: list[str], found: str, *, answer: bool) -> None:
+    written, request = [policy({"Condition": {operator: {"x:k": wanted}}})], ask(context={"x:k": found})
+    told = MACHINE.ask(MACHINE.compile(written), request)
+    assert told == expected(written, request)
+    assert (told[0] == 1) == answer
+
+
 @many
 @given(ORDERS, NUMBERS, st.integers(-1, 1), st.sampled_from(["", "0", "00"]))
 def test_neighbouring_numbers(order: str, wanted: str, step: int, zeros: str) -> None:

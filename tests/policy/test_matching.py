@@ -13,6 +13,7 @@ from latticewall.policy import spec
 from latticewall.policy.decision import Grant
 from latticewall.policy.document import Form, Policy
 from latticewall.policy.engine import PolicySet
+from latticewall.policy.match import action_test
 from latticewall.policy.operators import NEGATED, POSITIVE
 from latticewall.policy.pattern import Glob, Wild, constant, parse_template, split_arn
 from latticewall.policy.request import Principal, Request
@@ -355,3 +356,12 @@ def test_the_first_and_last_moments_are_dates(text: str) -> None:
     early = text.startswith(("0", "-"))
     assert allowed(policy({"Condition": {"DateLessThan": {"x:k": "2026"}}}), ask(context={"x:k": text})) is early
     assert allowed(policy({"Condition": {"DateGreaterThan": {"x:k": text}}}), ask(context={"x:k": "2026"})) is early
+
+
+def test_actions_have_wildcards_and_no_variables() -> None:
+    """"Policy variables" are for resources and conditions."""
+    assert [action_test([pattern])("x:putthing") for pattern in ("x:Put*", "x:*", "*", "x:PutThin?", "X:PUTTHING")] == [True] * 5
+    assert [action_test([pattern])("x:putthing") for pattern in ("x:Put", "x:Put?", "", "x:${*}")] == [False] * 4
+    assert action_test(["x:${*}"])("x:${put}")
+    assert action_test(["x:${aws:username}*"])("x:${aws:username}s")
+    assert not action_test(["x:${aws:username}*"])("")

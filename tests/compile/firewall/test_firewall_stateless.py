@@ -71,6 +71,13 @@ def test_ports_concern_tcp_and_udp_and_flags_tcp() -> None:
         (Match("meta l4proto", ("6",)), Match(f"tcp flags & ({everything})", ("0x0",))),
         (Match("meta l4proto", ("17",)),),
     ]
+    syn = (Match("meta l4proto", ("6",)), Match("tcp flags & (syn|ecn)", ("syn",)))
+    assert conditions(TCPFlags=flag[:1]) == [syn], "without protocols only TCP, which alone has flags"
+    assert conditions(TCPFlags=flag[:1], Protocols=[6]) == [syn]
+    assert conditions(TCPFlags=flag[:1], Protocols=[17]) == [(Match("meta l4proto", ("17",)),)]
+    tcp, udp = ((Match("meta l4proto", (number,)), Match("th sport", ("1",))) for number in ("6", "17"))
+    assert conditions(TCPFlags=flag[:1], SourcePorts=port) == [(*tcp, syn[1])]
+    assert conditions(TCPFlags=flag[:1], SourcePorts=port, Protocols=[1, 6, 17]) == [(Match("meta l4proto", ("1",)),), (*tcp, syn[1]), udp]
 
 
 @pytest.mark.parametrize("place", ["rule", "default"])

@@ -40,7 +40,7 @@ def _range(item: str, gateway: Row) -> str:
         network = ip_network(item)
     except ValueError:
         raise text.invalid(MEMBER, f"{item} is not a CIDR range: an address, all of whose bits after the prefix are zero, and a prefix length") from None
-    reserved = next((block for block in NEVER_IN_SEGMENTS if block.version == network.version and block.overlaps(network)), None)
+    reserved = next((block for block in NEVER_IN_SEGMENTS if block.overlaps(network)), None)
     if network.prefixlen and reserved is not None:
         raise text.invalid(MEMBER, f"{item} is not possible: {reserved} is reserved")
     if gateway.document["ipAddressType"] not in (f"IPV{network.version}", "DUALSTACK"):
