@@ -23,6 +23,7 @@ from latticewall.plan.proxy import (
     HttpServices,
     ProxyPlan,
     RouteMatch,
+    TcpDecision,
     TcpListener,
     VirtualHost,
 )
@@ -187,6 +188,23 @@ def test_a_resource_that_cannot_be_carried_is_a_problem_and_the_rest_stays() -> 
     assert [(problem.kind, problem.id) for problem in snapshot.problems] == [("vpc-lattice:ServiceNetworkResourceAssociation", "snra-1")]
     assert "65535 ports" in snapshot.problems[0].message
     assert list(snapshot.listeners) == ["http-vpc-1-80"]
+
+
+def test_audit_mode_has_a_filter_chain_for_each_decision() -> None:
+    """The last decision is for whoever no other is for. A socket of its own port needs no match of ports; the one socket of a wide range does."""
+    denied = TcpDecision(("10.0.0.10", "fd00::1"), 6380, "Resource", explicit=True, statement=2)
+    decisions = (TcpDecision(("10.0.0.10",), 6379), denied, TcpDecision((), layer="Identity"))
+    own = render(replace(PLAN, tcp_listeners=(replace(TCP, ports=((6379, 6380),), audited=decisions),)), PATHS).listeners
+    first, second = (own[f"{TCP.name}:{port}"] for port in (6379, 6380))
+    (chain,) = first["filter_chains"]
+    assert chain["filter_chain_match"] == {"source_prefix_ranges": [{"address_prefix": "10.0.0.10", "prefix_len": 32}]}
+    assert "authDeniedReason" not in json.dumps(chain)
+    (chain,) = second["filter_chains"]
+    assert [found["prefix_len"] for found in chain["filter_chain_match"]["source_prefix_ranges"]] == [32, 128]
+    assert '\\"explicit\\":true,\\"statement\\":2' in json.dumps(chain)
+    assert '"authDeniedReason": "Identity"' in json.dumps(second["default_filter_chain"])
+    wide = render(replace(PLAN, tcp_listeners=(replace(TCP, capture_port=9, audited=decisions),)), PATHS).listeners[TCP.name]
+    assert [chain["filter_chain_match"]["destination_port"] for chain in wide["filter_chains"]] == [6379, 6380]
 
 
 def test_what_names_nothing_or_claims_twice_is_found() -> None:
