@@ -245,6 +245,8 @@ def test_a_payload_is_looked_at_before_anything_runs(region: Region, functions: 
         functions.invoke(FunctionName="f", Payload=b'"' + b"x" * 6291455 + b'"')
     with region.refused("InvalidRequestContentException", "Client context"):
         functions.invoke(FunctionName="f", ClientContext="!")
+    with region.refused("InvalidRequestContentException", "Client context"):
+        functions.invoke(FunctionName="f", ClientContext=base64.b64encode(b"[" * 100_000).decode())
     with region.refused("ServiceException", "the functions process does not answer"):
         functions.invoke(FunctionName="f", Payload=b"{}")
 

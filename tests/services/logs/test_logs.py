@@ -176,3 +176,10 @@ def test_tags_by_name_as_older_clients_ask(region: Region) -> None:
     region.logs.tag_log_group(logGroupName=GROUP, tags={"a": "1", "b": "2"})
     region.logs.untag_log_group(logGroupName=GROUP, tags=["a"])
     assert region.logs.list_tags_log_group(logGroupName=GROUP)["tags"] == {"b": "2"}
+
+
+def test_an_event_that_is_nested_too_deeply_fits_no_json_pattern(region: Region) -> None:
+    """Whoever writes one event must not spoil the search in all others."""
+    messages = ['{"a": 1}', "[" * 100_000, '{"a":' * 20_000]
+    fill(region, *messages)
+    assert matching(region, "{ $.a = 1 }") == messages[:1]

@@ -192,8 +192,9 @@ def test_permissions_say_what_consumers_may(region: Region, sharing: Sharing) ->
     with region.refused("InvalidPolicyException"):
         bad = json.dumps({"Effect": "Allow", "Action": ["vpc-lattice:DeleteServiceNetwork"]})
         ram.create_permission(name="more", resourceType="vpc-lattice:ServiceNetwork", policyTemplate=bad)
-    with region.refused("MalformedPolicyTemplateException"):
-        ram.create_permission(name="more", resourceType="vpc-lattice:ServiceNetwork", policyTemplate="{}")
+    for bad in ("{}", "[" * 5000):
+        with region.refused("MalformedPolicyTemplateException"):
+            ram.create_permission(name="more", resourceType="vpc-lattice:ServiceNetwork", policyTemplate=bad)
     (version,) = ram.list_permission_versions(permissionArn=made["arn"])["permissions"]
     assert (version["name"], version["version"], version["defaultVersion"]) == ("look", "1", True)
     with region.refused("OperationNotPermittedException", "resources of the type vpc-lattice:ServiceNetwork"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -70,7 +69,7 @@ def _client_context(params: Document) -> Any:
         return None
     try:
         return json.loads(base64.b64decode(given, validate=True))
-    except (binascii.Error, ValueError):
+    except (ValueError, RecursionError):
         raise text.invalid_content("Client context must be a valid Base64-encoded JSON object.") from None
 
 

@@ -59,7 +59,7 @@ def _json_pattern(text: str) -> Fits:
     def fits(message: str) -> bool:
         try:
             document = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         return any(all(holds(document) for holds in comparisons) for comparisons in alternatives)
 

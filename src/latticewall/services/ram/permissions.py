@@ -136,7 +136,7 @@ def _template(type_: str, template: str) -> list[str]:
     """The actions of a policy template: one statement without principal and resource, which the share adds."""
     try:
         found = json.loads(template)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("Effect") != "Allow" or set(found) - {"Effect", "Action", "Condition", "Version"}:
         message = 'A policy template is one statement such as {"Effect": "Allow", "Action": ["service:Action"]}, without Principal and Resource.'

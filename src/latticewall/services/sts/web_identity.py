@@ -76,7 +76,7 @@ def _keys(ctx: Context, provider: Row, token: IdentityToken) -> bytes:
             discovered = json.loads(read(token.issuer.rstrip("/") + DISCOVERY))
             location = str(discovered.get("jwks_uri") or "") if isinstance(discovered, dict) else ""
         found: bytes = read(location)
-    except (Unavailable, ValueError) as error:
+    except (Unavailable, ValueError, RecursionError) as error:
         reason = error.message if isinstance(error, Fault) else "its discovery document is not JSON"
         words = f"Couldn't retrieve verification key from your identity provider: {reason}"
         raise Invalid(words, code="IDPCommunicationError") from error
