@@ -65,16 +65,22 @@ class Parking(grpc.GenericRpcHandler):
         return b""
 
 
+def serve_parking() -> grpc.Server:
+    """The gRPC server, started."""
+    parking = grpc.server(ThreadPoolExecutor(4))
+    parking.add_generic_rpc_handlers((Parking(),))
+    parking.add_insecure_port("0.0.0.0:9090")
+    parking.start()
+    return parking
+
+
 def main() -> None:
     certificate, key = sys.argv[1:]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     secure = Server(("", 8443), Echo)
     secure.socket = context.wrap_socket(secure.socket, server_side=True)
-    parking = grpc.server(ThreadPoolExecutor(4))
-    parking.add_generic_rpc_handlers((Parking(),))
-    parking.add_insecure_port("0.0.0.0:9090")
-    parking.start()
+    parking = serve_parking()
     for server in (Server(("", 8080), Echo), secure):
         Thread(target=server.serve_forever, daemon=True).start()
     parking.wait_for_termination()

@@ -126,7 +126,7 @@ def _targets(rule: LoadBalancerRule) -> Iterator[tuple[str, int]]:
 
 
 INCOMPATIBLE = FixedResponse(464)
-"""A request in HTTP/1.1 for a target group of HTTP/2 or gRPC ("HTTP 464")."""
+"""Where a target group of gRPC would have to answer: its health checks, which ask for gRPC's own codes, are not there yet."""
 
 
 def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, LoadBalancerTargetGroup]) -> BalancerRoute:
@@ -141,9 +141,11 @@ def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, Loa
         parts = {part.lower(): config[part] for part in ("Protocol", "Host", "Port", "Path", "Query")}
         return BalancerRoute(rule.arn, conditions, redirect=Redirect(int(config["StatusCode"].removeprefix("HTTP_")), **parts))
     found = [(groups[arn], weight) for arn, weight in _targets(rule) if arn in groups]
-    if any(group.protocol_version != "HTTP1" for group, _ in found):
+    if any(group.protocol_version == "GRPC" for group, _ in found):
         return BalancerRoute(rule.arn, conditions, fixed=INCOMPATIBLE)
-    return BalancerRoute(rule.arn, conditions, clusters=tuple((cluster_name(group, node), weight) for group, weight in found))
+    clusters = tuple((cluster_name(group, node), weight) for group, weight in found)
+    versions = tuple(group.protocol_version for group, _ in found)
+    return BalancerRoute(rule.arn, conditions, clusters=clusters, versions=versions if "HTTP2" in versions else ())
 
 
 def _condition(document: dict[str, Any]) -> Condition:

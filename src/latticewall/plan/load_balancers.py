@@ -37,11 +37,13 @@ class Redirect:
 
 @dataclass(frozen=True)
 class BalancerRoute:
-    """One rule, in order of evaluation: exactly one of clusters [(cluster, weight)], fixed and redirect."""
+    """One rule, in order of evaluation: exactly one of clusters [(cluster, weight)], fixed and redirect. versions: HTTP1 or HTTP2, one for
+    each cluster; none where all are HTTP1."""
 
     name: str
     conditions: tuple[Condition, ...]
     clusters: tuple[tuple[str, int], ...] = ()
+    versions: tuple[str, ...] = ()
     fixed: FixedResponse | None = None
     redirect: Redirect | None = None
 

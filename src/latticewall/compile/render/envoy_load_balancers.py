@@ -13,6 +13,7 @@ from latticewall.compile.render.balancer_conditions import SOURCE, route_match
 from latticewall.compile.render.balancer_lua import SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_http import router
+from latticewall.compile.render.envoy_versions import SERVICES_HEADER, Variant, conditions, variants
 from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Redirect
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ LUA = "envoy.filters.http.lua"
 MAX_HEADERS_KB = 64
 MAX_HEADERS = 1000
 SERVER = "awselb/2.0"
+INCOMPATIBLE = 464
+"""What the target group does not take: HTTP/1.1 where it is of HTTP2."""
 _EXTENSIONS = "envoy.extensions.filters"
 _NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 """No client is trusted with Envoy's own control headers. An empty list would trust everybody."""
@@ -40,7 +43,7 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
             {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": SCRIPT})},
             router(),
         ],
-        early_header_mutation_extensions=[_source_header()],
+        early_header_mutation_extensions=[_known_headers()],
         common_http_protocol_options={
             "idle_timeout": seconds(plan.idle_timeout), "max_connection_duration": seconds(plan.keep_alive), "max_headers_count": MAX_HEADERS,
             "headers_with_underscores_action": "DROP_HEADER" if plan.drop_invalid_headers else "ALLOW",
@@ -81,11 +84,11 @@ def _tls(plan: BalancerSocket) -> Document:
     return {"name": "tls", "typed_config": any_of("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", common_tls_context=context)}
 
 
-def _source_header() -> Document:
-    """The client's address where conditions on it can see it."""
-    value = {"header": {"key": SOURCE, "value": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-    config = any_of("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=[{"append": value}])
-    return {"name": "source", "typed_config": config}
+def _known_headers() -> Document:
+    """The client's address and the request's protocol where conditions on them can see them: the protocol as the service network has it."""
+    known = {SOURCE: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%", SERVICES_HEADER: "- %PROTOCOL%"}
+    mutations = [{"append": _header(name, value)} for name, value in known.items()]
+    return {"name": "known", "typed_config": any_of("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=mutations)}
 
 
 def _local_replies(plan: BalancerSocket) -> list[Document]:
@@ -130,10 +133,10 @@ def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -
 
 def route_configuration(plan: BalancerSocket) -> Document:
     """All rules of a listener, for any Host."""
-    removed = [SOURCE, "x-envoy-external-address", "x-envoy-internal", *(["x-forwarded-for"] if plan.x_forwarded_for == "remove" else [])]
+    removed = [SOURCE, SERVICES_HEADER, "x-envoy-external-address", "x-envoy-internal", *(["x-forwarded-for"] if plan.x_forwarded_for == "remove" else [])]
     return {
         "name": plan.name,
-        "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": [_route(plan, route) for route in plan.routes]}],
+        "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": [_route(plan, one) for route in plan.routes for one in variants(route)]}],
         "request_headers_to_add": [_header("x-forwarded-port", str(plan.port)), _header("x-forwarded-proto", _scheme(plan))],
         "request_headers_to_remove": removed,
         **({} if plan.names_itself else {"response_headers_to_remove": ["server"]}),
@@ -144,8 +147,11 @@ def _scheme(plan: BalancerSocket) -> str:
     return "https" if plan.certificate else "http"
 
 
-def _route(plan: BalancerSocket, route: BalancerRoute) -> Document:
-    document: Document = {"name": route.name, "match": route_match(route.conditions)}
+def _route(plan: BalancerSocket, variant: Variant[BalancerRoute]) -> Document:
+    route = variant.route
+    document: Document = {"name": route.name, "match": conditions(route_match(route.conditions), variant)}
+    if variant.refuses:
+        return {**document, "direct_response": {"status": INCOMPATIBLE}}
     if route.redirect is not None:
         return {**document, **_redirect(plan, route.redirect)}
     if route.fixed is not None:

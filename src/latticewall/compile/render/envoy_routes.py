@@ -19,7 +19,7 @@ from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
 from latticewall.compile.render.envoy_versions import OVER_HTTP_1_0, REFUSED, SERVICES_HEADER, STATUS, Variant, conditions, narrowed, variants
 from latticewall.plan.access_log import NO_RULE
 from latticewall.plan.node import Problem
-from latticewall.plan.proxy import HeaderMatch, HttpServices, RouteMatch, VirtualHost
+from latticewall.plan.proxy import HeaderMatch, HttpRoute, HttpServices, RouteMatch, VirtualHost
 
 Document = dict[str, Any]
 Documents = tuple[Document, ...]
@@ -148,7 +148,7 @@ def _route_name(host: VirtualHost, *, authorize: bool, rule: str) -> str:
     return " ".join((host.service_network_arn, host.service_arn, host.listener_id, "yes" if authorize else "no", rule))
 
 
-def _route(services: Services, host: VirtualHost, variant: Variant) -> Document:
+def _route(services: Services, host: VirtualHost, variant: Variant[HttpRoute]) -> Document:
     route = variant.route
     name = _route_name(host, authorize=host.authorize, rule=route.rule_id)
     document: Document = {"name": name, "match": conditions(_match(services, route.match), variant)}

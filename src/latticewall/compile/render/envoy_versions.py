@@ -1,18 +1,20 @@
 """Which request reaches which target group by its protocol version ("Target groups in VPC Lattice", protocol version).
 
 A group of HTTP1 takes all but gRPC, one of HTTP2 all but HTTP/1.1, one of GRPC gRPC and what is sent with POST over HTTP/2. What a rule would forward to a
-group that does not take it is refused; where a rule has groups of several versions, the share of those that do not take it.
+group that does not take it is refused; where a rule has groups of several versions, the share of those that do not take it. So do load balancers ("HTTP 464").
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from latticewall.plan.load_balancers import BalancerRoute
 from latticewall.plan.proxy import HttpRoute
 
 Document = dict[str, Any]
+Route = TypeVar("Route", HttpRoute, BalancerRoute)
 
 SERVICES_HEADER = "x-amzn-lattice-services"
 """What the listener tells the routes, two words: which services a request may be for (the name that the listeners share whose routes are the same), and its
@@ -45,16 +47,16 @@ _SORTS = (
 """What is left (POST over HTTP/2) is taken by all."""
 
 
-class Variant(NamedTuple):
+class Variant(NamedTuple, Generic[Route]):
     """A route with further conditions. refuses: it answers for the groups that do not take the request. fraction: of a million such requests."""
 
-    route: HttpRoute
+    route: Route
     headers: tuple[Document, ...] = ()
     refuses: bool = False
     fraction: int = _MILLION
 
 
-def variants(route: HttpRoute) -> Iterator[Variant]:
+def variants(route: Route) -> Iterator[Variant[Route]]:
     """The routes of a rule, the one for all other requests last."""
     whole = sum(weight for _, weight in route.clusters)
     for sort in _SORTS if route.versions and whole else ():
@@ -72,7 +74,7 @@ def narrowed(match: Document, *headers: Document) -> Document:
     return {**match, "headers": [*match.get("headers", ()), *headers]} if headers else match
 
 
-def conditions(match: Document, variant: Variant) -> Document:
+def conditions(match: Document, variant: Variant[Any]) -> Document:
     """A route's match with the conditions of the variant."""
     found = narrowed(match, *variant.headers)
     if variant.fraction == _MILLION:
