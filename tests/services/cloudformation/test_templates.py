@@ -70,6 +70,7 @@ def test_json_and_yaml_say_the_same() -> None:
         ("AWSTemplateFormatVersion: 2011-01-01\nResources: {A: {Type: AWS::EC2::VPC}}", "unsupported value for AWSTemplateFormatVersion: 2011-01-01."),
         ("Resources: {A: {Properties: {}}}", "[/Resources/A] Every Resources object must contain a Type member."),
         ("Resources: {A-b: {Type: AWS::EC2::VPC}}", "Resource name A-b is non alphanumeric."),
+        ("Transform: AWS::LanguageExtensions\nResources: {'Fn::ForEach::X': [N, [a], {'V${N}': {Type: AWS::EC2::VPC}}]}", "Fn::ForEach is not supported"),
         ("Resources: {A: {Type: AWS::EC2::VPC, Colour: red}}", "Invalid template resource property 'Colour'"),
         ("Resources: {A: {Type: AWS::EC2::VPC, DeletionPolicy: Keep}}", "Unrecognized DeletionPolicy Keep for resource A"),
         ("Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: AWS::EC2::VPC}}", "No transform named AWS::Serverless-2016-10-31 found."),

@@ -199,6 +199,8 @@ def _section(document: dict[str, Any], name: str) -> dict[str, Any]:
         return {}
     if not isinstance(found, dict):
         raise text.format_error(f"{name} must be an object." if name != "Resources" else "At least one Resources member must be defined.")
+    if loops := [key for key in found if key.startswith("Fn::ForEach::")]:
+        raise text.format_error(f"[/{name}/{loops[0]}] Fn::ForEach is not supported by latticewall.")
     return found
 
 
