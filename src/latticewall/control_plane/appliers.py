@@ -1,4 +1,5 @@
-"""The node's appliers, in the order in which they act: who may do what first, names before traffic, filters with the links, engines before instances boot."""
+"""The node's appliers, in the order in which they act: who may do what first, filters with the links, names and engines before
+instances boot. The names process reads its file while Envoy is given its configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from latticewall.dataplane.functions.applier import command as functions_command
 from latticewall.dataplane.instances import InstanceApplier
 from latticewall.dataplane.kernel_applier import KernelApplier
 from latticewall.dataplane.linux import LinuxKernel
-from latticewall.dataplane.names.applier import NamesApplier
+from latticewall.dataplane.names.applier import NamesApplier, NamesInForce
 from latticewall.dataplane.names.applier import command as names_command
 from latticewall.dataplane.names.identity import IdentitySigner
 from latticewall.dataplane.processes import HolderError, Processes
@@ -87,18 +88,20 @@ class Appliers:
         self._xds = XdsServer(str(xds_socket))
         self._xds.start()
         self.instance_endpoint = InstanceEndpoint(run / "netns")
+        names = NamesApplier(
+            lambda: self._processes.ensure({"name": "names", "argv": list(names_command())}), credentials, IdentitySigner(state / "identity").sign,
+            random, run / "names.json",
+        )  # fmt: skip
         self.all: tuple[Applier, ...] = (
             AuthorizationApplier(Tables(tables), secrets, clock),
             self._kernel,
-            NamesApplier(
-                lambda: self._processes.ensure({"name": "names", "argv": list(names_command())}), credentials, IdentitySigner(state / "identity").sign,
-                random, run / "names.json",
-            ),
+            names,
             self.instance_endpoint,
             self._functions_applier(function_credentials, state),
             EnvoyApplier(
                 self._processes, self._xds, envoy_program(), run, write_filter(run / "envoy", source, digest(source)), certificates.pair, self.access_log,
             ),
+            NamesInForce(names),
             self.firewalls,
             TunnelsApplier(self._processes, run / "netns", run / "tunnels", state / "logs"),
             self._databases,

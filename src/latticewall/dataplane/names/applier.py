@@ -1,4 +1,5 @@
-"""The names part of a plan: write the process's file, see that the process runs, wait until it has the file in force."""
+"""The names part of a plan: write the process's file, see that the process runs, and, when others have done their part meanwhile, wait until the file is in
+force."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def command(config: Path = CONFIG, netns: Path = NETNS) -> tuple[str, ...]:
 
 
 class NamesApplier:
-    """ensure: sees that the process with `command(config)` runs, in the base network namespace. random: makes the key that signs tokens."""
+    """Writes the file; `NamesInForce` waits. ensure: sees that the process with `command(config)` runs, in the base network namespace. random: makes the key
+    that signs tokens."""
 
     name = "names"
 
@@ -59,7 +61,7 @@ class NamesApplier:
         self._key = b""
 
     def apply(self, plan: NodePlan) -> Report:
-        """Raises NamesFailed when the process does not follow, OSError when the file cannot be written."""
+        """Raises OSError when the file cannot be written."""
         before = self._read()
         names = replace(plan.names, metadata=self._memo.map(self._signing, plan.names.metadata))
         content = file_format.encode(names, self._token_key(before), self._documents(names.metadata), self._memo)
@@ -67,9 +69,14 @@ class NamesApplier:
             replace_file(self._config, content)
         self._written = content
         self._ensure()
-        status = self._await(file_format.digest_of(content))
-        failures = tuple(Failure(*failure) for failure in status["failures"])
-        return Report(changed=int(content != before), failures=failures)
+        return Report(changed=int(content != before))
+
+    def in_force(self) -> Report:
+        """Once the process has what was last written, if anything could be. Raises NamesFailed when it does not follow."""
+        if not self._written:
+            return Report()
+        status = self._await(file_format.digest_of(self._written))
+        return Report(failures=tuple(Failure(*failure) for failure in status["failures"]))
 
     def _read(self) -> bytes:
         try:
@@ -112,3 +119,16 @@ class NamesApplier:
                 raise NamesFailed(f"the names process refuses {self._config}: {status['rejected']['reason']}")
             time.sleep(0.001)
         raise NamesFailed(f"the names process has not taken {self._config} within {PATIENCE_SECONDS:g} s; its log says why")
+
+
+class NamesInForce:
+    """The applier that waits for what a NamesApplier has written: later than that one, and before instances boot."""
+
+    name = "names in force"
+
+    def __init__(self, names: NamesApplier) -> None:
+        self._names = names
+
+    def apply(self, _plan: NodePlan) -> Report:
+        """Raises NamesFailed when the process does not follow."""
+        return self._names.in_force()
