@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from tests.region import ACCOUNT, NAME, WIRE, Region, client
 
-from latticewall.faces.asgi import BODY_LIMIT, AsgiApp
+from latticewall.faces.asgi import BODIES_LIMIT, BODY_LIMIT, SMALL, AsgiApp
 from latticewall.wire.message import HttpRequest, HttpResponse
 
 HOST = "127.0.0.1:4566"
@@ -189,6 +189,45 @@ def test_half_a_request_is_not_performed(region: Region) -> None:
 def test_a_body_has_a_limit(region: Region) -> None:
     start, _ = asgi(region, part(b"x" * BODY_LIMIT, more=True), part(b"x"))
     assert start["status"] == 413
+
+
+def test_bodies_have_a_limit_together(region: Region) -> None:
+    """Small requests are answered whatever others upload."""
+
+    async def run() -> tuple[int, list[int]]:
+        app, free, sent = AsgiApp(region.endpoint), asyncio.Event(), []
+        scope = {"type": "http", "method": "PUT", "raw_path": b"/", "query_string": b"X-Amz-Credential=a/s3/aws4_request", "headers": []}
+
+        async def ask(*messages: MutableMapping[str, Any]) -> None:
+            waiting = list(messages)
+
+            async def receive() -> MutableMapping[str, Any]:
+                if not waiting:
+                    await free.wait()
+                    return {"type": "http.disconnect"}
+                return waiting.pop(0)
+
+            async def send(message: MutableMapping[str, Any]) -> None:
+                sent.extend([message["status"]] if "status" in message else [])
+
+            await app(scope, receive, send)
+
+        piece = part(bytes(SMALL + BODIES_LIMIT // 16), more=True)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(16):
+                group.create_task(ask(piece))
+            await asyncio.sleep(0)
+            await ask(part(bytes(SMALL + 1)))
+            refused = sent.pop()
+            await ask(part(bytes(SMALL)))
+            free.set()
+        await ask(part(bytes(SMALL + 1)))
+        return refused, sent
+
+    refused, others = asyncio.run(run())
+    assert refused == 503
+    assert len(others) == 2
+    assert 503 not in others
 
 
 def test_boto3_reaches_the_endpoint_by_its_own_configuration(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:

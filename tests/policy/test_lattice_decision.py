@@ -50,6 +50,8 @@ DECISIONS: list[tuple[Principal, LayerAuth, LayerAuth, PrincipalPolicies, Layer 
     (ANONYMOUS, iam(SIGNED_ONLY), OPEN, identity(ALLOW), Layer.NETWORK, False),
     (WEB, iam(ORGANIZATION), OPEN, identity(ALLOW), None, False),
     (WEB, iam(SIGNED_ONLY), OPEN, identity(ALLOW), None, False),
+    (ANONYMOUS, iam({**ALLOW, "Resource": SERVICE}), OPEN, identity(), Layer.NETWORK, False),
+    (ANONYMOUS, iam({**ALLOW, "Resource": f"{SERVICE}/*"}), OPEN, identity(), None, False),
     (STRANGER, iam(ORGANIZATION), OPEN, identity(ALLOW), Layer.NETWORK, False),
     (WEB, iam(ALLOW), iam(ALLOW), identity(), Layer.IDENTITY, False),
     (WEB, iam(ALLOW), BARE, identity(), Layer.SERVICE, False),

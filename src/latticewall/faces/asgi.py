@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 from latticewall.app import is_question
@@ -19,11 +20,54 @@ BODY_LIMIT = 10 * 1024 * 1024
 """Bytes; the largest documented request (2 MB of firewall rules, percent-encoded) fits."""
 UPLOAD_LIMIT = 72 * 1024 * 1024
 """Bytes of an object or part that is uploaded at once, and of a function's zip in base64; larger objects come in parts."""
+BODIES_LIMIT = 8 * UPLOAD_LIMIT
+"""Bytes of all bodies together that are in memory until they are answered, without the first SMALL of each: nobody has to have signed for them yet."""
+SMALL = 64 * 1024
 UPLOADS = (b"/s3/aws4_request", b"/lambda/aws4_request", b"%2Fs3%2Faws4_request")
 """How requests that may be that large are signed."""
 FUNCTIONS, INVOCATIONS = "/2015-03-31/functions", "/invocations"
 INVOKING = 200
 """Threads that wait for functions: as many as run at once, so that a function which calls the region never waits for one that waits for it."""
+
+
+class _Refused(Exception):
+    """status, reason: of the answer to a request whose body is not read to its end."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.answer = HttpResponse(status, (("content-type", "text/plain"),), f"{reason}\n".encode())
+
+
+class Bodies:
+    """The bodies in memory of one endpoint. For one thread."""
+
+    def __init__(self, limit: int = BODIES_LIMIT) -> None:
+        self._left = limit
+
+    @asynccontextmanager
+    async def read(self, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+        """A whole body, for as long as the context lasts. Raises _Refused when it, or all together, is too large, ConnectionError when the client goes away
+        before its end."""
+        parts: list[bytes] = []
+        size = taken = 0
+        try:
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionError("the client went away")
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > limit:
+                    raise _Refused(413, "request body too large")
+                wanted = max(size - SMALL, 0) - taken
+                if wanted > self._left:
+                    raise _Refused(503, "too many large requests at once; try again")
+                self._left, taken = self._left - wanted, taken + wanted
+                more = bool(message.get("more_body"))
+            yield b"".join(parts)
+        finally:
+            self._left += taken
 
 
 class AsgiApp:
@@ -33,6 +77,7 @@ class AsgiApp:
         self._endpoint = endpoint
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="api")
         self._changes = Changes(endpoint)
+        self._bodies = Bodies()
         self._invocations = ThreadPoolExecutor(INVOKING, thread_name_prefix="invoke")
 
     def short(self, request: HttpRequest, source: str, later: Callable[[HttpResponse], None]) -> HttpResponse | bool:
@@ -61,14 +106,16 @@ class AsgiApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        path = scope["raw_path"].decode("latin-1")
         try:
-            body = await _body(receive, _limit(scope))
+            async with self._bodies.read(receive, _limit(scope)) as body:
+                await self._answer(scope, body, send)
+        except _Refused as refused:
+            await _send(send, refused.answer)
         except ConnectionError:
             return  # nobody is there to be answered, and half a request is not performed
-        if body is None:
-            await _send(send, HttpResponse(413, (("content-type", "text/plain"),), b"request body too large\n"))
-            return
+
+    async def _answer(self, scope: Scope, body: bytes, send: Send) -> None:
+        path = scope["raw_path"].decode("latin-1")
         request = HttpRequest(
             method=scope["method"],
             raw_path=path,
@@ -94,22 +141,6 @@ def _limit(scope: Scope) -> int:
     """How many bytes of body are read, by what the request says it is signed for."""
     signed = (scope["query_string"], *(value for name, value in scope["headers"] if name == b"authorization"))
     return UPLOAD_LIMIT if any(mark in text for text in signed for mark in UPLOADS) else BODY_LIMIT
-
-
-async def _body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, None when it is too large. Raises ConnectionError when the client goes away before the end."""
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionError("the client went away")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            return None
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 async def _send(send: Send, answer: HttpResponse) -> None:
