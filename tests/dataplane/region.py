@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import shutil
@@ -78,6 +79,7 @@ class Region:
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
+            gc.freeze()  # as in `isolated`
             try:
                 os.close(read_end)
                 for name, kind in (("user", syscalls.CLONE_NEWUSER), ("mnt", syscalls.CLONE_NEWNS), ("net", syscalls.CLONE_NEWNET)):

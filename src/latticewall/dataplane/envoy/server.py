@@ -102,10 +102,11 @@ class XdsServer:
         self._acknowledged = 0
         self._stopping = False
         self._server: Any = None
+        self._threads = ThreadPoolExecutor(max_workers=STREAM_THREADS, thread_name_prefix="xds")
 
     def start(self) -> None:
         """Listen on the socket. Raises RuntimeError (from grpc) when it cannot be bound."""
-        server = grpc.server(ThreadPoolExecutor(max_workers=STREAM_THREADS, thread_name_prefix="xds"), options=_ANY_PINGS)
+        server = grpc.server(self._threads, options=_ANY_PINGS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._serve,
             request_deserializer=discovery_pb2.DeltaDiscoveryRequest.FromString,
@@ -123,6 +124,7 @@ class XdsServer:
             self._changed.notify_all()
         if self._server is not None:
             self._server.stop(grace=0.5).wait()
+        self._threads.shutdown(wait=False)
 
     def publish(self, snapshot: EnvoySnapshot, secrets: Mapping[str, Resource] | None = None) -> None:
         """Make it the snapshot every Envoy must have, with its certificates; what was refused before is offered again. Raises Malformed."""

@@ -116,7 +116,7 @@ resource "aws_iam_openid_connect_provider" "p" {
   client_id_list  = ["builders"]
   thumbprint_list = ["cf23df2207d99a74fbe169e3eba035e633b65d94"]
 }
-resource "aws_iam_service_linked_role" "lattice" { aws_service_name = "vpc-lattice.amazonaws.com" }
+resource "aws_iam_service_linked_role" "sharing" { aws_service_name = "ram.amazonaws.com" }
 resource "aws_iam_account_alias" "a" { account_alias = "tf-conformance" }
 
 data "aws_iam_principal_policy_simulation" "invoke" {
