@@ -15,6 +15,7 @@ from envoy_rig import SERVICES, until
 
 from latticewall.compile.render import envoy_http, envoy_tls
 from latticewall.compile.render.envoy import render
+from latticewall.compile.render.envoy_http import NO_TRAILERS
 from latticewall.plan.proxy import HttpRoute, ProxyPlan, RouteMatch
 from latticewall.telemetry import access_log
 
@@ -197,11 +198,12 @@ http.server.HTTPServer(("0.0.0.0", 8086), Handler).serve_forever()
 
 @pytest.mark.parametrize("authorize", [False, True], ids=["open", "authorized"])
 def test_trailers_reach_both_sides(lab: Lab, authorize: bool) -> None:
-    """Not those that only the service network may say."""
+    """Not those that only the service network may say, nor what frames, routes or vouches for a message."""
     server = lab.rig.spawn("i-target", [sys.executable, "-c", TRAILING])
     lab.publish(plan(virtual_host(authorize=authorize), clusters=[cluster(port=8086)]))
     lab.authorize(authorization())
-    body = "3\r\nabc\r\n0\r\nx-sum: ours\r\nX-Amzn-Lattice-Identity: Principal=me\r\nx_amzn_source_vpc: vpc-1\r\n\r\n"
+    misplaced = "".join(f"{name.title()}: 5\r\n" for name in (*NO_TRAILERS, "x-forwarded-for"))
+    body = f"3\r\nabc\r\n0\r\nx-sum: ours\r\nX-Amzn-Lattice-Identity: Principal=me\r\n{misplaced}x_amzn_source_vpc: vpc-1\r\n\r\n"
     head = f"POST / HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\nTE: trailers\r\nConnection: close\r\n\r\n"
     said = until(lambda: (text := lab.rig.tcp(SERVICES, 80, head + body)).startswith("HTTP/1.1 200") and text, "the target answers")
     assert said.endswith("\r\nb\r\nx-sum: ours\r\n0\r\nx-sum: theirs\r\n\r\n"), said

@@ -144,9 +144,17 @@ def _refuse_undecided() -> Document:
 
 
 _OURS_REMOVED = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in OURS_TO_SAY]
+NO_TRAILERS = (
+    "authorization", "connection", "content-encoding", "content-length", "content-range", "content-type", "cookie", "expect", "host", "keep-alive", "te",
+    "trailer", "transfer-encoding", "upgrade",
+)  # fmt: skip
+"""What frames, routes or vouches for a message, or says how to read it, has no place behind it (RFC 9110, section 6.5.1)."""
+_NO_TRAILERS_REMOVED = [{"remove_on_match": {"key_matcher": matcher}} for matcher in ({"prefix": "x-forwarded-"}, *({"exact": name} for name in NO_TRAILERS))]
 _TRAILERS: Document = {
     "name": "trailers",
-    "typed_config": any_of(f"{_EXTENSIONS}.http.header_mutation.v3.HeaderMutation", mutations={"request_trailers_mutations": _OURS_REMOVED}),
+    "typed_config": any_of(
+        f"{_EXTENSIONS}.http.header_mutation.v3.HeaderMutation", mutations={"request_trailers_mutations": [*_OURS_REMOVED, *_NO_TRAILERS_REMOVED]}
+    ),
 }
 """Some servers take trailers for headers: what only the service network says, no client says there either."""
 
