@@ -90,6 +90,7 @@ def decide(world: World, place: Circumstances, caller: Caller) -> Decided:
     return Decided(decision, request, gates)
 
 
+_DENIED = "a statement denies it"
 Needed = Mapping[str, Changes]
 """What each part of the decision has to change: a layer, or a part of the caller's own by `_part_name`."""
 
@@ -158,7 +159,7 @@ def _policy_gate(name: str, policies: PolicySet, request: Request, layer: str, n
     answer = policies.evaluate(request)
     change, edits = tuple(one.sentence for one in needed), _edits(needed)
     if answer.denied:
-        return Gate(name, Outcome.FAIL, "a statement denies it", ", ".join(map(str, answer.statements)), change=change, edits=edits)
+        return Gate(name, Outcome.FAIL, _DENIED, ", ".join(map(str, answer.statements)), change=change, edits=edits)
     if answer.allowed:
         return Gate(name, Outcome.PASS, "a statement allows it", ", ".join(map(str, answer.statements)), change=change, edits=edits)
     if not grants:
@@ -192,7 +193,7 @@ def _identity_gate(caller: Caller, request: Request, needed: Needed, *, in_force
     if verdict.allowed:
         detail, decided = "the caller's policies allow it", ", ".join(map(str, verdict.statements))
         return Gate(name, Outcome.PASS, detail, decided, change=change, parts=tuple(parts), edits=edits)
-    denying = next((part for part in parts if part.detail == "a statement denies it"), None)
+    denying = next((part for part in parts if part.detail == _DENIED), None)
     failing = denying or next((part for part in parts if part.fails), parts[0])
     return Gate(name, Outcome.FAIL, f"{failing.name}: {failing.detail}", failing.decided_by, failing.failed, change, tuple(parts), edits)
 
