@@ -99,6 +99,26 @@ def test_bad_templates_create_nothing(region: Region, body: dict[str, Any], word
     assert not region.stacks.list_stacks()["StackSummaries"]
 
 
+def test_a_function_that_cannot_work_with_these_values_is_refused_at_once(region: Region) -> None:
+    body = {
+        **template(Vpc=vpc(), Subnet=subnet({"Fn::FindInMap": ["Blocks", {"Ref": "Stage"}, "subnet"]})), "Parameters": {"Stage": {"Type": "String"}},
+        "Mappings": {"Blocks": {"dev": {"subnet": "10.0.1.0/24"}}}, "Conditions": {"IsDev": {"Fn::Equals": [{"Ref": "Stage"}, "dev"]}},
+    }  # fmt: skip
+    given = [{"ParameterKey": "Stage", "ParameterValue": "prod"}]
+    region.stacks.validate_template(TemplateBody=json.dumps(body))  # its values are not known
+    with region.refused("ValidationError", "Template error: Unable to get mapping for Blocks::prod::subnet"):
+        region.stacks.create_stack(StackName="demo", TemplateBody=json.dumps(body), Parameters=given)
+    with region.refused("ValidationError", "Template error: Unable to get mapping for Blocks::prod::subnet"):
+        region.stacks.create_change_set(StackName="demo", ChangeSetName="one", ChangeSetType="CREATE", TemplateBody=json.dumps(body), Parameters=given)
+    assert not region.stacks.list_stacks()["StackSummaries"]
+    assert region.deploy(body, parameters={"Stage": "dev"}) == "CREATE_COMPLETE"
+    with region.refused("ValidationError", "Template error: Unable to get mapping for Blocks::prod::subnet"):
+        region.stacks.update_stack(StackName="demo", TemplateBody=json.dumps(body), Parameters=given)
+    body["Resources"]["Subnet"]["Condition"] = "IsDev"  # what is not made looks nothing up
+    assert region.deploy(body, parameters={"Stage": "prod"}) == "UPDATE_COMPLETE"
+    assert list(region.resources()) == ["Vpc"]
+
+
 def test_capabilities_are_asked_for(region: Region) -> None:
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}}
     with region.refused("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]"):

@@ -78,6 +78,8 @@ def test_json_and_yaml_say_the_same() -> None:
         ("Resources: !Ref A", "[/Resources/Ref] Every Resources member must be an object."),
         ("a: &a [x, *a]\nResources: {A: {Type: AWS::EC2::VPC}}", "nested too deeply"),
         ("!!python/object:os.system {}", "YAML not well-formed."),
+        ("Mappings: {M: {a: b}}\nResources: {A: {Type: AWS::EC2::VPC}}", "[/Mappings/M/a] Every Mappings entry must be an object of attributes."),
+        ("Mappings: {M: {a: {b: !Ref C}}}\nResources: {A: {Type: AWS::EC2::VPC}}", "Every Mappings attribute must be a String or a List."),
     ],
 )  # fmt: skip
 def test_malformed_templates(body: str, words: str) -> None:
@@ -119,6 +121,79 @@ def test_deep_nesting_is_refused() -> None:
 )  # fmt: skip
 def test_what_could_never_be_deployed(template: Any, words: str) -> None:
     assert words in refused(template)
+
+
+def found_in_map(*argument: Any) -> dict[str, Any]:
+    return {"Fn::FindInMap": list(argument)}
+
+
+NOT_THREE = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
+NOT_TAKEN = {"Fn::Equals": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (found_in_map("Moon", "a", "b"), "Template error: Mapping named 'Moon' is not present in the 'Mappings' section of template."),
+        (found_in_map("M", "mars", "b"), "Template error: Unable to get mapping for M::mars::b"),
+        (found_in_map("M", "a", "c"), "Template error: Unable to get mapping for M::a::c"),
+        ({"Fn::If": ["Never", found_in_map("M", "a", "c"), "10.0.0.0/16"]}, "Template error: Unable to get mapping for M::a::c"),
+        ({"Fn::Sub": ["${Name}${x}", {"x": found_in_map("M", "a", "c")}]}, "Template error: Unable to get mapping for M::a::c"),
+        (found_in_map("M", "a"), NOT_THREE),
+        (found_in_map("M", {"Fn::Select": [0, ["a"]]}, "b"), NOT_THREE),
+        (found_in_map("M", "mars", "b", {"DefaultValue": "10.0.0.0/16"}), NOT_THREE),
+        ({"Fn::Length": ["a"]}, "Template error: Encountered unsupported function: Fn::Length"),
+        ({"Fn::Nonsense": ["a"]}, "Template error: Encountered unsupported function: Fn::Nonsense"),
+        ({"Fn::Select": [3, ["a"]]}, "Template error: Fn::Select cannot select nonexistent value at index 3"),
+        ({"Fn::Join": [{"Ref": "Name"}]}, "every Fn::Join object requires two parameters"),
+        ({"Fn::If": ["Never", "a"]}, "Fn::If requires a list argument with three elements"),
+    ],
+)  # fmt: skip
+def test_functions_that_never_work(value: Any, words: str) -> None:
+    more = {"Mappings": {"M": {"a": {"b": "10.0.0.0/16"}}}, "Parameters": {"Name": {"Type": "String"}}, "Conditions": {"Never": NOT_TAKEN}}
+    assert words in refused({**more, **resources(A={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": value}})})
+    assert words in refused({**more, **resources(A=VPC), "Outputs": {"O": {"Value": value, "Condition": "Never"}}})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        found_in_map("M", {"Ref": "Name"}, "b"), found_in_map("M", {"Ref": "AWS::Region"}, "c"), found_in_map("M", "a", found_in_map("M", "a", "b")),
+        {"Fn::Select": [7, {"Fn::GetAZs": ""}]}, {"Fn::Select": [7, {"Fn::Split": [",", {"Ref": "Name"}]}]}, {"Fn::Cidr": [{"Ref": "Name"}, 2, 8]},
+        {"Fn::Join": [",", {"Fn::GetAtt": ["B", "CidrBlockAssociations"]}]}, {"Fn::Select": [0, {"Ref": "Name"}]}, {"Fn::Sub": "${Name}{{resolve:ssm:x}}"},
+    ],
+)  # fmt: skip
+def test_functions_of_what_is_not_known_yet_may_work(value: Any) -> None:
+    template = {**resources(A={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": value}}, B=VPC), "Mappings": {"M": {"a": {"b": "b"}}}}
+    graph.check(parse(json.dumps({**template, "Parameters": {"Name": {"Type": "String"}}})), CATALOG)
+
+
+def test_with_language_extensions_there_is_more() -> None:
+    value = {"Fn::Sub": ["${a}${b}", {"a": found_in_map("M", {"Fn::Select": [0, ["x"]]}, "b", {"DefaultValue": "c"}), "b": {"Fn::Length": ["a"]}}]}
+    template = {**resources(A={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": value}}), "Mappings": {"M": {"a": {"b": "b"}}}}
+    graph.check(parse(json.dumps({**template, "Transform": "AWS::LanguageExtensions"})), CATALOG)
+
+
+def test_branches_in_branches_are_each_looked_at_once() -> None:
+    value: Any = "10.0.0.0/16"
+    for _ in range(25):
+        value = {"Fn::If": ["Never", value, "10.1.0.0/16"]}
+    template = {**resources(A={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": value}}), "Conditions": {"Never": NOT_TAKEN}}
+    graph.check(parse(json.dumps(template)), CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ({"A": {"Fn::Not": [{"Condition": "B"}]}}, "Template format error: Unresolved condition dependency B in the Conditions block of the template"),
+        ({"A": {"Fn::Not": [{"Condition": "B"}]}, "B": {"Fn::Not": [{"Condition": "A"}]}}, "Found circular condition dependency between A and B"),
+        ({"A": {"Fn::And": [{"Condition": "A"}, NOT_TAKEN]}}, "Found circular condition dependency between A and A"),
+        ({"A": {"Fn::Not": [NOT_TAKEN, NOT_TAKEN]}}, "every Fn::Not object requires a list of 1 boolean parameters."),
+        ({"A": {"Fn::Equals": [found_in_map("Moon", "a", "b"), "x"]}}, "Mapping named 'Moon' is not present"),
+    ],
+)  # fmt: skip
+def test_conditions_that_never_hold(conditions: dict[str, Any], words: str) -> None:
+    assert words in refused({**resources(A=VPC), "Conditions": conditions})
 
 
 def test_a_nested_property_is_found_by_its_path() -> None:

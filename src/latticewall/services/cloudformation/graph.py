@@ -10,6 +10,7 @@ from latticewall.apimodel.catalog import Catalog
 from latticewall.services.cloudformation import text
 from latticewall.services.cloudformation.conform import UnknownProperty, conform, member_of
 from latticewall.services.cloudformation.intrinsics import PSEUDO, VARIABLE, attribute_of
+from latticewall.services.cloudformation.preflight import check_functions
 from latticewall.services.cloudformation.resource_types import TABLE, ResourceType
 from latticewall.services.cloudformation.template import Resource, Template, function_of, walk
 
@@ -99,6 +100,7 @@ def check(template: Template, catalog: Catalog) -> None:
     _check_names(template)
     for resource in template.resources.values():
         _check_properties(resource, TABLE[resource.type], catalog)
+    check_functions(template)
     order(template)
 
 

@@ -85,7 +85,7 @@ class Resolver:
         """Whether a condition of the template holds."""
         if name not in self._conditions:
             if name not in self.scope.conditions:
-                raise text.template_error(f"Unresolved condition {name}: it is not in the Conditions block of the template")
+                raise text.format_error(f"Unresolved condition dependency {name} in the Conditions block of the template")
             if name in self._evaluating:
                 raise text.template_error(f"Found circular condition dependency between {name} and {self._evaluating[-1]}")
             self._evaluating.append(name)
@@ -214,7 +214,7 @@ class Resolver:
 
     def _find_in_map(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) not in (3, 4):
-            raise text.template_error("every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
+            raise text.not_three_keys()
         keys = [self._text(item, "Fn::FindInMap") for item in argument[:3]]
         found: Any = self.scope.mappings
         for depth, key in enumerate(keys):
@@ -223,7 +223,7 @@ class Resolver:
                     return self.resolve(argument[3]["DefaultValue"])
                 if depth == 0:
                     raise text.template_error(f"Mapping named '{key}' is not present in the 'Mappings' section of template.")
-                raise text.template_error(f"Unable to get mapping for {'::'.join(keys[: depth + 1])}")
+                raise text.template_error(f"Unable to get mapping for {'::'.join(keys)}")
             found = found[key]
         return self.resolve(found)
 
@@ -238,9 +238,13 @@ class Resolver:
         return found
 
     def _if(self, argument: Any) -> Any:
+        return self.resolve(argument[1] if self._decided(argument) else argument[2])
+
+    def _decided(self, argument: Any) -> bool:
+        """Whether the condition of a Fn::If holds."""
         if not isinstance(argument, list) or len(argument) != 3 or not isinstance(argument[0], str):
             raise text.template_error("Fn::If requires a list argument with three elements, the first of which is the name of a condition")
-        return self.resolve(argument[1] if self.condition(argument[0]) else argument[2])
+        return self.condition(argument[0])
 
     def _equals(self, argument: Any) -> bool:
         if not isinstance(argument, list) or len(argument) != 2:

@@ -13,11 +13,10 @@ from latticewall.services.cloudformation import rows, work
 from latticewall.services.cloudformation.graph import order
 from latticewall.services.cloudformation.intrinsics import NO_VALUE, Resolver, Scope
 from latticewall.services.cloudformation.parameters import Values
+from latticewall.services.cloudformation.preflight import LATER, LenientResolver
 from latticewall.services.cloudformation.resource_types import TABLE, tagging
 from latticewall.services.cloudformation.scope import active_resources, conditions_of, imported, pseudo_parameters
 from latticewall.services.cloudformation.template import Template
-
-LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 @dataclass(frozen=True)
@@ -97,28 +96,6 @@ def _resolver(
             lambda name: str(ctx.call("ssm:GetParameter", {"Name": name})["Parameter"]["Value"]),
         )
     )  # fmt: skip
-
-
-class LenientResolver(Resolver):
-    """A function of something not known yet (an element of its list, say) is not known yet either."""
-
-    def resolve(self, value: Any) -> Any:
-        try:
-            return super().resolve(value)
-        except Fault:
-            if LATER in str(self._attempted(value)):
-                return LATER
-            raise
-
-    def _attempted(self, value: Any) -> Any:
-        """The value with only its references resolved."""
-        if isinstance(value, list):
-            return [self._attempted(item) for item in value]
-        if isinstance(value, dict):
-            if list(value) in (["Ref"], ["Fn::GetAtt"]):
-                return super().resolve(value)
-            return {key: self._attempted(item) for key, item in value.items()}
-        return value
 
 
 def as_change(difference: Difference) -> dict[str, Any]:

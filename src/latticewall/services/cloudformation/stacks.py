@@ -17,6 +17,7 @@ from latticewall.services.cloudformation import graph, outcome, parameters, rows
 from latticewall.services.cloudformation.intrinsics import Resolver, Scope
 from latticewall.services.cloudformation.kinds import STACK
 from latticewall.services.cloudformation.parameters import Values
+from latticewall.services.cloudformation.preflight import check_values
 from latticewall.services.cloudformation.preview import differences
 from latticewall.services.cloudformation.scope import active_resources, conditions_of, exports, importers, pseudo_parameters
 from latticewall.services.cloudformation.template import Template, parse, walk
@@ -120,8 +121,10 @@ def prepare(ctx: Context, params: Document, stack: Row | None, name: str, stack_
     values = parameters.evaluate(template, params.get("Parameters") or (), known, _fetcher(ctx), lambda kind, id_: ctx.find(kind, id_) is not None)
     given = list(params.get("Capabilities") or ())
     graph.check_capabilities(template, given)
-    rules.enforce(template, {**pseudo_parameters(ctx.caller, name, stack_id), **values.effective})
-    conditions_of(template, values, ctx.caller, name, stack_id)
+    effective = {**pseudo_parameters(ctx.caller, name, stack_id), **values.effective}
+    rules.enforce(template, effective)
+    conditions = conditions_of(template, values, ctx.caller, name, stack_id)
+    check_values(template, effective, active_resources(template, conditions), conditions, zones_of(ctx))
     tags = tag_forms.read(params.get("Tags")) if params.get("Tags") is not None or stack is None else dict(stack.tags)
     if len(tags) > MOST_TAGS:
         raise text.invalid(f"At most {MOST_TAGS} tags are allowed on a stack")

@@ -183,7 +183,7 @@ def _template(document: dict[str, Any]) -> Template:
     return Template(
         description=description,
         parameters=_entries(sections["Parameters"], "Parameters"),
-        mappings=sections["Mappings"],
+        mappings=_mappings(sections["Mappings"]),
         conditions=sections["Conditions"],
         resources={name: _resource(name, entry) for name, entry in sections["Resources"].items()},
         outputs=_outputs(sections["Outputs"]),
@@ -210,6 +210,17 @@ def _entries(section: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
             raise text.format_error(f"{name} name {key} is non alphanumeric.")
         if not isinstance(entry, dict):
             raise text.format_error(f"[/{name}/{key}] Every {name} member must be an object.")
+    return section
+
+
+def _mappings(section: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    for name, keys in _entries(section, "Mappings").items():
+        for key, attributes in keys.items():
+            if not isinstance(attributes, dict):
+                raise text.format_error(f"[/Mappings/{name}/{key}] Every Mappings entry must be an object of attributes.")
+            for value in attributes.values():
+                if value is None or isinstance(value, dict):
+                    raise text.format_error("Every Mappings attribute must be a String or a List.")
     return section
 
 

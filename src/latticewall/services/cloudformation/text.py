@@ -23,6 +23,10 @@ def template_error(message: str) -> Invalid:
     return invalid(f"Template error: {message}")
 
 
+def not_three_keys() -> Invalid:
+    return template_error("every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
+
+
 def bracketed(names: Iterable[str]) -> str:
     return f"[{', '.join(names)}]"
 
