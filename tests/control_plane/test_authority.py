@@ -62,6 +62,20 @@ def test_a_generated_certificate_stays_until_sixty_days_before_its_end(tmp_path:
     assert secrets.resources({OWN.name: OWN})[OWN.name].version != first.version
 
 
+def test_certificates_that_begin_tomorrow_are_made_anew(tmp_path: Path) -> None:
+    """The clock has been set back: nobody would take what was made before."""
+    clock = Clock()
+    authority = open_authority(tmp_path, NOW)
+    certificates = Certificates(authority, lambda _: None, clock)
+    first = certificates.own(DOMAIN)
+    clock.moment = NOW - timedelta(minutes=50)
+    assert certificates.own(DOMAIN) is first
+    clock.moment = NOW - timedelta(hours=3)
+    leaf, root = x509.load_pem_x509_certificates(certificates.own(DOMAIN)[0].encode())
+    verifier = PolicyBuilder().store(Store([root])).time(clock.moment.replace(tzinfo=None))
+    verifier.build_server_verifier(x509.DNSName(DOMAIN.replace("*", "web-1"))).verify(leaf, [])
+
+
 def test_a_certificate_is_read_again_when_its_version_changes(tmp_path: Path) -> None:
     kept = {ARN: ("first", Secret("key"))}
     asked = []

@@ -103,6 +103,10 @@ def test_targets_are_registered_checked_and_drained(region: Region) -> None:
     assert states(region, arn)["10.0.1.9:81"] == ("draining", "Target.DeregistrationInProgress")
     region.clock.moment += timedelta(seconds=21)
     assert list(states(region, arn)) == ["10.0.2.9:8080"]
+    region.elbv2.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": "10.0.2.9"}])
+    assert states(region, arn)["10.0.2.9:8080"] == ("draining", "Target.DeregistrationInProgress")
+    region.clock.moment -= timedelta(hours=1)
+    assert states(region, arn) == {}  # the clock was set: nothing drains for an hour
 
 
 def test_instances_that_stop_or_end(region: Region) -> None:

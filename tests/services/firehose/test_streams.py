@@ -11,7 +11,7 @@ import pytest
 from tests.region import ACCOUNT, NAME, Region, client
 
 from latticewall.base.faults import Unavailable
-from latticewall.control_plane.delivery import Batches
+from latticewall.control_plane.delivery import GIVEN_UP_HOURS, Batches
 from latticewall.store.pending import Pending
 
 TRUSTED = {"Effect": "Allow", "Principal": {"Service": "firehose.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -106,6 +106,43 @@ def test_what_cannot_be_delivered_waits(region: Region, monkeypatch: pytest.Monk
     lab.allow("Allow")
     lab.batches = Batches(region.app)
     lab.later()
+    assert list(lab.found().values()) == [b"kept\n"]
+
+
+def test_a_clock_that_is_set_back_delays_nothing(region: Region) -> None:
+    """What came in the future, by the new time, has waited for nobody knows how long."""
+    lab = Lab(region)
+    lab.put(b"before\n")
+    lab.later(-3600)
+    assert list(lab.found().values()) == [b"before\n"]
+    lab.put(b"after\n")
+    lab.batches.step()
+    assert len(lab.found()) == 1
+    lab.later()
+    assert len(lab.found()) == 2
+
+
+def test_a_clock_that_is_set_forward_gives_nothing_up(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is given up after it has been tried for long, not because it is old when it is tried first: a machine that slept has tried nothing."""
+    lab, now = Lab(region), [1000.0]
+    monkeypatch.setattr("latticewall.control_plane.delivery.time.monotonic", lambda: now[0])
+    lab.put(b"kept\n")
+    lab.allow("Deny")
+    lab.later(GIVEN_UP_HOURS * 3600 + 61)
+    now[0] += 60
+    lab.later(60)
+    lab.allow("Allow")
+    now[0] += 60
+    lab.later(60)
+    assert list(lab.found().values()) == [b"kept\n"]
+    lab.put(b"lost\n")
+    lab.allow("Deny")
+    for _ in range(GIVEN_UP_HOURS + 2):
+        now[0] += 3600
+        lab.later(3600)
+    lab.allow("Allow")
+    now[0] += 3600
+    lab.later(3600)
     assert list(lab.found().values()) == [b"kept\n"]
 
 

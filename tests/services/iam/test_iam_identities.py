@@ -199,6 +199,9 @@ def test_when_a_key_was_last_used(region: Region) -> None:
     region.clock.moment += timedelta(minutes=2)
     region.as_user("ec2", EVERYTHING).describe_vpcs()
     assert region.iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]["LastUsedDate"] - second["LastUsedDate"] >= timedelta(minutes=2)
+    region.clock.moment -= timedelta(hours=1)
+    region.as_user("ec2", EVERYTHING).describe_vpcs()
+    assert region.iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]["LastUsedDate"] <= region.clock.now()  # the clock was set
     with region.refused("AccessDenied"):
         region.of("999988887777", "iam").get_access_key_last_used(AccessKeyId=key)
 

@@ -194,6 +194,11 @@ def test_a_target_of_a_used_group_drains_for_a_minute(region: Region) -> None:
     assert [target[2] for target in statuses(region, group)] == ["INITIAL"]
     leave("10.0.1.10")
     assert [target[2] for target in statuses(region, group)] == ["DRAINING"]
+    region.clock.moment -= timedelta(hours=1)
+    assert statuses(region, group) == []  # the clock was set: nothing drains for an hour
+    register(region, group, {"id": "10.0.1.10"})
+    leave("10.0.1.10")
+    assert [target[2] for target in statuses(region, group)] == ["DRAINING"]
     region.lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=joined)
     assert statuses(region, group) == []
     region.lattice.delete_listener(serviceIdentifier=service, listenerIdentifier=listener)
