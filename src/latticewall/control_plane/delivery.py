@@ -31,6 +31,8 @@ LARGEST_FILE = 16 * MEGABYTE
 RETRY_SECONDS = 10.0
 GIVEN_UP_HOURS = 24
 """How long a batch is tried; Firehose keeps data for 24 hours too."""
+TRIED_SECONDS = 3600.0
+"""For how long at least, whatever the clock says of its age: it may have been set, or the machine has slept."""
 
 
 def subscription_destination(row: Row) -> dict[str, Any]:
@@ -61,7 +63,8 @@ class Batches:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._failed: dict[str, float] = {}
+        self._failed: dict[str, tuple[float, float]] = {}
+        """Batch -> when it failed first and is tried next, in monotonic seconds."""
 
     def step(self) -> None:
         """Settle what is due, and put what is settled."""
@@ -73,7 +76,7 @@ class Batches:
         with self._app.store.read() as snapshot:
             batches = snapshot.pending.batches()
         for destination, batch in batches:
-            if time.monotonic() >= self._failed.get(batch, 0.0):
+            if time.monotonic() >= self._failed.get(batch, (0.0, 0.0))[1]:
                 self._deliver(destination, batch, now)
 
     def _due(self, now: datetime) -> list[tuple[str, int]]:
@@ -83,7 +86,8 @@ class Batches:
             for one in snapshot.pending.waiting():
                 due = Due.of(snapshot.pending.description(one.destination))
                 gone = one.destination.startswith(FIREHOSE) and snapshot.by_arn(one.destination) is None
-                if gone or now.timestamp() - one.oldest / 1000 >= due.seconds or one.size >= due.size:
+                waited = abs(now.timestamp() - one.oldest / 1000)  # what came in the future came before the clock was set
+                if gone or waited >= due.seconds or one.size >= due.size:
                     found.append((one.destination, due.size))
         return found
 
@@ -96,9 +100,12 @@ class Batches:
                 tx.pending.delivered(batch)
             self._failed.pop(batch, None)
         except Fault as fault:
-            self._failed[batch] = time.monotonic() + RETRY_SECONDS
+            failed = time.monotonic()
+            first, _ = self._failed.get(batch, (failed, failed))
+            self._failed[batch] = first, failed + RETRY_SECONDS
             log.warning("records for %s cannot be delivered, and are kept: %s", destination, fault.message)
-            self._give_up(destination, batch, now)
+            if failed - first >= TRIED_SECONDS:
+                self._give_up(destination, batch, now)
 
     def _put(self, tx: Transaction, caller: Caller, file: File) -> None:
         self._app.call_within(tx, caller, "s3:PutObject", {"Bucket": file.bucket, "Key": file.key, "Body": file.content, **file.members})
