@@ -39,7 +39,7 @@ def note_use(tx: Transaction, access_key_id: str, service: str, region: str) -> 
         return
     known = _read(tx.steady_cursor(_name(access_key_id)))
     same = known is not None and (known.service, known.region) == (service, region)
-    if known is None or not same or datetime.fromisoformat(tx.now) - datetime.fromisoformat(known.at) >= PRECISION:
+    if known is None or not same or abs(datetime.fromisoformat(tx.now) - datetime.fromisoformat(known.at)) >= PRECISION:
         tx.move_cursor(_name(access_key_id), f"{tx.now} {service} {region}")
 
 
