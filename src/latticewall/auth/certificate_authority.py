@@ -23,6 +23,10 @@ LEAF_LIFE = timedelta(days=395)
 """Thirteen months, as ACM's certificates have had ("Managed certificate renewal in AWS Certificate Manager")."""
 SKEW = timedelta(hours=1)
 """How much earlier than now a certificate begins: clocks differ."""
+ROOT_SKEW = timedelta(days=365)
+"""The same of the root, which is made once: the clock may have been wrong then."""
+RENEW_BEFORE = timedelta(days=60)
+"""As ACM renews ("Managed certificate renewal in AWS Certificate Manager")."""
 LONGEST_COMMON_NAME = 64
 RSA_BITS = 2048
 _CURVES = {"EC_prime256v1": ec.SECP256R1, "EC_secp384r1": ec.SECP384R1}
@@ -73,13 +77,18 @@ def new_authority(now: datetime) -> tuple[PrivateKey, x509.Certificate]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - SKEW)
+        .not_valid_before(now - ROOT_SKEW)
         .not_valid_after(now + ROOT_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     return key, builder.sign(key, hashes.SHA256())
+
+
+def is_to_renew(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether a certificate that this authority has issued ends soon, or has not begun yet: the clock was set back. now: aware, UTC."""
+    return not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEW_BEFORE
 
 
 def new_key(algorithm: str) -> PrivateKey:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 
-from latticewall.auth.certificate_authority import CertificateAuthority, load_key, new_authority, new_key, pem, private_pem
+from latticewall.auth.certificate_authority import CertificateAuthority, is_to_renew, load_key, new_authority, new_key, pem, private_pem
 from latticewall.base.ports import Clock
 from latticewall.base.secret import Secret
 from latticewall.plan.https import Certificate
 
 FOLDER = "certificate-authority"
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
-RENEW_BEFORE = timedelta(days=60)
-"""As ACM renews ("Managed certificate renewal in AWS Certificate Manager")."""
-
 Pair = tuple[str, Secret]
 """A certificate with its chain, PEM, and its private key."""
 
@@ -50,7 +47,7 @@ class Certificates:
         self._authority = authority
         self._stored = stored
         self._clock = clock
-        self._generated: dict[str, tuple[datetime, Pair]] = {}
+        self._generated: dict[str, tuple[x509.Certificate | None, Pair]] = {}
 
     @property
     def root(self) -> str:
@@ -64,10 +61,10 @@ class Certificates:
     def own(self, domain: str) -> Pair:
         """A certificate of the region's own authority for a domain (Lattice's generated names, databases): a new one well before the last one ends."""
         now = self._clock.now().astimezone(UTC)
-        ends, pair = self._generated.get(domain, (now, ("", Secret(""))))
-        if ends - RENEW_BEFORE <= now:
+        known, pair = self._generated.get(domain, (None, ("", Secret(""))))
+        if known is None or is_to_renew(known, now):
             key = new_key("RSA_2048")
             certificate = self._authority.issue([domain], key.public_key(), now)
-            ends, pair = certificate.not_valid_after_utc, (pem(certificate) + self._authority.root, private_pem(key))
-            self._generated[domain] = (ends, pair)
+            pair = pem(certificate) + self._authority.root, private_pem(key)
+            self._generated[domain] = (certificate, pair)
         return pair

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from latticewall.base.caller import Caller
@@ -46,6 +46,14 @@ class Context:
     @property
     def now_datetime(self) -> datetime:
         return datetime.fromisoformat(self.tx.now.replace("Z", "+00:00")).astimezone(UTC)
+
+    def after(self, delay: timedelta) -> str:
+        """When this delay will be over, ISO 8601."""
+        return (self.now_datetime + delay).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def lasts(self, until: str, delay: timedelta) -> bool:
+        """Whether a time that `after` gave for this delay is still to come. One that is much further away than the delay is over: the clock was set back."""
+        return self.now < until <= self.after(2 * delay)
 
     def new_id(self, prefix: str = "", digits: int = 17) -> str:
         """A fresh id: prefix + lower-case hexadecimal digits."""

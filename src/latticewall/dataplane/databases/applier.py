@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from latticewall.auth.certificate_authority import is_to_renew
 from latticewall.base.secret import Secret
 from latticewall.dataplane.confinement import is_mapped
 from latticewall.dataplane.databases.programs import PACKAGE, Release, releases
@@ -32,7 +33,6 @@ FRESH_SECONDS = 5.0
 """How long an answer of a server counts."""
 ATTEMPTS = 3
 """Starts that may fail before that is said of the database."""
-RENEW_BEFORE = timedelta(days=60)
 FIRST_WITH_FORCED_TLS = 15
 """The first major version whose `rds.force_ssl` is on by default ("Requiring an SSL connection to a PostgreSQL DB instance")."""
 SETTINGS = {"shared_buffers": "32MB", "huge_pages": "off"}
@@ -133,7 +133,7 @@ class DatabasesApplier:
         folder.chmod(0o755)  # the server's user looks into it; the folder above is nobody's but the region's
         changed = _write(folder / "pg_hba.conf", _client_authentication(server), user)
         certificate = folder / "certificate.pem"
-        if not certificate.exists() or _ends(certificate) - RENEW_BEFORE < datetime.now(UTC):
+        if not certificate.exists() or is_to_renew(x509.load_pem_x509_certificate(certificate.read_bytes()), datetime.now(UTC)):
             text, key = self._certificate(server.name)
             changed |= _write(folder / "key.pem", key.reveal(), user) | _write(certificate, text, user)
             self._processes.signal(server.id, "HUP")
@@ -192,10 +192,6 @@ def _client_authentication(server: DatabasePlan) -> str:
     """pg_hba.conf: the region itself by the unix socket, everyone else by password. A connection without TLS is refused where RDS refuses it by default."""
     kind = "hostssl" if server.major >= FIRST_WITH_FORCED_TLS else "host"
     return f"local all {OWNER} trust\nhost all {OWNER} all reject\n{kind} all all all scram-sha-256\n"
-
-
-def _ends(certificate: Path) -> datetime:
-    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
 
 
 def _write(file: Path, text: str, user: int | None) -> bool:

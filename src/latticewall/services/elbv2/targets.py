@@ -47,9 +47,13 @@ FAILED = Standing("unhealthy", "Target.FailedHealthChecks", "Health checks faile
 
 def present(ctx: Context, group: Row) -> list[Document]:
     """The group's targets as stored, those that drain too; without those that have drained, and without terminated instances."""
-    used, moment = balancer_of(ctx, group) is not None, ctx.now
-    found = [target for target in group.document["_targets"] if "until" not in target or (used and target["until"] > moment)]
+    used, delay = balancer_of(ctx, group) is not None, _delay(group)
+    found = [target for target in group.document["_targets"] if "until" not in target or (used and ctx.lasts(target["until"], delay))]
     return [target for target in found if group.document["TargetType"] != "instance" or _instance(ctx, target["Id"])]
+
+
+def _delay(group: Row) -> timedelta:
+    return timedelta(seconds=int(group.document["_attributes"]["deregistration_delay.timeout_seconds"]))
 
 
 def _instance(ctx: Context, identifier: str) -> Row | None:
@@ -75,8 +79,7 @@ def register_targets(ctx: Context, params: Document) -> Document:
 def deregister_targets(ctx: Context, params: Document) -> Document:
     """DeregisterTargets: without a port, all registrations of the target. Targets that are not registered do not matter."""
     group = find.by_arn(ctx, TARGET_GROUP, params["TargetGroupArn"])
-    delay = timedelta(seconds=int(group.document["_attributes"]["deregistration_delay.timeout_seconds"]))
-    until = (ctx.now_datetime + delay).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    until = ctx.after(_delay(group))
     targets = [
         {**target, "until": until} if "until" not in target and any(_named(target, one) for one in params["Targets"]) else target
         for target in present(ctx, group)

@@ -51,8 +51,8 @@ DRAINING_TIME = timedelta(seconds=60)
 def present(ctx: Context, group: Row) -> list[Document]:
     """The group's targets as stored, those that drain too; without those that have drained, those with nothing to drain from because nobody uses the
     group, and instances that are terminated (nobody has said what AWS does with them; load balancers deregister them)."""
-    used, moment = in_use(ctx, group), ctx.now
-    found = [target for target in group.document["_targets"] if "until" not in target or (used and target["until"] > moment)]
+    used = in_use(ctx, group)
+    found = [target for target in group.document["_targets"] if "until" not in target or (used and ctx.lasts(target["until"], DRAINING_TIME))]
     return [target for target in found if group.document["type"] != "INSTANCE" or _instance(ctx, target["id"])]
 
 
@@ -96,7 +96,7 @@ def deregister_targets(ctx: Context, params: Document) -> Document:
     if group.document["type"] == "LAMBDA":
         return function_target.deregister(ctx, group, params["targets"])
     targets = present(ctx, group)
-    until = (ctx.now_datetime + DRAINING_TIME).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    until = ctx.after(DRAINING_TIME)
     successful, unsuccessful = [], []
     for target in _with_ports(group, params["targets"]):
         if target in targets:
