@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Set
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -58,6 +58,8 @@ class DatabasesApplier:
         self._logs = logs
         self._certificate = certificate
         self._answered: dict[str, tuple[DatabasePlan, int, float]] = {}
+        self._starting: dict[str, tuple[int, float]] = {}
+        """The process that has not answered yet, and since when that is known, in monotonic seconds."""
 
     def apply(self, plan: NodePlan) -> Report:
         try:
@@ -100,6 +102,7 @@ class DatabasesApplier:
         except NotReady as error:
             return Report(int(restarted)) + self._not_ready(server, process, str(error))
         self._answered[server.id] = (server, process.pid, time.monotonic())
+        self._starting.pop(server.id, None)
         return Report(int(changed or restarted))
 
     def _is_fresh(self, server: DatabasePlan, process: Running | None) -> bool:
@@ -110,8 +113,10 @@ class DatabasesApplier:
 
     def _not_ready(self, server: DatabasePlan, process: Running, reason: str) -> Report:
         """Whether to wait, or to say that it has failed."""
-        started = datetime.fromisoformat(process.started_at) if process.started_at else datetime.now(UTC)
-        if process.restarts >= ATTEMPTS or datetime.now(UTC) - started > timedelta(seconds=START_SECONDS):
+        now = time.monotonic()
+        pid, since = self._starting.get(server.id, (0, now))
+        self._starting[server.id] = (process.pid, since if pid == process.pid else now)
+        if process.restarts >= ATTEMPTS or now - self._starting[server.id][1] > START_SECONDS:
             return Report(0, (_failure(server, f"its server does not start: {self._last_words(server) or reason}"),))
         return Report(awaited=(server.id,))
 

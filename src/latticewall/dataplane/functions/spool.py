@@ -68,13 +68,14 @@ class Spool:
     async def _work(self, file: Path) -> None:
         try:
             document: dict[str, Any] = json.loads(file.read_text())
-            until = float(document.pop("at")) + LONGEST_SECONDS
+            left = float(document.pop("at")) + LONGEST_SECONDS - time.time()
             wanted = Invocation(**{**document, "event": base64.b64decode(document["event"])})
         except (OSError, ValueError, KeyError, TypeError):
             log.exception("%s is no event", file)
             return
         attempts = 0
-        while time.time() < until:
+        until = time.monotonic() + min(left, LONGEST_SECONDS)  # the clock may be set meanwhile
+        while time.monotonic() < until:
             try:
                 async with self._turns:
                     outcome = await self._pool.invoke(wanted)
