@@ -144,6 +144,13 @@ def test_a_lifetime_must_be_given_once() -> None:
     assert call("/latest/api/token", header, header, method="PUT").status == 400
 
 
+def test_no_token_is_good_for_longer_than_six_hours() -> None:
+    """One that says so was issued by another clock."""
+    issued = tokens.issue(KEY, "i-web", tokens.MAX_TTL_SECONDS, NOW)
+    assert tokens.valid(KEY, "i-web", issued, NOW)
+    assert not tokens.valid(KEY, "i-web", issued, NOW - 60)
+
+
 def test_a_token_is_good_for_its_instance_only() -> None:
     foreign = tokens.issue(KEY, "i-other", 60, NOW)
     assert call("/latest/meta-data/instance-id", f"X-aws-ec2-metadata-token: {foreign}").status == 401

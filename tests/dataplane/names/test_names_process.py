@@ -171,10 +171,10 @@ def test_a_container_gets_a_token_only_when_the_hop_limit_allows(lab: Lab) -> No
     """A namespace behind the instance, one hop further, that the instance hides behind its own address."""
     lab.attach_container("i-a-10", "container")
     token = ("curl", "-s", "-m", "1", "-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60", "http://169.254.169.254/latest/api/token")
-    assert tokens.valid(KEY, "i-vpc-a-10", lab.run("container", *token), time.time())
+    assert tokens.valid(KEY, "i-vpc-a-10", lab.run("container", *token), time.monotonic())
     lab.serve(with_options("i-vpc-a-10", hop_limit=1), CREDENTIALS)
     assert lab.run("container", *token, check=False) == ""
-    assert tokens.valid(KEY, "i-vpc-a-10", lab.run("i-a-10", *token), time.time())
+    assert tokens.valid(KEY, "i-vpc-a-10", lab.run("i-a-10", *token), time.monotonic())
     unbounded = ("curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "http://169.254.169.254/latest/meta-data/")
     assert lab.run("container", *unbounded) == "401"  # the limit is of PUT answers alone: other answers come, where no token is needed with what was asked for
     lab.serve(with_options("i-vpc-a-10", hop_limit=1, http_tokens="optional"), CREDENTIALS)
@@ -191,7 +191,7 @@ def test_changed_options_take_effect(lab: Lab) -> None:
 
 
 def test_a_token_ends_with_its_lifetime(lab: Lab) -> None:
-    brief = tokens.issue(KEY, "i-vpc-a-10", 4, time.time())
+    brief = tokens.issue(KEY, "i-vpc-a-10", 4, time.monotonic())
     assert imds(lab, "i-a-10", "meta-data/instance-id", token=brief)[0] == 200
     until(lambda: imds(lab, "i-a-10", "meta-data/instance-id", token=brief)[0] == 401)
 

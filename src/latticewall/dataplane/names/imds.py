@@ -26,12 +26,12 @@ class Served:
 
 
 class MetadataState:
-    """served: replaced on reload. wall: seconds since the epoch; clock: monotonic seconds."""
+    """served: replaced on reload. clock: monotonic seconds."""
 
-    def __init__(self, wall: Callable[[], float], clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.served = Served()
         self._rate = RateBound(REQUESTS_PER_SECOND, clock)
-        self._wall = wall
+        self._clock = clock
 
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: str) -> bool:
         """One request on a connection. Only its head is read; whatever announces a body is refused and the connection ends."""
@@ -54,7 +54,7 @@ class MetadataState:
             return metadata.refusal(404)  # no instance has this address: nothing is known about it
         if not self._rate.allows(source):
             return metadata.refusal(503)
-        return metadata.respond(parsed, *known, self.served.token_key, self._wall())
+        return metadata.respond(parsed, *known, self.served.token_key, self._clock())
 
 
 def _limit_hops(writer: asyncio.StreamWriter, hops: int) -> None:

@@ -92,7 +92,7 @@ class MetadataTree:
 
 
 def respond(request: Request, instance: MetadataInstance, tree: MetadataTree, key: bytes, now: float) -> Response:
-    """What the instance's metadata service answers. now: seconds since the epoch."""
+    """What the instance's metadata service answers. now: monotonic seconds."""
     try:
         if instance.http_endpoint != "enabled" or "x-forwarded-for" in request.headers:
             return refusal(403)  # a proxy adds X-Forwarded-For: a request that came through one is not the instance's own

@@ -27,7 +27,7 @@ class Place:
 
     def __init__(self, namespace: Path) -> None:
         self.resolver = ResolverState(time.monotonic)
-        self.metadata = MetadataState(time.time, time.monotonic)
+        self.metadata = MetadataState(time.monotonic)
         self._namespace = namespace
         self._inode = 0
         self._open: dict[tuple[str, int], list[_Closable]] = {}

@@ -14,7 +14,7 @@ _EXPIRY = struct.Struct(">Q")
 
 
 def issue(key: bytes, instance_id: str, ttl: int, now: float) -> str:
-    """A token for the instance, valid until now + ttl seconds."""
+    """A token for the instance, valid until now + ttl seconds. now: by a clock that is never set and that the key does not outlive."""
     expiry = _EXPIRY.pack(int(now) + ttl)
     return base64.urlsafe_b64encode(expiry + _mac(key, instance_id, expiry)).decode()
 
@@ -29,7 +29,7 @@ def valid(key: bytes, instance_id: str, token: str, now: float) -> bool:
     if len(expiry) != _EXPIRY.size or not hmac.compare_digest(mac, _mac(key, instance_id, expiry)):
         return False
     deadline: int = _EXPIRY.unpack(expiry)[0]
-    return now < deadline
+    return now < deadline <= now + MAX_TTL_SECONDS
 
 
 def _mac(key: bytes, instance_id: str, expiry: bytes) -> bytes:
