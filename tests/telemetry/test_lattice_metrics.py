@@ -87,6 +87,19 @@ def tls_line(**change: Any) -> bytes:
     return json.dumps({**about, **change}, separators=(",", ":")).encode() + b"\n"
 
 
+def test_what_a_full_disk_has_cut_off_hides_no_other_entry() -> None:
+    """The beginning that it left stands before the next entry, on the same line."""
+    entry, tls = line(requestPath="/x"), tls_line()
+    counted, received = ({"TotalRequestCount": 1, "RequestTime": 7}, {"TotalReceivedConnectionBytes": 100, "TotalSentConnectionBytes": 1000})
+    for end in range(1, entry.index(b"],[")):
+        assert sums(of_requests([entry[:end] + entry], zone), ("Service", "svc-1")).items() >= counted.items(), entry[:end]
+        assert sums(of_tls_connections([entry[:end] + tls], zone), ("TargetGroup", "tg-1")) == received, entry[:end]
+    for end in range(1, len(tls)):
+        assert sums(of_tls_connections([tls[:end].rstrip() + tls], zone), ("TargetGroup", "tg-1")) == received, tls[:end]
+        assert sums(of_requests([tls[:end] + entry], zone), ("Service", "svc-1")).items() >= counted.items(), tls[:end]
+    assert sums(of_requests([entry.rstrip() + entry], zone), ("Service", "svc-1"))["TotalRequestCount"] == 2, "only the end of the line is missing"
+
+
 def test_bytes_of_tls_connections_are_the_target_group_s() -> None:
     denied = tls_line(targetGroupArn=None, targetNamespace=None, targetIpPort=None)
     torn = [tls_line()[:90], tls_line(startTime=None), tls_line(bytesSent=[]), line(userAgent='"kind":"tls"')]

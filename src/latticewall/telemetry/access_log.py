@@ -68,7 +68,7 @@ class AccessRecord:
 
 def parse(line: str) -> dict[str, Any]:
     """One line of Envoy's log with every member under a name of its own. Raises ValueError for anything but such a line."""
-    entry = _whole(line)
+    entry = whole(line)
     if not isinstance(entry, dict):
         raise ValueError("an access-log line is a JSON object")
     if "http" not in entry:
@@ -89,14 +89,16 @@ def parse(line: str) -> dict[str, Any]:
     return {"kind": "http", **found, "sourceVpcId": vpc_id, **(decision if isinstance(decision, dict) else {})}
 
 
-def _whole(line: str) -> Any:
-    """What a line says. A disk that ran full leaves the beginning of an entry without its end of line: the entry that was written behind it is whole."""
+def whole(line: str | bytes) -> Any:
+    """What a line says. A disk that ran full leaves the beginning of an entry without its end of line: the entry that was written behind it is whole.
+    Raises ValueError."""
+    text = line if isinstance(line, str) else line.decode()
     try:
-        return json.loads(line)
+        return json.loads(text)
     except ValueError:
-        for beginning in re.finditer(r'(?<=.)\{"', line):  # what clients send is escaped: in no text of theirs a quotation mark follows a brace
+        for beginning in re.finditer(r'(?<=.)\{"', text):  # what clients send is escaped: in no text of theirs a quotation mark follows a brace
             try:
-                return json.loads(line[beginning.start() :])
+                return json.loads(text[beginning.start() :])
             except ValueError:
                 continue
         raise

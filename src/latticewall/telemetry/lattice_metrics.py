@@ -16,6 +16,7 @@ from typing import Any
 from latticewall.base.lattice_metrics import BYTES, COUNT, MILLISECONDS, NAMESPACE, OWN_CODES, SERVICE, TARGET_GROUP, ZONE, metrics_of
 from latticewall.base.metrics import Series, Statistics
 from latticewall.plan.access_log import COUNTED_MEMBERS
+from latticewall.telemetry.access_log import whole
 
 TIMED_OUT = frozenset({"UT", "SI"})
 """Envoy's flags of a request whose target did not answer in time."""
@@ -33,9 +34,9 @@ _RECEIVED, _SENT, _DURATION = (_AT[name] for name in ("bytesReceived", "bytesSen
 _TLS = b'"kind":"tls"'
 _BEGINNING, _END = b'{"http":[["', b"],["
 _MINUTE = len("2026-01-02T03:04")
-_MINUTE_END = len(_BEGINNING) + _MINUTE
-_TIME_END = len(_BEGINNING) + len("2026-01-02T03:04:05Z")
-"""Where, in a line about a request, what is counted ends (no member of it holds those characters), and the minute and the time of its beginning."""
+_TIME = len("2026-01-02T03:04:05Z")
+"""How an entry about a request begins (what clients send is escaped, and never looks so), what follows all that is counted of it (no member of that holds those
+characters), and how long the minute and the time are that it begins with."""
 
 
 @dataclass
@@ -51,13 +52,12 @@ def of_requests(blocks: Iterable[bytes], zone: Zone) -> Points:
     """The points of the lines about requests; lines that cannot be read are nobody's. A line is read only if no other one began like it in the same minute."""
     beginnings: Counter[bytes] = Counter()
     for block in blocks:
-        beginnings.update([line[:_MINUTE_END] + line[_TIME_END : line.find(_END)] for line in block.split(b"\n")])
+        # apart by how they begin, not by ends of lines: a disk that ran full leaves the beginning of an entry on the line of the next one
+        beginnings.update([entry[:_MINUTE] + entry[_TIME:end] for entry in block.split(_BEGINNING)[1:] if (end := entry.find(_END)) > 0])
     groups: dict[tuple[Any, ...], _Alike] = {}
     for beginning, count in beginnings.items():
-        if not beginning.startswith(_BEGINNING):
-            continue
         try:
-            (values,) = json.loads(beginning + b"]]}")["http"]
+            (values,) = json.loads(_BEGINNING + beginning + b"]]}")["http"]
             target = values[_TO]
             key = (
                 _minute(values[_START]), values[_SERVICE], values[_TARGET], values[_VPC], values[_FROM], target.rpartition(":")[0] if target else "",
@@ -82,7 +82,7 @@ def of_tls_connections(blocks: Iterable[bytes], zone: Zone) -> Points:
     points: Points = {}
     for line in (line for block in blocks if _TLS in block for line in block.split(b"\n") if _TLS in line):
         try:
-            entry = json.loads(line)
+            entry = whole(line)
             arn, reached, minute = str(entry["targetGroupArn"]), str(entry["targetIpPort"] or ""), _minute(str(entry["startTime"])[:_MINUTE])
             received, sent = int(entry["bytesReceived"]), int(entry["bytesSent"])
         except (ValueError, KeyError, TypeError):
