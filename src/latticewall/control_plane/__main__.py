@@ -106,6 +106,7 @@ class ControlPlane:
         self.function_logs = FunctionLogs(self.app, self.appliers.functions / "log.jsonl")
         self.function_endpoint = FunctionEndpoint(self.appliers.functions / "api.sock")
         inner = InnerRequests(self.app, self.loop, self.account, region, self.appliers.processes, state, open_mode=open_mode)
+        inner.has_nothing = self.appliers.has_nothing
         inner.read_counters = self.appliers.read_counters
         self.measurer = Measurer(self.app, self.appliers, self.loop)
         inner.metrics = self.measurer.prometheus

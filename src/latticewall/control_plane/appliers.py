@@ -155,6 +155,10 @@ class Appliers:
             return []
         return [asdict(item) for item in found.values()]
 
+    def has_nothing(self, process: str) -> bool:
+        """Whether a process has not acknowledged anything since it was started (or since this one was), whatever the others have applied."""
+        return process == "envoy" and not self._xds.caught_up()
+
     def read_counters(self, namespace: str) -> dict[str, tuple[int, int]]:
         return self._kernel.counters(namespace)
 

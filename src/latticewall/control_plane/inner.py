@@ -46,6 +46,8 @@ class InnerRequests:
             "policy-tests": PolicyTests(app, account, region),
             "reset": self.reset,
         }
+        self.has_nothing: Callable[[str], bool] = lambda _: False
+        """Whether a process has not acknowledged anything yet."""
         self.read_counters: Callable[[str], dict[str, tuple[int, int]]] = lambda _: {}
         self.metrics: Callable[[], str] = lambda: ""
         """Prometheus's text of what has been measured."""
@@ -60,17 +62,18 @@ class InnerRequests:
         return {"status": "ok" if not self._errors() else "degraded", "services": services}
 
     def status(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """Processes with pid, memory and state; the revision stored and the revision applied; what fails and why."""
+        """Processes with pid, state and the revision each has applied; the revision stored and the revision applied; what fails and why."""
         progress = self._loop.progress
+        applied = progress.applied_revision
         return {
             "account": self._account,
             "region": self._region,
             "open": self._open_mode,
             "control_plane_pid": os.getpid(),
             "revision": self._app.store.revision,
-            "applied_revision": progress.applied_revision,
+            "applied_revision": applied,
             "round_seconds": round(progress.round_seconds, 3),
-            "processes": self._processes(),
+            "processes": [{**process, "revision": None if self.has_nothing(process["name"]) else applied} for process in self._processes()],
             "failures": [{"id": resource, "message": message} for resource, message in sorted(progress.failures.items())],
             "errors": self._errors(),
         }

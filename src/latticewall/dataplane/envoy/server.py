@@ -97,6 +97,8 @@ class XdsServer:
         self._changed = threading.Condition()
         self._snapshot: EnvoySnapshot | None = None
         self._published: Published | None = None
+        self._caught_up = False
+        """Whether the connected Envoy has been seen to have everything, since it connected."""
         self._packed = Memo()
         self._current: DeltaStream | None = None
         self._acknowledged = 0
@@ -131,6 +133,7 @@ class XdsServer:
         known = self._published if snapshot is self._snapshot else None
         published = replace(known, secrets=secrets or {}) if known is not None else publishable(snapshot, self._packed, secrets)
         with self._changed:
+            self._is_settled()
             self._snapshot, self._published = snapshot, published
             if self._current is not None:
                 self._current.retry_refused()
@@ -141,12 +144,21 @@ class XdsServer:
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
-                stream, published = self._current, self._published
-                settled = stream is not None and published is not None and stream.settled(published)
+                stream, settled = self._current, self._is_settled()
                 remaining = deadline - time.monotonic()
                 if settled or remaining <= 0:
                     return Outcome(settled, stream is not None, stream.refusals() if stream else ())
                 self._changed.wait(remaining)
+
+    def _is_settled(self) -> bool:
+        settled = self._current is not None and self._published is not None and self._current.settled(self._published)
+        self._caught_up = self._caught_up or settled
+        return settled
+
+    def caught_up(self) -> bool:
+        """Whether an Envoy is connected that has taken or refused everything of some publication since it connected: what was applied then, it has."""
+        with self._changed:
+            return self._is_settled() or self._caught_up
 
     def acknowledged(self) -> int:
         """How often a resource has become another one for Envoy, or has gone, since this server was started."""
@@ -202,7 +214,7 @@ class XdsServer:
 
     def _leave_current(self) -> None:
         self._acknowledged += self._current.acknowledged if self._current else 0
-        self._current = None
+        self._current, self._caught_up = None, False
 
 
 def _request(message: Any) -> Request | None:

@@ -33,8 +33,7 @@ def run(session: Session, _: argparse.Namespace, output: Output) -> int:
             output.document({"state": "unreachable", **places, "processes": [holder], "failures": [], "reason": str(problem)})
             return COULD_NOT_TELL
         raise
-    applied = answer.get("applied_revision")
-    processes = [holder, *(_row(process, process.get("revision", applied)) for process in answer["processes"])]
+    processes = [holder, *(_row(process, process["revision"]) for process in answer["processes"])]
     answer = {"state": "up", **answer, **places, "account": answer["account"], "processes": processes}
     if output.as_json:
         output.document(answer)
@@ -44,7 +43,8 @@ def run(session: Session, _: argparse.Namespace, output: Output) -> int:
 
 
 def _row(process: dict[str, Any], revision: int | None) -> dict[str, Any]:
-    """A process as shown. memory: resident bytes, None when it does not run. revision: what it has applied, None for the holder, which applies none."""
+    """A process as shown. memory: resident bytes, None when it does not run. revision: what it has applied, None for the holder, which applies none,
+    and for an Envoy that has not acknowledged any yet."""
     pid = process.get("pid") or None
     names = {"name": process["name"], "pid": pid, "memory": resident_bytes(pid) if pid else None}
     return {**names, "state": process.get("state", ""), "restarts": process.get("restarts", 0), "revision": revision}
