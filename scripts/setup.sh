@@ -160,12 +160,15 @@ ensure_system() {
 
 # clients of tests that are skipped without them: installed where that costs nothing but a moment
 ensure_clients() {
-    if has h2load || [ "$(id -u)" != 0 ] || ! has apt-get || ! apt-cache show nghttp2-client >/dev/null 2>&1; then
-        return 0
-    fi
-    say "installing nghttp2-client"
-    DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=0 -o Acquire::http::Timeout=10 install -qq -y --no-install-recommends nghttp2-client >/dev/null ||
-        say "going on without it"
+    [ "$(id -u)" = 0 ] && has apt-get || return 0
+    clients=
+    has h2load || clients=nghttp2-client
+    [ -x /usr/bin/aws ] || ! apt-cache madison awscli 2>/dev/null | grep -q '| *2\.' || clients="$clients awscli"
+    [ -n "$clients" ] || return 0
+    say "installing" $clients
+    # shellcheck disable=SC2086 # one word is one package
+    DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=0 -o Acquire::http::Timeout=10 install -qq -y --no-install-recommends $clients >/dev/null ||
+        say "going on without"
 }
 
 # -- Python packages ---------------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from .lab import Lab, server
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(300)]  # dozens of processes, each as slow as the machine is busy
 AWS = Path(sys.executable).with_name("aws")
+SECOND = Path("/usr/bin/aws")
 TEMPLATE = """\
 AWSTemplateFormatVersion: "2010-09-09"
 Parameters:
@@ -57,17 +59,21 @@ Outputs:
 class Cli:
     """`aws`, as the region's administrator, with its own home."""
 
-    def __init__(self, lab: Lab, home: Path) -> None:
+    def __init__(self, lab: Lab, home: Path, program: Path = AWS) -> None:
         session = lab.region.session
+        self.words = (str(program), "--endpoint-url", session.endpoint)  # the variable is for versions from 2.13 on
         self.environment = {
-            "PATH": os.environ["PATH"], "HOME": str(home), "AWS_ENDPOINT_URL": session.endpoint, "AWS_DEFAULT_REGION": lab.region.name,
+            "PATH": os.environ["PATH"], "HOME": str(home), "AWS_DEFAULT_REGION": lab.region.name,
             "AWS_ACCESS_KEY_ID": session.credentials.access_key_id, "AWS_SECRET_ACCESS_KEY": session.credentials.secret_access_key.reveal(),
-            "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1",
+            "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1", "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = self.environment | {name.upper(): value for name, value in more.items()}
-        return subprocess.run([str(AWS), *words], env=environment, capture_output=True, text=True, timeout=100)
+        return subprocess.run([*self.words, *words], env=environment, capture_output=True, text=True, timeout=100)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([*self.words, *words], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def __call__(self, *words: str, query: str = "@") -> Any:
         """Its JSON, or None when it prints nothing."""
@@ -103,7 +109,7 @@ def deployment(aws: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     identifier = aws("cloudformation", "create-stack", "--stack-name", "office", *body, query="StackId")
     until(lambda: _status(aws, identifier) == "CREATE_COMPLETE")
     words = ("cloudformation", "deploy", "--stack-name", "office", "--template-file", str(template), "--parameter-overrides")
-    process = subprocess.Popen([str(AWS), *words, "Port=8081"], env=aws.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = aws.start(*words, "Port=8081")
     yield Deployment(identifier, words, process)
     process.kill()
     process.communicate()
@@ -242,3 +248,35 @@ def test_a_stack_is_deployed_changed_and_deleted(aws: Cli, deployment: Deploymen
     aws("cloudformation", "wait", "stack-delete-complete", "--stack-name", deployment.id)
     assert "Stack with id office does not exist" in aws.refused("cloudformation", "describe-stacks", "--stack-name", "office")
     assert aws("logs", "describe-log-groups", "--log-group-name-prefix", "/stack/", query="logGroups") == []
+
+
+@pytest.fixture(scope="module")
+def second(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The AWS CLI's second version, which pip does not have; Debian and Ubuntu do."""
+    if not SECOND.exists() or not subprocess.run([str(SECOND), "--version"], capture_output=True, text=True, timeout=60).stdout.startswith("aws-cli/2."):
+        pytest.skip("the AWS CLI's second version is not installed (Debian's and Ubuntu's package awscli)")
+    return Cli(lab, tmp_path_factory.mktemp("second"), SECOND)
+
+
+def test_logs_are_tailed(lab: Lab, second: Cli) -> None:
+    """`aws logs tail`, which only the second version has: what is there, what comes, what a filter takes."""
+    logs = lab.client("logs")
+    logs.create_log_group(logGroupName="/tail")
+    logs.create_log_stream(logGroupName="/tail", logStreamName="one")
+
+    def put(*messages: str) -> None:
+        events = [{"timestamp": int(time.time() * 1000) + number, "message": message} for number, message in enumerate(messages)]
+        logs.put_log_events(logGroupName="/tail", logStreamName="one", logEvents=events)
+
+    put("first", '{"responseCode": 403}')
+    with second.start("logs", "tail", "/tail", "--follow", "--format", "short") as tail:
+        assert tail.stdout is not None
+        try:
+            assert [tail.stdout.readline().split(" ", 1)[1].strip() for _ in range(2)] == ["first", '{"responseCode": 403}']
+            put("then")
+            assert tail.stdout.readline().endswith(" then\n")
+        finally:
+            tail.kill()
+    done = second.run("logs", "tail", "/tail", "--filter-pattern", "{ $.responseCode = 403 }")
+    assert [line.split(" ", 2)[1:] for line in done.stdout.splitlines()] == [["one", '{"responseCode": 403}']], done
+    assert "(ResourceNotFoundException)" in second.refused("logs", "tail", "/nowhere")
