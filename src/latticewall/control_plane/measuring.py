@@ -139,10 +139,11 @@ class Measurer:
             self._keep(points, COUNTERS_CURSOR, json.dumps({"process": process, "values": after}))
 
     def _keep(self, points: Points, cursor: str, position: str) -> None:
+        gauges = {key: found for key, found in points.items() if key[0].name in HOST_GAUGES.values()}
         with self._app.store.write("latticewall", "metrics") as tx:
-            tx.metrics.add(points)
+            tx.metrics.add({key: found for key, found in points.items() if key not in gauges})
+            tx.metrics.raise_to(gauges)
             tx.move_cursor(cursor, position)
-        for (series, _), found in points.items():
+        for (series, minute), found in points.items():
             count, total = self._totals.get(series, (0.0, 0.0))
-            gauge = series.name in HOST_GAUGES.values()
-            self._totals[series] = (1.0, found.sum) if gauge else (count + found.count, total + found.sum)
+            self._totals[series] = (1.0, found.sum) if (series, minute) in gauges else (count + found.count, total + found.sum)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from latticewall.base.metrics import Series, Statistics
 
@@ -20,6 +20,13 @@ class Metrics:
 
     def add(self, points: Mapping[tuple[Series, int], Statistics]) -> None:
         """Merge points into what is there."""
+        self._put(points, _merged)
+
+    def raise_to(self, points: Mapping[tuple[Series, int], Statistics]) -> None:
+        """Of several readings of one minute the one with the largest sum is its point: what is there at a time is not there once more at the next reading."""
+        self._put(points, _larger)
+
+    def _put(self, points: Mapping[tuple[Series, int], Statistics], combine: Callable[[Statistics, Statistics], Statistics]) -> None:
         for (series, minute), added in points.items():
             account, region, namespace, name, dimensions, unit = series
             key = (account, region, namespace, name, json.dumps(dimensions), minute, unit)
@@ -27,8 +34,7 @@ class Metrics:
                 "SELECT count, sum, minimum, maximum, spread FROM metric WHERE account = ? AND region = ? AND namespace = ? AND name = ?"
                 " AND dimensions = ? AND minute = ? AND unit = ?", key,
             ).fetchone()  # fmt: skip
-            total = _statistics(found) if found else Statistics()
-            total.merge(added)
+            total = combine(_statistics(found), added) if found else added
             values = (*key, total.count, total.sum, total.minimum, total.maximum, json.dumps(total.spread))
             self._db.execute(f"INSERT OR REPLACE INTO metric VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 - question marks
 
@@ -56,6 +62,15 @@ class Metrics:
 
     def clear(self) -> None:
         self._db.execute("DELETE FROM metric")
+
+
+def _merged(kept: Statistics, added: Statistics) -> Statistics:
+    kept.merge(added)
+    return kept
+
+
+def _larger(kept: Statistics, read: Statistics) -> Statistics:
+    return read if read.sum > kept.sum else kept
 
 
 def _series(values: Iterable[str]) -> Series:
