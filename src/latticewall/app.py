@@ -129,7 +129,7 @@ class App:
             raise DryRun("Request would have succeeded, but DryRun flag is set.", code="DryRunOperation")
         if token:
             tx.remember(token, digest, _plain(answer))
-        return _paged(model, answer, params)
+        return _paged(model, answer, params, f"{caller.account} {caller.region}")
 
 
 def _token_key(model: Operation, caller: Caller, params: Mapping[str, Any]) -> str:
@@ -164,8 +164,8 @@ def _without_views(value: Any) -> Any:
     return [item.document if isinstance(item, View) else item for item in value] if isinstance(value, list) else value
 
 
-def _paged(model: Operation, answer: Answer, params: Mapping[str, Any]) -> Answer:
-    """One page of a list, where the operation pages by one token. A handler that pages by itself says so with the token, None on the last page."""
+def _paged(model: Operation, answer: Answer, params: Mapping[str, Any], owner: str) -> Answer:
+    """One page of a list of owner's, where the operation pages by one token. A handler that pages by itself says so with the token, None on the last page."""
     page = pages.page_of(model)
     if page is None:
         if isinstance(answer, View):
@@ -181,7 +181,7 @@ def _paged(model: Operation, answer: Answer, params: Mapping[str, Any]) -> Answe
         return {member: value for member, value in answer.items() if member != page.output_token or value is not None}
     if not isinstance(items, Sequence) or isinstance(items, str):
         return answer
-    part = pages.paginate(model, items, params)
+    part = pages.paginate(model, items, params, owner=owner)
     return {**answer, **part}
 
 

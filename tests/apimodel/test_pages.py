@@ -99,6 +99,15 @@ def test_a_token_of_another_list_is_refused() -> None:
         paginate(CATALOG.operation("ec2:DescribeSubnets"), ITEMS, {"NextToken": token})
 
 
+def test_a_token_of_another_owner_is_refused() -> None:
+    operation = CATALOG.operation("iam:ListRoles")
+    token = paginate(operation, ITEMS, {"MaxItems": 5}, owner="111122223333")["Marker"]
+    assert paginate(operation, ITEMS, {"Marker": token}, owner="111122223333")["Roles"] == ITEMS[5:]
+    for other in ("999988887777", "", "111122223333 eu-north-7"):
+        with pytest.raises(Invalid):
+            paginate(operation, ITEMS, {"Marker": token}, owner=other)
+
+
 @pytest.mark.parametrize(
     "rest",
     [

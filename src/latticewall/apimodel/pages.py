@@ -1,6 +1,6 @@
 """Pages of a list, from botocore's paginators: which members carry the token, the limit and the items of an operation.
 
-A token is opaque to clients: a position in the list, bound to the operation and to the parameters it was issued for. It grants nothing
+A token is opaque to clients: a position in the list, bound to whose list it is, to the operation and to the parameters it was issued for. It grants nothing
 that the call itself would not, so it is checked for sense and not signed. Where it is known what tells a service's items apart (IDENTITIES), the token
 remembers the items on both sides of the position too: what is made or deleted between two pages makes no item come twice, and leaves none out.
 """
@@ -65,23 +65,27 @@ LONGEST = 1 << 31
 """No list has more items; SQLite cannot count without end."""
 
 
-def paginate(operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, default_limit: int | None = None) -> dict[str, Any]:
+def paginate(
+    operation: Operation, items: Sequence[Any], params: Mapping[str, Any], *, owner: str = "", default_limit: int | None = None
+) -> dict[str, Any]:
     """The part of the output document that this page is: its items, and the token of the next page if there is one.
 
-    items: the whole list, in an order that stays the same between calls; no more of it is asked for than is shown. default_limit: the page size when the
-    caller names none; None: that of the service, or all. Raises Invalid, with the service's code, for a token that was not issued for this list.
+    items: the whole list, in an order that stays the same between calls; no more of it is asked for than is shown. owner: whose list it is, account and
+    Region. default_limit: the page size when the caller names none; None: that of the service, or all. Raises Invalid, with the service's code, for a token
+    that was not issued for this list.
     """
     page = page_of(operation)
     if page is None:
         raise ValueError(f"{operation} does not page by one token")
-    start = _start(operation, page, items, params)
+    binding = _binding(operation, page, params, owner)
+    start = _start(operation, page, items, params, binding)
     limit = _limit(operation, page, params) or default_limit or DEFAULT_LIMITS.get(operation.service.name)
     found = list(items[start : start + limit + 1] if limit else items[start:])  # one more, to see whether there is more: counting all may cost more
     more = bool(limit) and len(found) > (limit or 0)
     document: dict[str, Any] = {}
     _place(document, page.result, found[:limit])
     if more:
-        document[page.output_token] = _token(operation, page, params, start + (limit or 0), found[-2:])
+        document[page.output_token] = _token(operation, binding, start + (limit or 0), found[-2:])
     if page.more:
         document[page.more] = more
     return document
@@ -124,10 +128,10 @@ def _guessed(operation: Operation) -> Page | None:
 _sorted = json.JSONEncoder(sort_keys=True, default=str, check_circular=False).encode
 
 
-def _binding(operation: Operation, page: Page, params: Mapping[str, Any]) -> str:
+def _binding(operation: Operation, page: Page, params: Mapping[str, Any], owner: str) -> str:
     """A digest of what the list depends on: everything but the token and the page size."""
     rest = {name: value for name, value in params.items() if name not in (page.input_token, page.limit)}
-    text = _sorted([operation.qualified_name, rest])
+    text = _sorted([owner, operation.qualified_name, rest])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -143,19 +147,19 @@ def _told_apart(item: Mapping[str, Any], members: Sequence[str]) -> tuple[str, .
     return tuple(str(item.get(member, "")) for member in members)
 
 
-def _token(operation: Operation, page: Page, params: Mapping[str, Any], position: int, around: Sequence[Any]) -> str:
+def _token(operation: Operation, binding: str, position: int, around: Sequence[Any]) -> str:
     """around: the last item that was shown and the first one that was not."""
     sides = [_identity(operation, item) for item in around]
-    parts = (str(position), _binding(operation, page, params), *((_sorted(sides),) if all(sides) else ()))
+    parts = (str(position), binding, *((_sorted(sides),) if all(sides) else ()))
     return base64.b64encode(":".join(parts).encode()).decode()
 
 
-def _start(operation: Operation, page: Page, items: Sequence[Any], params: Mapping[str, Any]) -> int:
+def _start(operation: Operation, page: Page, items: Sequence[Any], params: Mapping[str, Any], binding: str) -> int:
     """Where the page begins: at the first item that was not shown, or after the last one that was, wherever they are by now."""
     token = params.get(page.input_token)
     if not token:
         return 0
-    position, sides = _read(operation, page, params, str(token))
+    position, sides = _read(operation, page, str(token), binding)
     if not sides or [_identity(operation, item) for item in items[position - 1 : position + 1]] == sides:
         return position
     (shown, unseen), present = sides, [_identity(operation, item) for item in items]
@@ -166,12 +170,12 @@ def _start(operation: Operation, page: Page, items: Sequence[Any], params: Mappi
     return sum(identity <= shown for identity in present) if shown[0] else min(position, len(present))
 
 
-def _read(operation: Operation, page: Page, params: Mapping[str, Any], token: str) -> tuple[int, list[list[str]]]:
+def _read(operation: Operation, page: Page, token: str, wanted: str) -> tuple[int, list[list[str]]]:
     """Position, and the items around it, of a token that was issued for this list. Raises Invalid for any other."""
     try:
         position, binding, *rest = base64.b64decode(token, validate=True).decode().split(":", 2)
         sides = json.loads(rest[0]) if rest else []
-        if binding == _binding(operation, page, params) and 0 < int(position) <= LONGEST and _are_sides(operation, sides):
+        if binding == wanted and 0 < int(position) <= LONGEST and _are_sides(operation, sides):
             return int(position), sides
     except (binascii.Error, ValueError, RecursionError):
         pass

@@ -115,6 +115,8 @@ def test_filtering_by_time_stream_and_pages(region: Region) -> None:
     assert "".join(matching(region, logStreamNamePrefix="o")) == "abc"
     pages = list(region.logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, PaginationConfig={"PageSize": 4}))
     assert ["".join(event["message"] for event in page["events"]) for page in pages] == ["axby", "cz"]
+    with region.refused("InvalidParameterException", "nextToken"):  # it is for that list
+        region.logs.filter_log_events(logGroupName=GROUP, limit=4, nextToken=pages[0]["nextToken"], logStreamNames=["two"])
     arn = f"arn:aws:logs:{NAME}:{ACCOUNT}:log-group:{GROUP}"
     for identifier in (arn, GROUP):
         assert len(region.logs.filter_log_events(logGroupIdentifier=identifier)["events"]) == 6

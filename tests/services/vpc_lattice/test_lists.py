@@ -11,7 +11,7 @@ import pytest
 
 from latticewall.resources.context import Context
 
-from .region import CATALOG, NAME, Region
+from .region import ACCOUNT, CATALOG, NAME, Region, client
 from .things import Things
 
 LISTS = sorted(name for name in CATALOG.service("vpc-lattice").operations if name.startswith("List") and name != "ListTagsForResource")
@@ -97,6 +97,13 @@ def test_a_token_is_not_for_another_filter(things: Things) -> None:
     token = things.region.lattice.list_target_groups(maxResults=1)["nextToken"]
     with things.region.refused("ValidationException", "nextToken"):
         things.region.lattice.list_target_groups(maxResults=1, nextToken=token, targetGroupType="IP")
+
+
+def test_a_token_is_not_for_another_account_nor_another_region(things: Things) -> None:
+    token = things.region.lattice.list_target_groups(maxResults=1)["nextToken"]
+    for other in (client("vpc-lattice", "999988887777"), client("vpc-lattice", ACCOUNT, "eu-north-8")):
+        with things.region.refused("ValidationException", "nextToken"):
+            other.list_target_groups(maxResults=1, nextToken=token)
 
 
 def test_a_list_without_a_size_has_pages_of_a_hundred(region: Region) -> None:

@@ -22,7 +22,7 @@ def in_pages(handler: Handler) -> Handler:
         members = model.page_model["result_key"] if model.page_model else page.result
         members = [members] if isinstance(members, str) else members
         whole = [(member, item) for member in members for item in answer[member]]
-        part = pages.paginate(model, whole, params, default_limit=PAGE)
+        part = pages.paginate(model, whole, params, owner=ctx.caller.account, default_limit=PAGE)
         shown = part.pop(page.result)
         lists = {member: [item for own, item in shown if own == member] for member in members}
         return {**answer, **lists, page.output_token: None, **part}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import datetime
 from typing import Any
 
+from latticewall.apimodel import pages
 from latticewall.base.faults import Conflict, Invalid, NotFound
 from latticewall.base.rows import Row
 from latticewall.resources import tags
@@ -166,7 +166,7 @@ def _token(direction: str, position: int) -> str:
 
 
 def filter_events(ctx: Context, params: Document) -> Document:
-    """Events of a group that fit a pattern; one page, continued by position."""
+    """Events of a group that fit a pattern; one page."""
     group = _group_of(ctx, params)
     wanted, prefix = set(params.get("logStreamNames") or ()), params.get("logStreamNamePrefix") or ""
     if wanted and prefix:
@@ -177,24 +177,14 @@ def filter_events(ctx: Context, params: Document) -> Document:
         for event in ctx.tx.log_events(group.id, "", params.get("startTime") or 0, _after(params.get("endTime")), limit=-1)
         if (not wanted or event["stream"] in wanted) and event["stream"].startswith(prefix) and fits(event["message"])
     ]
-    limit, start = params.get("limit") or PAGE, _position(params.get("nextToken"))
-    end = start + limit
-    token = base64.b64encode(str(end).encode()).decode() if end < len(found) else None
-    return {"events": [_filtered(event) for event in found[start:end]], "searchedLogStreams": [], "nextToken": token}
+    model = ctx.ports["catalog"].operation("logs:FilterLogEvents")
+    part = pages.paginate(model, found, params, owner=f"{ctx.caller.account} {ctx.caller.region}", default_limit=PAGE)
+    return {"searchedLogStreams": [], "nextToken": None, **part, "events": [_filtered(event) for event in part["events"]]}
 
 
 def _after(end: int | None) -> int | None:
     """FilterLogEvents' end is inclusive, the store's exclusive."""
     return None if end is None else end + 1
-
-
-def _position(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        return int(base64.b64decode(token, validate=True))
-    except ValueError as error:
-        raise Invalid("The specified nextToken is invalid.", code="InvalidParameterException") from error
 
 
 def _filtered(event: dict[str, Any]) -> Document:
