@@ -9,8 +9,9 @@ import pytest
 from tests.region import ACCOUNT, NAME, Region, client
 
 from latticewall.auth.authorization_message import ensure_message_key
-from latticewall.base.faults import Denied
+from latticewall.base.faults import Denied, Invalid
 from latticewall.control_plane.inner import InnerRequests
+from latticewall.faces.http import UnknownInner
 from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
@@ -45,3 +46,25 @@ def test_a_region_that_checks_signatures_is_not_reset(region: Region) -> None:
     with pytest.raises(Denied, match="--open"):
         inner(region, open_mode=False)("reset", {})
     assert vpc in {one["VpcId"] for one in region.ec2.describe_vpcs()["Vpcs"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "words"),
+    [
+        ("call", {}, "`operation` is missing"),
+        ("call", {"operation": ["ec2:DescribeVpcs"]}, "`operation` cannot be a list"),
+        ("call", {"operation": "ec2:DescribeVpcs", "params": "all"}, "`params` cannot be a str"),
+        ("call", {"operation": "ec2:DescribeVpcs", "account": 7}, "`account` cannot be a int"),
+        ("wait", {"revision": "newest"}, "`revision` cannot be a str"),
+        ("wait", {"timeout": True}, "`timeout` cannot be a bool"),
+        ("counters", {}, "`namespace` is missing"),
+    ],
+)
+def test_what_is_missing_or_of_another_kind_is_named(region: Region, path: str, params: dict[str, object], words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        inner(region, open_mode=False)(path, params)
+
+
+def test_there_is_no_other(region: Region) -> None:
+    with pytest.raises(UnknownInner):
+        inner(region, open_mode=True)("operation", {})

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3  # type: ignore[import-untyped]
 import pytest
@@ -88,8 +89,12 @@ def test_inner_requests_are_for_the_administrator(verifying: tuple[Region, dict[
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status"), [("echo", b"", 200), ("none", b"", 404), ("echo", b"{", 400), ("echo", b"\xff", 400), ("echo", b"[1]", 400)]
-)
+    ("path", "body", "status"),
+    [
+        ("echo", b"", 200), ("none", b"", 404), ("echo", b"{", 400), ("echo", b"\xff", 400), ("echo", b"[1]", 400), ("echo", b'{"a": NaN}', 400),
+        ("echo", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400), ("echo", b'{"a": ' + b"[" * 100_000, 400),
+    ],
+)  # fmt: skip
 def test_inner_requests_answer_whatever_they_are_sent(region: Region, path: str, body: bytes, status: int) -> None:
     assert inner(region, path, body).status == status
 
@@ -99,6 +104,19 @@ def test_an_inner_request_that_breaks_is_an_answer_too(region: Region, monkeypat
     object.__setattr__(region.endpoint, "inner", lambda _path, _params: 1 / 0)
     answer = inner(region, "echo")
     assert (answer.status, json.loads(answer.body)["code"]) == (500, "InternalFailure")
+    for mistake in (KeyError("/state/region.db"), ValueError("/state/region.db"), OSError(2, "gone", "/state/region.db")):
+        object.__setattr__(region.endpoint, "inner", Mock(side_effect=mistake))
+        assert (inner(region, "echo").status, b"region.db" in inner(region, "echo").body) == (500, False), "what is wrong inside is nobody's to read"
+
+
+def test_what_can_be_read_and_not_be_walked_is_too_deep(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    def walk(value: Any) -> int:
+        return 1 + max((walk(item) for item in value.values()), default=0) if isinstance(value, dict) else 0
+
+    monkeypatch.setattr(region, "inner", None)
+    object.__setattr__(region.endpoint, "inner", lambda _path, params: walk(params))
+    depth = 800
+    assert inner(region, "echo", b'{"a":' * depth + b"{}" + b"}" * depth).status == 400
 
 
 @contextmanager

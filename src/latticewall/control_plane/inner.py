@@ -12,8 +12,9 @@ from typing import Any
 from latticewall.app import App
 from latticewall.auth.authorization_message import KIND as MESSAGE_KEY
 from latticewall.auth.callers import root
-from latticewall.base.faults import Denied, Unavailable
+from latticewall.base.faults import Denied, Invalid, Unavailable
 from latticewall.control_plane.policy_tests import PolicyTests
+from latticewall.faces.http import UnknownInner
 from latticewall.reconcile.loop import Loop
 
 _SPARE = 64 << 10
@@ -54,6 +55,9 @@ class InnerRequests:
         self.explainer: Callable[[Mapping[str, Any]], Any] | None = None
 
     def __call__(self, path: str, params: Mapping[str, Any]) -> Any:
+        """Raises UnknownInner, and Invalid for parameters that are missing or of another kind."""
+        if path not in self._answers:
+            raise UnknownInner
         return self._answers[path](params)
 
     def health(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,8 +88,8 @@ class InnerRequests:
 
     def call(self, params: Mapping[str, Any]) -> Any:
         """An operation as the region's administrator: {"operation": "ec2:DescribeVpcs", "params": {...}, "region"?, "account"?}."""
-        caller = root(params.get("account") or self._account, params.get("region") or self._region)
-        return self._app.call(caller, params["operation"], params.get("params") or {})
+        caller = root(_given(params, "account", str) or self._account, _given(params, "region", str) or self._region)
+        return self._app.call(caller, _text(params, "operation"), _given(params, "params", dict) or {})
 
     def plan(self, _: Mapping[str, Any]) -> Any:
         """The plan the node has, without access keys."""
@@ -94,8 +98,8 @@ class InnerRequests:
 
     def wait(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Wait until the newest (or a given) revision is applied: {"revision"?, "timeout"?} -> {"applied": bool}."""
-        revision = int(params.get("revision") or self._app.store.revision)
-        return {"applied": self._loop.wait_applied(revision, min(float(params.get("timeout") or 30), 120)), "revision": revision}
+        revision = _given(params, "revision", int) or self._app.store.revision
+        return {"applied": self._loop.wait_applied(revision, min(_given(params, "timeout", int, float) or 30, 120)), "revision": revision}
 
     def instances(self, _: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Instances with the pid of their init, for `exec`."""
@@ -111,7 +115,7 @@ class InnerRequests:
 
     def counters(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Packet and byte counters of a router, firewall or Transit Gateway namespace: {"namespace": "tgw-..."}."""
-        return {name: {"packets": packets, "bytes": size} for name, (packets, size) in self.read_counters(str(params["namespace"])).items()}
+        return {name: {"packets": packets, "bytes": size} for name, (packets, size) in self.read_counters(_text(params, "namespace")).items()}
 
     def explain(self, params: Mapping[str, Any]) -> Any:
         """Why a request was, or would be, allowed or denied: see control_plane.explaining."""
@@ -131,6 +135,22 @@ class InnerRequests:
                 if row.kind != MESSAGE_KEY and not row.document.get("_administrator"):
                     tx.delete(row)
         return {"status": "reset"}
+
+
+def _given(params: Mapping[str, Any], name: str, *kinds: type) -> Any:
+    """A parameter, None when it is not given. Raises Invalid when it is none of these kinds of values."""
+    value = params.get(name)
+    if value is not None and type(value) not in kinds:
+        raise Invalid(f"`{name}` cannot be a {type(value).__name__}")
+    return value
+
+
+def _text(params: Mapping[str, Any], name: str) -> str:
+    """A parameter that must be there."""
+    value = _given(params, name, str)
+    if not value:
+        raise Invalid(f"`{name}` is missing")
+    return str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -23,9 +23,11 @@ from latticewall.base.faults import Denied, Fault, Pending, Unavailable
 from latticewall.faces.authentication import Authentication, Signer
 from latticewall.faces.s3_bodies import plain
 from latticewall.store import Moved, MustWrite, Snapshot
+from latticewall.wire.json_body import load
 from latticewall.wire.message import HttpRequest, HttpResponse
 from latticewall.wire.parse import parse
 from latticewall.wire.route import identify, service_of
+from latticewall.wire.scalars import Malformed
 from latticewall.wire.serialise import serialise, serialise_fault
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,11 @@ _OWN = (INNER, DOWNLOADS)
 Call = Callable[[Caller, Operation, Mapping[str, Any], str], Mapping[str, Any]]
 """(caller, operation, parameters, request id) -> the output document."""
 Inner = Callable[[str, Mapping[str, Any]], Any]
-"""(path below /_latticewall/, parameters) -> a JSON value; raises KeyError for an unknown path."""
+"""(path below /_latticewall/, parameters) -> a JSON value; raises UnknownInner for an unknown path."""
+
+
+class UnknownInner(Exception):
+    """There is no inner request at that path."""
 
 
 class Known(NamedTuple):
@@ -222,15 +228,19 @@ class Endpoint:
                 caller, service = self._authentication.who_signs(request)
                 if service != SIGNING_NAME or (caller.account, caller.principal_type) != (self.account, "Account"):
                     raise Denied("only the region's administrator may ask this", code="AccessDenied")
-            params = json.loads(request.body) if request.body else {}
+            params = load(request.body)
             if not isinstance(params, dict):
-                raise ValueError("the body must be a JSON object")
+                raise Malformed("the body is no JSON object")
             answer = self.inner(path, params)
             return HttpResponse(200, (("content-type", TEXT),), answer.encode()) if path == "metrics" else _json(200, answer)
         except Fault as fault:
             return _json(fault.status, {"message": fault.message, "code": fault.code})
-        except (KeyError, ValueError) as error:
-            return _json(404 if isinstance(error, KeyError) else 400, {"message": f"unknown or malformed inner request `{path}`: {error}"})
+        except Malformed as error:
+            return _json(400, {"message": f"malformed inner request `{path}`: {error}"})
+        except RecursionError:
+            return _json(400, {"message": f"malformed inner request `{path}`: the body is nested too deeply"})
+        except UnknownInner:
+            return _json(404, {"message": f"unknown inner request `{path}`"})
         except Exception:
             log.exception("inner request `%s` failed", path)
             return _json(500, {"message": "An internal error has occurred", "code": "InternalFailure"})
