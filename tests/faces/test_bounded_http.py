@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from latticewall.faces import bounded_http
-from latticewall.faces.bounded_http import BODY_RATE, BODY_SECONDS, HEAD_SECONDS, LOOK_SECONDS, SEND_SECONDS, BoundedHttp
+from latticewall.faces.bounded_http import BODY_RATE, BODY_SECONDS, HEAD_SECONDS, LINGER_SECONDS, LOOK_SECONDS, SEND_SECONDS, BoundedHttp
 from latticewall.faces.quick_http import QuickHttp
 from latticewall.faces.serving import IDLE_SECONDS, server_config
 
@@ -70,6 +70,7 @@ class Wire:
     def __init__(self, source: str = "") -> None:
         self.sent = b""
         self.unsent = 0
+        self.half = False
         self.open = True
         self.ended = False
         self.protocol: BoundedHttp | None = None
@@ -79,7 +80,11 @@ class Wire:
         return (self._source, 4566) if name == "peername" and self._source else None
 
     def write(self, data: bytes) -> None:
+        assert not self.half
         self.sent += data
+
+    def write_eof(self) -> None:
+        self.half = True
 
     def close(self) -> None:
         self.open = False
@@ -235,6 +240,44 @@ def test_a_head_without_end_is_cut_off(side: Side, pieces: list[bytes]) -> None:
     for piece in pieces:
         if wire.open:
             protocol.data_received(piece)
+    assert wire.ended
+
+
+# -- answers before the end of a request --------------------------------------------------------------------------------------------------
+
+
+async def refusing(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0"), (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def refused(side: Side) -> Wire:
+    """A connection on which a request has had its answer before it was heard."""
+    wire, protocol = side.connect()
+    protocol.app = refusing
+    protocol.data_received(PUT)
+    side.time.answer()
+    assert (wire.sent.count(b" 413 "), wire.half, wire.open) == (1, True, True)
+    return wire
+
+
+def test_whoever_is_refused_while_he_sends_is_heard_a_little_longer(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_http, "LINGER_BYTES", 10 * len(PUT))
+    slow, silent, endless = (refused(side) for _ in range(3))
+    assert 1 < drip(side, endless, [PUT] * 20, 0.1) < 1.2
+    assert endless.ended
+    assert endless.sent.count(b"HTTP/1.1") == 1, "what is heard then is no request"
+    lasted = drip(side, slow, [b"x"] * 100)
+    assert LINGER_SECONDS - 1 <= lasted <= LINGER_SECONDS + LOOK_SECONDS + 1
+    assert slow.ended
+    assert silent.ended
+    assert b" 408 " not in slow.sent + silent.sent
+
+
+def test_a_stop_waits_for_nobody_who_was_refused(side: Side) -> None:
+    wire = refused(side)
+    assert wire.protocol is not None
+    wire.protocol.shutdown()
     assert wire.ended
 
 

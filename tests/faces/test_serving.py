@@ -196,6 +196,21 @@ def test_what_is_out_of_the_ordinary_takes_the_ordinary_way(request_: bytes) -> 
         assert b"x-way" not in head
 
 
+HUGE = b"PUT /slow HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+
+
+def test_a_body_that_is_announced_as_too_large_is_not_asked_for_and_its_sender_hears_so() -> None:
+    with serving(Quick()) as port:
+        for more, sent in ((b"", 0), (b"Expect: 100-continue\r\n", 0), (b"", 30 << 20)):
+            with socket.create_connection(("127.0.0.1", port), 10) as connection:
+                connection.sendall(HUGE % max(sent, 1 << 40) + more + b"\r\n")
+                connection.sendall(bytes(sent))  # as http.client does: all of it, before it listens
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+                assert answer.startswith(b"HTTP/1.1 413 "), answer
+                assert b"connection: close\r\n" in answer
+                assert answer.endswith(b"request body too large\n")
+
+
 def test_what_is_no_http_is_refused_and_half_a_request_holds_up_no_stop() -> None:
     with serving(Quick()) as port:
         with socket.create_connection(("127.0.0.1", port), 10) as connection:

@@ -31,11 +31,11 @@ INVOKING = 200
 
 
 class _Refused(Exception):
-    """status, reason: of the answer to a request whose body is not read to its end."""
+    """status, reason: of the answer to a request whose body is not read to its end, and after which the connection ends."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
-        self.answer = HttpResponse(status, (("content-type", "text/plain"),), f"{reason}\n".encode())
+        self.answer = HttpResponse(status, (("content-type", "text/plain"), ("connection", "close")), f"{reason}\n".encode())
 
 
 class Bodies:
@@ -45,9 +45,11 @@ class Bodies:
         self._left = limit
 
     @asynccontextmanager
-    async def read(self, receive: Receive, limit: int) -> AsyncIterator[bytes]:
-        """A whole body, for as long as the context lasts. Raises _Refused when it, or all together, is too large, ConnectionError when the client goes away
-        before its end."""
+    async def read(self, receive: Receive, limit: int, size_to_be: int) -> AsyncIterator[bytes]:
+        """A whole body, for as long as the context lasts. size_to_be: as announced, 0 when it is not. Raises _Refused when it, or all together, is too large,
+        ConnectionError when the client goes away before its end."""
+        if size_to_be > limit:
+            raise _Refused(413, "request body too large")
         parts: list[bytes] = []
         size = taken = 0
         try:
@@ -107,7 +109,7 @@ class AsgiApp:
         if scope["type"] != "http":
             return
         try:
-            async with self._bodies.read(receive, _limit(scope)) as body:
+            async with self._bodies.read(receive, _limit(scope), _announced(scope)) as body:
                 await self._answer(scope, body, send)
         except _Refused as refused:
             await _send(send, refused.answer)
@@ -141,6 +143,10 @@ def _limit(scope: Scope) -> int:
     """How many bytes of body are read, by what the request says it is signed for."""
     signed = (scope["query_string"], *(value for name, value in scope["headers"] if name == b"authorization"))
     return UPLOAD_LIMIT if any(mark in text for text in signed for mark in UPLOADS) else BODY_LIMIT
+
+
+def _announced(scope: Scope) -> int:
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
 
 async def _send(send: Send, answer: HttpResponse) -> None:

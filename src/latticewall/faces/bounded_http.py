@@ -6,6 +6,7 @@ A bound counts from where the waiting began, so that a byte now and then extends
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, ClassVar
 
@@ -23,17 +24,32 @@ FRAMING = 8
 SEND_SECONDS = 60.0
 """A client that takes less than SEND_BYTES of a waiting answer in this time does not get the rest."""
 SEND_BYTES = 65536
+LINGER_SECONDS, LINGER_BYTES = 5.0, 64 << 20
+"""How long, and how much of, a request is heard and thrown away whose answer was given before its end and closes the connection: a client that is still
+sending would lose the answer if nobody listened."""
 LOOK_SECONDS = 5.0
 """How often each connection is looked at; by as much a bound may be exceeded."""
 
 
 class Phase(Enum):
-    """What a connection waits for."""
+    """What a connection waits for. END: that the client has seen that nothing more is heard."""
 
     REQUEST = auto()
     HEAD = auto()
     BODY = auto()
     ANSWER = auto()
+    END = auto()
+
+
+class _Wire(asyncio.Transport):
+    """A connection's transport as uvicorn has it. closing: called instead of closing it."""
+
+    def __init__(self, transport: asyncio.Transport, closing: Callable[[], None]) -> None:
+        super().__init__()
+        self.write = transport.write  # type: ignore[method-assign]
+        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading  # type: ignore[method-assign]
+        self.is_closing, self.close = transport.is_closing, closing  # type: ignore[method-assign]
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -69,7 +85,8 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport = transport
             transport.abort()
             return
-        super().connection_made(transport)
+        self._wire = transport
+        super().connection_made(_Wire(transport, self._close))
         self._look_in(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,21 +101,26 @@ class BoundedHttp(HttpToolsProtocol):
         waiting = [other for other in own if other._phase is not Phase.ANSWER]
         if not waiting:
             return False
-        oldest = min(waiting, key=lambda other: (other._phase is Phase.BODY, other._since))
+        oldest = min(waiting, key=lambda other: (other._phase is not Phase.END, other._phase is Phase.BODY, other._since))
         self.connections.discard(oldest)
-        oldest.transport.abort()
+        oldest._wire.abort()
         return True
 
     # -- reading -------------------------------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if self._phase is Phase.END:
+            self._read += len(data)
+            if self._read > LINGER_BYTES:
+                self._wire.abort()
+            return
         self._begun_now = False
         super().data_received(data)
         if self._begun_now or self._phase not in (Phase.HEAD, Phase.BODY):
             return
         self._read += len(data)
         if self._read > HEAD_BYTES + FRAMING * self._body:
-            self.transport.abort()
+            self._wire.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -129,6 +151,15 @@ class BoundedHttp(HttpToolsProtocol):
         if self._phase is Phase.ANSWER and not self._is_answering():
             self._phase = Phase.REQUEST
 
+    def _close(self) -> None:
+        """Close the connection; when the answer was given before all was heard, once the client has had time to take it."""
+        if self._phase is Phase.BODY and self.cycle is not None and self.cycle.response_complete and not self._wire.is_closing():
+            self._enter(Phase.END)
+            self._wire.write_eof()
+            self.flow.resume_reading()
+        else:
+            self._wire.close()
+
     def _is_answering(self) -> bool:
         """Whether the last request whose head is known has its answer to come."""
         return self.cycle is not None and not self.cycle.response_complete
@@ -147,7 +178,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _see(self) -> None:
         """Close what has waited too long; see to the others again."""
-        if self.transport.is_closing() or self.flow.write_paused:
+        if self._wire.is_closing() or self.flow.write_paused:
             self._see_sending()
             return
         self._unsent = None
@@ -169,6 +200,8 @@ class BoundedHttp(HttpToolsProtocol):
                 return self._since + HEAD_SECONDS
             case Phase.BODY:
                 return self._since + BODY_SECONDS + self._body / BODY_RATE
+            case Phase.END:
+                return self._since + LINGER_SECONDS
             case Phase.ANSWER:
                 return self._since
 
@@ -179,16 +212,16 @@ class BoundedHttp(HttpToolsProtocol):
         return self._phase is Phase.HEAD and self._is_answering()
 
     def _end_waiting(self) -> None:
-        if self._phase is not Phase.REQUEST:
-            self.transport.write(STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n")
-        self.transport.close()
+        if self._phase in (Phase.HEAD, Phase.BODY):
+            self._wire.write(STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self._wire.close()
         self._look_in(LOOK_SECONDS)  # until all is sent
 
     def _see_sending(self) -> None:
-        now, left = self.loop.time(), self.transport.get_write_buffer_size()
+        now, left = self.loop.time(), self._wire.get_write_buffer_size()
         if self._unsent is None or left <= self._unsent[1] - SEND_BYTES:
             self._unsent = (now, left)
         elif now - self._unsent[0] >= SEND_SECONDS:
-            self.transport.abort()
+            self._wire.abort()
             return
         self._look_in(LOOK_SECONDS)
