@@ -73,6 +73,7 @@ def region() -> World:
         metadata_options={"HttpTokens": "optional", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "enabled", "InstanceMetadataTags": "enabled"},
         tags={"Name": "web", "a/b": "cannot be a path", "..": "nor can this"}, launch_time="2026-01-02T03:04:05.678Z", reservation_id="r-0",
         availability_zone_id="euw1-az1", architecture="x86_64", instance_profile_id="AIPA0WEB", monitoring="enabled",
+        private_dns_name="ip-10-1-2-3.eu-west-1.compute.internal",
     )  # fmt: skip
     return World(
         region="eu-west-1",

@@ -1,7 +1,8 @@
-"""IPv6 beside IPv4, with packets: neighbours in a VPC, security groups and network ACLs per family, a Transit Gateway between two VPCs."""
+"""IPv6 beside IPv4 and alone, with packets: neighbours in a VPC, security groups and network ACLs per family, a Transit Gateway between two VPCs."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class Hosts:
     left: Host
     neighbour: Host
     right: Host
+    alone: Host
+    """In an IPv6-only subnet of left's VPC, with a role."""
+    far: Host
+    """In one of right's VPC."""
 
     def ask(self, source: Host, address: str, seconds: float = 3.0) -> str:
         """The client's address as the server saw it, or the error."""
@@ -80,8 +85,29 @@ def built(region: Region) -> Hosts:
     ec2.associate_subnet_cidr_block(SubnetId=other, Ipv6CidrBlock=str(second))
     ec2.modify_subnet_attribute(SubnetId=other, AssignIpv6AddressOnCreation={"Value": True})
     left, neighbour, right = launch(ec2, homes[0]), launch(ec2, (vpc, other, *blocks)), launch(ec2, homes[1])
+    profile = with_role(region)
+    alone, far = (launch(ec2, ipv6_only(ec2, found), IamInstanceProfile=profile, MetadataOptions={"HttpProtocolIpv6": "enabled"}) for found in homes)
     region.settle()
-    return Hosts(region, ec2, left, neighbour, right)
+    return Hosts(region, ec2, left, neighbour, right, alone, far)
+
+
+def with_role(region: Region) -> dict[str, str]:
+    """An instance profile."""
+    iam, trusted = region.client("iam"), {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam.create_role(RoleName="alone", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusted]}))
+    iam.create_instance_profile(InstanceProfileName="alone")
+    iam.add_role_to_instance_profile(InstanceProfileName="alone", RoleName="alone")
+    return {"Name": "alone"}
+
+
+def ipv6_only(ec2: Any, where: tuple[str, str, str, str]) -> tuple[str, str, str, str]:
+    """An IPv6-only subnet in a VPC; instances in it are known by the names after their ids."""
+    vpc, _, *blocks = where
+    third = list(IPv6Network(blocks[1]).subnets(new_prefix=64))[2]
+    subnet = ec2.create_subnet(VpcId=vpc, Ipv6CidrBlock=str(third), Ipv6Native=True, AvailabilityZone=f"{ec2.meta.region_name}a")["Subnet"]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=subnet, EnableResourceNameDnsAAAARecordOnLaunch={"Value": True})
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    return (vpc, subnet, *blocks)
 
 
 def home(ec2: Any, cidr: str, inner: str) -> tuple[str, str, str, str]:
@@ -93,7 +119,7 @@ def home(ec2: Any, cidr: str, inner: str) -> tuple[str, str, str, str]:
     return vpc["VpcId"], subnet["SubnetId"], cidr, block["Ipv6CidrBlock"]
 
 
-def launch(ec2: Any, where: tuple[str, str, str, str]) -> Host:
+def launch(ec2: Any, where: tuple[str, str, str, str], **more: Any) -> Host:
     vpc, subnet, _, _ = where
     group = ec2.create_security_group(GroupName=f"g{len(ec2.describe_security_groups()['SecurityGroups'])}", Description="g", VpcId=vpc)["GroupId"]
     everywhere = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
@@ -102,16 +128,58 @@ def launch(ec2: Any, where: tuple[str, str, str, str]) -> Host:
     size = "t4g.micro" if image["Architecture"] == "arm64" else "t3.micro"
     start = f"#!/bin/sh\nexec {sys.executable} -c '{SERVER}'\n"
     (made,) = ec2.run_instances(
-        ImageId=image["ImageId"], InstanceType=size, MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], UserData=start
+        ImageId=image["ImageId"], InstanceType=size, MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], UserData=start, **more
     )["Instances"]
-    (address,) = made["NetworkInterfaces"][0]["Ipv6Addresses"]
-    return Host(made["InstanceId"], made["PrivateIpAddress"], address["Ipv6Address"], group, subnet, vpc)
+    return Host(made["InstanceId"], made.get("PrivateIpAddress", ""), made["Ipv6Address"], group, subnet, vpc)
 
 
 def test_neighbours_and_another_vpc_are_reached_over_both_families(hosts: Hosts) -> None:
     for there in (hosts.neighbour, hosts.right):
         hosts.asks(hosts.left, there.ipv4, hosts.left.ipv4)
         hosts.asks(hosts.left, there.ipv6, hosts.left.ipv6)
+
+
+def test_an_ipv6_only_subnet_is_reached_from_its_vpc_and_over_the_transit_gateway(hosts: Hosts) -> None:
+    for there in (hosts.left, hosts.right, hosts.far):
+        hosts.asks(hosts.alone, there.ipv6, hosts.alone.ipv6)
+        hosts.asks(there, hosts.alone.ipv6, there.ipv6)
+    assert hosts.region.run(hosts.alone.id, "ip", "-4", "route").stdout == ""
+    assert hosts.ask(hosts.alone, hosts.left.ipv4, 1.0) == "OSError"
+
+
+def test_names_and_the_role_of_an_instance_with_ipv6_only(hosts: Hosts) -> None:
+    region = hosts.region
+    name = f"{hosts.alone.id}.{region.name}.compute.internal"
+    look = "import socket, sys; print(socket.getaddrinfo(sys.argv[1], 1)[0][4][0], socket.gethostbyaddr(sys.argv[2])[0])"
+    for client in (hosts.left, hosts.alone):
+        done = region.run(client.id, sys.executable, "-c", look, name, hosts.alone.ipv6)
+        assert done.stdout.split() == [hosts.alone.ipv6, name], done.stderr
+    program = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    assert region.run(hosts.alone.id, sys.executable, "-c", program).stdout.strip().endswith(f":assumed-role/alone/{hosts.alone.id}")
+    token = ("curl", "-s", "-g", "-X", "PUT", "-H", "x-aws-ec2-metadata-token-ttl-seconds: 60", "-w", "%{http_code}", "http://[fd00:ec2::254]/latest/api/token")
+    assert region.run(hosts.alone.id, *token).stdout.endswith("200")
+    hosts.ec2.modify_instance_metadata_options(InstanceId=hosts.alone.id, HttpProtocolIpv6="disabled")
+    region.settle()
+    for instance in (hosts.alone, hosts.left):  # where it was never enabled
+        assert not region.run(instance.id, *token).stdout.endswith("200")
+
+
+def test_security_groups_and_acls_of_an_ipv6_only_subnet(hosts: Hosts) -> None:
+    hosts.asks(hosts.left, hosts.alone.ipv6, hosts.left.ipv6)
+    everybody = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    hosts.ec2.revoke_security_group_ingress(GroupId=hosts.alone.group, IpPermissions=[everybody])
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.alone.ipv6, 1.0) == "TimeoutError"
+    hosts.ec2.authorize_security_group_ingress(GroupId=hosts.alone.group, IpPermissions=[everybody])
+    acl = hosts.ec2.create_network_acl(VpcId=hosts.alone.vpc)["NetworkAcl"]["NetworkAclId"]
+    (present,) = hosts.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [hosts.alone.subnet]}])["NetworkAcls"]
+    (association,) = [one for one in present["Associations"] if one["SubnetId"] == hosts.alone.subnet]
+    moved = hosts.ec2.replace_network_acl_association(AssociationId=association["NetworkAclAssociationId"], NetworkAclId=acl)
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.alone.ipv6, 1.0) == "TimeoutError"
+    hosts.ec2.replace_network_acl_association(AssociationId=moved["NewAssociationId"], NetworkAclId=present["NetworkAclId"])
+    hosts.region.settle()
+    assert hosts.ask(hosts.left, hosts.alone.ipv6) == hosts.left.ipv6
 
 
 def test_an_address_that_nobody_has_is_not_there(hosts: Hosts) -> None:

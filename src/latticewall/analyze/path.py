@@ -32,7 +32,8 @@ FILTERS = ("security-group-egress", "network-acl", "security-group-ingress")
 @dataclass(frozen=True)
 class Source:
     """Where a request comes from. attached: the primary interface of a running instance, None when only the VPC is known. seen: the address that a request
-    came from, or would come from by the way it takes; "" while that is not known: it is taken to be the first IPv4 address of the interface."""
+    came from, or would come from by the way it takes; "" while that is not known: it is taken to be the interface's first IPv4 address, else its first of
+    IPv6."""
 
     vpc: Vpc
     instance: Instance | None = None
@@ -41,7 +42,9 @@ class Source:
 
     @property
     def address(self) -> str:
-        return self.seen or (str(self.attached.interface.addresses[0]) if self.attached else "")
+        if self.seen or self.attached is None:
+            return self.seen
+        return str(next(iter((*self.attached.interface.addresses, *self.attached.interface.ipv6_addresses))))
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,10 @@ def association_way(region: Region, source: Source, asked: Asked) -> Way:
 def preferred(source: Source, found: Iterable[str]) -> list[Address]:
     """As a client tries them: IPv6 first, and only families that it has ("Default Address Selection", RFC 6724)."""
     ordered = sorted(map(ip_address, found), key=lambda address: -address.version)
-    versions = {4, 6} if source.attached is None or source.attached.interface.ipv6_addresses else {4}
+    if source.attached is None:
+        return ordered
+    interface = source.attached.interface
+    versions = {address.version for address in (*interface.addresses, *interface.ipv6_addresses)}
     return [address for address in ordered if address.version in versions]
 
 
@@ -188,7 +194,8 @@ def _tried(source: Source, gate: Gate, found: list[str]) -> tuple[Gate, list[Add
     """The gate of a name that leads to the service network, which fails for a client without an address of any such family."""
     if able := preferred(source, found):
         return gate, able
-    return replace(gate, outcome=Outcome.FAIL, detail=f"{gate.detail}: the client has no IPv6 address"), []
+    lacking = "IPv6" if ":" in found[0] else "IPv4"
+    return replace(gate, outcome=Outcome.FAIL, detail=f"{gate.detail}: the client has no {lacking} address"), []
 
 
 _LEADS_TO = {"http": "services", "https": "services", "tls": "services", "tcp": "TCP resources (ask for a service with http:// or https://)"}

@@ -20,6 +20,9 @@ METADATA = IPv4Address("169.254.169.254")
 API_PORT = 4566
 """On the metadata address: where instances reach the region's own endpoint, whatever port it has outside."""
 RESOLVER = IPv4Address("169.254.169.253")
+METADATA_IPV6 = IPv6Address("fd00:ec2::254")
+RESOLVER_IPV6 = IPv6Address("fd00:ec2::253")
+"""The same over IPv6, in VPCs that have it."""
 
 TRANSIT_GATEWAY_SIDE = IPv4Address("169.254.64.1")
 TRANSIT_GATEWAY_VPC_SIDE = IPv4Address("169.254.64.2")
@@ -39,6 +42,13 @@ def embedded(address: IPv4Address) -> IPv6Address:
 def both_families(vpc: Vpc, address: IPv4Address) -> tuple[str, ...]:
     """One of VPC Lattice's addresses, and the IPv6 one beside it where the VPC has IPv6."""
     return (str(address), str(embedded(address))) if vpc.ipv6_cidrs else (str(address),)
+
+
+def resolvers(vpc: Vpc) -> tuple[IPv4Address | IPv6Address, ...]:
+    """Where the VPC's resolver is; nowhere if it has none."""
+    if not vpc.dns_support:
+        return ()
+    return (base_plus_two(vpc.cidrs[0]), RESOLVER, *((RESOLVER_IPV6,) if vpc.ipv6_cidrs else ()))
 
 
 def base_plus_two(cidr: IPv4Network) -> IPv4Address:

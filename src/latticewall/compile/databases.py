@@ -23,7 +23,7 @@ TTL = 5
 def compile_database(item: DatabaseInterface) -> tuple[Namespace, Link]:
     """The server's namespace and its link to the VPC's router."""
     database, device = item.database, item.database_device
-    gateway = str(addresses.router(item.subnet.cidr))
+    gateway = str(addresses.router(item.subnet.cidr)) if item.subnet.cidr else ""  # RDS takes no subnet without
     space = Namespace(
         name=item.database_namespace, kind="database", owner=database.id, routes=(Route(MAIN_TABLE, "default", device, gateway, origin="implicit router"),),
         rules=(), addresses=tuple(sorted(Address(device, f"{address}/32") for address in item.interface.addresses)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterable
 
 from latticewall.base.ids import namespace
 from latticewall.compile.index import Attached, Index
@@ -39,7 +40,7 @@ def _instance(index: Index, attached: list[Attached]) -> MetadataInstance:
     return MetadataInstance(
         instance_id=instance.id,
         namespace=namespace("vpc", instance.vpc_id),
-        addresses=tuple(str(address) for item in attached for address in item.interface.addresses),
+        addresses=_sources(attached, has_ipv6=options.get("HttpProtocolIpv6") == "enabled"),
         documents=tuple(sorted(documents.items())),
         role_name=instance.role_name,
         role_arn=instance.role_arn,
@@ -49,10 +50,16 @@ def _instance(index: Index, attached: list[Attached]) -> MetadataInstance:
     )
 
 
+def _sources(attached: list[Attached], *, has_ipv6: bool) -> tuple[str, ...]:
+    """The addresses by which the instance is known to the service; without its IPv6 endpoint there is nobody at those of IPv6."""
+    of_ipv6 = [str(address) for item in attached for address in item.interface.ipv6_addresses] if has_ipv6 else []
+    return tuple([str(address) for item in attached for address in item.interface.addresses] + of_ipv6)
+
+
 def _documents(index: Index, instance: Instance, attached: list[Attached]) -> dict[str, str]:
     """Text by path below /latest/."""
     region = index.world.region
-    hostname = internal_name(region, instance.private_ip)
+    hostname, of_ipv6 = instance.private_dns_name, attached[0].interface.ipv6_addresses
     values = {
         "ami-id": instance.image_id,
         "ami-launch-index": str(instance.launch_index),
@@ -65,8 +72,9 @@ def _documents(index: Index, instance: Instance, attached: list[Attached]) -> di
         "instance-id": instance.id,
         "instance-life-cycle": "on-demand",
         "instance-type": instance.instance_type,
+        "ipv6": str(of_ipv6[0]) if of_ipv6 else "",
         "local-hostname": hostname,
-        "local-ipv4": str(instance.private_ip),
+        "local-ipv4": str(instance.private_ip or ""),
         "mac": attached[0].interface.mac,
         "placement/availability-zone": instance.availability_zone,
         "placement/availability-zone-id": instance.availability_zone_id,
@@ -94,18 +102,25 @@ def _interface(index: Index, item: Attached) -> dict[str, str]:
     return {
         "device-number": str(interface.device_index),
         "interface-id": interface.id,
-        "local-hostname": internal_name(index.world.region, interface.addresses[0]),
-        "local-ipv4s": "\n".join(str(address) for address in interface.addresses),
+        "ipv6s": _lines(interface.ipv6_addresses),
+        "local-hostname": internal_name(index.world.region, interface.addresses[0]) if interface.addresses else item.instance.private_dns_name,
+        "local-ipv4s": _lines(interface.addresses),
         "mac": interface.mac,
         "owner-id": item.instance.account,
         "security-group-ids": "\n".join(interface.security_group_ids),
         "security-groups": _group_names(index, interface.security_group_ids),
         "subnet-id": interface.subnet_id,
-        "subnet-ipv4-cidr-block": str(item.subnet.cidr),
+        "subnet-ipv4-cidr-block": str(item.subnet.cidr or ""),
+        "subnet-ipv6-cidr-blocks": str(item.subnet.ipv6_cidr or ""),
         "vpc-id": interface.vpc_id,
         "vpc-ipv4-cidr-block": str(vpc.cidrs[0]),
-        "vpc-ipv4-cidr-blocks": "\n".join(str(cidr) for cidr in vpc.cidrs),
+        "vpc-ipv4-cidr-blocks": _lines(vpc.cidrs),
+        "vpc-ipv6-cidr-blocks": _lines(vpc.ipv6_cidrs),
     }
+
+
+def _lines(found: Iterable[object]) -> str:
+    return "\n".join(map(str, found))
 
 
 def _group_names(index: Index, ids: tuple[str, ...]) -> str:
@@ -128,7 +143,7 @@ def _identity(instance: Instance, region: str) -> str:
             "accountId": instance.account, "architecture": instance.architecture or None, "availabilityZone": instance.availability_zone,
             "billingProducts": None, "devpayProductCodes": None, "imageId": instance.image_id, "instanceId": instance.id,
             "instanceType": instance.instance_type, "kernelId": None, "marketplaceProductCodes": None, "pendingTime": _seconds(instance.launch_time),
-            "privateIp": str(instance.private_ip), "ramdiskId": None, "region": region, "version": "2017-09-30",
+            "privateIp": str(instance.private_ip) if instance.private_ip else None, "ramdiskId": None, "region": region, "version": "2017-09-30",
         },
         indent=2, separators=(",", " : "),
     )  # fmt: skip

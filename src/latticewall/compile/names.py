@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from latticewall.base.segments import NAMESERVER
 from latticewall.compile import addresses
 from latticewall.compile.databases import database_names
 from latticewall.compile.hosted_zones import Alias, absolute, address_records, record_sets, resolve_aliases
-from latticewall.compile.index import Index
+from latticewall.compile.index import Attached, Index
 from latticewall.compile.internal_names import internal_domain, internal_name
 from latticewall.compile.metadata import compile_metadata
 from latticewall.compile.private_dns import private_zones
@@ -122,8 +123,7 @@ def _resolver(vpc: Vpc, zones: tuple[Zone, ...]) -> Resolver:
     name = namespace("vpc", vpc.id)
     if not vpc.dns_support:
         return Resolver(vpc.id, name, (), (), enabled=False)
-    listens = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
-    return Resolver(vpc.id, name, listens, zones)
+    return Resolver(vpc.id, name, tuple(map(str, addresses.resolvers(vpc))), zones)
 
 
 def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, ...]:
@@ -347,11 +347,27 @@ def _shared_by(vpc: Vpc, network_id: str) -> str:
 
 
 def _own_names(index: Index, vpc: Vpc, records: _Records) -> None:
-    """ip-10-1-2-3.<domain> of the resolver and every network interface, and the way back from address to name."""
+    """ip-10-1-2-3.<domain> of the resolver and every network interface, and the way back from address to name; the names of instances after their ids."""
     found = {addresses.base_plus_two(vpc.cidrs[0])}
     found |= {address for interface in index.world.network_interfaces if interface.vpc_id == vpc.id for address in interface.addresses}
-    domain = internal_domain(index.world.region)
+    domain = absolute(internal_domain(index.world.region))
     forward = [Record(absolute(internal_name(index.world.region, address)), "A", TTL, (str(address),)) for address in found]
     backward = [Record(absolute(address.reverse_pointer), "PTR", TTL, (absolute(internal_name(index.world.region, address)),)) for address in found]
-    records.setdefault(absolute(domain), forward)
+    after_ids = [record for attached in _primaries(index, vpc) for record in _after_id(attached, domain)]
+    records.setdefault(domain, [*forward, *after_ids])
     records.setdefault("in-addr.arpa.", backward)
+    if back := [Record(absolute(ip_address(one.values[0]).reverse_pointer), "PTR", TTL, (one.name,)) for one in after_ids if one.type == "AAAA"]:
+        records.setdefault("ip6.arpa.", back)
+
+
+def _primaries(index: Index, vpc: Vpc) -> list[Attached]:
+    """The primary interfaces of the VPC's running instances."""
+    return [attached for attached in index.attached_of.get(vpc.id, []) if attached.interface.device_index == 0]
+
+
+def _after_id(attached: Attached, domain: str) -> list[Record]:
+    """The records of an instance's name after its id: its primary address of each family that it is to be known with."""
+    instance, interface = attached.instance, attached.interface
+    held: dict[str, tuple[IPv4Address | IPv6Address, ...]] = {"A": interface.addresses, "AAAA": interface.ipv6_addresses}
+    types = [type_ for type_ in ("A", "AAAA") if type_ in instance.resource_name_records and held[type_]]
+    return [Record(f"{instance.id}.{domain}", type_, TTL, (str(held[type_][0]),)) for type_ in types]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from latticewall.base.ids import namespace
 from latticewall.base.memo import Memo
@@ -13,7 +14,6 @@ from latticewall.compile.entrances import entrances
 from latticewall.compile.firewall_endpoints import compile_firewalls
 from latticewall.compile.functions import compile_functions
 from latticewall.compile.index import RUNNING, Index
-from latticewall.compile.internal_names import internal_domain
 from latticewall.compile.load_balancers import compile_load_balancer
 from latticewall.compile.names import compile_names, names_problems
 from latticewall.compile.proxy import compile_proxy
@@ -121,15 +121,29 @@ def _functions(index: Index, _: ServiceNetworkGates) -> FunctionsPlan:
 
 
 def _instances(index: Index, _: ServiceNetworkGates) -> tuple[InstancePlan, ...]:
-    return tuple(_instance(instance, index.vpcs[instance.vpc_id], index.world.region) for instance in index.world.instances if instance.state in RUNNING)
+    return tuple(_instance(index, instance, index.vpcs[instance.vpc_id]) for instance in index.world.instances if instance.state in RUNNING)
 
 
-def _instance(instance: Instance, vpc: Vpc, region: str) -> InstancePlan:
+def _instance(index: Index, instance: Instance, vpc: Vpc) -> InstancePlan:
+    hostname, _, domain = instance.private_dns_name.partition(".")
+    family = 4 if instance.private_ip else 6
+    resolver = next((str(address) for address in addresses.resolvers(vpc) if address.version == family), "")
+    address = instance.private_ip or _primary_ipv6(index, instance)
     return InstancePlan(
-        instance_id=instance.id, namespace=namespace("i", instance.id), hostname=f"ip-{str(instance.private_ip).replace('.', '-')}",
-        address=str(instance.private_ip), resolver=str(addresses.base_plus_two(vpc.cidrs[0])) if vpc.dns_support else "",
-        search=internal_domain(region), user_data=instance.user_data, boot=instance.boot,
-        environment=(
-            ("AWS_DEFAULT_REGION", region), ("AWS_ENDPOINT_URL", f"http://{addresses.METADATA}:{addresses.API_PORT}"), ("AWS_REGION", region),
-        ),
+        instance_id=instance.id, namespace=namespace("i", instance.id), hostname=hostname, address=str(address or ""), resolver=resolver,
+        search=domain, user_data=instance.user_data, boot=instance.boot, environment=_environment(index.world.region, family),
     )  # fmt: skip
+
+
+def _primary_ipv6(index: Index, instance: Instance) -> IPv6Address | None:
+    """Of an instance with IPv6 only; None while it has no interface."""
+    attached = (item.interface for item in index.attached_of.get(instance.vpc_id, []) if item.instance.id == instance.id)
+    return next((address for interface in attached if interface.device_index == 0 for address in interface.ipv6_addresses), None)
+
+
+def _environment(region: str, family: int) -> tuple[tuple[str, str], ...]:
+    """What lets AWS's tools find the region; where there is only IPv6, instance metadata too."""
+    found = {"AWS_DEFAULT_REGION": region, "AWS_ENDPOINT_URL": f"http://{addresses.METADATA}:{addresses.API_PORT}", "AWS_REGION": region}
+    if family == 6:
+        found |= {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6", "AWS_ENDPOINT_URL": f"http://[{addresses.METADATA_IPV6}]:{addresses.API_PORT}"}
+    return tuple(sorted(found.items()))

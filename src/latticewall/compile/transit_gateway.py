@@ -133,7 +133,8 @@ def _zone_rules(index: Index, attachments: Sequence[TransitGatewayAttachment], z
     shared = []
     for zone in zones.appliance:
         there = [subnet for vpc in attached for subnet in index.subnets_of.get(vpc, []) if subnet.availability_zone == zone]
-        for family, ranges in (("ip", {str(subnet.cidr) for subnet in there}), ("ip6", {str(subnet.ipv6_cidr) for subnet in there if subnet.ipv6_cidr})):
+        of_ipv4, of_ipv6 = ({str(cidr) for cidr in found if cidr} for found in ([item.cidr for item in there], [item.ipv6_cidr for item in there]))
+        for family, ranges in (("ip", of_ipv4), ("ip6", of_ipv6)):
             if ranges:
                 matches = (Match(f"{family} saddr", tuple(sorted(ranges))), Match(f"{family} daddr", tuple(sorted(ranges))))
                 shared.append(NftRule(matches, f"ct mark set {zones.mark(zone)} ; meta mark set ct mark ; accept", comment=f"both ends in {zone}"))

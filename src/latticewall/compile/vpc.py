@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 from latticewall.base.ids import namespace
 from latticewall.compile import addresses, ipv6
 from latticewall.compile.index import Attached, Connected, Index, firewall_device
@@ -75,17 +77,17 @@ def _instance_namespace(items: list[Attached]) -> Namespace:
 
 
 def _implicit_routes(item: Attached, table: int) -> list[Route]:
-    found = [Route(table, "default", item.instance_device, str(addresses.router(item.subnet.cidr)), origin="implicit router")]
+    found = []
+    if item.subnet.cidr is not None and item.interface.addresses:
+        found.append(Route(table, "default", item.instance_device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
     if item.subnet.ipv6_cidr is not None and item.interface.ipv6_addresses:
         found.append(Route(table, ipv6.DEFAULT, item.instance_device, str(ipv6.router(item.subnet.ipv6_cidr)), origin="implicit router"))
     return found
 
 
 def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Address, ...]:
-    local = {addresses.router(subnet.cidr) for subnet in index.subnets_of.get(vpc.id, [])}
-    local |= {addresses.METADATA}
-    if vpc.dns_support:
-        local |= {addresses.base_plus_two(vpc.cidrs[0]), addresses.RESOLVER}
+    local = {addresses.router(subnet.cidr) for subnet in index.subnets_of.get(vpc.id, []) if subnet.cidr is not None}
+    local |= {addresses.METADATA, *(address for address in addresses.resolvers(vpc) if isinstance(address, IPv4Address))}
     if index.attachment_subnets_of.get(vpc.id):
         local.add(addresses.TRANSIT_GATEWAY_VPC_SIDE)
     if index.firewall_endpoints_of.get(vpc.id):
@@ -95,7 +97,8 @@ def _addresses(index: Index, vpc: Vpc, gates: ServiceNetworkGates) -> tuple[Addr
     if vpc.ipv6_cidrs:
         found += ipv6.router_addresses(index.connected(vpc.id))
         to_gateways = [item for item in index.attachment_subnets_of.get(vpc.id, []) if item.attachment.ipv6_support]
-        found += [Address("lo", f"{address}/128") for address in gates.local_ipv6_addresses(vpc.id)]
+        local_ipv6 = {addresses.METADATA_IPV6, *(address for address in addresses.resolvers(vpc) if address.version == 6)}
+        found += [Address("lo", f"{address}/128") for address in (*local_ipv6, *gates.local_ipv6_addresses(vpc.id))]
         found += [Address(item.vpc_device, f"{ipv6.TRANSIT_GATEWAY_VPC_SIDE}/128") for item in to_gateways]
     return tuple(sorted(found))
 
@@ -148,12 +151,13 @@ def _own_services(vpc: Vpc, devices: tuple[str, ...]) -> list[NftRule]:
     if not devices:
         return found
     here = Match("iifname", devices)
-    if vpc.dns_support:
-        resolvers = (str(addresses.base_plus_two(vpc.cidrs[0])), str(addresses.RESOLVER))
-        found += [NftRule((here, Match("ip daddr", resolvers), Match(key, ("53",))), "accept", comment="resolver") for key in ("udp dport", "tcp dport")]
-    local = (here, Match("ip daddr", (str(addresses.METADATA),)))
-    served = (("80", "instance metadata"), (str(addresses.API_PORT), "the region's endpoint"))
-    return [*found, *(NftRule((*local, Match("tcp dport", (port,))), "accept", comment=comment) for port, comment in served)]
+    for there in ipv6.addressed("daddr", addresses.resolvers(vpc)):
+        found += [NftRule((here, there, Match(key, ("53",))), "accept", comment="resolver") for key in ("udp dport", "tcp dport")]
+    local = (addresses.METADATA, addresses.METADATA_IPV6) if vpc.ipv6_cidrs else (addresses.METADATA,)
+    for there in ipv6.addressed("daddr", local):
+        for port, comment in (("80", "instance metadata"), (str(addresses.API_PORT), "the region's endpoint")):
+            found.append(NftRule((here, there, Match("tcp dport", (port,))), "accept", comment=comment))
+    return found
 
 
 def _only_through_gates(arrive: list[NftRule]) -> list[NftRule]:

@@ -50,7 +50,7 @@ def ways_out(ends: Iterable[tuple[Connected, str]]) -> tuple[list[Route], list[P
     routes, rules = [], []
     for item, device in ends:
         table = table_number(item.interface.id)
-        if item.interface.addresses:
+        if item.interface.addresses and item.subnet.cidr is not None:
             routes.append(Route(table, "default", device, str(addresses.router(item.subnet.cidr)), origin="implicit router"))
         if item.interface.ipv6_addresses and item.subnet.ipv6_cidr is not None:
             routes.append(Route(table, ipv6.DEFAULT, device, str(ipv6.router(item.subnet.ipv6_cidr)), origin="implicit router"))

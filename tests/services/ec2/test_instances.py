@@ -195,7 +195,6 @@ def test_explicit_interfaces(region: Region, vpc: str, subnet: str) -> None:
         ({"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-1"}}}, "UnsupportedOperation"),
         ({"Placement": {"Tenancy": "host"}}, "UnsupportedOperation"),
         ({"LaunchTemplate": {"LaunchTemplateName": "x"}}, "UnsupportedOperation"),
-        ({"MetadataOptions": {"HttpProtocolIpv6": "enabled"}}, "UnsupportedOperation"),
         ({"BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8}}]}, "UnsupportedOperation"),
         ({"NetworkInterfaces": [{"DeviceIndex": 0}]}, "InvalidParameterCombination"),
         ({"SubnetId": None, "NetworkInterfaces": [{"DeviceIndex": 1}]}, "MissingInput"),

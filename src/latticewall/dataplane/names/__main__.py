@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--netns", type=Path, default=Path("/run/latticewall/netns"), help="folder of the named network namespaces")
     arguments = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # five sockets per VPC, and connections
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # nine sockets per VPC, and connections
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(serve(arguments.config, arguments.netns))
 

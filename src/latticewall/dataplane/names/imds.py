@@ -1,4 +1,4 @@
-"""What answers on 169.254.169.254 port 80 of one VPC."""
+"""What answers on 169.254.169.254 and fd00:ec2::254, port 80, of one VPC."""
 
 from __future__ import annotations
 
@@ -62,4 +62,8 @@ def _limit_hops(writer: asyncio.StreamWriter, hops: int) -> None:
 
     It holds for the rest of the connection, so that an answer which is sent again after a later request goes no further.
     """
-    writer.get_extra_info("socket").setsockopt(socket.SOL_IP, socket.IP_TTL, hops)
+    connection = writer.get_extra_info("socket")
+    if connection.family == socket.AF_INET6:
+        connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+    else:
+        connection.setsockopt(socket.SOL_IP, socket.IP_TTL, hops)

@@ -23,7 +23,7 @@ class _Closable(Protocol):
 
 
 class Place:
-    """Sockets in one namespace and what answers on them. Address = (IPv4 address, port)."""
+    """Sockets in one namespace and what answers on them. Address = (IPv4 or IPv6 address, port)."""
 
     def __init__(self, namespace: Path) -> None:
         self.resolver = ResolverState(time.monotonic)

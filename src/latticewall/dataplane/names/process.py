@@ -27,7 +27,7 @@ CHECK_SECONDS = 0.5
 """Between attempts to open what could not be opened, and looks whether the namespaces are still those the sockets are in."""
 POLL_SECONDS = 0.05
 """Between looks at the file where it cannot be watched."""
-METADATA_ADDRESS = "169.254.169.254"
+METADATA_ADDRESS, METADATA_ADDRESS_IPV6 = "169.254.169.254", "fd00:ec2::254"
 
 _log = logging.getLogger("names")
 
@@ -166,7 +166,8 @@ class NamesProcess:
             if resolver.enabled:
                 wanted.setdefault(resolver.namespace, set()).update((address, DNS_PORT) for address in resolver.addresses)
         for instance in config.plan.metadata:
-            wanted.setdefault(instance.namespace, set()).add((METADATA_ADDRESS, HTTP_PORT))
+            served = {METADATA_ADDRESS_IPV6 if ":" in address else METADATA_ADDRESS for address in instance.addresses}
+            wanted.setdefault(instance.namespace, set()).update((address, HTTP_PORT) for address in served)
         return wanted
 
     def _fill_zones(self, config: Config, failures: list[Unserved]) -> None:

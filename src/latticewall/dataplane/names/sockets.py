@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from latticewall.dataplane.syscalls import CLONE_NEWNET, setns
 
-IP_FREEBIND = 15
+IP_FREEBIND, IPV6_FREEBIND = 15, 78
 """Linux: bind an address that the namespace does not have (yet), so that the order of addresses and sockets does not matter."""
 
 _T = TypeVar("_T")
@@ -40,11 +40,12 @@ def inside(namespace: Path, action: Callable[[], _T]) -> _T:
 
 
 def bind_all(kinds: Sequence[socket.SocketKind], address: str, port: int) -> list[socket.socket]:
-    """Non-blocking IPv4 sockets of these kinds bound to the address, stream sockets listening: all of them, or OSError and none."""
+    """Non-blocking sockets of these kinds bound to the address, stream sockets listening: all of them, or OSError and none."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     opened: list[socket.socket] = []
     try:
         for kind in kinds:
-            opened.append(socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC))
+            opened.append(socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC))
             _bind(opened[-1], kind, address, port)
     except OSError:
         for one in opened:
@@ -54,7 +55,11 @@ def bind_all(kinds: Sequence[socket.SocketKind], address: str, port: int) -> lis
 
 
 def _bind(unbound: socket.socket, kind: socket.SocketKind, address: str, port: int) -> None:
-    unbound.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+    if unbound.family == socket.AF_INET6:
+        unbound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        unbound.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+    else:
+        unbound.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
     if kind == socket.SOCK_STREAM:
         unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     unbound.bind((address, port))

@@ -9,12 +9,12 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.ec2 import instance_type, network_interface, run_instances, text
+from latticewall.services.ec2 import instance_type, network_interface, run_instances, subnet, text
 from latticewall.services.ec2.describe import choose, paths, select
 from latticewall.services.ec2.requests import boolean, only
 
 FILTERS = paths(
-    "architecture image-id instance-id instance-type subnet-id vpc-id private-ip-address launch-time hypervisor virtualization-type "
+    "architecture image-id instance-id instance-type subnet-id vpc-id private-ip-address ipv6-address launch-time hypervisor virtualization-type "
     "root-device-type source-dest-check client-token",
     availability_zone="Placement.AvailabilityZone", availability_zone_id="Placement.AvailabilityZoneId", private_dns_name="PrivateDnsName",
     dns_name="PublicDnsName", tenancy="Placement.Tenancy", key_name="KeyName", ip_address="PublicIpAddress", launch_index="AmiLaunchIndex",
@@ -25,6 +25,10 @@ FILTERS = paths(
     network_interface__network_interface_id="NetworkInterfaces.NetworkInterfaceId", network_interface__subnet_id="NetworkInterfaces.SubnetId",
     network_interface__vpc_id="NetworkInterfaces.VpcId", network_interface__group_id="NetworkInterfaces.Groups.GroupId",
     network_interface__addresses__private_ip_address="NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress", state_reason_code="StateReason.Code",
+    network_interface__ipv6_addresses__ipv6_address="NetworkInterfaces.Ipv6Addresses.Ipv6Address",
+    private_dns_name_options__hostname_type="PrivateDnsNameOptions.HostnameType",
+    private_dns_name_options__enable_resource_name_dns_a_record="PrivateDnsNameOptions.EnableResourceNameDnsARecord",
+    private_dns_name_options__enable_resource_name_dns_aaaa_record="PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord",
     network_interface__availability_zone="Placement.AvailabilityZone", network_interface__mac_address="NetworkInterfaces.MacAddress",
 )  # fmt: skip
 STATES = {
@@ -55,6 +59,8 @@ def view(ctx: Context, row: Row) -> Document:
     shown = [ctx.view(interface) for interface in interfaces_of(ctx, row)]
     interfaces = [{member: document[member] for member in INTERFACE_MEMBERS.split() if member in document} for document in shown]
     members: Document = {"NetworkInterfaces": interfaces, "SecurityGroups": shown[0]["Groups"] if shown else []}
+    if shown and "Ipv6Address" in shown[0]:
+        members["Ipv6Address"] = shown[0]["Ipv6Address"]
     if row.status in ("stopping", "stopped"):
         members["StateReason"] = {"Code": "Client.UserInitiatedShutdown", "Message": "Client.UserInitiatedShutdown: User initiated shutdown"}
     return members
@@ -264,6 +270,8 @@ def modify_instance_attribute(ctx: Context, params: Document) -> Document:
     elif member == "InstanceType":
         _stopped(row, "instanceType")
         instance_type.check(value.get("Value") or "")
+        if not subnet.has_ipv4(ctx.resolve("ec2:Subnet", row.document["SubnetId"])):
+            instance_type.check_nitro(value["Value"])
         ctx.change(row, {"InstanceType": value["Value"]})
     else:
         if value.get("Value") not in ("stop", "terminate"):

@@ -43,6 +43,17 @@ def check(name: str) -> None:
         raise text.invalid("Unsupported", f"The requested configuration is currently not supported: instance type '{name}' is not in this region.")
 
 
+def check_nitro(name: str) -> None:
+    """Refuse a type that is not built on the Nitro System, as subnets with IPv6 only do."""
+    if _is_old(name):
+        raise text.bad_combination(f"IPv6-only subnets need an instance type that is built on the Nitro System, which '{name}' is not.")
+
+
+def _is_old(name: str) -> bool:
+    """Of the generations before Nitro."""
+    return name.startswith(("t2.", "m1."))
+
+
 def describe_instance_types(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of an operation
     """DescribeInstanceTypes."""
     wanted = params.get("InstanceTypes") or list(SIZES)
@@ -53,7 +64,7 @@ def describe_instance_types(ctx: Context, params: Document) -> Document:  # noqa
 
 def _shown(name: str) -> Document:
     processor, cpus, memory = SIZES[name]
-    old = name.startswith(("t2.", "m1."))
+    old = _is_old(name)
     cores = cpus if processor == "arm64" or old else cpus // 2
     return {
         "InstanceType": name, "CurrentGeneration": not old, "FreeTierEligible": name in ("t2.micro", "t3.micro"), "BareMetal": False,

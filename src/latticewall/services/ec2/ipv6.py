@@ -110,6 +110,9 @@ def disassociate_subnet_cidr_block(ctx: Context, params: Document) -> Document:
         for association in subnet.document["Ipv6CidrBlockAssociationSet"]:
             if association["AssociationId"] != params["AssociationId"]:
                 continue
+            if subnet.document["Ipv6Native"]:
+                message = f"The subnet CIDR block {association['Ipv6CidrBlock']} is all that the IPv6-only subnet {subnet.id} has"
+                raise text.invalid("OperationNotPermitted", message)
             for interface in ctx.tx.rows("ec2:NetworkInterface", parent=subnet.id):
                 if interface.document["Ipv6Addresses"]:
                     raise text.dependency_violation("subnet CIDR block", association["Ipv6CidrBlock"], interface.id)
@@ -187,39 +190,15 @@ def parse(address: str, parameter: str = "ipv6Addresses") -> IPv6Address:
 
 
 def wanted(params: Document, home: Row) -> tuple[list[str], int]:
-    """What a request for an interface in the subnet says of IPv6: addresses, and how many to pick. The subnet may give one that nobody asked for."""
+    """What a request for an interface in the subnet says of IPv6: addresses, and how many to pick. The subnet may give one that nobody asked
+    for, and does where there is nothing else."""
     given, count = [item["Ipv6Address"] for item in params.get("Ipv6Addresses") or ()], params.get("Ipv6AddressCount")
     if given and count:
         raise text.bad_combination("Only one of ipv6Addresses and ipv6AddressCount may be specified.")
-    if count is None and not given and home.document["AssignIpv6AddressOnCreation"]:
-        count = 1
+    if not given and (home.document["Ipv6Native"] or (count is None and home.document["AssignIpv6AddressOnCreation"])):
+        count = count or 1
     return given, count or 0
 
 
 def listed(addresses: Sequence[str]) -> list[Document]:
     return [{"Ipv6Address": address, "IsPrimaryIpv6": False} for address in addresses]
-
-
-def assign_ipv6_addresses(ctx: Context, params: Document) -> Document:
-    """AssignIpv6Addresses."""
-    only(params, "NetworkInterfaceId Ipv6Addresses Ipv6AddressCount")
-    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
-    given, count = list(params.get("Ipv6Addresses") or ()), params.get("Ipv6AddressCount") or 0
-    if bool(given) == bool(count):
-        raise text.bad_combination("Exactly one of ipv6Addresses and ipv6AddressCount must be specified.")
-    added = choose_addresses(ctx, ctx.resolve("ec2:Subnet", row.document["SubnetId"]), given, count)
-    ctx.change(row, {"Ipv6Addresses": [*row.document["Ipv6Addresses"], *listed(added)]})
-    return {"NetworkInterfaceId": row.id, "AssignedIpv6Addresses": added}
-
-
-def unassign_ipv6_addresses(ctx: Context, params: Document) -> Document:
-    """UnassignIpv6Addresses."""
-    only(params, "NetworkInterfaceId Ipv6Addresses")
-    row = ctx.resolve("ec2:NetworkInterface", params["NetworkInterfaceId"])
-    gone = [str(parse(address)) for address in params.get("Ipv6Addresses") or ()]
-    present = [item["Ipv6Address"] for item in row.document["Ipv6Addresses"]]
-    for address in gone:
-        if address not in present:
-            raise text.invalid("InvalidParameterValue", f"{address} is not an IPv6 address of {row.id}")
-    ctx.change(row, {"Ipv6Addresses": listed([address for address in present if address not in gone])})
-    return {"NetworkInterfaceId": row.id, "UnassignedIpv6Addresses": gone}

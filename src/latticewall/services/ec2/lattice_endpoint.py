@@ -145,6 +145,8 @@ def _homes(ctx: Context, vpc: Row, identifiers: Sequence[str], address_type: str
             raise text.invalid("InvalidParameter", f"The subnet {row.id} does not belong to the VPC {vpc.id}.")
         if zones.setdefault(row.document["AvailabilityZone"], row.id) != row.id:
             raise text.invalid("DuplicateSubnetsInSameZone", f"Found another VPC endpoint subnet in the availability zone of {row.id}")
+        if IPV4 in endpoint_zones.FAMILIES[address_type] and row.document["Ipv6Native"]:
+            raise text.invalid("InvalidParameter", f"The subnet {row.id} does not support the IP address type {address_type}: it is an IPv6-only subnet.")
         if IPV6 in endpoint_zones.FAMILIES[address_type] and not ipv6.blocks(row):
             raise text.invalid("InvalidParameter", f"The subnet {row.id} does not support the IP address type {address_type}: it has no IPv6 CIDR block.")
     return rows

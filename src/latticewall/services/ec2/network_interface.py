@@ -11,7 +11,7 @@ from latticewall.base.inet import is_reserved
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, ipv6, security_group, subnet, text
+from latticewall.services.ec2 import cidrs, hostnames, ipv6, security_group, subnet, text
 from latticewall.services.ec2.describe import describing, paths
 from latticewall.services.ec2.requests import boolean, only, tags_for
 
@@ -26,13 +26,6 @@ FILTERS = paths(
     attachment__attach_time="Attachment.AttachTime",
 )  # fmt: skip
 MAX_GROUPS = 16
-INTERNAL = "ec2.internal"
-
-
-def internal_name(region: str, address: str) -> str:
-    """ "ip-10-1-2-3.ec2.internal": the name of an address inside its VPC ("DNS attributes for your VPC")."""
-    domain = INTERNAL if region == "us-east-1" else f"{region}.compute.internal"
-    return f"ip-{address.replace('.', '-')}.{domain}"
 
 
 def mac_of(identifier: str) -> str:
@@ -42,7 +35,10 @@ def mac_of(identifier: str) -> str:
 
 
 def choose_addresses(ctx: Context, home: Row, wanted: Sequence[str], more: int = 0) -> list[str]:
-    """Addresses for an interface in the subnet: those wanted (checked), else the lowest free one; then `more` further ones. The primary is the first."""
+    """Addresses for an interface in the subnet: those wanted (checked), else the lowest free one; then `more` further ones. The primary is the first.
+    Raises EC2's refusals."""
+    if not subnet.has_ipv4(home):
+        raise text.bad_combination(f"Subnet {home.id} is an IPv6-only subnet: its network interfaces have no private IPv4 addresses.")
     network, taken = subnet.network_of(home), subnet.taken(ctx, home)
     chosen: list[IPv4Address] = []
     for text_form in wanted:
@@ -81,10 +77,11 @@ def make(
     tags: dict[str, str] | None = None, interface_type: str = "interface", requester_managed: bool = False,
     of_ipv6: tuple[Sequence[str], int] = ((), 0),
 ) -> Row:  # fmt: skip
-    """A new interface in the subnet `home`. addresses: of IPv4, None for an interface without. groups: none given = the default group; None = an interface
-    that never has groups. of_ipv6: addresses, and how many to pick."""
+    """A new interface in the subnet `home`. addresses: of IPv4, None for an interface without; without it is in an IPv6-only subnet anyway. groups: none
+    given = the default group; None = an interface that never has groups. of_ipv6: addresses, and how many to pick."""
     group_ids = [] if groups is None else check_groups(ctx, home.document["VpcId"], groups)
-    chosen = [] if addresses is None else choose_addresses(ctx, home, addresses, more)
+    without = addresses is None or not (subnet.has_ipv4(home) or addresses or more)
+    chosen = [] if without else choose_addresses(ctx, home, addresses or (), more)
     identifier = ctx.new_id("eni-")
     document = {
         "SubnetId": home.id, "VpcId": home.document["VpcId"], "AvailabilityZone": home.document["AvailabilityZone"], "OwnerId": ctx.caller.account,
@@ -114,9 +111,10 @@ def view(ctx: Context, row: Row) -> Document:
     if row.document["Ipv6Addresses"]:
         shown["Ipv6Address"] = row.document["Ipv6Addresses"][0]["Ipv6Address"]
     vpc, addresses = ctx.find("ec2:Vpc", row.document["VpcId"]), row.document["PrivateIpAddresses"]
+    shown["Ipv6Native"] = not addresses
     if vpc and vpc.document["_EnableDnsHostnames"] and addresses:
-        shown["PrivateIpAddresses"] = [{**item, "PrivateDnsName": internal_name(row.region, item["PrivateIpAddress"])} for item in addresses]
-        shown["PrivateDnsName"] = internal_name(row.region, row.document["PrivateIpAddress"])
+        shown["PrivateIpAddresses"] = [{**item, "PrivateDnsName": hostnames.by_address(row.region, item["PrivateIpAddress"])} for item in addresses]
+        shown["PrivateDnsName"] = hostnames.by_address(row.region, row.document["PrivateIpAddress"])
     return shown
 
 
@@ -160,6 +158,13 @@ def _users_own(ctx: Context, identifier: str) -> Row:
 def _is_of_a_service(ctx: Context, row: Row) -> bool:
     """Whether another service works with the interface, as VPC Lattice does with those of resource gateways: it counts on the addresses."""
     return any(not edge.source_kind.startswith("ec2:") for edge in ctx.tx.edges_to(row.kind, row.id))
+
+
+def _without_service(ctx: Context, row: Row) -> Row:
+    """The interface, if no service works with it."""
+    if _is_of_a_service(ctx, row):
+        raise text.invalid("OperationNotPermitted", f"The network interface '{row.id}' is managed by a service.")
+    return row
 
 
 def delete_network_interface(ctx: Context, params: Document) -> Document:
@@ -237,9 +242,7 @@ def assign_private_ip_addresses(ctx: Context, params: Document) -> Document:
 def unassign_private_ip_addresses(ctx: Context, params: Document) -> Document:
     """UnassignPrivateIpAddresses: not the primary one."""
     only(params, "NetworkInterfaceId PrivateIpAddresses")
-    row = _users_own(ctx, params["NetworkInterfaceId"])
-    if _is_of_a_service(ctx, row):
-        raise text.invalid("OperationNotPermitted", f"The network interface '{row.id}' is managed by a service.")
+    row = _without_service(ctx, _users_own(ctx, params["NetworkInterfaceId"]))
     present = [item["PrivateIpAddress"] for item in row.document["PrivateIpAddresses"]]
     gone = params.get("PrivateIpAddresses") or ()
     for address in gone:
@@ -247,6 +250,34 @@ def unassign_private_ip_addresses(ctx: Context, params: Document) -> Document:
             raise text.invalid("InvalidParameterValue", f"{address} is not a secondary private IP address of {row.id}")
     ctx.change(row, address_members([address for address in present if address not in gone]))
     return {}
+
+
+def assign_ipv6_addresses(ctx: Context, params: Document) -> Document:
+    """AssignIpv6Addresses."""
+    only(params, "NetworkInterfaceId Ipv6Addresses Ipv6AddressCount")
+    row = _users_own(ctx, params["NetworkInterfaceId"])
+    given, count = list(params.get("Ipv6Addresses") or ()), params.get("Ipv6AddressCount") or 0
+    if bool(given) == bool(count):
+        raise text.bad_combination("Exactly one of ipv6Addresses and ipv6AddressCount must be specified.")
+    added = ipv6.choose_addresses(ctx, ctx.resolve("ec2:Subnet", row.document["SubnetId"]), given, count)
+    ctx.change(row, {"Ipv6Addresses": [*row.document["Ipv6Addresses"], *ipv6.listed(added)]})
+    return {"NetworkInterfaceId": row.id, "AssignedIpv6Addresses": added}
+
+
+def unassign_ipv6_addresses(ctx: Context, params: Document) -> Document:
+    """UnassignIpv6Addresses: not the last address of an interface that has IPv6 only."""
+    only(params, "NetworkInterfaceId Ipv6Addresses")
+    row = _without_service(ctx, _users_own(ctx, params["NetworkInterfaceId"]))
+    gone = [str(ipv6.parse(address)) for address in params.get("Ipv6Addresses") or ()]
+    present = [item["Ipv6Address"] for item in row.document["Ipv6Addresses"]]
+    for address in gone:
+        if address not in present:
+            raise text.invalid("InvalidParameterValue", f"{address} is not an IPv6 address of {row.id}")
+    left = [address for address in present if address not in gone]
+    if not left and not row.document["PrivateIpAddresses"]:
+        raise text.invalid("OperationNotPermitted", f"The network interface '{row.id}' has IPv6 addresses only and must keep one.")
+    ctx.change(row, {"Ipv6Addresses": ipv6.listed(left)})
+    return {"NetworkInterfaceId": row.id, "UnassignedIpv6Addresses": gone}
 
 
 # -- attachments ---------------------------------------------------------------------------------------------------------------------------

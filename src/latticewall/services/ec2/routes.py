@@ -173,7 +173,7 @@ def is_inside(network: IPv4Network | IPv6Network, other: IPv4Network | IPv6Netwo
 
 def _check_more_specific(ctx: Context, table: Row, network: IPv4Network | IPv6Network, target: Document) -> None:
     homes = [subnet.document for subnet in ctx.live("ec2:Subnet") if subnet.document["VpcId"] == table.document["VpcId"]]
-    subnets = {home["CidrBlock"] for home in homes} | {block["Ipv6CidrBlock"] for home in homes for block in home["Ipv6CidrBlockAssociationSet"]}
+    subnets = {home.get("CidrBlock") for home in homes} | {block["Ipv6CidrBlock"] for home in homes for block in home["Ipv6CidrBlockAssociationSet"]}
     leads = target_of(target)
     if str(network) not in subnets or not leads.startswith(("vpce-", "eni-")):
         message = f"The destination CIDR block {network} is equal to or more specific than one of this VPC's CIDR blocks. "

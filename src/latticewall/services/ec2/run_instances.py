@@ -11,7 +11,7 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import image, instance_profile, instance_type, ipv6, network_interface, text
+from latticewall.services.ec2 import hostnames, image, instance_profile, instance_type, ipv6, network_interface, subnet, text
 from latticewall.services.ec2.requests import only, tags_for
 
 SUPPORTED = (
@@ -60,8 +60,6 @@ def metadata_options(given: Document, present: Document | None = None) -> Docume
     chosen = {**(present or METADATA), **{key: value for key, value in given.items() if key in METADATA and value not in (None, "")}}
     if not 1 <= chosen["HttpPutResponseHopLimit"] <= 64:
         raise text.bad_value(chosen["HttpPutResponseHopLimit"], "httpPutResponseHopLimit", "It must be between 1 and 64.")
-    if chosen["HttpProtocolIpv6"] == "enabled":
-        raise text.invalid("UnsupportedOperation", "The IPv6 endpoint of instance metadata is not supported yet")
     return {"State": "applied", **{key: value for key, value in chosen.items() if key != "State"}}
 
 
@@ -145,6 +143,8 @@ def run_instances(ctx: Context, params: Document) -> Document:
     kind = params.get("InstanceType") or instance_type.DEFAULT
     instance_type.check(kind)
     interfaces = read_interfaces(ctx, params)
+    if not all(subnet.has_ipv4(item.home) for item in interfaces):
+        instance_type.check_nitro(kind)
     _check_placement(params.get("Placement") or {}, interfaces[0].home)
     profile = instance_profile.resolve(ctx, params.get("IamInstanceProfile") or {})
     reservation = ctx.new_id("r-")
@@ -179,7 +179,7 @@ def _template(ctx: Context, params: Document, host: Document, kind: str, home: R
         "CpuOptions": {"CoreCount": instance_type.SIZES[kind][1], "ThreadsPerCore": 1},
         "HibernationOptions": {"Configured": False}, "EnclaveOptions": {"Enabled": False},
         "MaintenanceOptions": {"AutoRecovery": (params.get("MaintenanceOptions") or {}).get("AutoRecovery") or "default"},
-        "PrivateDnsNameOptions": {**home.document["PrivateDnsNameOptionsOnLaunch"], **(params.get("PrivateDnsNameOptions") or {})},
+        "PrivateDnsNameOptions": hostnames.changed(home, home.document["PrivateDnsNameOptionsOnLaunch"], params.get("PrivateDnsNameOptions") or {}),
         "CurrentInstanceBootMode": "legacy-bios",
         "CapacityReservationSpecification": {"CapacityReservationPreference": reservation.get("CapacityReservationPreference") or "open"},
         "_UserData": user_data(params.get("UserData")), "_Boot": 1, "_DisableApiTermination": bool(params.get("DisableApiTermination")),
@@ -199,7 +199,6 @@ def _launch(ctx: Context, params: Document, document: Document, interfaces: list
         )  # fmt: skip
         row = network_interface.attach(ctx, row, instance, item.device_index, delete_on_termination=item.delete_on_termination)
         if item.device_index == 0:
-            address = row.document["PrivateIpAddress"]
-            name = network_interface.internal_name(ctx.caller.region, address)
-            instance = ctx.change(instance, {"PrivateIpAddress": address, "PrivateDnsName": name})
+            instance = ctx.change(instance, {"PrivateIpAddress": row.document.get("PrivateIpAddress")})
+            instance = ctx.change(instance, {"PrivateDnsName": hostnames.of_instance(instance)})
     return instance

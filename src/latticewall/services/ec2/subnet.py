@@ -8,7 +8,7 @@ from latticewall.base.faults import Invalid
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, ipv6, network_acl, route_table, text, zones
+from latticewall.services.ec2 import cidrs, hostnames, ipv6, network_acl, route_table, text, zones
 from latticewall.services.ec2.describe import describing, paths
 from latticewall.services.ec2.requests import boolean, only, tags_for
 
@@ -28,7 +28,12 @@ NAME_OPTIONS = {
 }  # fmt: skip
 
 
+def has_ipv4(subnet: Row) -> bool:
+    return not subnet.document["Ipv6Native"]
+
+
 def network_of(subnet: Row) -> IPv4Network:
+    """The IPv4 block of a subnet that has one."""
     return IPv4Network(subnet.document["CidrBlock"])
 
 
@@ -41,35 +46,43 @@ def taken(ctx: Context, subnet: Row) -> set[IPv4Address]:
 
 
 def create_subnet(ctx: Context, params: Document) -> Document:
-    """CreateSubnet: inside a block of the VPC, apart from all its other subnets."""
-    only(params, "VpcId CidrBlock AvailabilityZone AvailabilityZoneId Ipv6CidrBlock", Ipv6Native=False)
+    """CreateSubnet: inside blocks of the VPC, apart from all its other subnets; of IPv6 alone with Ipv6Native."""
+    only(params, "VpcId CidrBlock AvailabilityZone AvailabilityZoneId Ipv6CidrBlock Ipv6Native")
+    native = bool(params.get("Ipv6Native"))
+    if native and params.get("CidrBlock"):
+        raise text.bad_combination("When ipv6Native is true, the subnet is an IPv6-only subnet and cidrBlock cannot be specified.")
+    if native and not params.get("Ipv6CidrBlock"):
+        raise text.missing_parameter("ipv6CidrBlock")
     vpc = ctx.resolve("ec2:Vpc", params["VpcId"])
-    if not params.get("CidrBlock"):
-        raise text.missing_parameter("cidrBlock")
-    network = cidrs.parse(params["CidrBlock"])
-    inside = any(network.subnet_of(IPv4Network(block["CidrBlock"])) for block in vpc.document["CidrBlockAssociationSet"])
-    if not 16 <= network.prefixlen <= 28 or not inside:
-        raise Invalid(f"The CIDR '{params['CidrBlock']}' is invalid.", code="InvalidSubnet.Range")
-    for other in ctx.referring(vpc, "ec2:Subnet"):
-        if network.overlaps(network_of(other)):
-            raise text.conflict("InvalidSubnet.Conflict", f"The CIDR '{network}' conflicts with another subnet")
+    of_ipv4 = {} if native else {"CidrBlock": str(_block(ctx, vpc, params.get("CidrBlock") or ""))}
     zone, zone_id = zones.pick(ctx.caller.region, params.get("AvailabilityZone") or "", params.get("AvailabilityZoneId") or "")
     of_ipv6 = [ipv6.subnet_block(ctx, vpc, params["Ipv6CidrBlock"])] if params.get("Ipv6CidrBlock") else []
     document = {
-        "VpcId": vpc.id, "OwnerId": ctx.caller.account, "CidrBlock": str(network), "AvailabilityZone": zone, "AvailabilityZoneId": zone_id,
-        "DefaultForAz": False, "MapPublicIpOnLaunch": False, "MapCustomerOwnedIpOnLaunch": False, "AssignIpv6AddressOnCreation": False,
-        "EnableDns64": False, "Ipv6Native": False, "Ipv6CidrBlockAssociationSet": of_ipv6,
-        "PrivateDnsNameOptionsOnLaunch": {
-            "HostnameType": "ip-name", "EnableResourceNameDnsARecord": False, "EnableResourceNameDnsAAAARecord": False,
-        },
+        "VpcId": vpc.id, "OwnerId": ctx.caller.account, **of_ipv4, "AvailabilityZone": zone, "AvailabilityZoneId": zone_id,
+        "DefaultForAz": False, "MapPublicIpOnLaunch": False, "MapCustomerOwnedIpOnLaunch": False, "AssignIpv6AddressOnCreation": native,
+        "EnableDns64": False, "Ipv6Native": native, "Ipv6CidrBlockAssociationSet": of_ipv6, "PrivateDnsNameOptionsOnLaunch": hostnames.defaults(native=native),
     }  # fmt: skip
     row = ctx.create("ec2:Subnet", document, tags=tags_for(params, "subnet"), refs={"VpcId": vpc.id})
     network_acl.join_default(ctx, vpc.id, row.id)
     return {"Subnet": ctx.view(row)}
 
 
+def _block(ctx: Context, vpc: Row, cidr: str) -> IPv4Network:
+    """The IPv4 block of a new subnet. Raises EC2's refusals."""
+    if not cidr:
+        raise text.missing_parameter("cidrBlock")
+    network = cidrs.parse(cidr)
+    inside = any(network.subnet_of(IPv4Network(block["CidrBlock"])) for block in vpc.document["CidrBlockAssociationSet"])
+    if not 16 <= network.prefixlen <= 28 or not inside:
+        raise Invalid(f"The CIDR '{cidr}' is invalid.", code="InvalidSubnet.Range")
+    if any(network.overlaps(network_of(other)) for other in ctx.referring(vpc, "ec2:Subnet") if has_ipv4(other)):
+        raise text.conflict("InvalidSubnet.Conflict", f"The CIDR '{network}' conflicts with another subnet")
+    return network
+
+
 def view(ctx: Context, row: Row) -> Document:
-    return {"SubnetArn": row.arn, "AvailableIpAddressCount": cidrs.free_count(network_of(row), taken(ctx, row))}
+    """How many IPv4 addresses are free: none where there are none."""
+    return {"SubnetArn": row.arn, "AvailableIpAddressCount": cidrs.free_count(network_of(row), taken(ctx, row)) if has_ipv4(row) else 0}
 
 
 describe_subnets = describing("ec2:Subnet", "Subnets", "SubnetIds", FILTERS)
@@ -97,11 +110,22 @@ def modify_subnet_attribute(ctx: Context, params: Document) -> Document:
     only(params, " ".join(("SubnetId", *SWITCHES, *NAME_OPTIONS)))
     subnet = ctx.resolve("ec2:Subnet", params["SubnetId"])
     changes: Document = {member: boolean(params[member]) for member in SWITCHES if params.get(member) is not None}
+    if not has_ipv4(subnet):
+        _refuse_ipv4(subnet, changes)
     if changes.get("AssignIpv6AddressOnCreation") and not ipv6.blocks(subnet):
         raise text.invalid("InvalidParameterValue", f"Invalid value 'true' for assignIpv6AddressOnCreation. Subnet {subnet.id} has no IPv6 CIDR block")
-    options = dict(subnet.document["PrivateDnsNameOptionsOnLaunch"])
-    for member, option in NAME_OPTIONS.items():
-        if params.get(member) is not None:
-            options[option] = params[member] if isinstance(params[member], str) else boolean(params[member])
+    given = {
+        option: params[member] if isinstance(params[member], str) else boolean(params[member])
+        for member, option in NAME_OPTIONS.items() if params.get(member) is not None
+    }  # fmt: skip
+    options = hostnames.changed(subnet, subnet.document["PrivateDnsNameOptionsOnLaunch"], given)
     ctx.change(subnet, {**changes, "PrivateDnsNameOptionsOnLaunch": options})
     return {}
+
+
+def _refuse_ipv4(subnet: Row, changes: Document) -> None:
+    """What an IPv6-only subnet cannot be: one that gives IPv4 addresses, or none at all."""
+    for member, impossible in (("MapPublicIpOnLaunch", True), ("AssignIpv6AddressOnCreation", False)):
+        if changes.get(member) is impossible:
+            name, value = member[:1].lower() + member[1:], str(impossible).lower()
+            raise text.invalid("InvalidParameterValue", f"Invalid value '{value}' for {name}. Subnet {subnet.id} is an IPv6-only subnet")

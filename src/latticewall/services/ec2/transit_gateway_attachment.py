@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import network_interface, sharing, text, transit_gateway_routing
+from latticewall.services.ec2 import network_interface, sharing, subnet, text, transit_gateway_routing
 from latticewall.services.ec2.describe import choose, paths, select
 from latticewall.services.ec2.requests import only, tags_for
 
@@ -26,12 +26,14 @@ def _options(given: Document | None, present: Document) -> Document:
 
 
 def _subnets(ctx: Context, vpc_id: str, identifiers: Sequence[str]) -> list[Row]:
-    """The attachment's subnets: in the VPC, at most one per Availability Zone."""
+    """The attachment's subnets: in the VPC, with IPv4, at most one per Availability Zone."""
     rows = [ctx.resolve("ec2:Subnet", identifier) for identifier in identifiers]
     zones: dict[str, str] = {}
     for row in rows:
         if row.document["VpcId"] != vpc_id:
             raise text.invalid("InvalidParameterValue", f"Subnet {row.id} is not in VPC {vpc_id}")
+        if not subnet.has_ipv4(row):
+            raise text.invalid("InvalidParameterValue", f"Subnet {row.id} is an IPv6-only subnet, which transit gateways do not support")
         zone = row.document["AvailabilityZone"]
         if zone in zones:
             raise text.invalid("DuplicateSubnetsInSameZone", f"Duplicate Subnets for same AZ: {zones[zone]} and {row.id} are both in {zone}")

@@ -167,7 +167,7 @@ def disassociate_vpc_cidr_block(ctx: Context, params: Document) -> Document:
             raise text.invalid("OperationNotPermitted", message)
         network = IPv4Network(removed["CidrBlock"])
         for subnet in ctx.referring(vpc, "ec2:Subnet"):
-            if IPv4Network(subnet.document["CidrBlock"]).subnet_of(network):
+            if "CidrBlock" in subnet.document and IPv4Network(subnet.document["CidrBlock"]).subnet_of(network):
                 raise text.dependency_violation("vpc CIDR block", removed["CidrBlock"], subnet.id)
         ctx.change(vpc, {"CidrBlockAssociationSet": kept}, settle=True)
         route_table.drop_local(ctx, vpc.id, removed["CidrBlock"])

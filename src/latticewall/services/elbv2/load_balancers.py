@@ -109,6 +109,9 @@ def _subnets(ctx: Context, params: Document) -> list[Row]:
         raise text.configuration("A load balancer cannot be attached to multiple subnets in the same Availability Zone")
     if len(zones) < FEWEST_ZONES:
         raise text.invalid("Subnets", "At least two subnets in two different Availability Zones must be specified")
+    for row in found:
+        if row.document["Ipv6Native"]:
+            raise text.refused("InvalidSubnet", f"The subnet '{row.id}' is an IPv6-only subnet: a load balancer needs subnets with IPv4")
     return found
 
 

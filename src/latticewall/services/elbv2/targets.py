@@ -114,13 +114,18 @@ def _refusal(ctx: Context, group: Row, identifier: str) -> str:
             return f"The following targets are not valid instances: '{identifier}'"
         if instance.document.get("VpcId") != vpc_id:
             return f"The following targets are not in the target group VPC '{vpc_id}': '{identifier}'"
+        if "PrivateIpAddress" not in instance.document:
+            return f"The following targets have no IPv4 address: '{identifier}'"
         return "" if instance.status != "stopped" else f"The following targets are not in a running state: '{identifier}'"
     try:
         address = IPv4Address(identifier)
     except AddressValueError:
         return f"The IP address '{identifier}' is not a valid IPv4 address"
     vpc = ctx.find(VPC, vpc_id)
-    subnets = [IPv4Network(subnet.document["CidrBlock"]) for subnet in ctx.live(SUBNET) if vpc and subnet.document["VpcId"] == vpc.id]
+    subnets = [
+        IPv4Network(subnet.document["CidrBlock"])
+        for subnet in ctx.live(SUBNET) if vpc and subnet.document["VpcId"] == vpc.id and "CidrBlock" in subnet.document
+    ]  # fmt: skip
     if any(address in network and is_reserved(address, network) for network in subnets):
         return f"The IP address '{identifier}' is reserved in its subnet: the first four addresses and the last one are no targets"
     if any(address in network for network in (*subnets, *PRIVATE)):

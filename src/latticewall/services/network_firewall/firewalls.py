@@ -43,7 +43,7 @@ def _show(ctx: Context, row: Row) -> Document:
 
 
 def _add_endpoints(ctx: Context, row: Row, mappings: Iterable[Document]) -> Row:
-    """An endpoint in each subnet: of the firewall's VPC, one per Availability Zone."""
+    """An endpoint in each subnet: of the firewall's VPC, with IPv4, one per Availability Zone."""
     endpoints = list(row.document["_endpoints"])
     for mapping in mappings:
         subnet = ctx.find("ec2:Subnet", mapping["SubnetId"])
@@ -51,6 +51,8 @@ def _add_endpoints(ctx: Context, row: Row, mappings: Iterable[Document]) -> Row:
             raise text.invalid(f"subnet does not exist in VPC {row.document['VpcId']}", mapping["SubnetId"], "SubnetMappings")
         if mapping.get("IPAddressType") not in (None, "IPV4"):
             raise text.invalid("only IPV4 is supported by latticewall", mapping["IPAddressType"], "SubnetMappings.IPAddressType")
+        if subnet.document["Ipv6Native"]:
+            raise text.invalid("firewall endpoints in IPv6-only subnets are not supported by latticewall", subnet.id, "SubnetMappings")
         zone = subnet.document["AvailabilityZone"]
         if any(endpoint["AvailabilityZone"] == zone for endpoint in endpoints):
             raise text.invalid(f"the firewall already has a subnet in {zone}", subnet.id, "SubnetMappings")

@@ -46,6 +46,8 @@ def _subnets(ctx: Context, identifiers: Sequence[str]) -> list[Row]:
         if row is None:
             raise text.refused("InvalidSubnet", f"Some input subnets in :[{', '.join(identifiers)}] are invalid: {identifier} does not exist")
         found.append(row)
+    if native := [row.id for row in found if row.document["Ipv6Native"]]:
+        raise text.refused("InvalidSubnet", f"Some input subnets are invalid: {', '.join(native)} are IPv6-only subnets, where DB instances cannot be")
     if len(found) > MOST_SUBNETS:
         raise text.too_many("DBSubnetQuotaExceededFault", f"A DB subnet group can have at most {MOST_SUBNETS} subnets")
     if len({row.document["VpcId"] for row in found}) > 1:

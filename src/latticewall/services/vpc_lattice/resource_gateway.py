@@ -70,8 +70,10 @@ def _subnets(ctx: Context, vpc: Row, identifiers: Sequence[str]) -> list[Row]:
 
 
 def _check_families(subnets: Sequence[Row], address_type: str) -> None:
-    for subnet in subnets if address_type != "IPV4" else ():
-        if not subnet.document["Ipv6CidrBlockAssociationSet"]:
+    for subnet in subnets:
+        if address_type != "IPV6" and subnet.document["Ipv6Native"]:
+            raise text.invalid("subnetIds", f"Subnet {subnet.id} is an IPv6-only subnet, but IP address type {address_type} needs IPv4")
+        if address_type != "IPV4" and not subnet.document["Ipv6CidrBlockAssociationSet"]:
             raise text.invalid("subnetIds", f"Subnet {subnet.id} has no IPv6 CIDR block, which IP address type {address_type} needs")
 
 
@@ -96,14 +98,15 @@ def _make_interface(ctx: Context, gateway_id: str, subnet: Row, groups: Sequence
             ctx.call("ec2:AssignPrivateIpAddresses", {"NetworkInterfaceId": interface["NetworkInterfaceId"], "PrivateIpAddresses": further})
     except Fault as fault:  # EC2's codes mean nothing to Lattice's clients
         raise text.invalid("subnetIds", fault.message) from fault
-    if not count:
+    if not count and not subnet.document["Ipv6Native"]:
         return ctx.view(_without_ipv4(ctx, interface["NetworkInterfaceId"]))
     addresses = [{"PrivateIpAddress": address} for address in further]
     return {**interface, "PrivateIpAddresses": [*interface["PrivateIpAddresses"], *addresses]}
 
 
 def _without_ipv4(ctx: Context, interface_id: str) -> Row:
-    """An interface made for IPv6 alone. CreateNetworkInterface always gives it an IPv4 address, and no operation takes its primary one away."""
+    """An interface made for IPv6 alone in a subnet of both families: there CreateNetworkInterface always gives it an IPv4 address, and no operation takes
+    its primary one away."""
     return ctx.change(ctx.resolve(NETWORK_INTERFACE, interface_id), {"PrivateIpAddress": None, "PrivateIpAddresses": []})
 
 

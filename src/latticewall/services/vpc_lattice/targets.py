@@ -143,6 +143,8 @@ def _refusal(ctx: Context, group: Row, target: Document) -> str:
             return f"Instance {target_id} does not exist"
         if instance.document.get("VpcId") != vpc_id:
             return "Instance targets must be in the same VPC as their target group"
+        if "PrivateIpAddress" not in instance.document:
+            return f"Instance {target_id} has no IPv4 address: targets with IPv6 only are registered by address, in a target group of type IP"
         return "" if instance.status in RUNNABLE else f"Instance {target_id} is not running"
     family = group.document["config"].get("ipAddressType") or "IPV4"
     try:
@@ -164,7 +166,8 @@ def _home(ctx: Context, vpc_id: str, address: Address) -> tuple[Row | None, Bloc
     """The subnet of the VPC that an address is in, and which of its blocks."""
     for subnet in ctx.live(SUBNET):
         if subnet.document["VpcId"] == vpc_id:
-            for block in (subnet.document["CidrBlock"], *(item["Ipv6CidrBlock"] for item in subnet.document["Ipv6CidrBlockAssociationSet"])):
+            of_ipv4 = [subnet.document["CidrBlock"]] if "CidrBlock" in subnet.document else []
+            for block in (*of_ipv4, *(item["Ipv6CidrBlock"] for item in subnet.document["Ipv6CidrBlockAssociationSet"])):
                 if address in (network := ip_network(block)):
                     return subnet, network
     return None, None

@@ -25,6 +25,8 @@ from latticewall.world.types import (
 STATES = {"creating": "pending", "starting": "pending", "ready": "running", "updating": "running", "stopping": "stopping", "stopped": "stopped"}
 TARGETS = ("GatewayId", "TransitGatewayId", "NetworkInterfaceId", "NatGatewayId", "VpcPeeringConnectionId", "VpcEndpointId")
 
+RECORDS = {"A": "EnableResourceNameDnsARecord", "AAAA": "EnableResourceNameDnsAAAARecord"}
+
 
 def build_vpcs(rows: Rows) -> tuple[Vpc, ...]:
     return tuple(
@@ -49,7 +51,7 @@ def build_subnets(rows: Rows) -> tuple[Subnet, ...]:
     for row in rows.of("ec2:Subnet"):
         document = row.document
         table = tables.get(row.id) or main.get(document["VpcId"], "")
-        cidr = IPv4Network(document["CidrBlock"])
+        cidr = IPv4Network(document["CidrBlock"]) if "CidrBlock" in document else None
         ipv6 = next(iter(_ipv6_blocks(row)), None)
         found.append(Subnet(row.id, document["VpcId"], cidr, document["AvailabilityZone"], table, acls.get(row.id, ""), ipv6))
     return tuple(found)
@@ -158,15 +160,20 @@ def _instance(rows: Rows, row: Row, interfaces: list[NetworkInterface]) -> Insta
     return Instance(
         id=row.id, arn=row.arn, account=row.account, vpc_id=document["VpcId"], subnet_id=document["SubnetId"],
         availability_zone=document["Placement"]["AvailabilityZone"], state=STATES.get(row.status, "terminated"), instance_type=document["InstanceType"],
-        image_id=document["ImageId"], private_ip=IPv4Address(document["PrivateIpAddress"]), interface_ids=tuple(item.id for item in interfaces),
+        image_id=document["ImageId"], private_ip=_address(document.get("PrivateIpAddress")), interface_ids=tuple(item.id for item in interfaces),
         security_group_ids=interfaces[0].security_group_ids if interfaces else (), user_data=text(document.get("_UserData")),
         role_arn=role.arn if role else "", role_name=role.name if role else "", instance_profile_arn=profile_arn, boot=text(document.get("_Boot")),
         metadata_options=dict(document.get("MetadataOptions") or {}), tags=dict(row.tags), launch_time=text(document.get("LaunchTime")),
         reservation_id=text(document.get("_ReservationId")), launch_index=int(document.get("AmiLaunchIndex") or 0),
         availability_zone_id=text(document["Placement"].get("AvailabilityZoneId")), architecture=text(document.get("Architecture")),
         instance_profile_id=text((document.get("IamInstanceProfile") or {}).get("Id")),
-        monitoring=text((document.get("Monitoring") or {}).get("State")) or "disabled",
+        monitoring=text((document.get("Monitoring") or {}).get("State")) or "disabled", private_dns_name=text(document.get("PrivateDnsName")),
+        resource_name_records=frozenset(type_ for type_, option in RECORDS.items() if (document.get("PrivateDnsNameOptions") or {}).get(option)),
     )  # fmt: skip
+
+
+def _address(written: Any) -> IPv4Address | None:
+    return IPv4Address(written) if written else None
 
 
 def _role_of(rows: Rows, profile_arn: str) -> Row | None:

@@ -75,7 +75,8 @@ _Addresses = dict[str, tuple[IPv4Address, ...]]
 
 
 def build_target_groups(rows: Rows, instances: tuple[Instance, ...]) -> tuple[TargetGroup, ...]:
-    addresses: _Addresses = {instance.id: (instance.private_ip,) for instance in instances if instance.state not in ("shutting-down", "terminated")}
+    present = (instance for instance in instances if instance.state not in ("shutting-down", "terminated"))
+    addresses: _Addresses = {instance.id: (instance.private_ip,) for instance in present if instance.private_ip}
     addresses |= {row.arn: tuple(IPv4Address(node["Address"]) for node in row.document["_nodes"]) for row in rows.of("elbv2:LoadBalancer")}
     found = rows.of("vpc-lattice:TargetGroup")
     return rows.memo.map(_target_group, found, given=(rows.memo.kept(build_target_groups, addresses),))

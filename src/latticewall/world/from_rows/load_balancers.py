@@ -36,7 +36,7 @@ def _rule(row: Row) -> LoadBalancerRule:
 
 
 def build_load_balancer_target_groups(rows: Rows, instances: Iterable[Instance]) -> tuple[LoadBalancerTargetGroup, ...]:
-    addresses = {instance.id: instance.private_ip for instance in instances if instance.state in ("pending", "running")}
+    addresses = {instance.id: instance.private_ip for instance in instances if instance.private_ip and instance.state in ("pending", "running")}
     found = []
     for row in rows.of("elbv2:TargetGroup"):
         document = row.document

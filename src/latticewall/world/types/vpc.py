@@ -22,9 +22,11 @@ class Vpc:
 
 @dataclass(frozen=True)
 class Subnet:
+    """cidr: its IPv4 block, None of one with IPv6 only."""
+
     id: str
     vpc_id: str
-    cidr: IPv4Network
+    cidr: IPv4Network | None
     availability_zone: str
     route_table_id: str
     """Its explicit association's table, else the VPC's main table."""
@@ -99,7 +101,7 @@ class PrefixList:
 
 @dataclass(frozen=True)
 class NetworkInterface:
-    """An elastic network interface. instance_id: "" when not attached. addresses: IPv4, primary first."""
+    """An elastic network interface. instance_id: "" when not attached. addresses: IPv4, primary first; none where there is IPv6 only."""
 
     id: str
     vpc_id: str
@@ -127,7 +129,8 @@ class Instance:
     state: str
     instance_type: str
     image_id: str
-    private_ip: IPv4Address
+    private_ip: IPv4Address | None
+    """The primary IPv4 address of its primary interface; None with IPv6 only."""
     interface_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
     user_data: str
@@ -146,6 +149,10 @@ class Instance:
     """x86_64 or arm64."""
     instance_profile_id: str = ""
     monitoring: str = "disabled"
+    private_dns_name: str = ""
+    """The name that AWS gives it, after its address or its id."""
+    resource_name_records: frozenset[str] = frozenset()
+    """Of which types the VPC's resolver has records of the name after its id: A, AAAA."""
 
 
 @dataclass(frozen=True)
