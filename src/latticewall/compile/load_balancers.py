@@ -12,6 +12,7 @@ from typing import Any
 from latticewall.compile import addresses
 from latticewall.compile.health_checks import status_ranges
 from latticewall.compile.index import BalancerInterface, Index
+from latticewall.compile.stickiness import stickiness
 from latticewall.compile.vpc import ESTABLISHED, ROUTER_SYSCTLS
 from latticewall.compile.vpc_endpoints import ways_out
 from latticewall.plan.https import Certificate
@@ -145,7 +146,8 @@ def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, Loa
         return BalancerRoute(rule.arn, conditions, fixed=INCOMPATIBLE)
     clusters = tuple((cluster_name(group, node), weight) for group, weight in found)
     versions = tuple(group.protocol_version for group, _ in found)
-    return BalancerRoute(rule.arn, conditions, clusters=clusters, versions=versions if "HTTP2" in versions else ())
+    sticky = stickiness(rule.action, [(cluster_name(group, node), group) for group, _ in found])
+    return BalancerRoute(rule.arn, conditions, clusters=clusters, versions=versions if "HTTP2" in versions else (), sticky=sticky)
 
 
 def _condition(document: dict[str, Any]) -> Condition:

@@ -24,6 +24,7 @@ from latticewall.dataplane.envoy.admin import counters, reopen_logs, target_heal
 from latticewall.dataplane.envoy.applier import EnvoyApplier
 from latticewall.dataplane.envoy.lua_bundle import bundle
 from latticewall.dataplane.envoy.server import XdsServer
+from latticewall.dataplane.envoy.stickiness import write_script
 from latticewall.dataplane.functions.applier import FunctionsApplier
 from latticewall.dataplane.functions.applier import command as functions_command
 from latticewall.dataplane.instances import InstanceApplier
@@ -82,6 +83,7 @@ class Appliers:
         self._instance_folder = state / "instances"
         self._instances = InstanceApplier(self._processes, self._instance_folder, certificates.root)
         self._databases = DatabasesApplier(self._processes, state / "databases", run / "databases", state / "logs", certificates.own)
+        write_script(run / "envoy", state, libcrypto(), random)
         source = bundle({"folder": str(tables), "crypto": libcrypto(), "skew": SKEW_SECONDS, "strict_generic": False})
         xds_socket = run / "xds.sock"
         xds_socket.unlink(missing_ok=True)

@@ -36,9 +36,24 @@ class Redirect:
 
 
 @dataclass(frozen=True)
+class Stickiness:
+    """How a client that came to a target group once comes to the same target again. cluster: of the group, of which group is the id. kind: lb_cookie,
+    app_cookie, or "" where only the group is stuck to. cookie: that binds the client, the load balancer's own; application: the target's, for app_cookie.
+    seconds: how long a choice holds; group_seconds: that of the group, 0 = it does not."""
+
+    cluster: str
+    group: str
+    kind: str = ""
+    cookie: str = ""
+    application: str = ""
+    seconds: int = 0
+    group_seconds: int = 0
+
+
+@dataclass(frozen=True)
 class BalancerRoute:
     """One rule, in order of evaluation: exactly one of clusters [(cluster, weight)], fixed and redirect. versions: HTTP1 or HTTP2, one for
-    each cluster; none where all are HTTP1."""
+    each cluster; none where all are HTTP1. sticky: those clusters that are, all of them where their group is."""
 
     name: str
     conditions: tuple[Condition, ...]
@@ -46,6 +61,7 @@ class BalancerRoute:
     versions: tuple[str, ...] = ()
     fixed: FixedResponse | None = None
     redirect: Redirect | None = None
+    sticky: tuple[Stickiness, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,8 @@ def test_attributes_that_do_something_can_be_set(region: Region) -> None:
     target = group(region, vpc)
     made = region.elbv2.modify_target_group_attributes(TargetGroupArn=target, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}])
     assert {"Key": "deregistration_delay.timeout_seconds", "Value": "5"} in made["Attributes"]
-    with region.refused("InvalidConfigurationRequest", "stickiness.enabled"):
-        region.elbv2.modify_target_group_attributes(TargetGroupArn=target, Attributes=[{"Key": "stickiness.enabled", "Value": "true"}])
+    with region.refused("InvalidConfigurationRequest", "cross_zone"):
+        region.elbv2.modify_target_group_attributes(TargetGroupArn=target, Attributes=[{"Key": "load_balancing.cross_zone.enabled", "Value": "false"}])
 
 
 def test_tags(region: Region) -> None:

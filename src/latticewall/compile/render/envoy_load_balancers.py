@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latticewall.base.ssl_policies import POLICIES
+from latticewall.compile.render import balancer_stickiness
 from latticewall.compile.render.balancer_conditions import SOURCE, route_match
 from latticewall.compile.render.balancer_lua import SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
@@ -41,6 +42,7 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
         rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.name},
         http_filters=[
             {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": SCRIPT})},
+            *balancer_stickiness.filters(paths),
             router(),
         ],
         early_header_mutation_extensions=[_known_headers()],
@@ -87,7 +89,8 @@ def _tls(plan: BalancerSocket) -> Document:
 def _known_headers() -> Document:
     """The client's address and the request's protocol where conditions on them can see them: the protocol as the service network has it."""
     known = {SOURCE: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%", SERVICES_HEADER: "- %PROTOCOL%"}
-    mutations = [{"append": _header(name, value)} for name, value in known.items()]
+    mutations: list[Document] = [{"append": _header(name, value)} for name, value in known.items()]
+    mutations += [{"remove": name} for name in (balancer_stickiness.TARGET, balancer_stickiness.GROUP)]
     return {"name": "known", "typed_config": any_of("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=mutations)}
 
 
@@ -133,13 +136,17 @@ def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -
 
 def route_configuration(plan: BalancerSocket) -> Document:
     """All rules of a listener, for any Host."""
-    removed = [SOURCE, SERVICES_HEADER, "x-envoy-external-address", "x-envoy-internal", *(["x-forwarded-for"] if plan.x_forwarded_for == "remove" else [])]
+    own = [balancer_stickiness.TARGET, balancer_stickiness.GROUP]
+    removed = [SOURCE, SERVICES_HEADER, *own, "x-envoy-external-address", "x-envoy-internal"]
+    if plan.x_forwarded_for == "remove":
+        removed.append("x-forwarded-for")
+    routes = [_route(plan, sticky) for route in plan.routes for one in variants(route) for sticky in balancer_stickiness.sticky_variants(one)]
     return {
         "name": plan.name,
-        "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": [_route(plan, one) for route in plan.routes for one in variants(route)]}],
+        "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": routes}],
         "request_headers_to_add": [_header("x-forwarded-port", str(plan.port)), _header("x-forwarded-proto", _scheme(plan))],
         "request_headers_to_remove": removed,
-        **({} if plan.names_itself else {"response_headers_to_remove": ["server"]}),
+        "response_headers_to_remove": [balancer_stickiness.TARGET, *([] if plan.names_itself else ["server"])],
     }
 
 
@@ -158,7 +165,9 @@ def _route(plan: BalancerSocket, variant: Variant[BalancerRoute]) -> Document:
         body = {"body": {"inline_string": route.fixed.body}} if route.fixed.body else {}
         kind = [_header("content-type", route.fixed.content_type or "text/plain; charset=utf-8")] if route.fixed.body else []
         return {**document, "direct_response": {"status": route.fixed.status, **body}, "response_headers_to_add": kind}
-    weighted = [{"name": name, "weight": weight} for name, weight in route.clusters if weight > 0]
+    weighted = [
+        {"name": name, "weight": weight, **balancer_stickiness.of_cluster(plan, route, name)} for name, weight in route.clusters if weight > 0
+    ]  # fmt: skip
     if not weighted:  # nobody has any weight
         return {**document, "direct_response": {"status": 503}}
     # no limit on the whole request, only on silence

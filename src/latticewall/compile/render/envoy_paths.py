@@ -16,5 +16,10 @@ class EnvoyPaths:
 
     run: str = "/run/latticewall"
 
+    @property
+    def stickiness(self) -> str:
+        """The script of load balancers' sticky sessions."""
+        return f"{self.run}/envoy/stickiness.lua"
+
     def namespace(self, name: str) -> str:
         return f"{self.namespaces}/{name}"

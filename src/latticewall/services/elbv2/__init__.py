@@ -2,7 +2,7 @@
 
 Lives here: load balancers, their listeners and rules, target groups and targets; what is refused, in ELB's words. Never enters: packets, Envoy, other
 services. Not there: load balancers that face the Internet, Network and Gateway Load Balancers, further certificates of a listener, Lambda functions as targets,
-stickiness, authentication by the load balancer, trust stores; each is refused by name.
+authentication by the load balancer, trust stores; each is refused by name.
 """
 
 from __future__ import annotations

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import find, text
+from latticewall.services.elbv2 import find, stickiness, text
 from latticewall.services.elbv2.account import LIMITS
 from latticewall.services.elbv2.nouns import TARGET_GROUP
 from latticewall.services.elbv2.view import balancer_of
@@ -47,6 +47,7 @@ def read(ctx: Context, balancer: Row, given: Sequence[Document]) -> Actions:
         return Actions([{"Type": kind, **order, "RedirectConfig": _redirect(action.get("RedirectConfig") or {})}])
     listed, sticky = _forward(action)
     groups = tuple(_group(ctx, balancer, item["TargetGroupArn"]) for item in listed)
+    stickiness.check_rule(groups, sticky)
     document: Document = {"Type": kind, **order, "ForwardConfig": {"TargetGroups": listed, "TargetGroupStickinessConfig": sticky}}
     if len(listed) == 1:
         document["TargetGroupArn"] = listed[0]["TargetGroupArn"]
@@ -99,14 +100,11 @@ def _forward(action: Document) -> tuple[list[Document], Document]:
         raise text.too_many("TooManyTargetGroups", f"A forward action can have at most {len(listed) - 1} target groups")
     if len({item["TargetGroupArn"] for item in listed}) < len(listed):
         raise text.refused("InvalidLoadBalancerAction", "A target group is named more than once")
-    sticky = config.get("TargetGroupStickinessConfig") or {}
-    if sticky.get("Enabled"):
-        raise text.unsupported("ForwardConfig.TargetGroupStickinessConfig", "Target group stickiness is not supported yet")
     weights = [1 if item.get("Weight") is None else item["Weight"] for item in listed]
     if any(not 0 <= weight <= MOST_WEIGHT for weight in weights):
         raise text.invalid("ForwardConfig.TargetGroups.Weight", f"Weights must be within 0-{MOST_WEIGHT}")
-    kept: dict[str, Any] = {"Enabled": False, **({"DurationSeconds": sticky["DurationSeconds"]} if sticky.get("DurationSeconds") else {})}
-    return [{"TargetGroupArn": item["TargetGroupArn"], "Weight": weight} for item, weight in zip(listed, weights, strict=True)], kept
+    sticky = stickiness.of_groups(config.get("TargetGroupStickinessConfig") or {})
+    return [{"TargetGroupArn": item["TargetGroupArn"], "Weight": weight} for item, weight in zip(listed, weights, strict=True)], sticky
 
 
 def _group(ctx: Context, balancer: Row, arn: str) -> Row:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.elbv2 import find, text
+from latticewall.services.elbv2 import find, stickiness, text
 from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER, TARGET_GROUP
+from latticewall.services.elbv2.stickiness import COOKIE_NAME
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,12 @@ class Attribute:
     span: tuple[int, int] = (0, 0)
     zero: bool = False
     """0 is accepted below the span too: off."""
+    pattern: str = ""
+    """What other values than the default look like."""
 
     def accepts(self, value: str) -> bool:
+        if self.pattern:
+            return value == self.default or bool(re.fullmatch(self.pattern, value))
         if self.span == (0, 0):
             return value == self.default or value in self.words
         number = int(value) if re.fullmatch(r"\d{1,9}", value) else -1
@@ -63,11 +68,11 @@ TARGET_GROUP_ATTRIBUTES: Mapping[str, Attribute] = {
     "load_balancing.algorithm.type": Attribute("round_robin", ("least_outstanding_requests", "weighted_random")),
     "load_balancing.cross_zone.enabled": Attribute("use_load_balancer_configuration", ("true",)),
     "slow_start.duration_seconds": Attribute("0", span=(30, 900), zero=True),
-    "stickiness.enabled": _OFF,
-    "stickiness.type": Attribute("lb_cookie"),
-    "stickiness.lb_cookie.duration_seconds": Attribute("86400"),
-    "stickiness.app_cookie.cookie_name": Attribute(""),
-    "stickiness.app_cookie.duration_seconds": Attribute("86400"),
+    "stickiness.enabled": _SWITCH,
+    "stickiness.type": Attribute("lb_cookie", ("app_cookie",)),
+    "stickiness.lb_cookie.duration_seconds": Attribute("86400", span=(1, 604800)),
+    "stickiness.app_cookie.cookie_name": Attribute("", pattern=COOKIE_NAME),
+    "stickiness.app_cookie.duration_seconds": Attribute("86400", span=(1, 604800)),
     "target_group_health.dns_failover.minimum_healthy_targets.count": Attribute("1"),
     "target_group_health.dns_failover.minimum_healthy_targets.percentage": Attribute("off"),
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": Attribute("1"),
@@ -112,7 +117,10 @@ def _describe(kind: str, member: str) -> Handler:
 def _modify(kind: str, member: str) -> Handler:
     def handler(ctx: Context, params: Document) -> Document:
         row = find.by_arn(ctx, kind, params[member])
-        changed = ctx.change(row, {"_attributes": {**row.document["_attributes"], **read(kind, params["Attributes"])}}, settle=True)
+        found = {**row.document["_attributes"], **read(kind, params["Attributes"])}
+        if kind == TARGET_GROUP:
+            stickiness.check_group(ctx, row, found)
+        changed = ctx.change(row, {"_attributes": found}, settle=True)
         return {"Attributes": shown(changed)}
 
     return handler

@@ -21,7 +21,7 @@ _LEFT_SECONDS = 10.0
 _REAPED_SECONDS = 5.0
 _KEPT = (
     "region.db", "region.db-wal", "region.db-shm", "credentials.json", "credentials.new", "identity", "certificate-authority", "logs", "instances", "functions",
-    "databases", "s3", "lock",
+    "databases", "s3", "stickiness.key", "stickiness.new", "lock",
 )  # fmt: skip
 """What stays of a region that is down. Nothing else is ever removed by --purge: a state folder may be a folder with other things in it."""
 _OF_A_BOOT = ("run.json", "run.json.new", "run")

@@ -1,0 +1,232 @@
+"""Load balancers that clients stick to; observed by clients with cookies inside instances."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.region import until
+from botocore.exceptions import ClientError
+
+from .lab import Lab, allow
+
+pytestmark = [pytest.mark.netns, pytest.mark.scenario]
+WEB = 8080
+SERVER = """#!/usr/bin/env python3
+import http.server, json, socket
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    def do_GET(self):
+        about = {{"name": {name!r}, "client": self.client_address[0], "headers": {{key.lower(): value for key, value in self.headers.items()}}}}
+        body = json.dumps(about).encode()
+        self.send_response(200)
+        if self.path == "/login":
+            self.send_header("set-cookie", "APP=secret; HttpOnly")
+        self.send_header("x-latticewall-target", "MTkyLjAuMi4xOjgw")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def address_string(self):
+        return self.client_address[0]
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+Server(("::", {port}), Answer).serve_forever()
+"""
+
+
+@dataclass
+class Site:
+    vpc: str
+    subnets: list[str]
+    arn: str
+    name: str
+    listener: str
+    groups: dict[str, str]
+    client: str
+    servers: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def site(lab: Lab) -> Iterator[Site]:
+    elb = lab.client("elbv2")
+    vpc = lab.vpc("10.64.0.0/16")
+    subnets = [lab.subnet(vpc, f"10.64.{at}.0/24", letter) for at, letter in ((1, "a"), (2, "b"))]
+    gate = lab.group(vpc, "sessions-gate", allow("tcp", 80, cidr="10.64.0.0/16"))
+    inside = lab.group(vpc, "sessions-inside", allow("tcp", WEB, group=gate))
+    script = {name: SERVER.format(name=name, port=WEB) for name in "abcd"}
+    servers = {name: lab.instance(name, subnets[at % 2], f"10.64.{at % 2 + 1}.{20 + at}", [inside], script[name]) for at, name in enumerate("abcd")}
+    client = lab.instance("sessions", subnets[0], "10.64.1.10")
+    made = elb.create_load_balancer(Name="sessions", Subnets=subnets, SecurityGroups=[gate], Scheme="internal")["LoadBalancers"][0]
+    check = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2}
+    groups = {
+        name: elb.create_target_group(Name=f"sessions-{name}", Protocol="HTTP", Port=WEB, VpcId=vpc, **check)["TargetGroups"][0]["TargetGroupArn"]
+        for name in ("one", "two")
+    }
+    for name, own in (("one", "abc"), ("two", "bd")):
+        elb.register_targets(TargetGroupArn=groups[name], Targets=[{"Id": servers[letter]} for letter in own])
+    listener = elb.create_listener(
+        LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[{"Type": "forward", "TargetGroupArn": groups["one"]}],
+    )["Listeners"][0]["ListenerArn"]  # fmt: skip
+    lab.running(client, *servers.values())
+    elb.get_waiter("load_balancer_available").wait(LoadBalancerArns=[made["LoadBalancerArn"]], WaiterConfig={"Delay": 1})
+    elb.get_waiter("target_in_service").wait(TargetGroupArn=groups["one"], WaiterConfig={"Delay": 1})
+    yield Site(vpc, subnets, made["LoadBalancerArn"], made["DNSName"], listener, groups, client, servers)
+    elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
+
+
+def stick(lab: Lab, group: str, **attributes: str) -> None:
+    """attributes: of stickiness, with _ for the dots."""
+    found = [{"Key": f"stickiness.{key.replace('__', '.')}", "Value": value} for key, value in attributes.items()]
+    lab.client("elbv2").modify_target_group_attributes(TargetGroupArn=group, Attributes=found)
+    lab.settled()
+
+
+class Browser:
+    """A client with a cookie jar."""
+
+    def __init__(self, lab: Lab, site: Site, jar: Path) -> None:
+        self.lab, self.site, self.jar = lab, site, jar
+
+    def get(self, path: str = "/") -> str:
+        return str(self.about(path)["name"])
+
+    def about(self, path: str = "/") -> Any:
+        return self.lab.get(self.site.client, f"http://{self.site.name}{path}", "-b", str(self.jar), "-c", str(self.jar))
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        lines = (line.removeprefix("#HttpOnly_") for line in self.jar.read_text().splitlines()) if self.jar.exists() else ()
+        return {found[5]: found[6] for line in lines if len(found := line.split("\t")) == 7}
+
+
+_ASK = """
+import http.client, json, sys
+for headers in json.loads(sys.argv[2]):
+    connection = http.client.HTTPConnection(sys.argv[1], 80, timeout=5)
+    connection.request("GET", "/", headers=headers)
+    answer = connection.getresponse()
+    print(json.dumps([answer.status, json.loads(answer.read())["name"], [text.split("=")[0] for text in answer.msg.get_all("set-cookie", [])]]))
+    connection.close()
+"""
+
+
+def ask(lab: Lab, site: Site, headers: Sequence[dict[str, str]]) -> list[tuple[int, str, list[str]]]:
+    """Requests with those headers, each on a connection of its own: status, who answered, names of cookies that came."""
+    done = lab.run(site.client, "python3", "-c", _ASK, site.name, json.dumps(headers), seconds=60)
+    assert done.returncode == 0, done.stderr
+    return [(found[0], found[1], found[2]) for found in map(json.loads, done.stdout.splitlines())]
+
+
+def who(lab: Lab, site: Site, count: int, **headers: str) -> set[str]:
+    """Who answers that many requests."""
+    return {name for _, name, _ in ask(lab, site, [headers] * count)}
+
+
+def heads(lab: Lab, site: Site) -> str:
+    return lab.run(site.client, "curl", "-s", "-m", "3", "-i", f"http://{site.name}/").stdout
+
+
+def test_a_cookie_of_the_load_balancer(lab: Lab, site: Site, tmp_path: Path) -> None:
+    assert "set-cookie" not in heads(lab, site).lower()
+    stick(lab, site.groups["one"], enabled="true", type="lb_cookie", lb_cookie__duration_seconds="600")
+    words = until(lambda: "set-cookie" in (found := heads(lab, site)).lower() and found)
+    given = re.findall(r"(?im)^set-cookie: ([A-Z]+)=([\w+/=]+); Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Path=/(.*)$", words)
+    assert [(name, more) for name, _, more in given] == [("AWSALB", ""), ("AWSALBCORS", "; SameSite=None")]
+    assert "latticewall" not in words.lower()
+    assert b"10.64" not in base64.b64decode(given[0][1])
+    browsers = [Browser(lab, site, tmp_path / f"jar{at}") for at in range(6)]
+    names = [browser.get() for browser in browsers]
+    assert len(set(names)) == 3
+    assert [browser.get() for browser in browsers] == names
+    headers = browsers[0].about()["headers"]
+    assert "AWSALB=" in headers["cookie"]
+    assert not any("latticewall" in name for name in headers)
+    assert who(lab, site, 6, Cookie=f"x=1; AWSALBCORS={browsers[1].cookies['AWSALBCORS']}") == {names[1]}
+    elb, away, gone = lab.client("elbv2"), browsers[0], {"TargetGroupArn": site.groups["one"], "Targets": [{"Id": site.servers[names[0]]}]}
+    elb.deregister_targets(**gone)
+    lab.settled()
+    moved = away.get()
+    assert moved != names[0]
+    assert {away.get() for _ in range(3)} == {moved}
+    elb.register_targets(**gone)
+    elb.get_waiter("target_in_service").wait(TargetGroupArn=site.groups["one"], WaiterConfig={"Delay": 1})
+    assert away.get() == moved
+    stick(lab, site.groups["one"], lb_cookie__duration_seconds="1")
+    until(lambda: away.get() and len(who(lab, site, 9, Cookie=f"AWSALB={away.cookies['AWSALB']}")) == 1)
+    until(lambda: who(lab, site, 9, Cookie=f"AWSALB={away.cookies['AWSALB']}") == set("abc"))  # it has ended
+
+
+def test_cookies_that_are_not_ours_are_not_there(lab: Lab, site: Site, tmp_path: Path) -> None:
+    stick(lab, site.groups["one"], enabled="true", type="lb_cookie", lb_cookie__duration_seconds="600")
+    browser = Browser(lab, site, tmp_path / "jar")
+    until(lambda: browser.get() and "AWSALB" in browser.cookies)
+    good = browser.cookies["AWSALB"]
+    mangled = good[:40] + ("A" if good[40] != "A" else "B") + good[41:]
+    clear = base64.b64encode(b"10.64.1.10:22").decode()
+    forged = ("", "x", "=", "====", "AAAA", good[:-4], good + "AAAA", mangled, clear, "%00%ff", "A" * 3000, '"', "\\", "1|2|3|4|5")
+    found = ask(lab, site, [{"Cookie": f"AWSALB={value}; AWSALBTG={value}; AWSALBAPP-0={value}"} for value in forged])
+    assert [(status, cookies) for status, _, cookies in found] == [(200, ["AWSALB", "AWSALBCORS"])] * len(forged)
+    assert who(lab, site, 9, Cookie=f"AWSALB={mangled}") == set("abc")
+    assert who(lab, site, 9, **{"x-latticewall-target": clear, "x-latticewall-group": "sessions-two/0"}) == set("abc")
+
+
+def test_a_cookie_of_the_application(lab: Lab, site: Site, tmp_path: Path) -> None:
+    stick(lab, site.groups["one"], enabled="true", type="app_cookie", app_cookie__cookie_name="APP", app_cookie__duration_seconds="600")
+    browser = Browser(lab, site, tmp_path / "jar")
+    until(lambda: "awsalb" not in heads(lab, site).lower())
+    assert len({browser.get() for _ in range(9)}) == 3
+    first = browser.get("/login")
+    assert set(browser.cookies) == {"APP", "AWSALBAPP-0"}
+    assert {browser.get() for _ in range(4)} == {first}
+    alone = f"AWSALBAPP-0={browser.cookies['AWSALBAPP-0']}"
+    assert who(lab, site, 9, Cookie=alone) == set("abc")
+    assert who(lab, site, 9, Cookie=f"{alone}; APP=anything") == {first}
+    gone = {"TargetGroupArn": site.groups["one"], "Targets": [{"Id": site.servers[first]}]}
+    lab.client("elbv2").deregister_targets(**gone)
+    lab.settled()
+    second = browser.get()
+    assert second != first
+    assert {browser.get() for _ in range(4)} == {second}
+    lab.client("elbv2").register_targets(**gone)
+
+
+def test_a_target_group(lab: Lab, site: Site, tmp_path: Path) -> None:
+    elb = lab.client("elbv2")
+    listed = [{"TargetGroupArn": site.groups["one"], "Weight": 1}, {"TargetGroupArn": site.groups["two"], "Weight": 1}]
+
+    def act(*weights: int, **config: Any) -> None:
+        groups = [{**item, "Weight": weight} for item, weight in zip(listed, weights, strict=True)]
+        forward = {"TargetGroups": groups, **({"TargetGroupStickinessConfig": config} if config else {})}
+        elb.modify_listener(ListenerArn=site.listener, DefaultActions=[{"Type": "forward", "ForwardConfig": forward}])
+        lab.settled()
+
+    with pytest.raises(ClientError, match="You must enable group stickiness on a rule"):
+        act(1, 1)
+    stick(lab, site.groups["one"], enabled="false")
+    act(1, 1)
+    with pytest.raises(ClientError, match="behind a rule with group stickiness disabled"):
+        stick(lab, site.groups["two"], enabled="true")
+    act(1, 1, Enabled=True, DurationSeconds=600)
+    browsers = [Browser(lab, site, tmp_path / f"jar{at}") for at in range(6)]
+    until(lambda: browsers[0].get() and "AWSALBTG" in browsers[0].cookies)
+    # without stickiness of targets, a client sees all of its group's and no others
+    of_group = {"one": set("abc"), "two": set("bd")}
+    names = [browser.get() for browser in browsers]
+    values = [browser.cookies["AWSALBTG"] for browser in browsers]
+    seen = [who(lab, site, 8, Cookie=f"AWSALBTG={value}") for value in values]
+    assert all(found in of_group.values() and name in found for found, name in zip(seen, names, strict=True))
+    assert set(browsers[0].cookies) == {"AWSALBTG", "AWSALBTGCORS"}
+    first = names.index("a") if "a" in names else names.index("c")
+    act(0, 1, Enabled=True, DurationSeconds=600)
+    until(lambda: who(lab, site, 8) == of_group["two"])
+    assert who(lab, site, 9, Cookie=f"AWSALBTG={values[first]}") == of_group["one"]
+    stick(lab, site.groups["one"], enabled="true", type="lb_cookie")
+    until(lambda: browsers[first].get() and "AWSALB" in browsers[first].cookies)
+    assert len({browsers[first].get() for _ in range(5)}) == 1
