@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -145,6 +146,19 @@ def test_when_apply_returns_the_policy_is_in_force(region: Region) -> None:
         assert region.rig.request(host=HOST, connection="kept").status == 200
         region.apply(GUARDED, authorization(ALLOW_ORGANIZATION))
         assert region.rig.request(host=HOST, connection="kept").status == 403
+
+
+def test_other_cores_cut_no_connection(region: Region) -> None:
+    """As when a container's processors are changed while it runs: Envoy goes on with the workers that it has."""
+    region.apply(GUARDED, authorization(ALLOW_ALL))
+    pid = region.processes.list()["envoy"].pid
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert region.apply(GUARDED, authorization(ALLOW_ORGANIZATION)).failures == ()
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert region.processes.list()["envoy"].pid == pid
 
 
 def test_the_tables_are_private_and_hold_no_secret(region: Region) -> None:

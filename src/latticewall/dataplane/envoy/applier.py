@@ -52,6 +52,8 @@ class EnvoyApplier:
         self._paths = EnvoyPaths(str(folder / "netns"), str(access_log), str(authorization), str(folder))
         self._rendered: tuple[ProxyPlan, EnvoySnapshot] | None = None
         self._memo = Memo()
+        # asked once: another number of workers needs another Envoy, and that would cut every connection
+        self._workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
         sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
         self._bootstrap = json.dumps(bootstrap("latticewall", sockets), indent=1, sort_keys=True)
 
@@ -86,8 +88,7 @@ class EnvoyApplier:
         self._own.mkdir(mode=0o700, exist_ok=True)
         if not file.exists() or file.read_text() != self._bootstrap:
             file.write_text(self._bootstrap)
-        workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
-        options = {"-c": file, "--concurrency": workers, "--file-flush-interval-msec": FLUSH_MILLISECONDS, "--drain-time-s": DRAIN_SECONDS}
+        options = {"-c": file, "--concurrency": self._workers, "--file-flush-interval-msec": FLUSH_MILLISECONDS, "--drain-time-s": DRAIN_SECONDS}
         words = tuple(str(word) for option in options.items() for word in option)
         argv = [self._program, *words, "--log-level", "warning", "--disable-hot-restart"]
         return {"name": self.name, "argv": argv, "key": hashlib.sha256(self._bootstrap.encode()).hexdigest()[:16]}
