@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -182,6 +183,13 @@ class Region:
 
     def subnet(self, vpc: str, cidr: str = "10.0.1.0/24", zone: str = "a") -> str:
         return str(self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=NAME + zone)["Subnet"]["SubnetId"])
+
+    def ipv6_only(self, vpc: str, zone: str = "b") -> tuple[str, IPv6Network]:
+        """A subnet without IPv4 in the VPC, which gets an IPv6 block, and its block."""
+        block = self.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+        own = list(IPv6Network(block).subnets(new_prefix=64))[-1]
+        made = self.ec2.create_subnet(VpcId=vpc, Ipv6CidrBlock=str(own), Ipv6Native=True, AvailabilityZone=NAME + zone)
+        return str(made["Subnet"]["SubnetId"]), own
 
     def as_user(self, service: str, policy: str, name: str = "alice", **tags: str) -> Any:
         """A client of an IAM user (made when new) with this inline policy and no other."""

@@ -268,43 +268,53 @@ CURL = ("curl", "-s", "-o", "/dev/stdout", "-w", " %{http_code}", "--max-time", 
 
 @dataclass(frozen=True)
 class Network:
-    """A service network that `left` is in; a service whose targets are IPv6 addresses of `right`; resources there."""
+    """A service network that `left` and `alone` are in; services whose targets are IPv6 addresses of `right` and of `far`; resources there."""
 
-    id: str
+    arn: str
     name: str
+    far_name: str
     resources: tuple[str, ...]
-    """Names: to an IPv4 and an IPv6 address by way of a dual-stack gateway, and to an IPv6 address by way of one with nothing else."""
+    """Names: to an IPv4 and an IPv6 address by way of a dual-stack gateway, and to IPv6 addresses by way of one with nothing else in the same subnet, and of
+    one in an IPv6-only subnet."""
 
 
 @pytest.fixture(scope="module")
 def network(hosts: Hosts) -> Network:
     lattice = hosts.region.client("vpc-lattice")
     run = f"nohup {sys.executable} -c '{WEB}' >/dev/null 2>&1 &"
-    assert hosts.region.run(hosts.right.id, "sh", "-c", run).returncode == 0
+    for host in (hosts.right, hosts.far):
+        assert hosts.region.run(host.id, "sh", "-c", run).returncode == 0
     lists = hosts.ec2.describe_managed_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{hosts.region.name}.ipv6.vpc-lattice"]}])
     peers = [{"PrefixListId": lists["PrefixLists"][0]["PrefixListId"]}]
-    hosts.ec2.authorize_security_group_ingress(
-        GroupId=hosts.right.group, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 7001, "ToPort": 7001, "PrefixListIds": peers}]
-    )
+    for host in (hosts.right, hosts.far):
+        from_lattice = {"IpProtocol": "tcp", "FromPort": 7001, "ToPort": 7001, "PrefixListIds": peers}
+        hosts.ec2.authorize_security_group_ingress(GroupId=host.group, IpPermissions=[from_lattice])
     own = {"IpProtocol": "tcp", "FromPort": 7000, "ToPort": 7000, "UserIdGroupPairs": [{"GroupId": hosts.right.group}]}
     hosts.ec2.authorize_security_group_ingress(GroupId=hosts.right.group, IpPermissions=[own])
-    network = lattice.create_service_network(name="both")["id"]
+    created = lattice.create_service_network(name="both")
+    network = created["id"]
     config = {"port": 7001, "protocol": "HTTP", "ipAddressType": "IPV6", "vpcIdentifier": hosts.right.vpc, "healthCheck": {"enabled": False}}
     group = lattice.create_target_group(name="six", type="IP", config=config)["id"]
     service = lattice.create_service(name="six")
     hosts.region.settle()
     answer = lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": hosts.right.ipv6}, {"id": hosts.right.ipv4}, {"id": "2001:db8:0:1::9"}])
     assert [found["id"] for found in answer["successful"]] == [hosts.right.ipv6]
-    action = {"forward": {"targetGroups": [{"targetGroupIdentifier": group}]}}
-    lattice.create_listener(serviceIdentifier=service["id"], name="http", protocol="HTTP", port=80, defaultAction=action)
-    lattice.create_service_network_service_association(serviceIdentifier=service["id"], serviceNetworkIdentifier=network)
+    far_group, far_service = lattice.create_target_group(name="far", type="IP", config=config)["id"], lattice.create_service(name="far")
+    hosts.region.settle()
+    assert lattice.register_targets(targetGroupIdentifier=far_group, targets=[{"id": hosts.far.ipv6}])["successful"]
+    for one, targets in ((service, group), (far_service, far_group)):
+        action = {"forward": {"targetGroups": [{"targetGroupIdentifier": targets}]}}
+        lattice.create_listener(serviceIdentifier=one["id"], name="http", protocol="HTTP", port=80, defaultAction=action)
+        lattice.create_service_network_service_association(serviceIdentifier=one["id"], serviceNetworkIdentifier=network)
     lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=hosts.left.vpc)
     where = {"vpcIdentifier": hosts.right.vpc, "subnetIds": [hosts.right.subnet], "securityGroupIds": [hosts.right.group]}
     both = lattice.create_resource_gateway(name="both", ipAddressType="DUALSTACK", ipv4AddressesPerEni=1, **where)["id"]
     six = lattice.create_resource_gateway(name="six", ipAddressType="IPV6", **where)["id"]
+    there = {**where, "subnetIds": [hosts.far.subnet], "securityGroupIds": [hosts.far.group]}
+    far = lattice.create_resource_gateway(name="far", ipAddressType="IPV6", **there)["id"]
     hosts.region.settle()
     found = []
-    for gateway, address in ((both, hosts.right.ipv4), (both, hosts.right.ipv6), (six, hosts.right.ipv6)):
+    for gateway, address in ((both, hosts.right.ipv4), (both, hosts.right.ipv6), (six, hosts.right.ipv6), (far, hosts.far.ipv6)):
         configuration = lattice.create_resource_configuration(
             name=f"one{len(found)}", type="SINGLE", resourceGatewayIdentifier=gateway, portRanges=["7000"],
             resourceConfigurationDefinition={"ipResource": {"ipAddress": address}},
@@ -313,7 +323,7 @@ def network(hosts: Hosts) -> Network:
         made = lattice.create_service_network_resource_association(resourceConfigurationIdentifier=configuration, serviceNetworkIdentifier=network)["id"]
         hosts.region.settle()
         found.append(lattice.get_service_network_resource_association(serviceNetworkResourceAssociationIdentifier=made)["dnsEntry"]["domainName"])
-    return Network(network, service["dnsEntry"]["domainName"], tuple(found))
+    return Network(created["arn"], service["dnsEntry"]["domainName"], far_service["dnsEntry"]["domainName"], tuple(found))
 
 
 def test_a_service_has_addresses_of_both_families_and_calls_its_targets_over_ipv6(hosts: Hosts, network: Network) -> None:
@@ -330,7 +340,7 @@ def test_a_vpc_that_is_not_in_the_network_does_not_reach_it(hosts: Hosts, networ
     assert done.stdout == " 000"
 
 
-@pytest.mark.parametrize(("which", "family"), [(0, "10.2.1."), (1, "2001:db8:"), (2, "2001:db8:")])
+@pytest.mark.parametrize(("which", "family"), [(0, "10.2.1."), (1, "2001:db8:"), (2, "2001:db8:"), (3, "2001:db8:")])
 def test_resources_are_reached_over_both_families_and_reach_one(hosts: Hosts, network: Network, which: int, family: str) -> None:
     look = "import socket, sys; print(*sorted(found[4][0] for found in socket.getaddrinfo(sys.argv[1], 7000, type=socket.SOCK_STREAM)))"
     both = hosts.region.run(hosts.left.id, sys.executable, "-c", look, network.resources[which]).stdout.split()
@@ -339,3 +349,40 @@ def test_resources_are_reached_over_both_families_and_reach_one(hosts: Hosts, ne
     for address in both:
         until(lambda address=address: hosts.ask(hosts.left, address, 1.0).startswith(family) or None)
         assert hosts.ask(hosts.left, address) != hosts.left.ipv6
+
+
+def test_a_client_with_ipv6_only_reaches_services_and_resources(hosts: Hosts, network: Network) -> None:
+    for name in (network.name, network.far_name):
+        wanted = f"fd00:ec2:80::a9fe:ab02 {hosts.alone.ipv6} 200"
+        until(lambda name=name, wanted=wanted: hosts.region.run(hosts.alone.id, *CURL, f"http://{name}/").stdout == wanted or None)
+    seen = until(lambda: (found := hosts.ask(hosts.alone, network.resources[3], 1.0)).startswith("2001:db8:") and found)
+    (interface,) = hosts.ec2.describe_network_interfaces(
+        Filters=[{"Name": "subnet-id", "Values": [hosts.far.subnet]}, {"Name": "ipv6-addresses.ipv6-address", "Values": [seen]}]
+    )["NetworkInterfaces"]
+    assert interface["Description"].startswith("VPC Lattice resource gateway")
+    assert (interface["PrivateIpAddresses"], interface["Ipv6Native"]) == ([], True)
+
+
+def test_an_endpoint_in_an_ipv6_only_subnet(hosts: Hosts, network: Network) -> None:
+    """From the VPC that is not in the service network; `far` knows the way to `alone`."""
+    made = hosts.ec2.create_vpc_endpoint(
+        VpcEndpointType="ServiceNetwork", VpcId=hosts.far.vpc, SubnetIds=[hosts.far.subnet], ServiceNetworkArn=network.arn, IpAddressType="ipv6",
+        SecurityGroupIds=[everything(hosts)],
+    )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
+    hosts.region.settle()
+    (shown,) = hosts.ec2.describe_vpc_endpoints(VpcEndpointIds=[made])["VpcEndpoints"]
+    assert (shown["State"], "Ipv4Prefixes" in shown, len(shown["Ipv6Prefixes"])) == ("available", False, 1)
+    found = hosts.ec2.describe_vpc_endpoint_associations(VpcEndpointIds=[made])["VpcEndpointAssociations"]
+    names = [one["DnsEntry"]["DnsName"] for one in found if "ServiceNetworkName" in one and one["DnsEntry"]["DnsName"].endswith(".on.aws")]
+    services = [name for name in names if "vpc-lattice-svcs" in name]
+    assert len(services) == 2
+    for name in services:
+        wanted = f"fd00:ec2:80::a9fe:ab02 {hosts.far.ipv6} 200"
+        until(lambda name=name, wanted=wanted: hosts.region.run(hosts.far.id, *CURL, f"http://{name}/").stdout == wanted or None)
+
+
+def everything(hosts: Hosts) -> str:
+    """A security group of right's VPC that is open for IPv6."""
+    group = str(hosts.ec2.create_security_group(GroupName="open", Description="open", VpcId=hosts.far.vpc)["GroupId"])
+    hosts.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}])
+    return group

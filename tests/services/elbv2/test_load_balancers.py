@@ -62,12 +62,14 @@ def test_a_load_balancer_is_provisioned_active_and_gone(region: Region) -> None:
         ({"Subnets": ["ONE", "subnet-0123456789abcdef0"]}, "SubnetNotFound", "subnet-0123456789abcdef0"),
         ({"Subnets": ["ONE", "FAR"]}, "InvalidConfigurationRequest", "same VPC"),
         ({"Subnets": None}, "ValidationError", "subnets or subnet mappings"),
+        ({"Subnets": ["ONE", "SIX"]}, "InvalidSubnet", "IPv6-only"),
         ({"SecurityGroups": ["sg-0123456789abcdef0"]}, "InvalidSecurityGroup", "sg-0123456789abcdef0"),
     ],
 )
 def test_what_a_load_balancer_cannot_be(region: Region, more: dict[str, Any], code: str, words: str) -> None:
     vpc, one, two = network(region)
-    names = {"ONE": one, "NEAR": region.subnet(vpc, "10.0.3.0/24"), "FAR": region.subnet(region.vpc("10.9.0.0/16"), "10.9.1.0/24", "b")}
+    far, (six, _) = region.subnet(region.vpc("10.9.0.0/16"), "10.9.1.0/24", "b"), region.ipv6_only(vpc)
+    names = {"ONE": one, "NEAR": region.subnet(vpc, "10.0.3.0/24"), "FAR": far, "SIX": six}
     if more.get("Subnets"):
         more = {**more, "Subnets": [names.get(name, name) for name in more["Subnets"]]}
     params = {key: value for key, value in {"Name": "web", "Subnets": [one, two], "Scheme": "internal", **more}.items() if value is not None}

@@ -49,6 +49,21 @@ def test_ipv6_alone(site: Site) -> None:
     assert [one["AssociatedResourceAccessibility"] for one in site.associations(made["VpcEndpointId"])] == ["Accessible"] * 2
 
 
+def test_in_an_ipv6_only_subnet(site: Site) -> None:
+    six, block = site.region.ipv6_only(site.vpc)
+    for type_ in ("ipv4", "dualstack"):
+        with site.region.refused("InvalidParameter", f"{six} does not support the IP address type {type_}"):
+            site.of_network(IpAddressType=type_, SubnetIds=[six])
+    prefix = str(next(iter(block.subnets(new_prefix=80)))).replace("::/", ":1::/")
+    made = site.of_network(IpAddressType="ipv6", SubnetIds=[six])
+    assert made["Ipv6Prefixes"] == [{"SubnetId": six, "IpPrefixes": [prefix]}]
+    (interface,) = site.interfaces(site.of_resource(IpAddressType="ipv6", SubnetIds=[six])["VpcEndpointId"])
+    assert (interface["Ipv6Address"], interface["PrivateIpAddresses"], interface["Ipv6Native"]) == (str(block[5]), [], True)
+    site.region.settle()
+    with site.region.refused("InvalidParameter", "IPv6-only"):
+        site.ec2.modify_vpc_endpoint(VpcEndpointId=made["VpcEndpointId"], IpAddressType="dualstack")
+
+
 def test_addresses_are_chosen(site: Site) -> None:
     (block, _), (home, _) = site.with_ipv6(), site.subnets
     wanted = {"SubnetId": home, "Ipv4": "10.0.1.77", "Ipv6": f"{block[0x77]}"}

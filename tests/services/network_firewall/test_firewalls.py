@@ -62,7 +62,8 @@ def test_where_a_firewall_cannot_be(region: Region) -> None:
     subnet, twin, far = region.subnet(vpc), region.subnet(vpc, "10.0.2.0/24"), region.subnet(other, "10.9.1.0/24")
     rules = policy(region)["FirewallPolicyResponse"]["FirewallPolicyArn"]
     right = {"FirewallName": "gate", "VpcId": vpc, "SubnetMappings": [{"SubnetId": subnet}], "FirewallPolicyArn": rules}
-    for subnets, word in (((subnet, twin), twin), ((subnet, far), far), (("subnet-0none", subnet), "subnet-0none")):
+    six, _ = region.ipv6_only(vpc)
+    for subnets, word in (((subnet, twin), twin), ((subnet, far), far), (("subnet-0none", subnet), "subnet-0none"), ((subnet, six), "IPv6-only")):
         with region.refused("InvalidRequestException", word):
             region.firewall.create_firewall(**{**right, "SubnetMappings": [{"SubnetId": item} for item in subnets]})
     gone = {"VpcId": "vpc-00", "FirewallPolicyArn": f"{ARN}:firewall-policy/none", "SubnetMappings": [], "TransitGatewayId": "tgw-0123456789abcdef0"}

@@ -211,7 +211,9 @@ def test_lists_are_filtered_and_paged(region: Region, rds: Any) -> None:
 def test_subnet_groups_cover_two_zones_of_one_vpc(region: Region, rds: Any) -> None:
     vpc, other = region.vpc("10.1.0.0/16"), region.vpc("10.2.0.0/16")
     one, near, far = region.subnet(vpc, "10.1.1.0/24"), region.subnet(vpc, "10.1.2.0/24"), region.subnet(other, "10.2.1.0/24", "b")
-    for ids, code in (([one, near], "DBSubnetGroupDoesNotCoverEnoughAZs"), ([one, far], "InvalidSubnet"), ([one, "subnet-0"], "InvalidSubnet")):
+    six, _ = region.ipv6_only(vpc)
+    invalid = [([one, other], "InvalidSubnet") for other in (far, "subnet-0", six)]
+    for ids, code in (([one, near], "DBSubnetGroupDoesNotCoverEnoughAZs"), *invalid):
         with region.refused(code):
             rds.create_db_subnet_group(DBSubnetGroupName="x", DBSubnetGroupDescription="x", SubnetIds=ids)
     with region.refused("DBSubnetGroupAlreadyExists"):

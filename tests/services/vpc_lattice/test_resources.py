@@ -109,6 +109,22 @@ def test_a_gateway_of_ipv6_holds_no_ipv4_address(region: Region) -> None:
     assert interfaces(region, vpc) == []
 
 
+def test_a_gateway_in_an_ipv6_only_subnet(region: Region) -> None:
+    vpc = region.vpc()
+    block = region.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    subnet = region.ec2.create_subnet(VpcId=vpc, Ipv6CidrBlock=block.replace("/56", "/64"), Ipv6Native=True)["Subnet"]["SubnetId"]
+    for type_ in ("IPV4", "DUALSTACK"):
+        with region.refused("ValidationException", f"{subnet} is an IPv6-only subnet"):
+            region.gateway(vpc, subnet, ipAddressType=type_)
+    gateway = region.gateway(vpc, subnet, ipAddressType="IPV6")
+    (made,) = interfaces(region, vpc)
+    assert (made["PrivateIpAddresses"], made["Ipv6Address"]) == ([], block.replace("00::/56", "00::4"))
+    with region.refused("OperationNotPermitted", "managed by a service"):
+        region.ec2.unassign_ipv6_addresses(NetworkInterfaceId=made["NetworkInterfaceId"], Ipv6Addresses=[made["Ipv6Address"]])
+    region.settle()
+    region.lattice.delete_resource_gateway(resourceGatewayIdentifier=gateway)
+
+
 def test_gateways_that_cannot_be_are_refused(region: Region) -> None:
     vpc = region.vpc()
     subnet, stranger = region.subnet(vpc), region.subnet(region.vpc("10.9.0.0/16"), "10.9.1.0/24")

@@ -94,6 +94,18 @@ def test_a_reserved_ipv6_address_is_no_target(region: Region) -> None:
     assert [sum(word in text for text in words) for word in ("reserved", "must be in a subnet")] == [4, 3]
 
 
+def test_an_instance_with_ipv6_only_is_a_target_by_its_address(region: Region) -> None:
+    vpc = region.vpc()
+    block = region.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    subnet = region.ec2.create_subnet(VpcId=vpc, Ipv6CidrBlock=block.replace("/56", "/64"), Ipv6Native=True)["Subnet"]["SubnetId"]
+    image = region.ec2.describe_images()["Images"][0]["ImageId"]
+    (made,) = region.ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"]
+    (refused,) = register(region, region.target_group(vpc, "instances"), {"id": made["InstanceId"]})["unsuccessful"]
+    assert "has no IPv4 address" in refused["failureMessage"]
+    answer = register(region, region.target_group(vpc, kind="IP", ipAddressType="IPV6"), {"id": made["Ipv6Address"]}, {"id": "10.0.1.9"})
+    assert [len(answer[part]) for part in ("successful", "unsuccessful")] == [1, 1]
+
+
 def test_a_vpc_endpoint_is_no_target(region: Region) -> None:
     vpc = region.vpc()
     subnet = region.subnet(vpc)
