@@ -30,9 +30,11 @@ from latticewall.dataplane.functions.applier import command as functions_command
 from latticewall.dataplane.instances import InstanceApplier
 from latticewall.dataplane.kernel_applier import KernelApplier
 from latticewall.dataplane.linux import LinuxKernel
+from latticewall.dataplane.liveness import GET, LivenessApplier, Question
 from latticewall.dataplane.names.applier import NamesApplier, NamesInForce
 from latticewall.dataplane.names.applier import command as names_command
 from latticewall.dataplane.names.identity import IdentitySigner
+from latticewall.dataplane.names.process import socket_path
 from latticewall.dataplane.processes import HolderError, Processes
 from latticewall.dataplane.suricata import FirewallApplier
 from latticewall.dataplane.suricata_socket import CommandSocket, NoAnswer
@@ -108,7 +110,11 @@ class Appliers:
             TunnelsApplier(self._processes, run / "netns", run / "tunnels", state / "logs"),
             self._databases,
             self._instances,
-        )
+            LivenessApplier(self._processes, {
+                "names": Question(socket_path(run / "names.json")), "envoy": Question(run / "envoy" / "admin.sock", GET),
+                "functions": Question(self.functions / "lattice.sock", GET),
+            }),
+        )  # fmt: skip
 
     def _functions_applier(self, credentials: Callable[[str], Mapping[str, str] | None], state: Path) -> FunctionsApplier:
         argv = list(functions_command(self.functions, state / "functions"))

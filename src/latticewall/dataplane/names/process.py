@@ -48,6 +48,16 @@ def status_path(config: Path) -> Path:
     return config.with_name(config.name + ".status")
 
 
+def socket_path(config: Path) -> Path:
+    """The unix socket on which the process says that it is there, to whoever connects."""
+    return config.with_name(config.name + ".sock")
+
+
+async def _answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"here\n")
+    writer.close()
+
+
 def replace(path: Path, content: bytes) -> None:
     """Write a file of mode 600 so that a reader sees the old or the new content, never a part. Raises OSError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -80,10 +90,13 @@ class NamesProcess:
         status_path(self._file).unlink(missing_ok=True)
         changed = asyncio.Event()
         watch = self._watch(changed.set)
+        socket_path(self._file).unlink(missing_ok=True)
+        answering = await asyncio.start_unix_server(_answer, socket_path(self._file))
         async with asyncio.TaskGroup() as group:
             following = group.create_task(self._follow(changed, CHECK_SECONDS if watch else POLL_SECONDS))
             await stop.wait()
             following.cancel()
+        answering.close()
         if watch is not None:
             watch.close()
         for place in self._places.values():
