@@ -30,12 +30,17 @@ from latticewall.auth.signature import (
     parse_signature,
     scope_faults,
 )
-from latticewall.base.faults import Invalid
+from latticewall.base.faults import Denied, Invalid
 from latticewall.base.secret import Secret
 
 CONTROL_PLANE_SKEW = timedelta(minutes=15)
 S3 = "s3"
-"""The one service that signs paths as they are sent, and need not sign bodies."""
+"""The one service that signs paths as they are sent, need not sign bodies, and has words of its own for refusals ("List of error codes")."""
+_S3_SCOPE = f"/{S3}/{TERMINATOR}"
+_TWO_MECHANISMS = (
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header "
+    "should be specified"
+)
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _DUMMY_SECRET = Secret("0" * 40)
@@ -161,9 +166,9 @@ def verify(
     Query family's codes.
     """
     _check_escapes(head)
-    signature = parse_signature(head)
+    signature = read_signature(head)
     check_amz_headers(head, signature)
-    check_time(signature, now, skew)
+    (_check_time_of_s3 if signature.service == S3 else check_time)(signature, now, skew)
     _check_scope(signature, services)
     known = lookup(signature.access_key_id)
     secret = known.secret if known is not None else _DUMMY_SECRET
@@ -185,6 +190,30 @@ def verify(
     if known.expires is not None and now >= known.expires:
         raise expired_token()
     return Verified(signature.access_key_id, signature.region, signature.service)
+
+
+def read_signature(head: Head) -> Signature:
+    """As `parse_signature`, with S3's own refusals."""
+    is_presigned = (head.parameter("X-Amz-Credential") or "").endswith(_S3_SCOPE)
+    if is_presigned and "authorization" in head.by_name:
+        raise Invalid(_TWO_MECHANISMS, code="InvalidArgument")
+    try:
+        return parse_signature(head)
+    except Invalid as fault:
+        if is_presigned:
+            raise Invalid(fault.message, code="AuthorizationQueryParametersError") from None
+        if f"{_S3_SCOPE}," in (head.first("authorization") or ""):
+            raise Invalid(fault.message, code="AuthorizationHeaderMalformed") from None
+        raise
+
+
+def _check_time_of_s3(signature: Signature, now: datetime, skew: timedelta) -> None:
+    early = signature.moment > now + skew
+    if signature.expires is None:
+        if early or signature.moment < now - skew:
+            raise Denied("The difference between the request time and the server's time is too large.", code="RequestTimeTooSkewed")
+    elif early or now > signature.moment + timedelta(seconds=signature.expires):
+        raise Denied("Request is not yet valid" if early else "Request has expired", code="AccessDenied")
 
 
 def _check_escapes(head: Head) -> None:

@@ -75,7 +75,7 @@ class FunctionsPort:
     def download(self, path: str, query: Mapping[str, str]) -> HttpResponse:
         """The package that such a URL names."""
         digest, expires = path.removeprefix(DOWNLOADS), query.get("Expires", "")
-        right = set(digest) <= _NAME and hmac.compare_digest(self._sign(digest, expires), query.get("Signature", ""))
+        right = set(digest) <= _NAME and hmac.compare_digest(self._sign(digest, expires).encode(), query.get("Signature", "").encode())
         if not right or not expires.isdecimal() or int(expires) < self._clock.now().timestamp():
             return HttpResponse(403, (("content-type", "text/plain"),), b"Access Denied\n")
         try:

@@ -15,8 +15,8 @@ from latticewall.app import App
 from latticewall.auth.callers import caller_with, key_row, known_key, root
 from latticewall.auth.canonical import Head
 from latticewall.auth.certificate_signature import CERTIFICATE, has_certificate_signature, verify_certificate_signature
-from latticewall.auth.signature import is_signed, parse_signature
-from latticewall.auth.sigv4 import KnownKey, Verified, verify
+from latticewall.auth.signature import is_signed
+from latticewall.auth.sigv4 import KnownKey, Verified, read_signature, verify
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault
 from latticewall.base.rows import Row
@@ -104,7 +104,7 @@ class Authentication:
         if self.open_mode:
             if not is_signed(head):
                 return Verified(self.account, self.region, ""), None
-            signature = parse_signature(head)
+            signature = read_signature(head)
             return Verified(signature.access_key_id, signature.region, signature.service), key_row(snapshot, signature.access_key_id)
         row: Row | None = None
 

@@ -168,7 +168,7 @@ class Endpoint:
         if request.raw_path.startswith(INNER):
             return self._inner(request)
         if request.raw_path.startswith(DOWNLOADS) and self.download is not None:
-            return self.download(request.raw_path, dict(request.query))
+            return self._download(request)
         return self._answer(request, source_ip, self._call)
 
     def _answer(self, request: HttpRequest, source_ip: str, call: Call, known: Known | None = None, signer: Signer | None = None) -> HttpResponse:
@@ -220,6 +220,13 @@ class Endpoint:
     def _service_hint(self, request: HttpRequest) -> Service | None:
         """The service whose error dialect fits, as the unverified scope, target, action or path names it."""
         return service_of(self.app.catalog, request, _scope(request))
+
+    def _download(self, request: HttpRequest) -> HttpResponse:
+        assert self.download is not None
+        try:
+            return self.download(request.raw_path, dict(request.query))
+        except ValueError:  # what is no text has been signed by nobody
+            return HttpResponse(403, (("content-type", "text/plain"),), b"Access Denied\n")
 
     def _inner(self, request: HttpRequest) -> HttpResponse:
         path = request.raw_path.removeprefix(INNER)
