@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.differing import assert_notes_are_true
 
 from latticewall.base.memo import Memo
 
@@ -46,6 +49,28 @@ def test_every_round_is_as_if_it_were_the_first(rounds: list[list[Thing]]) -> No
         wanted = memo.map(_wanted, things)
         assert memo.look_up("known", wanted, memo.steady("known", by_id)) == tuple(tuple(by_id[key] for key in keys if key in by_id) for keys in wanted)
         assert memo.steady("steady", by_id) == by_id
+        assert memo.flat("flat", wanted) == tuple(chain.from_iterable(wanted))
+        assert memo.filtered("large", things, memo.map(is_large, things)) == tuple(filter(is_large, things))
+        assert memo.joined("joined", keys, groups, keys) == (*keys, *groups, *keys)
+        assert memo.values_of("values", memo.flat("flat", wanted), memo.index("index", keys, things)) == tuple(by_id.get(key) for row in wanted for key in row)
+        assert memo.counts("counts", groups) == Counter(groups)
+        few = memo.filtered("large", things, memo.map(is_large, things))
+        table, large = memo.index("index", keys, things), memo.index("large", memo.map(of_id, few, of="large"), few)
+        mentions = memo.mapped(_wanted, table)
+        assert mentions == {key: _wanted(thing) for key, thing in table.items()}
+        assert memo.mapped(_pair, table, large, given=(1,)) == {key: (thing, large.get(key), 1) for key, thing in table.items()}
+        assert memo.mentioned("mentioned", mentions) == Counter(chain.from_iterable(mentions.values()))
+        assert memo.missing("missing", memo.mentioned("mentioned", mentions), table) == {key for row in mentions.values() for key in row} - table.keys()
+        assert memo.overlaid("overlaid", large, mentions) == {**mentions, **large}
+        assert_notes_are_true()
+
+
+def is_large(thing: Thing) -> bool:
+    return thing.value > 1
+
+
+def _pair(thing: Thing, other: Thing | None, number: int) -> tuple[Thing, Thing | None, int]:
+    return thing, other, number
 
 
 def _wanted(thing: Thing) -> tuple[str, ...]:

@@ -1,23 +1,25 @@
 """What a pure function answered in the last round, kept for the next one: the same things asked again cost a comparison.
 
-Things come as tuples, and of a long one little changes from round to round. So each question finds out in what a tuple differs from the one of the last round
-(`_ends`: by identity, in C, once for all who ask) and does its own work for that part alone. What it does for the rest is copying references.
+Things come as tuples and mappings, and of a long one little changes from round to round. So each question begins with the difference to the last round
+(`base.differences`), does its own work for that part alone, and notes in turn in what its answer differs. What it does for the rest is copying references.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import chain, compress, count, repeat
-from operator import eq, is_, is_not, not_
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from itertools import chain, compress, repeat
+from operator import is_not
+from typing import Any, NamedTuple, TypeVar, cast, overload
+
+from latticewall.base import differences, splices
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 MOST_GROUPS = 8
 """How many groups are put together one by one; of more, all are."""
-_PAIRS = 128
-"""How many pairs of tuples the differences are remembered of."""
+MOST_SEARCHED = 8
+"""How many keys are searched for one by one."""
 
 
 class Memo:
@@ -29,7 +31,6 @@ class Memo:
         self._values: dict[Hashable, Any] = {}
         self._followed: dict[Callable[..., Any], _Followed] = {}
         self._named: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
-        self._differences: dict[tuple[int, int], tuple[tuple[Any, ...], tuple[Any, ...], tuple[int, int]]] = {}
 
     # -- of many things, one after the other --------------------------------------------------------------------------------------------------
 
@@ -37,37 +38,84 @@ class Memo:
         """`tuple(function(*row, *given) for row in zip(*columns))`, columns equally long. of: which of several things a function is asked about in a round."""
         found = tuple(map(tuple, columns))
         before = self._rounds.get((function, of))
-        if before is None or not _same(before.given, given) or len(before.columns) != len(found):
+        if before is None or not splices.same(before.given, given) or len(before.columns) != len(found):
             before = _Round(given, ((),) * len(found), ())
-        elif all(map(_same, before.columns, found)):
+        part = splices.part(before.columns, found)
+        if part is None:
             return before.answer
-        first, last = self._parts(before.columns, found)
-        between, was = (tuple(column[first : len(column) - last] for column in columns) for columns in (found, before.columns))
-        known = dict(zip(_identities(was), before.between(first, last), strict=True))
+        first, last = part
+        between, was = (tuple(splices.between(column, first, last) for column in columns) for columns in (found, before.columns))
+        known = dict(zip(_identities(was), splices.between(before.answer, first, last), strict=True))
         identities = list(_identities(between))
         for identity, arguments in zip(identities, zip(*between, strict=True), strict=True):
             if identity not in known:
                 known[identity] = function(*arguments, *given)
-        answer = self._spliced(before, first, last, [known[identity] for identity in identities])
+        answer = splices.spliced(before.answer, first, last, tuple([known[identity] for identity in identities]))
         self._rounds[function, of] = _Round(given, found, answer)
+        return answer
+
+    def flat(self, name: Hashable, rows: tuple[Sequence[T], ...]) -> tuple[T, ...]:
+        """`tuple(chain.from_iterable(rows))`."""
+        name = "flat", name
+        before = self._rounds.get(name) or _Round((), ((),), (), 0)
+        part = splices.part(before.columns, (rows,))
+        if part is None:
+            return before.answer
+        first, last = part
+        between, length = splices.between(rows, first, last), before.found
+        lengths = {*map(len, between)}
+        if not before.columns[0]:
+            length = lengths.pop() if len(lengths) == 1 else None
+        elif length is not None and lengths - {length}:
+            length = None
+        at = _total(rows[:first], before.found)
+        rest = len(before.answer) - at - _total(splices.between(before.columns[0], first, last), before.found)
+        answer = splices.spliced(before.answer, at, rest, tuple(chain.from_iterable(between)))
+        self._rounds[name] = _Round((), (rows,), answer, length if rows else 0)
+        return answer
+
+    def filtered(self, name: Hashable, items: tuple[T, ...], chosen: tuple[bool, ...]) -> tuple[T, ...]:
+        """`tuple(compress(items, chosen))`. chosen: True or False for each."""
+        name, columns = ("filtered", name), (items, chosen)
+        before = self._rounds.get(name) or _Round((), ((), ()), ())
+        part = splices.part(before.columns, columns)
+        if part is None:
+            return before.answer
+        first, last = part
+        at, rest = chosen[:first].count(True), chosen[len(chosen) - last :].count(True)
+        answer = splices.spliced(before.answer, at, rest, tuple(compress(splices.between(items, first, last), splices.between(chosen, first, last))))
+        self._rounds[name] = _Round((), columns, answer)
+        return answer
+
+    def joined(self, name: Hashable, *parts: tuple[T, ...]) -> tuple[T, ...]:
+        """`tuple(chain(*parts))`."""
+        name = "joined", name
+        before = self._rounds.get(name) or _Round((), (), ())
+        was = before.columns
+        if splices.same(was, parts):
+            return before.answer
+        answer = tuple(chain.from_iterable(parts))
+        if len(was) == len(parts):
+            differing = [place for place, (one, other) in enumerate(zip(was, parts, strict=True)) if one is not other]
+            (first, _), (_, last) = (differences.ends(was[place], parts[place]) for place in (differing[0], differing[-1]))
+            first += sum(map(len, parts[: differing[0]]))
+            differences.note_ends(before.answer, answer, first, last + sum(map(len, parts[differing[-1] + 1 :])))
+        self._rounds[name] = _Round((), parts, answer)
         return answer
 
     def index(self, name: Hashable, keys: tuple[K, ...], items: tuple[T, ...]) -> Mapping[K, T]:
         """`dict(zip(keys, items))`, in any order; not to be changed."""
         name, columns = ("index", name), (keys, items)
         before = self._rounds.get(name)
-        if before is not None and all(map(_same, before.columns, columns)):
+        part = splices.part(before.columns, columns) if before else (0, 0)
+        if before is not None and part is None:
             return cast("Mapping[K, T]", before.found)
-        if before is None or len(before.found) != len(before.columns[0]):
+        found: Mapping[K, T] = {}
+        if before is not None and part is not None and len(before.found) == len(before.columns[0]):
+            fresh = dict(zip(splices.between(keys, *part), splices.between(items, *part), strict=True))
+            found = splices.changed(before.found, fresh, {*splices.between(before.columns[0], *part)} - fresh.keys())
+        if len(found) != len(keys):  # the first time, or two have one key
             found = dict(zip(keys, items, strict=True))
-        else:
-            first, last = self._parts(before.columns, columns)
-            found = before.found.copy()
-            for key in _between(before.columns[0], first, last):
-                del found[key]
-            found.update(zip(_between(keys, first, last), _between(items, first, last), strict=True))
-            if len(found) != len(keys):  # two have one key
-                found = dict(zip(keys, items, strict=True))
         self._rounds[name] = _Round((), columns, (), found)
         return found
 
@@ -75,41 +123,63 @@ class Memo:
         """Key -> its items, in their order; keys in any order. A group to which nothing has happened is the same tuple again. Not to be changed."""
         name, columns = ("grouped", name), (keys, items)
         before = self._rounds.get(name)
-        if before is not None and all(map(_same, before.columns, columns)):
+        part = splices.part(before.columns, columns) if before else (0, 0)
+        if before is not None and part is None:
             return cast("Mapping[K, tuple[T, ...]]", before.found)
-        known: dict[K, tuple[T, ...]] = before.found if before else {}
-        first, last = self._parts(before.columns, columns) if before else (0, 0)
-        affected = {*_between(keys, first, last), *(_between(before.columns[0], first, last) if before else ())}
-        if affected == known.keys() and len(known) == 1:  # all are in one group, as they were
-            found, fresh = {}, dict.fromkeys(known, items)
-        elif before is not None and len(affected) <= MOST_GROUPS:
-            found = known.copy()
-            fresh = {key: tuple(compress(items, map(eq, keys, repeat(key)))) for key in affected}
-        else:
-            found = {}
+        found: Mapping[K, tuple[T, ...]] | None = None
+        if before is not None and part is not None:
+            found = _regrouped(before, columns, part)
+        if found is None:
+            known: dict[K, tuple[T, ...]] = before.found if before else {}
             lists: dict[K, list[T]] = {}
             for key, item in zip(keys, items, strict=True):
                 lists.setdefault(key, []).append(item)
-            fresh = {key: tuple(group) for key, group in lists.items()}
-        for key, group in fresh.items():
-            if group:
-                found[key] = was if (was := known.get(key)) is not None and _same(was, group) else group
-            else:
-                found.pop(key, None)
+            made = {key: tuple(group) for key, group in lists.items()}
+            found = {key: was if (was := known.get(key)) is not None and splices.same(was, group) else group for key, group in made.items()}
         self._rounds[name] = _Round((), columns, (), found)
         return found
 
+    @overload
+    def values_of(self, name: Hashable, keys: tuple[K, ...], known: Mapping[K, T]) -> tuple[T | None, ...]: ...
+
+    @overload
+    def values_of(self, name: Hashable, keys: tuple[K, ...], known: Mapping[K, T], default: T) -> tuple[T, ...]: ...
+
+    def values_of(self, name: Hashable, keys: tuple[K, ...], known: Mapping[K, T], default: T | None = None) -> tuple[T | None, ...]:
+        """`tuple(known.get(key, default) for key in keys)`."""
+        name = "values_of", name
+        before = self._rounds.get(name)
+        if before is not None and before.found is not known:
+            changed = differences.keys(before.found, known)
+            if len(changed) > MOST_SEARCHED:
+                before = None
+            else:
+                answer = before.answer
+                for place in chain.from_iterable(_places(before.columns[0], key) for key in changed):
+                    answer = splices.spliced(answer, place, len(answer) - place - 1, (known.get(before.columns[0][place], default),))
+                self._rounds[name] = before = before._replace(answer=answer, found=known)
+        if before is None:
+            before = _Round((), ((),), (), known)
+        part = splices.part(before.columns, (keys,))
+        if part is None:
+            return before.answer
+        answer = splices.spliced(before.answer, *part, tuple(map(known.get, splices.between(keys, *part), repeat(default))))
+        self._rounds[name] = _Round((), (keys,), answer, known)
+        return answer
+
     def look_up(self, name: Hashable, wanted: tuple[tuple[K, ...], ...], known: Mapping[K, T]) -> tuple[tuple[T, ...], ...]:
         """Of each row of keys what is known under them; keys under which nothing is known are left out."""
-        before = self._rounds.get(name := ("look up", name)) or _Round((), ((),), (), {})
+        before = self._rounds.get(name := ("look up", name)) or _Round((), ((),), (), known)
         if before.found is not known:
-            changed = {*compress(known, map(is_not, known.values(), map(before.found.get, known))), *(before.found.keys() - known.keys())}
-            answers = list(before.answer)
-            for place in compress(count(), map(not_, map(changed.isdisjoint, before.columns[0]))):
-                answers[place] = _known(before.columns[0][place], known)
-            before = before._replace(answer=tuple(answers), found=known)
-        first, last = self._parts(before.columns, (wanted,))
-        answer = self._spliced(before, first, last, [_known(keys, known) for keys in _between(wanted, first, last)])
+            changed = differences.keys(before.found, known)
+            answers = before.answer
+            for place in [place for place, keys in enumerate(before.columns[0]) if not changed.isdisjoint(keys)]:
+                answers = splices.spliced(answers, place, len(answers) - place - 1, (_known(before.columns[0][place], known),))
+            self._rounds[name] = before = before._replace(answer=answers, found=known)
+        part = splices.part(before.columns, (wanted,))
+        if part is None:
+            return before.answer
+        answer = splices.spliced(before.answer, *part, tuple([_known(keys, known) for keys in splices.between(wanted, *part)]))
         self._rounds[name] = _Round((), (wanted,), answer, known)
         return answer
 
@@ -117,31 +187,92 @@ class Memo:
         """`tuple(sorted(items, key=key))`; few may have the same key."""
         name = "ordered", name
         before = self._rounds.get(name)
-        if before is not None and _same(before.columns[0], items):
+        part = splices.part(before.columns, (items,)) if before else (0, 0)
+        if before is not None and part is None:
             return before.answer
-        found = self._reordered(before, key, items) if before else None
-        answer = tuple(sorted(items, key=key) if found is None else found)
+        answer = _reordered(before, key, items, part) if before is not None and part is not None else None
+        if answer is None:
+            answer = tuple(sorted(items, key=key))
         self._rounds[name] = _Round((), (items,), answer)
         return answer
 
-    def _reordered(self, before: _Round, key: Callable[[T], Any], items: tuple[T, ...]) -> list[T] | None:
-        """None where sorting is less work, or where two have one key: then it is their place among the items that decides."""
-        was: tuple[T, ...] = before.columns[0]
-        first, last = self._parts((was,), (items,))
-        gone, come = _between(was, first, last), _between(items, first, last)
-        if len(gone) + len(come) > len(items) // 8:
-            return None
-        found: list[T] = list(before.answer)
-        for item in gone:
-            place = bisect_left(found, key(item), key=key)
-            if found[place] is not item:
-                return None
-            del found[place]
-        for item in come:
-            place = bisect_left(found, own := key(item), key=key)
-            if place < len(found) and key(found[place]) == own:
-                return None
-            found.insert(place, item)
+    def steady_items(self, name: Hashable, key: Callable[[T], Hashable], items: tuple[T, ...]) -> tuple[T, ...]:
+        """Items, each the same object as in the last round as long as it is equal to the one of that key; the same tuple when all are."""
+        name = "steady_items", name
+        before = self._rounds.get(name) or _Round((), ((),), ())
+        part = splices.part(before.columns, (items,))
+        if part is None:
+            return before.answer
+        known = {key(item): item for item in splices.between(before.answer, *part)}
+        between = tuple([was if (was := known.get(key(item))) is not None and was == item else item for item in splices.between(items, *part)])
+        answer = splices.spliced(before.answer, *part, between)
+        self._rounds[name] = _Round((), (items,), answer)
+        return answer
+
+    def counts(self, name: Hashable, keys: tuple[K, ...]) -> Mapping[K, int]:
+        """Key -> how often it is there; not to be changed."""
+        name = "counts", name
+        before = self._rounds.get(name) or _Round((), ((),), (), {})
+        part = splices.part(before.columns, (keys,))
+        if part is None:
+            return cast("Mapping[K, int]", before.found)
+        found = splices.counted(before.found, splices.between(before.columns[0], *part), splices.between(keys, *part))
+        self._rounds[name] = _Round((), (keys,), (), found)
+        return found
+
+    # -- of mappings --------------------------------------------------------------------------------------------------------------------------
+
+    def mapped(
+        self, function: Callable[..., T], table: Mapping[K, Any], *others: Mapping[K, Any], given: tuple[Any, ...] = (), of: Hashable = None
+    ) -> Mapping[K, T]:
+        """`{key: function(value, *(other.get(key) for other in others), *given) for key, value in table.items()}`. of: as for `map`."""
+        name, columns = ("mapped", function, of), (table, *others)
+        before = self._rounds.get(name)
+        if before is not None and splices.same(before.columns, columns) and splices.same(before.given, given):
+            return cast("Mapping[K, T]", before.found)
+        changed: Set[K] = table.keys()
+        if before is None or not splices.same(before.given, given) or len(before.columns) != len(columns):
+            before = _Round(given, columns, (), {})
+        else:
+            changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
+        fresh = {key: function(table[key], *(other.get(key) for other in others), *given) for key in changed if key in table}
+        found = splices.changed(before.found, fresh, changed - fresh.keys())
+        self._rounds[name] = _Round(given, columns, (), found)
+        return found
+
+    def overlaid(self, name: Hashable, above: Mapping[K, T], below: Mapping[K, T]) -> Mapping[K, T]:
+        """`{**below, **above}`, in any order."""
+        if not below:
+            return above
+        name, columns = ("overlaid", name), (above, below)
+        before = self._rounds.get(name) or _Round((), ({}, {}), (), {})
+        changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
+        fresh = {key: above[key] if key in above else below[key] for key in changed if key in above or key in below}
+        found = splices.changed(before.found, fresh, changed - fresh.keys())
+        self._rounds[name] = _Round((), columns, (), found)
+        return found
+
+    def mentioned(self, name: Hashable, table: Mapping[Any, Iterable[K]]) -> Mapping[K, int]:
+        """What the values hold -> how often; not to be changed."""
+        name = "mentioned", name
+        before = self._rounds.get(name) or _Round((), ({},), (), {})
+        (was,) = before.columns
+        if was is table:
+            return cast("Mapping[K, int]", before.found)
+        changed = differences.keys(was, table)
+        gone = chain.from_iterable(was[key] for key in changed if key in was)
+        come = chain.from_iterable(table[key] for key in changed if key in table)
+        found = splices.counted(before.found, gone, come)
+        self._rounds[name] = _Round((), (table,), (), found)
+        return found
+
+    def missing(self, name: Hashable, wanted: Mapping[K, Any], there: Mapping[K, Any]) -> frozenset[K]:
+        """`frozenset(wanted.keys() - there.keys())`."""
+        name, columns = ("missing", name), (wanted, there)
+        before = self._rounds.get(name) or _Round((), ({}, {}), (), frozenset())
+        changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
+        found: frozenset[K] = (before.found - changed) | {key for key in changed if key in wanted and key not in there}
+        self._rounds[name] = _Round((), columns, (), found)
         return found
 
     def steady(self, name: Hashable, values: Mapping[K, T]) -> Mapping[K, T]:
@@ -157,58 +288,13 @@ class Memo:
         self._values[name] = found
         return found
 
-    def steady_items(self, name: Hashable, key: Callable[[T], Hashable], items: tuple[T, ...]) -> tuple[T, ...]:
-        """As `steady`, for things that have their key in them."""
-        name = "steady_items", name
-        before = self._rounds.get(name) or _Round((), ((),), ())
-        if _same(before.columns[0], items):
-            return before.answer
-        first, last = self._parts(before.columns, (items,))
-        known = {key(item): item for item in before.between(first, last)}
-        between = [was if (was := known.get(key(item))) is not None and was == item else item for item in _between(items, first, last)]
-        answer = self._spliced(before, first, last, between)
-        answer = before.answer if _same(before.answer, answer) else answer
-        self._rounds[name] = _Round((), (items,), answer)
-        return answer
-
-    def _parts(self, before: Sequence[tuple[Any, ...]], columns: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
-        """How many rows at the beginning are the same, and how many of the others at the end: usually all but a few, and then there is little to look up."""
-        ends = [self._ends(was, column) for was, column in zip(before, columns, strict=True)]
-        first = min(first for first, _ in ends)
-        shorter = min(map(len, chain(before, columns)))
-        return first, min(shorter - first, *(last for _, last in ends))
-
-    def _ends(self, before: tuple[Any, ...], given: tuple[Any, ...]) -> tuple[int, int]:
-        """How many items are the same at the beginning and at the end; the same one may be counted twice."""
-        if before is given:
-            return len(given), len(given)
-        known = self._differences.get((id(before), id(given)))
-        if known is not None:
-            return known[2]
-        shorter = min(len(before), len(given))
-        found = _alike(before, given, shorter), _alike(reversed(before), reversed(given), shorter)
-        self._note(before, given, found)
-        return found
-
-    def _note(self, before: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[int, int]) -> None:
-        if len(self._differences) >= _PAIRS:
-            self._differences.clear()
-        self._differences[id(before), id(given)] = before, given, ends  # both are kept, so that no other ones can have their identities
-
-    def _spliced(self, before: _Round, first: int, last: int, between: Iterable[Any]) -> tuple[Any, ...]:
-        """The answer of the last round with others between its first and its last ones: in this it differs from that one, whoever asks."""
-        was = before.answer
-        answer = was[:first] + tuple(between) + was[len(was) - last :]
-        self._note(was, answer, (first, last))
-        return answer
-
     # -- of one thing -------------------------------------------------------------------------------------------------------------------------
 
     def follow(self, function: Callable[..., T], read: Callable[[Any], Any], *arguments: Any) -> T:
         """`function(read, *arguments)`, where read(name) gives one of many things. What the function reads is noted: as long as all of that is the same
         object, and every argument is, the answer stays, whatever else has changed. So nobody has to say what an answer depends on, or can forget to."""
         kept = self._followed.get(function)
-        if kept is not None and _same(kept.arguments, arguments) and all(read(name) is value for name, value in kept.reads.items()):
+        if kept is not None and splices.same(kept.arguments, arguments) and all(read(name) is value for name, value in kept.reads.items()):
             answer: T = kept.answer
             return answer
         reads: dict[Hashable, Any] = {}
@@ -229,7 +315,7 @@ class Memo:
     def named(self, name: Hashable, function: Callable[..., T], *arguments: Any) -> T:
         """As `once`, for a function that is asked several things in a round: one answer is kept for each name."""
         given, answer = self._named.get(name, ((), None))
-        if not (given and _same(given, arguments)):
+        if not (given and splices.same(given, arguments)):
             answer = function(*arguments)
             self._named[name] = arguments, answer
         found: T = answer
@@ -252,15 +338,12 @@ class Memo:
 
 
 class _Round(NamedTuple):
-    """What was asked the last time, and the answer: one for each row, or one mapping of all (`found`)."""
+    """What was asked the last time, and the answer: one for each row, or what else was found of all."""
 
     given: tuple[Any, ...]
-    columns: tuple[tuple[Any, ...], ...]
+    columns: tuple[Any, ...]
     answer: tuple[Any, ...]
     found: Any = None
-
-    def between(self, first: int, last: int) -> tuple[Any, ...]:
-        return _between(self.answer, first, last)
 
 
 class _Followed(NamedTuple):
@@ -271,21 +354,66 @@ class _Followed(NamedTuple):
     answer: Any
 
 
+def _regrouped(before: _Round, columns: tuple[tuple[K, ...], tuple[T, ...]], part: tuple[int, int]) -> Mapping[K, tuple[T, ...]] | None:
+    """None where many groups are others."""
+    (first, last), (keys, items), was = part, columns, before.columns[0]
+    gone, come = splices.between(was, first, last), splices.between(keys, first, last)
+    affected = {*gone, *come}
+    if len(affected) > MOST_GROUPS:
+        return None
+    known: Mapping[K, tuple[T, ...]] = before.found
+    fresh = {}
+    items = splices.between(items, first, last)
+    for key in affected:
+        group = known.get(key, ())
+        if len(known) == 1 and group:  # all were in one group
+            ahead, behind = first, last
+        else:
+            ahead = keys[:first].count(key)
+            behind = len(group) - ahead - gone.count(key)
+        fresh[key] = splices.spliced(group, ahead, behind, tuple([item for own, item in zip(come, items, strict=True) if own == key]))
+    return splices.changed(known, {key: group for key, group in fresh.items() if group}, {key for key, group in fresh.items() if not group})
+
+
+def _reordered(before: _Round, key: Callable[[T], Any], items: tuple[T, ...], part: tuple[int, int]) -> tuple[T, ...] | None:
+    """None where sorting is less work, or where two have one key: then it is their place among the items that decides."""
+    gone, come = splices.between(before.columns[0], *part), splices.between(items, *part)
+    if len(gone) + len(come) > len(items) // 8:
+        return None
+    found: list[T] = list(before.answer)
+    first = last = len(found)
+    for item in gone:
+        place = bisect_left(found, key(item), key=key)
+        if place == len(found) or found[place] is not item:
+            return None
+        del found[place]
+        first, last = min(first, place), min(last, len(found) - place)
+    for item in come:
+        place = bisect_left(found, own := key(item), key=key)
+        if place < len(found) and key(found[place]) == own:
+            return None
+        found.insert(place, item)
+        first, last = min(first, place), min(last, len(found) - place - 1)
+    answer = tuple(found)
+    differences.note_ends(before.answer, answer, first, last)
+    return answer
+
+
 def _known(keys: tuple[K, ...], known: Mapping[K, T]) -> tuple[T, ...]:
     return tuple(known[key] for key in keys if key in known)
 
 
-def _same(before: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
-    return before is given or (len(before) == len(given) and all(map(is_, before, given)))
+def _places(keys: tuple[K, ...], key: K) -> list[int]:
+    """Where a key is."""
+    found: list[int] = []
+    for _ in range(keys.count(key)):
+        found.append(keys.index(key, found[-1] + 1 if found else 0))
+    return found
 
 
-def _between(column: tuple[T, ...], first: int, last: int) -> tuple[T, ...]:
-    return column[first : len(column) - last]
-
-
-def _alike(one: Iterable[Any], other: Iterable[Any], most: int) -> int:
-    """How many items are the same one after the other; most: the length of the shorter."""
-    return next(compress(count(), map(is_not, one, other)), most)
+def _total(rows: tuple[Sequence[Any], ...], length: int | None) -> int:
+    """How many there are in all. length: of each of them, where that is one."""
+    return sum(map(len, rows)) if length is None else length * len(rows)
 
 
 def _identities(columns: tuple[tuple[Any, ...], ...]) -> Iterable[tuple[int, ...]]:

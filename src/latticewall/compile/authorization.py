@@ -78,12 +78,12 @@ def _service_control(identity: Identity, accounts: dict[str, Account]) -> tuple[
 
 def _networks(memo: Memo, networks: tuple[ServiceNetwork, ...], accounts: tuple[Account, ...]) -> tuple[AuthLayer, ...]:
     owners = {account.id: account for account in accounts}
-    return memo.map(_network, networks, map(owners.get, memo.map(_account_of, networks, of=_network)))
+    return memo.map(_network, networks, memo.values_of(_network, memo.map(_account_of, networks, of=_network), owners))
 
 
 def _services(memo: Memo, services: tuple[Service, ...], accounts: tuple[Account, ...]) -> tuple[AuthLayer, ...]:
     owners = {account.id: account for account in accounts}
-    return memo.map(_service, services, map(owners.get, memo.map(_account_of, services, of=_service)))
+    return memo.map(_service, services, memo.values_of(_service, memo.map(_account_of, services, of=_service), owners))
 
 
 _account_of = attrgetter("account")

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -260,10 +259,9 @@ def _network_zones(
     those of all endpoints and load balancers, which lead there from wherever packets can. By the keys of `shared`."""
     ways = memo.steady(_Through, through)
     there = [
-        below for endpoint, part in memo.parts(_Through, ways).items()
-        for below in part.map(_named_through, joined.get(ways[endpoint].network_id, ()), given=(ways[endpoint],))
-    ]  # fmt: skip
-    steady, everywhere = memo.steady(_Shared, shared), memo.kept(_named_through, tuple(there))
+        part.map(_named_through, joined.get(ways[endpoint].network_id, ()), given=(ways[endpoint],)) for endpoint, part in memo.parts(_Through, ways).items()
+    ]
+    steady, everywhere = memo.steady(_Shared, shared), memo.joined(_named_through, *there)
     return {
         key: part.once(_zones_shared, part, steady[key], joined.get(steady[key].network_id, ()), everywhere)
         for key, part in memo.parts(_Shared, steady).items()
@@ -271,11 +269,11 @@ def _network_zones(
 
 
 def _zones_shared(memo: Memo, shared: _Shared, joined: tuple[Joined, ...], everywhere: tuple[_Below, ...]) -> tuple[Zone, ...]:
-    below = memo.map(_named_there, joined, given=(shared.services,)) + everywhere
+    below = memo.joined(_Below, memo.map(_named_there, joined, given=(shared.services,)), everywhere)
     named = memo.grouped(Zone, memo.map(_origin_of, below), memo.map(_records_of, below))
     found = []
     for origin, part in memo.parts(Zone, sorted({*named, *shared.others})).items():
-        records = (*chain.from_iterable(named.get(origin, ())), *shared.others.get(origin, ()))
+        records = part.joined(Record, part.flat(Record, named.get(origin, ())), shared.others.get(origin, ()))
         found.append(part.kept(Zone, Zone(origin, part.ordered(Record, _IN_ORDER, records))))
     return memo.kept(_zones_shared, tuple(found))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
-from itertools import chain, compress, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -50,7 +49,10 @@ def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
     tls, tls_problems = memo.kept(compile_tls, units.follow(compile_tls))
     tcp, tcp_problems = units.follow(_tcp_listeners)
     https = memo.kept(HttpsPlan, units.follow(compile_https, tls))
-    joined = memo.map(_Joined, *units.follow(_memberships))
+    members = units.follow(_memberships)
+    parts = memo.parts(_Joined, [(network.id, protocol) for network, protocol, _ in members]).values()
+    found = [part.map(_in_network, listeners, given=(network,)) for part, (network, _, listeners) in zip(parts, members, strict=True)]
+    joined = memo.joined(_Joined, *found)
     hosts = memo.once(_virtual_hosts, memo, joined, groups)
     ways = memo.steady_items(Entrance, attrgetter("key"), units.follow(_entrances))
     names = memo.steady(ServerNames, https.server_names)
@@ -117,17 +119,16 @@ _Place = tuple[str, str, int]
 """Service network, scheme and port."""
 
 
-_Columns = tuple[tuple[ServiceNetwork, ...], tuple[JoinedListener, ...]]
+def _in_network(joined: JoinedListener, network: ServiceNetwork) -> _Joined:
+    return _Joined(network, joined)
 
 
-def _memberships(_: Index, gates: ServiceNetworkGates) -> _Columns:
-    """The HTTP and HTTPS listeners of all service networks, as columns."""
-    found = [
-        (gates.networks[network], by_protocol[protocol]) for network, by_protocol in sorted(gates.listeners_of.items()) if network in gates.networks
+def _memberships(_: Index, gates: ServiceNetworkGates) -> tuple[tuple[ServiceNetwork, str, tuple[JoinedListener, ...]], ...]:
+    """The listeners of each service network for HTTP, and those for HTTPS."""
+    return tuple(
+        (gates.networks[network], protocol, by_protocol[protocol]) for network, by_protocol in sorted(gates.listeners_of.items()) if network in gates.networks
         for protocol in ("HTTP", "HTTPS") if protocol in by_protocol
-    ]  # fmt: skip
-    networks = tuple(chain.from_iterable(repeat(network, len(listeners)) for network, listeners in found))
-    return networks, tuple(chain.from_iterable(listeners for _, listeners in found))
+    )  # fmt: skip
 
 
 def _clusters(
@@ -136,10 +137,11 @@ def _clusters(
 ) -> tuple[Cluster, ...]:  # fmt: skip
     """Those that somebody sends to. A service network that nobody can enter sends nothing."""
     entered = memo.kept(_sends_to, {way.network.arn for way in ways})
-    wanted = memo.map(_sends_to, hosts, given=(entered,))
-    used = {*chain.from_iterable(wanted), *(cluster for listener in tls for service in listener.services for cluster, _ in service.clusters)}
-    found = compress(memo.map(_cluster, groups), map(used.__contains__, map(_id_of, groups)))
-    return memo.kept(_clusters, tuple(sorted(chain(found, balanced), key=attrgetter("name")) if balanced else found))
+    passed_on = memo.kept(TlsListener, tuple(cluster for listener in tls for service in listener.services for cluster, _ in service.clusters))
+    wanted = memo.joined(_sends_to, memo.flat(_sends_to, memo.map(_sends_to, hosts, given=(entered,))), passed_on)
+    times = memo.values_of(_sends_to, memo.map(_id_of, groups), memo.counts(_sends_to, wanted), 0)
+    found = memo.filtered(_clusters, memo.map(_cluster, groups), memo.map(bool, times))
+    return memo.ordered(_clusters, _name_of, memo.joined(_clusters, found, balanced)) if balanced else found
 
 
 def _sends_to(host: VirtualHost, entered: Set[str]) -> tuple[str, ...]:
@@ -173,8 +175,12 @@ def _services_name(endpoint_id: str, place: _Place) -> str:
 
 def _longest_silence(memo: Memo, places: tuple[_Place, ...], hosts: tuple[VirtualHost, ...]) -> Mapping[_Place, int]:
     """That a service allows, in seconds, by place."""
-    allowed = memo.grouped(_longest_silence, places, memo.map(_IDLE, hosts))
-    return memo.kept(_longest_silence, {place: max(found) for place, found in sorted(allowed.items())})
+    allowed = memo.counts(_longest_silence, memo.map(_with_silence, places, hosts))
+    return memo.kept(_longest_silence, dict(sorted(allowed)))  # the longest of a place comes last
+
+
+def _with_silence(place: _Place, host: VirtualHost) -> tuple[_Place, int]:
+    return place, host.idle_timeout
 
 
 def _http_listeners(
@@ -220,11 +226,11 @@ def _group(group: TargetGroup) -> _Group:
 
 def _by_name(memo: Memo, groups: tuple[_Group, ...]) -> Mapping[str, _Group]:
     """Target groups as rules may name them."""
-    names = (*memo.map(_id_of, groups), *memo.map(_arn_of, groups))
-    return dict(zip(names, groups * 2, strict=True))
+    names = memo.joined(_by_name, memo.map(_id_of, groups), memo.map(_arn_of, groups))
+    return memo.index(_by_name, names, memo.joined(_Group, groups, groups))
 
 
-_id_of, _arn_of, _place_of, _IDLE = attrgetter("id"), attrgetter("arn"), attrgetter("place"), attrgetter("idle_timeout")
+_id_of, _arn_of, _name_of, _place_of = attrgetter("id"), attrgetter("arn"), attrgetter("name"), attrgetter("place")
 
 
 def _named_groups(joined: _Joined) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
-from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -76,9 +75,8 @@ class _Members(NamedTuple):
 
 def _members(memo: Memo, services: tuple[Service, ...], associations: tuple[ServiceAssociation, ...]) -> _Members:
     by_id = memo.index(_members, memo.map(_id_of, services), services)
-    pairs = memo.map(_joined, associations, map(by_id.get, memo.map(_service_of, associations)))
-    found = tuple(chain.from_iterable(pairs))
-    each = tuple(chain.from_iterable(memo.map(_listeners, found)))
+    found = memo.flat(_joined, memo.map(_joined, associations, memo.values_of(_members, memo.map(_service_of, associations), by_id)))
+    each = memo.flat(_listeners, memo.map(_listeners, found))
     by_protocol: dict[str, dict[str, tuple[JoinedListener, ...]]] = {}
     for (network, protocol), listeners in memo.grouped("listeners", memo.map(_network_and_protocol, each), each).items():
         by_protocol.setdefault(network, {})[protocol] = listeners

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from operator import attrgetter
 
@@ -41,8 +41,8 @@ def _worlds(rows: Mapping[str, tuple[Row, ...]], revision: int, now: str, memos:
 _REGION = attrgetter("region")
 
 
-def _regions_of(memo: Memo, kind: str, rows: tuple[Row, ...]) -> frozenset[str]:
-    return frozenset(memo.map(_REGION, rows, of=kind))
+def _regions_of(memo: Memo, kind: str, rows: tuple[Row, ...]) -> Collection[str]:
+    return memo.counts(kind, memo.map(_REGION, rows, of=kind)).keys()
 
 
 def merge_plans(revision: int, plans: Iterable[NodePlan]) -> NodePlan:

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from operator import attrgetter
 
+from latticewall.base.differences import Ends, note_ends
 from latticewall.base.rows import Row
 from latticewall.store.snapshot import Snapshot
 
@@ -28,10 +29,16 @@ class Mirror:
                 self._places.setdefault(row.kind, _Places()).append(row)
             self._kinds = {kind: tuple(places.rows) for kind, places in self._places.items()}
         elif revision != self._revision:
-            changed = {key for key in snapshot.changed_since(self._revision) if key[0].partition(":")[0] not in self._without}
-            for kind, id_ in changed:
-                self._places.setdefault(kind, _Places()).replace(id_, snapshot.rows(kind, id=id_))
-            self._kinds |= {kind: tuple(self._places[kind].rows) for kind in {kind for kind, _ in changed}}
+            changed: dict[str, list[str]] = {}
+            for kind, id_ in snapshot.changed_since(self._revision):
+                if kind.partition(":")[0] not in self._without:
+                    changed.setdefault(kind, []).append(id_)
+            for kind, ids in changed.items():
+                places = self._places.setdefault(kind, _Places())
+                ends = [places.replace(id_, snapshot.rows(kind, id=id_)) for id_ in ids]
+                before, now = self._kinds.get(kind, ()), tuple(places.rows)
+                note_ends(before, now, *map(min, zip(*ends, strict=True)))
+                self._kinds[kind] = now
         self._revision = revision
         return self._kinds
 
@@ -47,8 +54,10 @@ class _Places:
         self.ids.append(row.id)
         self.rows.append(row)
 
-    def replace(self, id_: str, rows: list[Row]) -> None:
-        """Have these rows, all of this id, in place of those of the id that there are."""
+    def replace(self, id_: str, rows: list[Row]) -> Ends:
+        """Have these rows, all of this id, in place of those of the id that there are. How many stay as they are before and behind them."""
         place = slice(bisect_left(self.ids, id_), bisect_right(self.ids, id_))
         self.ids[place] = [id_] * len(rows)
+        behind = len(self.rows) - place.stop
         self.rows[place] = rows
+        return place.start, behind

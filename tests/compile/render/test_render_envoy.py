@@ -216,7 +216,7 @@ def test_what_names_nothing_or_claims_twice_is_found() -> None:
     broken = replace(render(PLAN, PATHS), routes={}, endpoints={})
     found = "\n".join(inconsistencies(broken))
     assert "scope http-vpc-1-80 orders.example.com names the route configuration http-vpc-1-80 svc-orders, which does not exist" in found
-    assert "cluster tg-a has no endpoints resource" in found
+    assert "cluster tg-a names the endpoints tg-a, which does not exist" in found
     odd = render(replace(PLAN, http_listeners=(replace(LISTENER, port=70000),)), PATHS)
     assert inconsistencies(odd) == ("listener http-vpc-1-80 has the port 70000",)
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, compress
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render import envoy_clusters, envoy_http, envoy_load_balancers, envoy_routes, envoy_tcp, envoy_tls
@@ -72,24 +71,25 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
     document still."""
     paths, memo = paths or EnvoyPaths(), memo or Memo()
     problems: list[Problem] = []
-    clusters = dict(_by_name("clusters", memo.map(_cluster, plan.clusters, given=(paths,)), problems, memo))
+    clusters = _by_name("clusters", memo.map(_cluster, plan.clusters, given=(paths,)), problems, memo)
     targets = memo.map(envoy_clusters.endpoints, plan.clusters, given=(paths.run,))
     served = [*memo.map(envoy_http.listener, plan.http_listeners, given=(paths,)), *memo.map(envoy_tls.listener, plan.tls_listeners, given=(paths,))]
     listeners = by_socket(served, memo)
     scopes, routes = envoy_routes.route_configurations(plan.http_services, problems.append, memo)
+    further: dict[str, Document] = {}
     destinations: dict[str, Document] = {}
     for rendered in memo.map(envoy_tcp.rendered, plan.tcp_listeners, given=(paths,)):
         problems += rendered.problems
         listeners.extend(rendered.listeners)
         for document in rendered.clusters:
-            clusters.setdefault(document["name"], document)
+            further.setdefault(document["name"], document)
         destinations.setdefault(rendered.destination["name"], rendered.destination)
     listeners.extend(memo.map(envoy_load_balancers.listener, plan.balancer_sockets, given=(paths,)))
-    routes = (*routes, *memo.map(envoy_load_balancers.route_configuration, plan.balancer_sockets))
+    routes = memo.joined("routes", routes, memo.map(envoy_load_balancers.route_configuration, plan.balancer_sockets))
     if plan.tls_listeners:
-        clusters[envoy_tls.NOWHERE] = envoy_tls.nowhere()
+        further[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(
-        clusters=memo.steady("clusters", clusters),
+        clusters=memo.overlaid("clusters", clusters, memo.steady("clusters", further)),
         endpoints=memo.index("endpoints", memo.map(_NAME, plan.clusters, of="plan"), targets),
         destinations=memo.steady("destinations", destinations),
         listeners=_by_name("listeners", tuple(listeners), problems, memo),
@@ -120,52 +120,35 @@ def _by_name(kind: str, documents: tuple[Document, ...], problems: list[Problem]
 def inconsistencies(snapshot: EnvoySnapshot, memo: Memo | None = None) -> tuple[str, ...]:
     """What makes a snapshot unfit for publishing: references to nothing, sockets claimed twice, impossible ports. Empty when it is whole."""
     memo = memo or Memo()
-    listeners = memo.map(_mentions, snapshot.listeners.values())
-    leading = memo.map(_leads_to, snapshot.scopes.values())
-    sending = memo.map(_clusters_of, snapshot.routes.values())
     found = [
-        *_missing("listener", snapshot.listeners, map(attrgetter("routes"), listeners), "route configuration", snapshot.routes),
-        *_missing("listener", snapshot.listeners, map(attrgetter("certificates"), listeners), "certificate", snapshot.certificates),
-        *_missing("listener", snapshot.listeners, map(attrgetter("clusters"), listeners), "cluster", snapshot.clusters),
-        *_missing("listener", snapshot.listeners, map(attrgetter("destinations"), listeners), "destination", snapshot.destinations),
-        *_missing("scope", snapshot.scopes, leading, "route configuration", snapshot.routes),
-        *_missing("route configuration", snapshot.routes, sending, "cluster", snapshot.clusters),
+        *_missing("listener", snapshot.listeners, routes_of, "the route configuration", snapshot.routes, memo),
+        *_missing("listener", snapshot.listeners, certificates_of, "the certificate", snapshot.certificates, memo),
+        *_missing("listener", snapshot.listeners, _clusters_of, "the cluster", snapshot.clusters, memo),
+        *_missing("listener", snapshot.listeners, destinations_of, "the destination", snapshot.destinations, memo),
+        *_missing("scope", snapshot.scopes, _leads_to, "the route configuration", snapshot.routes, memo),
+        *_missing("route configuration", snapshot.routes, _clusters_of, "the cluster", snapshot.clusters, memo),
+        *_missing("cluster", snapshot.clusters, _discovered, "the endpoints", snapshot.endpoints, memo),
+        *_sockets_claimed_twice(snapshot.listeners, memo.map(_socket, snapshot.listeners.values())),
+        *_bad_ports("listener", snapshot.listeners, 1, memo),
+        *_bad_ports("endpoints", snapshot.endpoints, 0, memo),
     ]
-    discovered = {*compress(snapshot.clusters, memo.map(_is_discovered, snapshot.clusters.values()))}
-    found += [f"cluster {name} has no endpoints resource" for name in discovered.difference(snapshot.endpoints)]
-    found += _sockets_claimed_twice(snapshot.listeners, memo.map(_socket, snapshot.listeners.values()))
-    found += _bad_ports("listener", snapshot.listeners, memo.map(_bad_ports_of, snapshot.listeners.values(), given=(1,), of="listeners"))
-    found += _bad_ports("endpoints", snapshot.endpoints, memo.map(_bad_ports_of, snapshot.endpoints.values(), given=(0,), of="endpoints"))
     return tuple(sorted(found))
 
 
-def _missing(kind: str, names: Iterable[str], mentioned: Iterable[tuple[str, ...]], other: str, there: Mapping[str, Any]) -> list[str]:
-    """What things of a kind, by name, mention of another kind, and is not there."""
-    columns = tuple(mentioned)
-    missing = {*chain.from_iterable(columns)}.difference(there)
-    pairs = ((name, one) for name, own in zip(names, columns, strict=True) for one in own if one in missing) if missing else ()
-    return [f"{kind} {name} names the {other} {one}, which does not exist" for name, one in pairs]
+def _missing(kind: str, table: Table, mentions: Callable[[Document], tuple[str, ...]], other: str, there: Mapping[str, Any], memo: Memo) -> list[str]:
+    """What documents of a kind mention of another kind, and is not there."""
+    mentioned = memo.mapped(mentions, table, of=kind)
+    missing = memo.missing((kind, other), memo.mentioned((kind, other), mentioned), there)
+    pairs = ((name, one) for name, own in mentioned.items() for one in own if one in missing) if missing else ()
+    return [f"{kind} {name} names {other} {one}, which does not exist" for name, one in pairs]
 
 
 def _leads_to(scope: Document) -> tuple[str, ...]:
     return (scope["route_configuration_name"],)
 
 
-def _is_discovered(cluster: Document) -> bool:
-    return bool(cluster["type"] == "EDS")
-
-
-class _Mentions(NamedTuple):
-    """What a listener speaks of."""
-
-    routes: tuple[str, ...]
-    destinations: tuple[str, ...]
-    certificates: tuple[str, ...]
-    clusters: tuple[str, ...]
-
-
-def _mentions(listener: Document) -> _Mentions:
-    return _Mentions(routes_of(listener), destinations_of(listener), certificates_of(listener), _clusters_of(listener))
+def _discovered(cluster: Document) -> tuple[str, ...]:
+    return (cluster["name"],) if cluster["type"] == "EDS" else ()
 
 
 def routes_of(listener: Document) -> tuple[str, ...]:
@@ -203,8 +186,9 @@ def _sockets_claimed_twice(names: Iterable[str], sockets: tuple[tuple[str, str, 
     return found
 
 
-def _bad_ports(kind: str, names: Iterable[str], bad: tuple[tuple[int, ...], ...]) -> list[str]:
-    return [f"{kind} {name} has the port {port}" for name, own in zip(names, bad, strict=True) for port in own] if any(bad) else []
+def _bad_ports(kind: str, table: Table, least: int, memo: Memo) -> list[str]:
+    bad = memo.mapped(_bad_ports_of, table, given=(least,), of=kind)
+    return [f"{kind} {name} has the port {port}" for name, own in bad.items() for port in own] if memo.mentioned(("ports", kind), bad) else []
 
 
 def _values(node: Any, key: str) -> list[Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -51,24 +50,26 @@ class _Claims(NamedTuple):
 def route_configurations(found: tuple[HttpServices, ...], report: Callable[[Problem], None], memo: Memo) -> tuple[Documents, Documents]:
     """Scopes, and the route configurations that they lead to: of all services everywhere, by Host (the port in it plays no part and stays in it). Any other
     name has no route."""
-    places = memo.steady(Services, {item.name: Services(item.name, item.port, item.scheme) for item in found}).values()
-    parts = memo.parts(_Claims, [item.name for item in found]).values()
-    claims = [part.once(_claims, part, item.hosts) for part, item in zip(parts, found, strict=True)]
-    for item, claimed in zip(found, claims, strict=True):
+    places = memo.steady(Services, {item.name: Services(item.name, item.port, item.scheme) for item in found})
+    parts = memo.parts(_Claims, places)
+    scopes, routes = [], []
+    for item in found:
+        place, part = places[item.name], parts[item.name]
+        claimed = part.once(_claims, part, item.hosts)
         for host, domain in claimed.refused:
             network = host.service_network_arn.rpartition("/")[2]
             report(Problem("vpc-lattice:Service", host.service_id, f"{domain} already names another service on port {item.port} of {network}"))
-    owned = tuple(chain.from_iterable(repeat(place, len(claimed.hosts)) for place, claimed in zip(places, claims, strict=True)))
-    hosts, domains = (tuple(chain.from_iterable(column)) for column in ((claimed.hosts for claimed in claims), (claimed.domains for claimed in claims)))
-    scopes = tuple(chain.from_iterable(memo.map(_scopes, owned, hosts, domains)))
-    return scopes, memo.map(route_configuration, owned, hosts, domains)
+        scopes.append(part.flat(_scopes, part.map(_scopes, claimed.hosts, claimed.domains, given=(place,))))
+        routes.append(part.map(route_configuration, claimed.hosts, claimed.domains, given=(place,)))
+    return memo.joined(_scopes, *scopes), memo.joined(route_configuration, *routes)
 
 
 def _claims(memo: Memo, virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
     """Of hosts that want the same name the first one has it."""
     hosts = memo.ordered(_Claims, attrgetter("service_id"), virtual_hosts)
     domains = memo.map(_DOMAINS, hosts)
-    if len({*chain.from_iterable(domains)}) == sum(map(len, domains)):
+    wanted = memo.flat(_claims, domains)
+    if len(memo.counts(_claims, wanted)) == len(wanted):
         return _Claims(hosts, domains, ())
     owner: dict[str, VirtualHost] = {}
     for host in hosts:
@@ -79,7 +80,7 @@ def _claims(memo: Memo, virtual_hosts: tuple[VirtualHost, ...]) -> _Claims:
     return _Claims(tuple(host for host, domains in had if domains), tuple(domains for _, domains in had if domains), refused)
 
 
-def _scopes(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> list[Document]:
+def _scopes(host: VirtualHost, domains: tuple[str, ...], services: Services) -> list[Document]:
     """Named after what leads there, so that a name that goes from one service to another is one changed scope."""
     return [
         {
@@ -95,7 +96,7 @@ def _name(services: Services, host: VirtualHost) -> str:
     return f"{services.name} {host.service_id}"
 
 
-def route_configuration(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> Document:
+def route_configuration(host: VirtualHost, domains: tuple[str, ...], services: Services) -> Document:
     return {
         "name": _name(services, host),
         "virtual_hosts": [_virtual_host(services, host, domains)],

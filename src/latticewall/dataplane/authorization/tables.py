@@ -7,10 +7,10 @@ import hashlib
 import mmap
 import os
 from collections.abc import Callable, Mapping
-from itertools import compress
-from operator import is_not
 from pathlib import Path
 from typing import TypeVar
+
+from latticewall.base import differences
 
 KINDS = ("networks", "services", "identities", "keys")
 _PAGE = 4096
@@ -36,7 +36,7 @@ class Tables:
         self._written: dict[str, dict[str, str]] = {kind: self._found(kind) for kind in KINDS}
         self._rendered: dict[str, dict[str, object]] = {kind: {} for kind in KINDS}
         self._whole: dict[str, Mapping[str, object]] = {}
-        """The entries that were last written to the end: nobody changes them afterwards."""
+        """The entries that were last written to the end: nobody changes them afterwards. What differs from them is written out."""
         self._memory = self._map()
         self._generation = _Word.from_buffer(self._memory, 0)
         self._usable_until = _Word.from_buffer(self._memory, 4)
@@ -45,16 +45,15 @@ class Tables:
         """Make these the entries of a kind, by name; how many were written or removed. Names are ids of resources and access keys. render: an entry's text,
         asked only of entries that are not equal to what they were the last time."""
         known, rendered = self._written[kind], self._rendered[kind]
-        if entries is self._whole.get(kind):
-            return 0
-        self._whole.pop(kind, None)
+        whole = self._whole.pop(kind, None)
+        doubtful = known.keys() | entries.keys() if whole is None else differences.keys(whole, entries)
         changed = 0
-        for name in known.keys() - entries.keys():
+        for name in doubtful - entries.keys():
             (self._folder / kind / name).unlink(missing_ok=True)
-            del known[name]
+            known.pop(name, None)
             rendered.pop(name, None)
             changed += 1
-        for name in compress(entries, map(is_not, entries.values(), map(rendered.get, entries))):
+        for name in doubtful & entries.keys():
             entry = entries[name]
             if rendered.get(name) == entry:
                 continue

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import compress
-from operator import is_not
 from typing import Any
+
+from latticewall.base import differences
 
 KINDS = ("clusters", "endpoints", "destinations", "routes", "scopes", "listeners", "secrets")
 WILDCARD_KINDS = ("clusters", "scopes", "listeners")
@@ -110,8 +110,7 @@ class _Subscription:
     def compare(self, table: Mapping[str, Resource], *, whole: bool) -> None:
         """whole: the client has everything of this kind, and what is not in the table must go; else it asks by name, and lets go by itself."""
         if table is not self.table:
-            self.doubtful.update(compress(table, map(is_not, table.values(), map(self.table.get, table))))
-            self.doubtful.update(self.table.keys() - table.keys())
+            self.doubtful.update(differences.keys(self.table, table))
             self.table = table
         for name in self.doubtful:
             resource = table.get(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,16 +45,11 @@ def publishable(snapshot: EnvoySnapshot, memo: Memo | None = None, secrets: Mapp
     """The snapshot as messages. Raises Malformed when a document is not what its kind says. memo: with it, a document that was packed before is not again.
     secrets: its certificates, with their keys."""
     memo = memo or Memo()
-    checks = memo.index(_is_checked, tuple(snapshot.clusters), memo.map(_is_checked, snapshot.clusters.values()))
-    checked = map(checks.get, snapshot.endpoints)
-
-    def table(kind: str, make: Callable[..., Resource], *others: Iterable[Any]) -> Mapping[str, Resource]:
-        documents = snapshot.table(kind)
-        return memo.index(kind, tuple(documents), memo.map(make, documents.values(), *others))
-
+    checked = memo.mapped(_is_checked, snapshot.clusters)
     return Published(
-        clusters=table("clusters", _cluster), endpoints=table("endpoints", _endpoints, checked), destinations=table("destinations", _destination),
-        listeners=table("listeners", _listener), scopes=table("scopes", _scope), routes=table("routes", _route_configuration), secrets=secrets or {},
+        clusters=memo.mapped(_cluster, snapshot.clusters), endpoints=memo.mapped(_endpoints, snapshot.endpoints, checked),
+        destinations=memo.mapped(_destination, snapshot.destinations), listeners=memo.mapped(_listener, snapshot.listeners),
+        scopes=memo.mapped(_scope, snapshot.scopes), routes=memo.mapped(_route_configuration, snapshot.routes), secrets=secrets or {},
     )  # fmt: skip
 
 

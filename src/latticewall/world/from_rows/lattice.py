@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
@@ -38,7 +37,7 @@ def build_services(rows: Rows) -> tuple[Service, ...]:
     memo = rows.memo
     listeners = memo.map(_listener, rows.of("vpc-lattice:Listener"), rows.children_of("vpc-lattice:Listener", "vpc-lattice:Rule"))
     by_service = memo.grouped(build_services, memo.map(_service_of, listeners), listeners)
-    return memo.map(_service, rows.of("vpc-lattice:Service"), map(by_service.get, rows.ids("vpc-lattice:Service"), repeat(())))
+    return memo.map(_service, rows.of("vpc-lattice:Service"), memo.values_of(build_services, rows.ids("vpc-lattice:Service"), by_service, ()))
 
 
 _service_of = attrgetter("service_id")

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from itertools import compress, repeat
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
@@ -53,7 +52,7 @@ class Rows:
 
     def children_of(self, parents: str, kind: str) -> tuple[tuple[Row, ...], ...]:
         """Of each row of the kind `parents` its children of the other kind."""
-        return tuple(map(self._live(kind).by_parent.get, self._live(parents).ids, repeat(())))
+        return self.memo.values_of(("children", parents, kind), self._live(parents).ids, self._live(kind).by_parent, ())
 
     def ids(self, kind: str) -> tuple[str, ...]:
         return self._live(kind).ids
@@ -68,7 +67,7 @@ class _Live:
     def __init__(self, memo: Memo, kind: str, rows: tuple[Row, ...], region: str) -> None:
         self._memo = memo
         self._kind = kind
-        live = tuple(compress(rows, memo.map(_counts, rows, given=(region,), of=kind)))
+        live = memo.filtered(kind, rows, memo.map(_counts, rows, given=(region,), of=kind))
         self.ids = memo.map(_ID, live, of=kind)
         self.by_id = memo.index(("id", kind), self.ids, live)
         self.rows = live
