@@ -245,10 +245,13 @@ class Memo:
         if not below:
             return above
         name, columns = ("overlaid", name), (above, below)
-        before = self._rounds.get(name) or _Round((), ({}, {}), (), {})
-        changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
-        fresh = {key: above[key] if key in above else below[key] for key in changed if key in above or key in below}
-        found = splices.changed(before.found, fresh, changed - fresh.keys())
+        before = self._rounds.get(name)
+        if before is None:
+            found: Mapping[K, T] = {**below, **above}
+        else:
+            changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
+            fresh = {key: above[key] if key in above else below[key] for key in changed if key in above or key in below}
+            found = splices.changed(before.found, fresh, changed - fresh.keys())
         self._rounds[name] = _Round((), columns, (), found)
         return found
 
