@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +24,6 @@ from .lab import Lab, allow, server
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 WEB = 8080
-SERVERS = Path(__file__).parents[1] / "scenario" / "https_servers.py"
 
 
 @dataclass
@@ -272,42 +269,6 @@ def test_https(lab: Lab, site: Site, tmp_path: Path) -> None:
     elb.delete_listener(ListenerArn=made["ListenerArn"])
     for certificate in (arn, second):
         lab.client("acm").delete_certificate(CertificateArn=certificate)
-
-
-def test_http_2_to_targets(lab: Lab, site: Site, tmp_path: Path) -> None:
-    """A group of HTTP2 gets HTTP/2, gRPC too, and nothing else."""
-    elb = lab.client("elbv2")
-    inside = lab.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [site.vpc]}, {"Name": "group-name", "Values": ["inside"]}])
-    group = inside["SecurityGroups"][0]["GroupId"]
-    lab.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[allow("tcp", 9090, group=site.gate)])
-    lab.ec2.authorize_security_group_ingress(GroupId=site.gate, IpPermissions=[allow("tcp", 444, cidr="10.60.0.0/16")])
-    arn, words = certificate_for(lab, "rpc.example.com")
-    (tmp_path / "root.pem").write_text(words)
-    (tmp_path / "asked").write_bytes(b"\0\0\0\0\3one")
-    serving = f"import sys; sys.path.insert(0, {str(SERVERS.parent)!r}); import {SERVERS.stem} as it; it.serve_parking().wait_for_termination()"
-    rpc = lab.instance("rpc", site.subnets[0], "10.60.1.30", [group], f"#!/bin/sh\nexec {sys.executable} -c {shlex.quote(serving)}\n")
-    check = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2}
-    made = elb.create_target_group(Name="rpc", Protocol="HTTP", ProtocolVersion="HTTP2", Port=9090, VpcId=site.vpc, **check)["TargetGroups"][0]
-    lab.running(rpc)
-    elb.register_targets(TargetGroupArn=made["TargetGroupArn"], Targets=[{"Id": rpc}])
-    forward = {"Type": "forward", "TargetGroupArn": site.groups["all"]}
-    more = {"Certificates": [{"CertificateArn": arn}], "DefaultActions": [forward]}
-    listener = elb.create_listener(LoadBalancerArn=site.arn, Protocol="HTTPS", Port=444, **more)["Listeners"][0]["ListenerArn"]
-    conditions = [{"Field": "path-pattern", "Values": ["/api.parking/*"]}]
-    elb.create_rule(ListenerArn=listener, Priority=1, Conditions=conditions, Actions=[{**forward, "TargetGroupArn": made["TargetGroupArn"]}])
-    lab.settled()
-    base, trusted = "https://rpc.example.com:444", ["--resolve", f"rpc.example.com:444:{site.nodes[0]}", "--cacert", str(tmp_path / "root.pem")]
-    grpc = ["-H", "content-type: application/grpc", "-H", "te: trailers", "--data-binary", f"@{tmp_path / 'asked'}"]
-    # a server of gRPC alone passes no check for HTTP: it gets requests because nobody is healthy
-    answered = tmp_path / "answered"
-    until(lambda: lab.curl(site.client, f"{base}/api.parking/GetRates", "--http2", "-o", str(answered), *trusted, *grpc)[0] == 200)
-    answer = json.loads(answered.read_bytes()[5:])
-    assert answer["asked"] == "one"
-    assert not any("lattice" in name for name in answer["metadata"])
-    assert lab.curl(site.client, f"{base}/api.parking/GetRates", "--http1.1", *trusted)[0] == 464
-    assert lab.curl(site.client, f"{base}/", "--http2", *trusted)[0] == 200
-    elb.delete_listener(ListenerArn=listener)
-    elb.delete_target_group(TargetGroupArn=made["TargetGroupArn"])
 
 
 def test_subnets_change_and_all_goes(lab: Lab, site: Site) -> None:

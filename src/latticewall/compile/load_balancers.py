@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from latticewall.compile import addresses
-from latticewall.compile.health_checks import status_ranges
+from latticewall.compile.health_checkers import health_check, health_checker
 from latticewall.compile.index import BalancerInterface, Index
 from latticewall.compile.stickiness import stickiness
 from latticewall.compile.vpc import ESTABLISHED, ROUTER_SYSCTLS
 from latticewall.compile.vpc_endpoints import ways_out
+from latticewall.plan.health_checkers import HealthChecker
 from latticewall.plan.https import Certificate
 from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Condition, FixedResponse, Redirect
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
-from latticewall.plan.proxy import Cluster, Endpoint, HealthCheck
+from latticewall.plan.proxy import Cluster, Endpoint
 from latticewall.plan.topology import Address, End, Link, Namespace
 from latticewall.world.types import LoadBalancer, LoadBalancerListener, LoadBalancerNode, LoadBalancerRule, LoadBalancerTargetGroup
 
 CONNECT_SECONDS = 10
 """How long a load balancer tries to connect to a target ("HTTP 504: Gateway timeout")."""
-CHECKER = "ELB-HealthChecker/2.0"
 
 
 def compile_load_balancer(index: Index, balancer: LoadBalancer) -> tuple[Namespace, list[Link]] | None:
@@ -52,11 +52,12 @@ def _ruleset(balancer: LoadBalancer) -> Ruleset:
     return Ruleset(chains=(Chain("input", tuple(rules), hook="input", policy="drop"),))
 
 
-def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster]]:
-    """What Envoy listens to, and sends to, for all load balancers of a world."""
+def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster], list[HealthChecker]]:
+    """What Envoy listens to, sends to, and checks targets with, for all load balancers of a world."""
     groups = {group.arn: group for group in index.world.load_balancer_target_groups}
     sockets: list[BalancerSocket] = []
     clusters: list[Cluster] = []
+    checked: dict[str, tuple[LoadBalancer, list[tuple[str, LoadBalancerNode, LoadBalancerTargetGroup]]]] = {}
     for interface in (item for items in index.balancer_interfaces_of.values() for item in items):
         balancer, node = interface.balancer, interface.node
         used: set[str] = set()
@@ -64,7 +65,10 @@ def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster]
             sockets.append(_socket(interface, listener, groups))
             used.update(arn for rule in listener.rules for arn, _ in _targets(rule) if arn in groups)
         clusters += [_cluster(interface.balancer_namespace, balancer, node, groups[arn]) for arn in sorted(used)]
-    return sockets, clusters
+        if used:
+            own = checked.setdefault(interface.balancer_namespace, (balancer, []))[1]
+            own += [(cluster_name(groups[arn], node), node, groups[arn]) for arn in used]
+    return sockets, clusters, [health_checker(balancer, namespace, found) for namespace, (balancer, found) in checked.items()]
 
 
 def cluster_name(group: LoadBalancerTargetGroup, node: LoadBalancerNode) -> str:
@@ -77,34 +81,24 @@ def _cluster(namespace: str, balancer: LoadBalancer, node: LoadBalancerNode, gro
     idle = int(balancer.attributes["idle_timeout.timeout_seconds"])
     return Cluster(
         name=cluster_name(group, node), namespace=namespace, bind=str(node.address), endpoints=tuple(endpoints), protocol=group.protocol_version,
-        tls=group.protocol == "HTTPS", health_check=_health_check(group), connect_timeout=CONNECT_SECONDS, idle_timeout=idle, arn=group.arn,
+        tls=group.protocol == "HTTPS", health_check=health_check(group), connect_timeout=CONNECT_SECONDS, idle_timeout=idle, arn=group.arn,
         algorithm=group.attributes["load_balancing.algorithm.type"], slow_start=int(group.attributes["slow_start.duration_seconds"]),
         load_balancer_id=balancer.id,
-    )  # fmt: skip
-
-
-def _health_check(group: LoadBalancerTargetGroup) -> HealthCheck:
-    check = group.health_check
-    port = check["HealthCheckPort"]
-    return HealthCheck(
-        path=check["HealthCheckPath"], interval=check["HealthCheckIntervalSeconds"], timeout=check["HealthCheckTimeoutSeconds"],
-        healthy=check["HealthyThresholdCount"], unhealthy=check["UnhealthyThresholdCount"], port=0 if port == "traffic-port" else int(port),
-        codes=status_ranges(check["Matcher"].get("HttpCode") or "200"), protocol=check["HealthCheckProtocol"],
-        version="HTTP1" if group.protocol_version == "HTTP1" else "HTTP2", user_agent=CHECKER,
     )  # fmt: skip
 
 
 def _socket(interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup]) -> BalancerSocket:
     balancer, node = interface.balancer, interface.node
     attributes = balancer.attributes
+    http2 = listener.protocol == "HTTPS" and attributes["routing.http2.enabled"] == "true"
     return BalancerSocket(
         name=f"{listener.id}@{node.subnet_id}", namespace=interface.balancer_namespace, address=str(node.address), port=listener.port,
-        load_balancer_id=balancer.id, routes=tuple(_route(rule, node, groups) for rule in listener.rules),
+        load_balancer_id=balancer.id, routes=tuple(_route(rule, node, groups, http2=http2) for rule in listener.rules),
         idle_timeout=int(attributes["idle_timeout.timeout_seconds"]), keep_alive=int(attributes["client_keep_alive.seconds"]),
         x_forwarded_for=attributes["routing.http.xff_header_processing.mode"],
         drop_invalid_headers=attributes["routing.http.drop_invalid_header_fields.enabled"] == "true",
         names_itself=listener.attributes["routing.http.response.server.enabled"] == "true",
-        certificate=_certificate_name(listener), ssl_policy=listener.ssl_policy, http2=attributes["routing.http2.enabled"] == "true",
+        certificate=_certificate_name(listener), ssl_policy=listener.ssl_policy, http2=http2,
     )  # fmt: skip
 
 
@@ -126,11 +120,8 @@ def _targets(rule: LoadBalancerRule) -> Iterator[tuple[str, int]]:
         yield item["TargetGroupArn"], int(item["Weight"])
 
 
-INCOMPATIBLE = FixedResponse(464)
-"""Where a target group of gRPC would have to answer: its health checks, which ask for gRPC's own codes, are not there yet."""
-
-
-def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, LoadBalancerTargetGroup]) -> BalancerRoute:
+def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, LoadBalancerTargetGroup], *, http2: bool) -> BalancerRoute:
+    """http2: the listener takes it."""
     conditions = tuple(_condition(item) for item in rule.conditions)
     kind = rule.action["Type"]
     if kind == "fixed-response":
@@ -142,12 +133,11 @@ def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, Loa
         parts = {part.lower(): config[part] for part in ("Protocol", "Host", "Port", "Path", "Query")}
         return BalancerRoute(rule.arn, conditions, redirect=Redirect(int(config["StatusCode"].removeprefix("HTTP_")), **parts))
     found = [(groups[arn], weight) for arn, weight in _targets(rule) if arn in groups]
-    if any(group.protocol_version == "GRPC" for group, _ in found):
-        return BalancerRoute(rule.arn, conditions, fixed=INCOMPATIBLE)
     clusters = tuple((cluster_name(group, node), weight) for group, weight in found)
     versions = tuple(group.protocol_version for group, _ in found)
     sticky = stickiness(rule.action, [(cluster_name(group, node), group) for group, _ in found])
-    return BalancerRoute(rule.arn, conditions, clusters=clusters, versions=versions if "HTTP2" in versions else (), sticky=sticky)
+    asked = versions if http2 or {*versions} - {"HTTP1"} else ()
+    return BalancerRoute(rule.arn, conditions, clusters=clusters, versions=asked, sticky=sticky)
 
 
 def _condition(document: dict[str, Any]) -> Condition:

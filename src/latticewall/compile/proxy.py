@@ -23,6 +23,7 @@ from latticewall.compile.resources import Leaf, Resources
 from latticewall.compile.service_network import JoinedListener, ServiceNetworkGates, capture_port
 from latticewall.compile.tls_passthrough import compile_tls
 from latticewall.compile.units import Units
+from latticewall.plan.health_checkers import HealthChecker
 from latticewall.plan.https import Certificate, ServerNames
 from latticewall.plan.load_balancers import BalancerSocket
 from latticewall.plan.node import Problem
@@ -57,7 +58,7 @@ def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
     ways = memo.steady_items(Entrance, attrgetter("key"), units.follow(_entrances))
     names = memo.steady(ServerNames, https.server_names)
     places = memo.map(_place_of, joined)
-    sockets, balanced, shown = units.follow(_balancers)
+    sockets, balanced, checkers, shown = units.follow(_balancers)
     plan = ProxyPlan(
         http_listeners=memo.steady_items(HttpListener, attrgetter("name"), memo.once(_http_listeners, ways, _longest_silence(memo, places, hosts), names)),
         http_services=memo.once(_services, memo, units.follow(_region), ways, places, joined, hosts),
@@ -66,6 +67,7 @@ def compile_proxy(units: Units) -> tuple[ProxyPlan, list[Problem]]:
         tls_listeners=tls,
         certificates=tuple(sorted([*https.certificates, *shown])),
         balancer_sockets=sockets,
+        health_checkers=checkers,
     )
     return plan, [*tls_problems, *https.problems, *tcp_problems]
 
@@ -78,9 +80,13 @@ def _target_groups(index: Index, _: ServiceNetworkGates) -> tuple[TargetGroup, .
     return index.world.target_groups
 
 
-def _balancers(index: Index, _: ServiceNetworkGates) -> tuple[tuple[BalancerSocket, ...], tuple[Cluster, ...], tuple[Certificate, ...]]:
-    sockets, clusters = compile_balancers(index)
-    return tuple(sorted(sockets, key=lambda socket: socket.name)), tuple(clusters), tuple(balancer_certificates(index))
+_Balancers = tuple[tuple[BalancerSocket, ...], tuple[Cluster, ...], tuple[HealthChecker, ...], tuple[Certificate, ...]]
+
+
+def _balancers(index: Index, _: ServiceNetworkGates) -> _Balancers:
+    sockets, clusters, checkers = compile_balancers(index)
+    named = attrgetter("name")
+    return tuple(sorted(sockets, key=named)), tuple(clusters), tuple(sorted(checkers, key=named)), tuple(balancer_certificates(index))
 
 
 def _entrances(index: Index, gates: ServiceNetworkGates) -> tuple[Entrance, ...]:

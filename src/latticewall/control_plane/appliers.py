@@ -22,6 +22,7 @@ from latticewall.dataplane.authorization.tables import Tables, digest
 from latticewall.dataplane.databases.applier import DatabasesApplier
 from latticewall.dataplane.envoy.admin import counters, reopen_logs, target_health
 from latticewall.dataplane.envoy.applier import EnvoyApplier
+from latticewall.dataplane.envoy.failed_checks import FailedChecks
 from latticewall.dataplane.envoy.lua_bundle import bundle
 from latticewall.dataplane.envoy.server import XdsServer
 from latticewall.dataplane.envoy.stickiness import write_script
@@ -88,9 +89,13 @@ class Appliers:
         write_script(run / "envoy", state, libcrypto(), random)
         source = bundle({"folder": str(tables), "crypto": libcrypto(), "skew": SKEW_SECONDS, "strict_generic": False})
         xds_socket = run / "xds.sock"
-        xds_socket.unlink(missing_ok=True)
+        check_socket = run / "checks.sock"
+        for socket in (xds_socket, check_socket):
+            socket.unlink(missing_ok=True)
         self._xds = XdsServer(str(xds_socket))
         self._xds.start()
+        self.failed_checks = FailedChecks(str(check_socket))
+        self.failed_checks.start()
         self.instance_endpoint = InstanceEndpoint(run / "netns")
         names = NamesApplier(
             lambda: self._processes.ensure({"name": "names", "argv": list(names_command())}), credentials, IdentitySigner(state / "identity").sign,
@@ -126,6 +131,7 @@ class Appliers:
 
     def stop(self) -> None:
         self._xds.stop()
+        self.failed_checks.stop()
 
     @property
     def functions(self) -> Path:

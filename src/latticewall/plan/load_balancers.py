@@ -52,8 +52,8 @@ class Stickiness:
 
 @dataclass(frozen=True)
 class BalancerRoute:
-    """One rule, in order of evaluation: exactly one of clusters [(cluster, weight)], fixed and redirect. versions: HTTP1 or HTTP2, one for
-    each cluster; none where all are HTTP1. sticky: those clusters that are, all of them where their group is."""
+    """One rule, in order of evaluation: exactly one of clusters [(cluster, weight)], fixed and redirect. versions: HTTP1, HTTP2 or GRPC, one
+    for each cluster; none where every request is for all of them. sticky: those clusters that are, all of them where their group is."""
 
     name: str
     conditions: tuple[Condition, ...]
@@ -84,4 +84,5 @@ class BalancerSocket:
     certificate: str = ""
     """Name of the certificate that an HTTPS listener shows; "" without TLS."""
     ssl_policy: str = ""
-    http2: bool = True
+    http2: bool = False
+    """Taken from clients, which offer it in the TLS handshake."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latticewall.plan.health_checkers import HealthChecker
 from latticewall.plan.https import Certificate, ServerNames
 from latticewall.plan.load_balancers import BalancerSocket
 from latticewall.plan.tls_passthrough import TlsListener
@@ -36,6 +37,10 @@ class HealthCheck:
     """HTTP1 or HTTP2."""
     user_agent: str = ""
     """"" = the proxy's own."""
+    grpc: bool = False
+    """A call of the method `path`, with an empty message."""
+    by_checker: bool = False
+    """The load balancer's checker asks the target: it knows what must come back, and how targets are spoken to."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +216,7 @@ class ProxyPlan:
     tls_listeners: tuple[TlsListener, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     balancer_sockets: tuple[BalancerSocket, ...] = ()
+    health_checkers: tuple[HealthChecker, ...] = ()
 
     def hosts_of(self, listener: HttpListener) -> tuple[VirtualHost, ...]:
         """The services that a listener leads to."""

@@ -20,6 +20,7 @@ TAKEN = {
     ("HTTP/2", "POST", "text/plain"): {"HTTP1", "HTTP2", "GRPC"},
     ("HTTP/2", "POST", "application/grpc"): {"HTTP2", "GRPC"},
     ("HTTP/2", "POST", "application/grpc+proto"): {"HTTP2", "GRPC"},
+    ("HTTP/2", "GET", "application/grpc"): {"HTTP1", "HTTP2"},
 }
 """Request -> versions of the groups that take it ("Target groups in VPC Lattice", protocol version)."""
 VERSIONS = ("HTTP1", "HTTP2", "GRPC")
@@ -36,12 +37,8 @@ def holds(variant: Variant, headers: dict[str, str]) -> bool:
     """As Envoy matches headers."""
     for wanted in variant.headers:
         value = headers.get(wanted["name"])
-        if value is None:
-            if not wanted.get("treat_missing_header_as_empty"):
-                return False
-            value = ""
         ((mode, text),) = wanted["string_match"].items()
-        if _MODES[mode](value, text) == wanted.get("invert_match", False):
+        if value is None or _MODES[mode](value, text) == wanted.get("invert_match", False):
             return False
     return True
 

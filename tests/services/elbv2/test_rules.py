@@ -120,3 +120,20 @@ def test_a_target_group_has_one_load_balancer_of_its_vpc(region: Region) -> None
         listener(region, second, forward(far))
     with region.refused("UnsupportedProtocol", "TCP"):
         region.elbv2.create_listener(LoadBalancerArn=second, Protocol="TCP", Port=443, DefaultActions=[fixed()])
+
+
+def test_http_2_is_for_https_listeners(region: Region) -> None:
+    vpc, one, two = network(region)
+    plain, rpc = group(region, vpc), group(region, vpc, "rpc", ProtocolVersion="GRPC")
+    lb = balancer(region, one, two)["LoadBalancerArn"]
+    made = listener(region, lb, forward(plain))
+    own = rule(region, made, 1)
+    elb = region.elbv2
+    for call in (
+        lambda: listener(region, lb, forward(rpc), port=81),
+        lambda: rule(region, made, 2, None, forward(rpc)),
+        lambda: elb.modify_rule(RuleArn=own, Actions=[forward(rpc)]),
+        lambda: elb.modify_listener(ListenerArn=made, DefaultActions=[forward(plain, rpc, weights=(1, 0))]),
+    ):
+        with region.refused("InvalidLoadBalancerAction", "Listener protocol 'HTTP' is not supported with a target group with the protocol-version 'GRPC'"):
+            call()

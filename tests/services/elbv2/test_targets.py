@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.region import Region
 
+from latticewall.services.elbv2.targets import failure
+
 from .pieces import balancer, forward, group, listener, network
 
 
@@ -125,3 +127,17 @@ def test_instances_that_stop_or_end(region: Region) -> None:
         region.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": made, "Port": 81}])
     region.ec2.terminate_instances(InstanceIds=[made])
     assert states(region, arn) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "description"),
+    [
+        (["502"], "Target.ResponseCodeMismatch", "Health checks failed with these codes: [502]"),
+        (["502", "timeout", "404", "502"], "Target.ResponseCodeMismatch", "Health checks failed with these codes: [404, 502]"),
+        (["timeout", ""], "Target.Timeout", "Request timed out"),
+        (["", None], "Target.FailedHealthChecks", "Health checks failed"),
+    ],
+    ids=["code", "codes", "timeout", "no-answer"],
+)
+def test_why_nodes_find_a_target_unhealthy(found: list[str | None], reason: str, description: str) -> None:
+    assert failure(found) == (reason, description)

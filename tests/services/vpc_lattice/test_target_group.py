@@ -133,7 +133,6 @@ def test_a_health_check_is_over_when_the_next_begins(region: Region) -> None:
 @pytest.mark.parametrize(
     ("kind", "config", "words"),
     [
-        ("ALB", {"port": 80, "protocol": "HTTPS", "protocolVersion": "HTTP2"}, "INSTANCE and IP target groups only"),
         ("ALB", {"port": 80, "protocol": "HTTP", "healthCheck": {"enabled": True}}, "no health check"),
         ("INSTANCE", {"protocol": "TCP"}, "TCP target groups need a port"),
         ("IP", {"protocol": "TCP", "port": 80, "protocolVersion": "HTTP1"}, "HTTP and HTTPS target groups only"),

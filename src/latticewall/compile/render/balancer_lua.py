@@ -1,8 +1,10 @@
-"""What a load balancer's own filter does in Envoy: trace ids, and redirections out of the request's own parts. A constant: what differs between rules comes
-as values, by the filter's context."""
+"""What a load balancer's own filter does in Envoy: trace ids, redirections out of the request's own parts, and its own answers in plain HTTP where Envoy
+makes them gRPC's. Constants: what differs between rules comes as values, by the filter's context."""
 
 from __future__ import annotations
 
+OWN_ANSWER = "x-latticewall-own"
+"""The header with the status of the load balancer's own answer, between its making and its way out; a target's copy of it gets as far as that, no farther."""
 SCRIPT = r"""
 local random = io.open("/dev/urandom", "rb")
 
@@ -51,3 +53,16 @@ function envoy_on_request(handle)
   trace(handle:headers())
 end
 """
+PLAIN_ANSWERS = r"""
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local status = headers:get("x-latticewall-own")
+  if not status then return end
+  headers:remove("x-latticewall-own")
+  if headers:get("grpc-status") then
+    headers:replace(":status", status)
+    for _, name in ipairs({"grpc-status", "grpc-message", "content-type"}) do headers:remove(name) end
+  end
+end
+"""
+"""For listeners that take HTTP/2. What is called by gRPC gets a status of HTTP, too, and no body."""

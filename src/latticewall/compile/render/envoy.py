@@ -17,7 +17,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from latticewall.base.memo import Memo
-from latticewall.compile.render import envoy_clusters, envoy_http, envoy_load_balancers, envoy_routes, envoy_tcp, envoy_tls
+from latticewall.compile.render import envoy_checkers, envoy_clusters, envoy_http, envoy_load_balancers, envoy_routes, envoy_tcp, envoy_tls
 from latticewall.compile.render.envoy_https import certificates_of
 from latticewall.compile.render.envoy_paths import EnvoyPaths
 from latticewall.compile.render.envoy_sockets import by_socket
@@ -85,7 +85,10 @@ def render(plan: ProxyPlan, paths: EnvoyPaths | None = None, memo: Memo | None =
             further.setdefault(document["name"], document)
         destinations.setdefault(rendered.destination["name"], rendered.destination)
     listeners.extend(memo.map(envoy_load_balancers.listener, plan.balancer_sockets, given=(paths,)))
-    routes = memo.joined("routes", routes, memo.map(envoy_load_balancers.route_configuration, plan.balancer_sockets))
+    listeners.extend(memo.map(envoy_checkers.listener, plan.health_checkers, given=(paths,)))
+    balanced = memo.map(envoy_load_balancers.route_configuration, plan.balancer_sockets)
+    routes = memo.joined("routes", routes, balanced, memo.map(envoy_checkers.route_configuration, plan.health_checkers))
+    further |= {document["name"]: document for documents in memo.map(envoy_checkers.clusters, plan.health_checkers, given=(paths,)) for document in documents}
     if plan.tls_listeners:
         further[envoy_tls.NOWHERE] = envoy_tls.nowhere()
     return EnvoySnapshot(

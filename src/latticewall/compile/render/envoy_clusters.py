@@ -17,6 +17,14 @@ HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 POLICIES = {"round_robin": "ROUND_ROBIN", "least_outstanding_requests": "LEAST_REQUEST", "weighted_random": "RANDOM"}
 SLOW_START = {"ROUND_ROBIN": "round_robin_lb_config", "LEAST_REQUEST": "least_request_lb_config"}
 METADATA_NAMESPACE = "latticewall"
+LOOPBACK = "127.0.0.1"
+CHECKER_PORT = 8600
+"""Where the checker of a load balancer listens, inside its namespace."""
+CHECK = "x-latticewall-check"
+"""The header that tells a checker for which cluster a check is."""
+CHECKER_PASSES, CHECKER_FAILS = 200, 503
+EMPTY_MESSAGE = "00" * 5
+"""Of gRPC, in hexadecimal digits."""
 UNBOUNDED = 1_000_000
 """VPC Lattice queues nothing and refuses nothing below its published 10,000 requests/s: Envoy's default limits of 1,024 must not bite."""
 
@@ -49,9 +57,9 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         "metadata": {"filter_metadata": {METADATA_NAMESPACE: {**target, "target": " ".join(target.values())}}},
     }
     if plan.tls:
-        document["transport_socket"] = _unverified_tls(plan.protocol)
+        document["transport_socket"] = unverified_tls(plan.protocol)
     if plan.health_check is not None:
-        document["health_checks"] = [_health_check(plan.health_check)]
+        document["health_checks"] = [_by_checker(plan.name, plan.health_check) if plan.health_check.by_checker else _health_check(plan.health_check)]
         if (plan.health_check.protocol == "HTTPS", plan.health_check.version) != (plan.tls, "HTTP1" if plan.protocol in ("HTTP1", "TCP") else "HTTP2"):
             document |= _health_check_transport(plan.health_check)
     return document
@@ -91,7 +99,7 @@ def _protocol_options(plan: Cluster) -> Document:
     )
 
 
-def _unverified_tls(protocol: str) -> Document:
+def unverified_tls(protocol: str) -> Document:
     """TLS to the target without verifying its certificate ("Target groups in VPC Lattice": self-signed certificates are accepted)."""
     alpn = ["http/1.1"] if protocol == "HTTP1" else ["h2"]
     context = {"common_tls_context": {"alpn_protocols": alpn}}
@@ -101,7 +109,7 @@ def _unverified_tls(protocol: str) -> Document:
 def _health_check_transport(check: HealthCheck) -> Document:
     """A check protocol other than the traffic's gets its own transport socket, chosen by the check's own match criteria."""
     socket = (
-        _unverified_tls(check.version)
+        unverified_tls(check.version)
         if check.protocol == "HTTPS"
         else {"name": "raw", "typed_config": any_of("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer")}
     )
@@ -129,8 +137,26 @@ def _health_check(check: HealthCheck) -> Document:
     }
 
 
+def _by_checker(cluster: str, check: HealthCheck) -> Document:
+    """Of a load balancer's targets. What the checker says counts towards the threshold; other codes than those that are retriable would not."""
+    document = _health_check(check)
+    given = [_agent(check.user_agent), _set(CHECK, cluster)]
+    call: Document = {"method": "POST", "send": {"text": EMPTY_MESSAGE}} if check.grpc else {}
+    if check.grpc:
+        given += [_set("content-type", "application/grpc"), _set("te", "trailers")]
+    document["http_health_check"] |= {
+        "codec_client_type": "HTTP1", "request_headers_to_add": given, **call,
+        "expected_statuses": [{"start": CHECKER_PASSES, "end": CHECKER_PASSES + 1}], "retriable_statuses": [{"start": CHECKER_FAILS, "end": CHECKER_FAILS + 1}],
+    }  # fmt: skip
+    return document
+
+
+def _set(name: str, value: str) -> Document:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
 def _agent(name: str) -> Document:
-    return {"header": {"key": "user-agent", "value": name}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return _set("user-agent", name)
 
 
 def endpoints(plan: Cluster, run: str) -> Document:
@@ -141,7 +167,9 @@ def endpoints(plan: Cluster, run: str) -> Document:
     targets = []
     for endpoint in sorted(plan.endpoints):
         check: Document = {"hostname": f"{endpoint.address}:{check_port or endpoint.port}"}
-        if check_port:
+        if plan.health_check and plan.health_check.by_checker:
+            check["address"] = {"socket_address": {"address": LOOPBACK, "port_value": CHECKER_PORT}}
+        elif check_port:
             check["port_value"] = check_port
         address = {"socket_address": {"address": endpoint.address, "port_value": endpoint.port}}
         targets.append({"endpoint": {"address": address, "health_check_config": check}})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from latticewall.base.ssl_policies import POLICIES
 from latticewall.compile.render import balancer_stickiness
 from latticewall.compile.render.balancer_conditions import SOURCE, route_match
-from latticewall.compile.render.balancer_lua import SCRIPT
+from latticewall.compile.render.balancer_lua import OWN_ANSWER, PLAIN_ANSWERS, SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_http import router
 from latticewall.compile.render.envoy_versions import SERVICES_HEADER, Variant, conditions, variants
@@ -28,7 +28,7 @@ MAX_HEADERS_KB = 64
 MAX_HEADERS = 1000
 SERVER = "awselb/2.0"
 INCOMPATIBLE = 464
-"""What the target group does not take: HTTP/1.1 where it is of HTTP2."""
+"""What the target group does not take ("HTTP 464")."""
 _EXTENSIONS = "envoy.extensions.filters"
 _NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 """No client is trusted with Envoy's own control headers. An empty list would trust everybody."""
@@ -38,10 +38,12 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
     """The socket and the connection settings; the rules are in its route configuration."""
     document = any_of(
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
+        codec_type="AUTO" if plan.http2 else "HTTP1",
         stat_prefix="load_balancer",
         rds={"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": plan.name},
         http_filters=[
-            {"name": LUA, "typed_config": any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": SCRIPT})},
+            {"name": LUA, "typed_config": _script(SCRIPT)},
+            *([{"name": "plain-answers", "typed_config": _script(PLAIN_ANSWERS)}] if plan.http2 else ()),
             *balancer_stickiness.filters(paths),
             router(),
         ],
@@ -86,6 +88,11 @@ def _tls(plan: BalancerSocket) -> Document:
     return {"name": "tls", "typed_config": any_of("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", common_tls_context=context)}
 
 
+def _script(text: str) -> Document:
+    """What it changes in the headers does not change the rule that was chosen by them."""
+    return any_of(f"{_EXTENSIONS}.http.lua.v3.Lua", default_source_code={"inline_string": text}, clear_route_cache=False)
+
+
 def _known_headers() -> Document:
     """The client's address and the request's protocol where conditions on them can see them: the protocol as the service network has it."""
     known = {SOURCE: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%", SERVICES_HEADER: "- %PROTOCOL%"}
@@ -97,6 +104,10 @@ def _known_headers() -> Document:
 def _local_replies(plan: BalancerSocket) -> list[Document]:
     """Codes of the load balancer's own answers. Envoy's texts name addresses of targets: they stay inside."""
     server = [_header("server", SERVER)] if plan.names_itself else []
+
+    def added(status: str) -> list[Document]:
+        return [*server, _header(OWN_ANSWER, status)] if plan.http2 else server
+
     unreachable = {"and_filter": {"filters": [_flags("UF"), _details("connection_timeout")]}}
     found = [
         ({"status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": 431, "runtime_key": "latticewall.never-set"}}}}, 400, "Bad Request"),
@@ -106,10 +117,11 @@ def _local_replies(plan: BalancerSocket) -> list[Document]:
         (_flags("UT", "SI"), 504, "Gateway Time-out"),
     ]
     mappers: list[Document] = [
-        {"filter": condition, "status_code": status, "body": {"inline_string": _page(status, words)}, "body_format_override": _HTML, "headers_to_add": server}
+        {"filter": condition, "status_code": status, "body": {"inline_string": _page(status, words)}, "body_format_override": _HTML,
+         "headers_to_add": added(str(status))}
         for condition, status, words in found
     ]
-    return [*mappers, {"filter": {"not_health_check_filter": {}}, "headers_to_add": server}]
+    return [*mappers, {"filter": {"not_health_check_filter": {}}, "headers_to_add": added("%RESPONSE_CODE%")}]
 
 
 _HTML = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "text/html"}
@@ -146,7 +158,7 @@ def route_configuration(plan: BalancerSocket) -> Document:
         "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": routes}],
         "request_headers_to_add": [_header("x-forwarded-port", str(plan.port)), _header("x-forwarded-proto", _scheme(plan))],
         "request_headers_to_remove": removed,
-        "response_headers_to_remove": [balancer_stickiness.TARGET, *([] if plan.names_itself else ["server"])],
+        "response_headers_to_remove": [OWN_ANSWER, balancer_stickiness.TARGET, *([] if plan.names_itself else ["server"])],
     }
 
 
@@ -184,3 +196,5 @@ def _redirect(plan: BalancerSocket, redirect: Redirect) -> Document:
     words = {"status": str(redirect.status), **parts}
     context = any_of(f"{_EXTENSIONS}.http.lua.v3.LuaPerRoute", filter_context=words)
     return {"direct_response": {"status": 500}, "typed_per_filter_config": {LUA: context}}
+
+

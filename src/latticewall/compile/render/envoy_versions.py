@@ -1,7 +1,8 @@
 """Which request reaches which target group by its protocol version ("Target groups in VPC Lattice", protocol version).
 
-A group of HTTP1 takes all but gRPC, one of HTTP2 all but HTTP/1.1, one of GRPC gRPC and what is sent with POST over HTTP/2. What a rule would forward to a
-group that does not take it is refused; where a rule has groups of several versions, the share of those that do not take it. So do load balancers ("HTTP 464").
+A group of HTTP1 takes all but gRPC, one of HTTP2 all but HTTP/1.1, one of GRPC what is sent with POST over HTTP/2. gRPC is what is sent so and says so by its
+content type. What a rule would forward to a group that does not take it is refused; where a rule has groups of several versions, the share of those that do not
+take it. So do load balancers ("HTTP 464").
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ OVER_HTTP_1_0 = {"name": SERVICES_HEADER, "string_match": {"suffix": " HTTP/1.0"
 _OVER_HTTP_1 = {"name": SERVICES_HEADER, "string_match": {"contains": " HTTP/1."}}
 _OVER_HTTP_2 = {"name": SERVICES_HEADER, "string_match": {"suffix": " HTTP/2"}}
 _GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
-_NOT_GRPC = {**_GRPC, "invert_match": True, "treat_missing_header_as_empty": True}
-_NOT_POST = {"name": ":method", "string_match": {"exact": "POST"}, "invert_match": True}
+_POST = {"name": ":method", "string_match": {"exact": "POST"}}
+_NOT_POST = {**_POST, "invert_match": True}
 
 
 class _Sort(NamedTuple):
@@ -41,10 +42,10 @@ class _Sort(NamedTuple):
 
 _SORTS = (
     _Sort((_OVER_HTTP_1,), frozenset({"HTTP1"})),
-    _Sort((_OVER_HTTP_2, _GRPC), frozenset({"HTTP2", "GRPC"})),
-    _Sort((_OVER_HTTP_2, _NOT_GRPC, _NOT_POST), frozenset({"HTTP1", "HTTP2"})),
+    _Sort((_OVER_HTTP_2, _POST, _GRPC), frozenset({"HTTP2", "GRPC"})),
+    _Sort((_OVER_HTTP_2, _NOT_POST), frozenset({"HTTP1", "HTTP2"})),
 )
-"""What is left (POST over HTTP/2) is taken by all."""
+"""What is left (POST of other content over HTTP/2) is taken by all."""
 
 
 class Variant(NamedTuple, Generic[Route]):

@@ -54,7 +54,7 @@ class EnvoyApplier:
         self._memo = Memo()
         # asked once: another number of workers needs another Envoy, and that would cut every connection
         self._workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
-        sockets = Sockets(str(folder / "xds.sock"), str(self._own / "admin.sock"))
+        sockets = Sockets(str(folder / "xds.sock"), str(folder / "checks.sock"), str(self._own / "admin.sock"))
         self._bootstrap = json.dumps(bootstrap("latticewall", sockets), indent=1, sort_keys=True)
 
     def apply(self, plan: NodePlan) -> Report:
@@ -124,6 +124,8 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
         owners[tcp.resource_configuration_arn] = [("vpc-lattice:ResourceConfiguration", tcp.resource_configuration_arn)]
         owners |= {source_cluster(tcp, source): [("vpc-lattice:ResourceGateway", tcp.gateway_id)] for source in tcp.sources}
     owners |= {cluster.name: [("elbv2:LoadBalancer", cluster.load_balancer_id)] for cluster in plan.clusters if cluster.load_balancer_id}
+    for checker in plan.health_checkers:
+        owners |= {name: [("elbv2:LoadBalancer", checker.load_balancer_id)] for name in (checker.name, *(source.name for source in checker.sources))}
     for socket in plan.balancer_sockets:
         owners[socket.name] = [("elbv2:LoadBalancer", socket.load_balancer_id)]
         if socket.certificate:

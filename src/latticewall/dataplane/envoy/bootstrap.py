@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from latticewall.compile.render.envoy_checkers import CHECK_LOG
 from latticewall.compile.render.envoy_clusters import any_of
 from latticewall.compile.render.envoy_http import SCOPED_ROUTES
 
@@ -19,9 +20,10 @@ _HTTP2 = {
 
 @dataclass(frozen=True)
 class Sockets:
-    """Unix sockets as Envoy sees them: of the control plane, and its own administration."""
+    """Unix sockets as Envoy sees them: of the control plane, which configures it and hears of checks, and its own administration."""
 
     xds: str = "/run/latticewall/xds.sock"
+    checks: str = "/run/latticewall/checks.sock"
     admin: str = "/run/latticewall/envoy/admin.sock"
 
 
@@ -41,7 +43,7 @@ def bootstrap(node_id: str, sockets: Sockets) -> dict[str, Any]:
             "lds_config": ads,
             "cds_config": ads,
         },
-        "static_resources": {"clusters": [_local_grpc(XDS_CLUSTER, sockets.xds)], "listeners": [_subscriber()]},
+        "static_resources": {"clusters": [_local_grpc(XDS_CLUSTER, sockets.xds), _local_grpc(CHECK_LOG, sockets.checks)], "listeners": [_subscriber()]},
     }
 
 

@@ -16,6 +16,7 @@ from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 from envoy.extensions.access_loggers.file.v3 import file_pb2
 from envoy.extensions.access_loggers.filters.cel.v3 import cel_pb2
+from envoy.extensions.access_loggers.grpc.v3 import als_pb2
 from envoy.extensions.filters.http.fault.v3 import fault_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as header_mutation_filter_pb2
 from envoy.extensions.filters.http.lua.v3 import lua_pb2
@@ -42,6 +43,7 @@ KNOWN_FILES = (
     scoped_route_pb2,
     file_pb2,
     cel_pb2,
+    als_pb2,
     fault_pb2,
     header_mutation_filter_pb2,
     lua_pb2,

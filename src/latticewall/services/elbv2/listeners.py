@@ -6,10 +6,10 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import actions, find, rules, text, tls
+from latticewall.services.elbv2 import actions, find, rules, text, tls, versions
 from latticewall.services.elbv2.account import LIMITS
 from latticewall.services.elbv2.attributes import LISTENER_DEFAULTS
-from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER
+from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER, RULE
 
 PROTOCOLS = ("HTTP", "HTTPS")
 
@@ -26,6 +26,7 @@ def create_listener(ctx: Context, params: Document) -> Document:
         raise text.too_many("TooManyListeners", f"The limit of {len(present)} listeners per load balancer has been reached")
     _check_free(ctx, balancer, port)
     done = actions.read(ctx, balancer, params["DefaultActions"])
+    versions.check(protocol, done.groups)
     document: Document = {"Protocol": protocol, "Port": port, "_attributes": dict(LISTENER_DEFAULTS)}
     document |= {member: value for member, value in secured.items() if value}
     identifier = f"{balancer.id}/{ctx.new_id(digits=16)}"
@@ -58,6 +59,7 @@ def modify_listener(ctx: Context, params: Document) -> Document:
     tls.refer(ctx, row)
     if params.get("DefaultActions"):
         rules.act(ctx, rules.default_of(ctx, row), actions.read(ctx, balancer, params["DefaultActions"]))
+    versions.check(protocol, (group for rule in ctx.live(RULE, parent=row.id) for group in ctx.referred(rule, "TargetGroups")))
     return {"Listeners": [ctx.view(row)]}
 
 

@@ -8,7 +8,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import actions, conditions, find, text
+from latticewall.services.elbv2 import actions, conditions, find, text, versions
 from latticewall.services.elbv2.account import LIMITS
 from latticewall.services.elbv2.nouns import LISTENER, RULE
 
@@ -26,6 +26,7 @@ def create_rule(ctx: Context, params: Document) -> Document:
         raise text.too_many("TooManyRules", f"The limit of {len(rules)} rules per load balancer has been reached")
     _check_free(ctx, listener, {params["Priority"]: ""})
     done = actions.read(ctx, balancer, params["Actions"])
+    versions.check(listener.document["Protocol"], done.groups)
     return {"Rules": [ctx.view(put(ctx, listener, done, priority=params["Priority"], conditions=found, given_tags=tags.read(params.get("Tags"))))]}
 
 
@@ -85,7 +86,9 @@ def modify_rule(ctx: Context, params: Document) -> Document:
     _refuse_transforms(params)
     changes = {"Conditions": conditions.read(params["Conditions"])} if params.get("Conditions") else {}
     if params.get("Actions"):
-        row = act(ctx, row, actions.read(ctx, find.owner_of(ctx, listener), params["Actions"]), **changes)
+        done = actions.read(ctx, find.owner_of(ctx, listener), params["Actions"])
+        versions.check(listener.document["Protocol"], done.groups)
+        row = act(ctx, row, done, **changes)
     elif changes:
         row = ctx.change(row, changes)
     return {"Rules": [ctx.view(row)]}

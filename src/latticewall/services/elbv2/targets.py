@@ -5,8 +5,9 @@ A deregistered target gets no new request and drains for the group's deregistrat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from latticewall.services.elbv2.view import balancer_of
 
 Health = Callable[[str], Mapping[tuple[str, int], str]]
 """The port "target_health": name of a cluster -> {(address, port): "HEALTHY" or "UNHEALTHY"}, for the targets that have been checked."""
+Failures = Callable[[str], Mapping[tuple[str, int], str]]
+"""The port "failed_checks": name of a cluster -> {(address, port) of a check: the code that came back, "timeout", or "" for no answer}."""
 PRIVATE = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 """Where IP targets may be beside the group's VPC."""
 
@@ -42,7 +45,14 @@ NOT_IN_USE = Standing("unused", "Target.NotInUse", "Target group is not configur
 DRAINING = Standing("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
 REGISTERING = Standing("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
 CHECKING = Standing("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
-FAILED = Standing("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
+
+
+def failure(found: Iterable[str | None]) -> tuple[str, str]:
+    """Reason and description of a target, out of why the last check of each node that finds it unhealthy did not pass; None: not known (yet)."""
+    reasons = {*found}
+    if codes := sorted((reason for reason in reasons if reason and reason.isdecimal()), key=int):
+        return "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{', '.join(codes)}]"
+    return ("Target.Timeout", "Request timed out") if "timeout" in reasons else ("Target.FailedHealthChecks", "Health checks failed")
 
 
 def present(ctx: Context, group: Row) -> list[Document]:
@@ -157,7 +167,13 @@ def _standings(ctx: Context, group: Row) -> Callable[[Document], Standing]:
     balancer = balancer_of(ctx, group)
     health: Health | None = ctx.ports.get("target_health")
     nodes = balancer.document["_nodes"] if balancer else ()
-    seen = [health(f"{group.id}@{node['SubnetId']}") for node in nodes] if health else []
+    clusters = [f"{group.id}@{node['SubnetId']}" for node in nodes]
+    seen = [health(cluster) for cluster in clusters] if health else []
+    failed: Failures | None = ctx.ports.get("failed_checks")
+
+    @cache
+    def reasons() -> list[Mapping[tuple[str, int], str]]:
+        return [failed(cluster) if failed else {} for cluster in clusters]
 
     def standing(target: Document) -> Standing:
         if "until" in target:
@@ -170,7 +186,9 @@ def _standings(ctx: Context, group: Row) -> Callable[[Document], Standing]:
         address = str(instance.document.get("PrivateIpAddress", "")) if instance else target["Id"]
         found = [known.get((address, target["Port"])) for known in seen]
         if "UNHEALTHY" in found:
-            return FAILED
+            port = group.document["HealthCheckPort"]
+            checked = address, target["Port"] if port == "traffic-port" else int(port)
+            return Standing("unhealthy", *failure(why.get(checked) for why, state in zip(reasons(), found, strict=True) if state == "UNHEALTHY"))
         if None in found or not found:
             return CHECKING if any(found) else REGISTERING
         return Standing("healthy")

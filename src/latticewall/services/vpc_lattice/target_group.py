@@ -51,11 +51,9 @@ def _config(group_type: str, given: dict[str, Any]) -> Document:
 
 
 def _of_balancer(port: int, protocol: str, version: Document, given: dict[str, Any]) -> Document:
-    """The load balancer checks its own targets, and speaks HTTP/1.1."""
+    """The load balancer checks its own targets. It takes HTTP/2 and gRPC over TLS."""
     if given.get("healthCheck"):
         raise text.invalid("config.healthCheck", "ALB target groups have no health check")
-    if version.get("protocolVersion", "HTTP1") != "HTTP1":
-        raise text.invalid("config.protocolVersion", f"Protocol version {version['protocolVersion']} is for INSTANCE and IP target groups only")
     return {"port": port, "protocol": protocol, **version}
 
 
