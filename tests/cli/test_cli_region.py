@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -40,7 +41,8 @@ class Cli:
     state: Path
 
     def run(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "LATTICEWALL_STATE": str(self.state), "AWS_PROFILE": "host", "AWS_SECRET_ACCESS_KEY": "of-the-host"}
+        own = {"AWS_PROFILE": "host", "AWS_SECRET_ACCESS_KEY": "of-the-host", "GITHUB_TOKEN": "of-the-host"}
+        environment = {**os.environ, "LATTICEWALL_STATE": str(self.state), **own}
         return subprocess.run([*COMMAND, *words], input=text, capture_output=True, text=True, timeout=SECONDS, env=environment)
 
     def ok(self, *words: str) -> str:
@@ -210,6 +212,31 @@ def test_plan_shows_the_network_and_no_secret(cli: Cli) -> None:
     assert plan["instances"][0]["instance_id"] in text
     secret = cli.json("env")["AWS_SECRET_ACCESS_KEY"]
     assert secret not in text + json.dumps(plan)
+
+
+def test_no_process_shows_a_secret(cli: Cli) -> None:
+    """Neither of the region nor of the shell that started it: /proc shows every process's arguments, and each of them its variables."""
+    iam = cli.client("iam")
+    iam.create_user(UserName="alice")
+    secrets = [iam.create_access_key(UserName="alice")["AccessKey"]["SecretAccessKey"], cli.json("env")["AWS_SECRET_ACCESS_KEY"], "of-the-host"]
+    status = cli.json("status")
+    pids = {status["holder_pid"], *processes_in(user_namespace(status["control_plane_pid"]))}
+    assert len(pids) >= 7
+    allowed = re.compile(r"HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|PATH|LD_LIBRARY_PATH|SSL_CERT_.*|PYTHON.*|COVERAGE_.*|LATTICEWALL_.*")
+    for pid in pids:
+        shown = Path(f"/proc/{pid}/cmdline").read_bytes().decode() + Path(f"/proc/{pid}/environ").read_bytes().decode()
+        assert not [secret for secret in secrets if secret in shown], shown
+    for name in ("control-plane", "names", "envoy"):
+        (pid,) = [process["pid"] for process in status["processes"] if process["name"] == name]
+        variables = Path(f"/proc/{pid}/environ").read_bytes().decode().rstrip("\0").split("\0")
+        assert not [one for one in variables if not allowed.fullmatch(one.partition("=")[0])], name
+
+
+def test_what_holds_secrets_is_its_owner_s_alone(cli: Cli) -> None:
+    assert cli.state.stat().st_mode & 0o077 == 0
+    files = [path for path in cli.state.rglob("*") if path.is_file() and "instances" not in path.parts]  # where instances read their own
+    assert {"credentials.json", "region.db", "key.pem", "run.json"} <= {path.name for path in files}
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
 
 
 def test_logs(cli: Cli) -> None:

@@ -40,7 +40,7 @@ class NamesFailed(Exception):
 
 def command(config: Path = CONFIG, netns: Path = NETNS) -> tuple[str, ...]:
     """The process's command line."""
-    return (sys.executable, "-m", "latticewall.dataplane.names", "--config", str(config), "--netns", str(netns))
+    return (sys.executable, "-P", "-m", "latticewall.dataplane.names", "--config", str(config), "--netns", str(netns))
 
 
 class NamesApplier:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -36,6 +37,15 @@ def search_path(environment: Mapping[str, str] = os.environ) -> str:
     """PATH for the region: this Python's own programs first, and the system folders that an ordinary user's PATH leaves out."""
     folders = [str(Path(sys.executable).parent), *environment.get("PATH", "").split(os.pathsep), *_SYSTEM_FOLDERS]
     return os.pathsep.join(dict.fromkeys(folder for folder in folders if folder))
+
+
+_KEPT = re.compile(r"HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|LD_LIBRARY_PATH|SSL_CERT_(FILE|DIR)|(PYTHON|LATTICEWALL_|COVERAGE_)[A-Z0-9_]*")
+"""What the region's processes have of a shell's variables: what they need to run. All else may be a secret, and each of them could read it."""
+
+
+def region_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What the region's processes start with."""
+    return {name: value for name, value in environment.items() if _KEPT.fullmatch(name)} | {"PATH": search_path(environment), "PYTHONUNBUFFERED": "1"}
 
 
 def missing_tools(path: str | None = None) -> list[Tool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ipaddress
-import os
 import re
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.output import Output
 from latticewall.faces.cli.problem import NOT_AS_EXPECTED, Problem
 from latticewall.faces.cli.session import Session, Up, holder_command
-from latticewall.faces.cli.system import missing_tools, search_path
+from latticewall.faces.cli.system import missing_tools, region_environment
 
 HEALTHY_SECONDS = 30.0
 _STOP_SECONDS = 20.0
@@ -117,10 +116,8 @@ def _check_tools() -> None:
 def _start(session: Session, chosen: argparse.Namespace, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
     """The holder, on its own session so that the terminal's signals go to whom they are meant for."""
     command = holder_command(session.state, chosen.listen, chosen.region, open_mode=chosen.open)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"PATH": search_path(), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=complaints, stderr=complaints, cwd="/", env=environment, start_new_session=True,
+        command, stdin=subprocess.DEVNULL, stdout=complaints, stderr=complaints, cwd="/", env=region_environment(), start_new_session=True,
     )  # fmt: skip
 
 
