@@ -153,8 +153,24 @@ def test_a_full_disk_is_named_in_every_dialect(region: Region, service: str) -> 
     error = caught.value.response["Error"]
     assert error["Code"] in ("ServiceUnavailable", "InternalServerError", "InternalServerException", "ServiceUnavailableException"), error
     assert "database or disk is full" in error["Message"]
+    assert str(Path(region.store._path).parent) not in str(caught.value.response), "where the state is"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
     region.ec2.describe_vpcs()
+
+
+def test_files_that_fail_are_not_named(region: Region, tmp_path: Path) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="shelf", CreateBucketConfiguration={"LocationConstraint": NAME})
+    s3.put_object(Bucket="shelf", Key="book", Body=b"once")
+    shelf = region.objects._folder / "shelf"
+    shelf.rename(tmp_path / "elsewhere")
+    for number, call in enumerate((lambda: s3.get_object(Bucket="shelf", Key="book"), lambda: s3.put_object(Bucket="shelf", Key="other", Body=b"upon"))):
+        if number:
+            shelf.write_text("no folder")
+        with pytest.raises(ClientError) as caught:
+            call()
+        assert caught.value.response["Error"]["Message"] in ("the object cannot be read: No such file or directory", "the object was not stored: File exists")
+        assert str(region.objects._folder) not in str(caught.value.response)
 
 
 def test_what_is_not_ours_is_an_answer_and_no_detail(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from latticewall.base.faults import Unavailable
 from latticewall.base.ports import Random
+from latticewall.base.reasons import reason
 from latticewall.base.streamed import Streamed
 from latticewall.store import Store
 
@@ -40,8 +42,9 @@ class ObjectFiles:
                 os.fsync(file.fileno())
             _sync_folder(place.parent)
         except OSError as error:
-            place.unlink(missing_ok=True)
-            raise Unavailable(f"the object was not stored: {error}") from error
+            with suppress(OSError):
+                place.unlink()
+            raise Unavailable(f"the object was not stored: {reason(error)}") from error
         return name, size, digest.hexdigest()
 
     def read(self, bucket: str, file: str, start: int, size: int) -> Streamed:
@@ -49,7 +52,7 @@ class ObjectFiles:
         try:
             source = self._path(bucket, file).open("rb")
         except OSError as error:
-            raise Unavailable(f"the object cannot be read: {error}") from error
+            raise Unavailable(f"the object cannot be read: {reason(error)}") from error
 
         def pieces() -> Iterator[bytes]:
             with source:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Set
 from pathlib import Path
 
+from latticewall.base.reasons import reason
 from latticewall.dataplane.holder.instance import AUTHORITIES, SYSTEM_AUTHORITIES
 from latticewall.dataplane.processes import HolderError, Processes
 from latticewall.plan.instances import InstancePlan
@@ -40,7 +41,7 @@ class InstanceApplier:
                 if process.state == "waiting":
                     report += Report(0, (_failure(instance.instance_id, f"it does not start: {process.exit}"),))
             except (HolderError, OSError) as error:
-                report += Report(0, (_failure(instance.instance_id, str(error)),))
+                report += Report(0, (_failure(instance.instance_id, reason(error)),))
         return report + self._stop(before.keys() - {instance.instance_id for instance in plan.instances})
 
     def forget(self, instance_id: str) -> None:

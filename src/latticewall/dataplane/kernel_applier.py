@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from latticewall.base.memo import Memo
+from latticewall.base.reasons import reason
 from latticewall.compile.render.network import NetworkState, Unrenderable, after_creation, alias, create_link, delete_device, desired_state
 from latticewall.compile.render.nft import UnsafeText
 from latticewall.dataplane.kernel import BASE, Kernel, KernelError
@@ -216,7 +217,7 @@ class _Round:
                 self._loaded.forget(name)
                 self._changed += 1
             except _REFUSALS as error:
-                self._failures.append(Failure("namespace", name, str(error)))
+                self._failures.append(Failure("namespace", name, reason(error)))
 
     # -- bookkeeping ------------------------------------------------------------------------------------------------------------------
 
@@ -244,7 +245,7 @@ class _Round:
 
     def _fail(self, namespace: Namespace, error: Exception) -> None:
         self._broken.add(namespace.name)
-        self._failures.append(Failure(_KINDS.get(namespace.kind, namespace.kind), namespace.owner, f"{namespace.name}: {error}"))
+        self._failures.append(Failure(_KINDS.get(namespace.kind, namespace.kind), namespace.owner, f"{namespace.name}: {reason(error)}"))
 
 
 def _planned(namespaces: tuple[Namespace, ...], links: tuple[Link, ...], folder: str) -> _Planned:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence, Set
 from pathlib import Path, PurePath
 
 from latticewall.base.faults import Fault
+from latticewall.base.reasons import reason
 from latticewall.compile.render.suricata import CLASSIFICATION, RULES, SOCKET, YAML, render_classification, render_yaml
 from latticewall.dataplane.processes import HolderError, Processes, Running
 from latticewall.dataplane.suricata_check import Complaint, engine_check
@@ -194,4 +195,4 @@ def _holds(file: Path, text: str) -> bool:
 
 
 def _failed(endpoint: FirewallEndpoint, error: Exception) -> Report:
-    return Report(0, (Failure("network-firewall:Firewall", endpoint.firewall_arn, f"{endpoint.endpoint_id}: {error}"),))
+    return Report(0, (Failure("network-firewall:Firewall", endpoint.firewall_arn, f"{endpoint.endpoint_id}: {reason(error)}"),))

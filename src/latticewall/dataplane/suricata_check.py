@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latticewall.base.faults import Fault
+from latticewall.base.reasons import reason
 from latticewall.compile.render.suricata import CLASSIFICATION, RULES, YAML, render_check_yaml, render_classification
 
 TIMEOUT = 120.0
@@ -60,10 +61,11 @@ def engine_check(rules: Sequence[str], run: Run = run_command) -> tuple[Complain
         try:
             done = run(["suricata", "-T", "-q", "0", "-c", str(directory / YAML), "-l", name], TIMEOUT)
         except OSError as error:  # a TimeoutError too
-            raise Fault(f"the rules could not be checked: {error}", code="InternalServerError") from error
+            raise Fault(f"the rules could not be checked: {reason(error)}", code="InternalServerError") from error
     if done.code == 0:
         return ()
-    return _complaints(done.output, rules) or (Complaint(0, "", done.output.strip() or f"suricata ended with {done.code}"),)
+    said = done.output.replace(f"{name}/", "")
+    return _complaints(said, rules) or (Complaint(0, "", said.strip() or f"suricata ended with {done.code}"),)
 
 
 def _complaints(output: str, rules: Sequence[str]) -> tuple[Complaint, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from latticewall.base.faults import Unavailable
+from latticewall.base.reasons import reason
 from latticewall.store.disk import Disk
 from latticewall.store.remembered import Remembered
 from latticewall.store.schema import MIGRATIONS
@@ -17,6 +19,7 @@ from latticewall.store.snapshot import Snapshot, read_revision
 from latticewall.store.together import Together
 from latticewall.store.transaction import Transaction
 
+log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30
 """How long another process may hold the state."""
 _READERS_MILLISECONDS = 500
@@ -133,7 +136,8 @@ class Store:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DISK_TROUBLE:
                 raise
-            raise Unavailable(f"{what}: {error} (state file {self._path})") from error
+            log.error("%s: %s (state file %s)", what, error, self._path)
+            raise Unavailable(f"{what}: {error}") from error
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
@@ -189,7 +193,7 @@ class Store:
         try:
             self._disk.wait(seen=seen)
         except OSError as error:
-            raise Unavailable(f"the change is not on the disk: {error} (state file {self._path})") from error
+            raise Unavailable(f"the change is not on the disk: {reason(error)}") from error
 
     @contextmanager
     def write(self, caller: str = "", request_id: str = "") -> Iterator[Transaction]:
@@ -216,7 +220,7 @@ class Store:
                 together = Together(db, self._now, self._remembered, before, lambda: self._trouble(_NOT_STORED))
                 yield together
                 if not db.in_transaction:
-                    raise Unavailable(f"{_NOT_STORED}: the transaction was undone (state file {self._path})")
+                    raise Unavailable(f"{_NOT_STORED}: the transaction was undone")
                 self._disk.committing()
                 db.execute("COMMIT")
             except BaseException:
@@ -241,7 +245,7 @@ class Store:
         finally:
             db.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000}")
         if busy:
-            raise Unavailable(f"the disk has failed, and what is in the log cannot be written elsewhere yet (state file {self._path})")
+            raise Unavailable("the disk has failed, and what is in the log cannot be written elsewhere yet")
         self._disk.whole()
 
     @property

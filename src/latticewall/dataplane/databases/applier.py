@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography import x509
 
 from latticewall.auth.certificate_authority import is_to_renew
+from latticewall.base.reasons import reason
 from latticewall.base.secret import Secret
 from latticewall.dataplane.confinement import is_mapped
 from latticewall.dataplane.databases.programs import PACKAGE, Release, releases
@@ -72,7 +73,7 @@ class DatabasesApplier:
             try:
                 report += self._apply(server, installed, before.get(server.id))
             except (HolderError, Refused, OSError, ValueError) as error:
-                report += Report(0, (_failure(server, str(error)),))
+                report += Report(0, (_failure(server, reason(error)),))
         return report
 
     def forget(self, kept: Collection[str]) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from latticewall.base.reasons import reason
+
 PROTOCOL = 196608
 LARGEST = 1 << 20
 """Bytes of one message."""
@@ -49,7 +51,7 @@ class Session:
             raise NotReady(str(refusal)) from None
         except (OSError, ValueError) as error:
             self._socket.close()
-            raise NotReady(f"it does not answer: {error}") from None
+            raise NotReady(f"it does not answer: {reason(error)}") from None
 
     def _connect(self, path: Path) -> None:
         """To the very socket that is there, never to where a link leads."""
@@ -75,7 +77,7 @@ class Session:
             self._socket.sendall(b"Q" + struct.pack("!I", len(body) + 4) + body)
             return [_row(content) for kind, content in self._answers() if kind == b"D"]
         except (OSError, ValueError, struct.error) as error:
-            raise NotReady(f"it does not answer: {error}") from None
+            raise NotReady(f"it does not answer: {reason(error)}") from None
 
     def _answers(self) -> Iterator[tuple[bytes, bytes]]:
         """All messages until the server is ready for a query. Raises Refused when one of them was an error."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from latticewall.base.reasons import reason
 from latticewall.dataplane.functions import config as file_format
 from latticewall.dataplane.functions.unpack import BadPackage, unpack
 from latticewall.dataplane.names.process import replace as replace_file
@@ -87,7 +88,7 @@ class FunctionsApplier:
                     versions.append(version)
                 except (BadPackage, OSError) as error:
                     of_version = "" if version.version == "$LATEST" else f":{version.version}"
-                    failures.append(Failure("lambda:Function", f"{function.arn}{of_version}", f"its code cannot be unpacked: {error}"))
+                    failures.append(Failure("lambda:Function", f"{function.arn}{of_version}", f"its code cannot be unpacked: {reason(error)}"))
             usable.append(replace(function, versions=tuple(versions)))
         return tuple(usable), tuple(failures)
 

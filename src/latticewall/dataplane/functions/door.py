@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latticewall.base.reasons import reason
 from latticewall.dataplane.functions.pool import Invocation, Pool, Refused
 from latticewall.dataplane.functions.spool import Spool
 
@@ -43,9 +44,9 @@ class Door:
             answer = await self._answer(json.loads(await reader.readline()))
         except Refused as refused:
             answer = {"refused": refused.code, "message": str(refused), "reason": refused.reason}
-        except Exception as error:
+        except Exception:
             log.exception("an invocation went wrong")
-            answer = {"refused": "ServiceException", "message": f"{type(error).__name__}: {error}", "reason": ""}
+            answer = {"refused": "ServiceException", "message": "An internal error has occurred", "reason": ""}
         with contextlib.suppress(OSError):
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
@@ -79,7 +80,7 @@ def ask(path: Path, wanted: Invocation, *, asynchronous: bool, seconds: float) -
             with connection.makefile("rb") as stream:
                 answer: dict[str, Any] = json.loads(stream.readline() or b"null")
     except (OSError, ValueError) as error:
-        raise NoAnswer(f"the functions process does not answer: {error}") from None
+        raise NoAnswer(f"the functions process does not answer: {reason(error)}") from None
     if answer is None:
         raise NoAnswer("the functions process went away")
     return answer

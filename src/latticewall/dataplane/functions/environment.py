@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latticewall.base.reasons import reason
 from latticewall.base.secret import Secret
 from latticewall.dataplane.functions import frames
 from latticewall.dataplane.functions.log_lines import LogFile, Tail
@@ -108,7 +109,7 @@ class Environment:
                 self._reader, self._writer = await asyncio.open_connection(sock=ours)
         except (OSError, TimeoutError, ValueError) as error:
             ours.close()
-            raise Broken("Runtime.InitError", f"the execution environment cannot be made: {error}") from None
+            raise Broken("Runtime.InitError", f"the execution environment cannot be made: {reason(error)}") from None
         try:
             async with asyncio.timeout(INIT_SECONDS):
                 frame = await frames.read(self._reader, LARGEST_RESPONSE)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from latticewall.dataplane import syscalls
-from latticewall.dataplane.holder.spawn import Spawned, Surroundings, default_signals, die_with_parent, fork, redirect, tell
+from latticewall.dataplane.holder.spawn import Spawned, Surroundings, default_signals, die_with_parent, fork, reason, redirect, tell
 from latticewall.dataplane.holder.specs import InstanceSpec
 
 INSIDE = Path("/run/instance")
@@ -89,7 +89,7 @@ def _become_init(spec: InstanceSpec, state: Path, folder: Path, report: int, gua
         _close(report)
         _serve(_user_data(spec))
     except BaseException as error:  # noqa: BLE001 - the init must end here, whatever happened
-        tell(report, error=f"instance {spec.name}: {error}")
+        tell(report, error=f"instance {spec.name}: {reason(error)}")
         os._exit(1)
 
 

@@ -76,9 +76,14 @@ def _run_child(parent: int, read_end: int, report: int, setup: Callable[[int], N
         os.setsid()
         setup(report)
     except BaseException as error:  # noqa: BLE001 - a child of fork must end here, whatever happened
-        tell(report, error=f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else error.strerror or str(error))
+        tell(report, error=reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}")
     finally:
         os._exit(127)
+
+
+def reason(error: BaseException) -> str:
+    """As `base.reasons`, which the holder does without."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def die_with_parent() -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from latticewall.dataplane.holder.instance import spawn_instance
-from latticewall.dataplane.holder.spawn import CannotSpawn, Spawned, Surroundings, spawn_process
+from latticewall.dataplane.holder.spawn import CannotSpawn, Spawned, Surroundings, reason, spawn_process
 from latticewall.dataplane.holder.specs import InstanceSpec, ProcessSpec, Spec
 
 CONTROL_PLANE = "control-plane"
@@ -145,7 +145,7 @@ class Supervisor:
             else:
                 process.spawned = spawn_instance(spec, self._where)
         except (CannotSpawn, OSError) as error:
-            process.exit = str(error)
+            process.exit = reason(error)
             self._note(f"{spec.name} cannot start: {error}")
             self._wait(process)
             return

@@ -9,6 +9,7 @@ from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 
+from latticewall.base.reasons import reason
 from latticewall.dataplane.processes import HolderError, Processes, Running
 from latticewall.dataplane.tunnels.__main__ import READY
 from latticewall.plan.node import NodePlan
@@ -39,7 +40,7 @@ class TunnelsApplier:
             for name, tunnel in wanted.items():
                 report += self._apply(name, tunnel, before.get(name))
         except (HolderError, OSError) as error:
-            return Report(0, tuple(_failure(tunnel, str(error)) for tunnel in plan.tunnels))
+            return Report(0, tuple(_failure(tunnel, reason(error)) for tunnel in plan.tunnels))
         return report
 
     def _apply(self, name: str, tunnel: TunnelPlan, known: Running | None) -> Report:
