@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.region import NAME
 
-from .lab import ALLOW_ALL, Lab, gate, outcomes, policy
+from .lab import ALLOW_ALL, IDENTITY, Lab, gate, outcomes, policy
 
 
 class Doors(Lab):
@@ -147,3 +147,16 @@ def test_over_ipv6(tmp_path: Path) -> None:
         lab.put_policy(lab.service, policy({**ALLOW_ALL, "Condition": {"IpAddress": {"aws:SourceIp": source}}}))
         lab.region.settle()
         assert ask()["verdict"] == verdict
+
+
+def test_from_an_instance_with_ipv6_only(tmp_path: Path) -> None:
+    """By its IPv6 address, and not at all to an address of IPv4."""
+    lab = Lab(tmp_path)
+    lab.subnet, block = lab.region.ipv6_only(lab.vpc)
+    lab.instance("six", role="six")
+    lab.iam.put_role_policy(RoleName="six", PolicyName="call", PolicyDocument=IDENTITY)
+    lab.region.settle()
+    answer = lab.explainer({"url": f"http://{lab.host}/today", "source": "six"})
+    assert (answer["verdict"], answer["request"]["address"]) == ("allowed", str(block[4])), answer
+    answer = lab.explainer({"url": "http://169.254.171.32/today", "headers": [f"host: {lab.host}"], "source": "six"})
+    assert (outcomes(answer)["name"], "has no IPv4 address" in gate(answer, "name")["detail"]) == ("fail", True)

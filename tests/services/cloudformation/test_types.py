@@ -296,7 +296,7 @@ def test_what_cannot_be_taken_away_is_said(region: Region) -> None:
 
 
 def doors(*, second: bool, team: str, network: str = "One") -> dict[str, Any]:
-    blocks = {"Fn::Cidr": [{"Fn::Select": [0, att("Vpc", "Ipv6CidrBlocks")]}, 2, 64]}
+    blocks = {"Fn::Cidr": [{"Fn::Select": [0, att("Vpc", "Ipv6CidrBlocks")]}, 3, 64]}
     zones = {name: {"DependsOn": "Six", **of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=cidr, AvailabilityZone={"Fn::Select": [number, {"Fn::GetAZs": ""}]},
                                              Ipv6CidrBlock={"Fn::Select": [number, blocks]})}
              for name, cidr, number in (("A", "10.0.1.0/24", 0), ("B", "10.0.2.0/24", 1))}  # fmt: skip
@@ -306,6 +306,8 @@ def doors(*, second: bool, team: str, network: str = "One") -> dict[str, Any]:
         Vpc=vpc(EnableDnsHostnames=True), Six=of("EC2::VPCCidrBlock", VpcId=ref("Vpc"), AmazonProvidedIpv6CidrBlock=True), **zones, Own=group(80),
         One=of("VpcLattice::ServiceNetwork"), Two=of("VpcLattice::ServiceNetwork"),
         Gate=of("VpcLattice::ResourceGateway", Name="gate", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("A")]),
+        Alone={"DependsOn": "Six", **of("EC2::Subnet", VpcId=ref("Vpc"), Ipv6Native=True, Ipv6CidrBlock={"Fn::Select": [2, blocks]})},
+        Way=of("VpcLattice::ResourceGateway", Name="way", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("Alone")], IpAddressType="IPV6"),
         Cache=of(
             "VpcLattice::ResourceConfiguration", Name="cache", ResourceConfigurationType="SINGLE", ResourceGatewayId=att("Gate", "Id"), PortRanges=["6379"],
             ResourceConfigurationDefinition={"IpResource": "10.0.1.9"}, CustomDomainName="cache.example.com",

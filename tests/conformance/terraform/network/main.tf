@@ -204,3 +204,33 @@ resource "aws_instance" "j" {
 
 output "vpcs" { value = { for name, vpc in aws_vpc.v : name => vpc.id } }
 output "instance" { value = aws_instance.i.id }
+
+resource "aws_vpc" "six" {
+  cidr_block                       = "10.6.0.0/16"
+  assign_generated_ipv6_cidr_block = true
+}
+resource "aws_subnet" "six" {
+  vpc_id                                         = aws_vpc.six.id
+  ipv6_native                                    = true
+  ipv6_cidr_block                                = cidrsubnet(aws_vpc.six.ipv6_cidr_block, 8, 6)
+  assign_ipv6_address_on_creation                = true
+  enable_resource_name_dns_aaaa_record_on_launch = var.step == "second"
+}
+resource "aws_instance" "six" {
+  ami           = data.aws_ami.host.id
+  instance_type = "t3.micro"
+  subnet_id     = aws_subnet.six.id
+  metadata_options {
+    http_protocol_ipv6 = "enabled"
+  }
+  private_dns_name_options {
+    hostname_type                        = "resource-name"
+    enable_resource_name_dns_aaaa_record = var.step == "second"
+  }
+}
+resource "aws_vpclattice_resource_gateway" "six" {
+  name            = "tf-six"
+  vpc_id          = aws_vpc.six.id
+  subnet_ids      = [aws_subnet.six.id]
+  ip_address_type = "IPV6"
+}

@@ -204,7 +204,8 @@ TYPES = (
     ),
     of_ec2(
         "Subnet",
-        "VpcId=! CidrBlock= AvailabilityZone= AvailabilityZoneId= MapPublicIpOnLaunch EnableDns64 AssignIpv6AddressOnCreation Ipv6CidrBlock=",
+        "VpcId=! CidrBlock= AvailabilityZone= AvailabilityZoneId= MapPublicIpOnLaunch EnableDns64 AssignIpv6AddressOnCreation Ipv6CidrBlock= "
+        "Ipv6Native=",
         tag_type="subnet",
         settings={"MapPublicIpOnLaunch": "ec2:ModifySubnetAttribute", "EnableDns64": "ec2:ModifySubnetAttribute",
                   "AssignIpv6AddressOnCreation": "ec2:ModifySubnetAttribute"},
