@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ class Hosts:
     neighbour: Host
     right: Host
     alone: Host
-    """In an IPv6-only subnet of left's VPC, with a role."""
+    """In an IPv6-only subnet of left's VPC."""
     far: Host
     """In one of right's VPC."""
 
@@ -85,19 +84,9 @@ def built(region: Region) -> Hosts:
     ec2.associate_subnet_cidr_block(SubnetId=other, Ipv6CidrBlock=str(second))
     ec2.modify_subnet_attribute(SubnetId=other, AssignIpv6AddressOnCreation={"Value": True})
     left, neighbour, right = launch(ec2, homes[0]), launch(ec2, (vpc, other, *blocks)), launch(ec2, homes[1])
-    profile = with_role(region)
-    alone, far = (launch(ec2, ipv6_only(ec2, found), IamInstanceProfile=profile, MetadataOptions={"HttpProtocolIpv6": "enabled"}) for found in homes)
+    alone, far = (launch(ec2, ipv6_only(ec2, found), MetadataOptions={"HttpProtocolIpv6": "enabled"}) for found in homes)
     region.settle()
     return Hosts(region, ec2, left, neighbour, right, alone, far)
-
-
-def with_role(region: Region) -> dict[str, str]:
-    """An instance profile."""
-    iam, trusted = region.client("iam"), {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam.create_role(RoleName="alone", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusted]}))
-    iam.create_instance_profile(InstanceProfileName="alone")
-    iam.add_role_to_instance_profile(InstanceProfileName="alone", RoleName="alone")
-    return {"Name": "alone"}
 
 
 def ipv6_only(ec2: Any, where: tuple[str, str, str, str]) -> tuple[str, str, str, str]:
@@ -147,15 +136,13 @@ def test_an_ipv6_only_subnet_is_reached_from_its_vpc_and_over_the_transit_gatewa
     assert hosts.ask(hosts.alone, hosts.left.ipv4, 1.0) == "OSError"
 
 
-def test_names_and_the_role_of_an_instance_with_ipv6_only(hosts: Hosts) -> None:
+def test_names_and_metadata_of_an_instance_with_ipv6_only(hosts: Hosts) -> None:
     region = hosts.region
     name = f"{hosts.alone.id}.{region.name}.compute.internal"
     look = "import socket, sys; print(socket.getaddrinfo(sys.argv[1], 1)[0][4][0], socket.gethostbyaddr(sys.argv[2])[0])"
     for client in (hosts.left, hosts.alone):
         done = region.run(client.id, sys.executable, "-c", look, name, hosts.alone.ipv6)
         assert done.stdout.split() == [hosts.alone.ipv6, name], done.stderr
-    program = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-    assert region.run(hosts.alone.id, sys.executable, "-c", program).stdout.strip().endswith(f":assumed-role/alone/{hosts.alone.id}")
     token = ("curl", "-s", "-g", "-X", "PUT", "-H", "x-aws-ec2-metadata-token-ttl-seconds: 60", "-w", "%{http_code}", "http://[fd00:ec2::254]/latest/api/token")
     assert region.run(hosts.alone.id, *token).stdout.endswith("200")
     hosts.ec2.modify_instance_metadata_options(InstanceId=hosts.alone.id, HttpProtocolIpv6="disabled")

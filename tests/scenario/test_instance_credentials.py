@@ -80,30 +80,56 @@ def launch(region: Region) -> Machine:
     iam.add_role_to_instance_profile(InstanceProfileName="web-profile", RoleName="web")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    return start(region, vpc, subnet)
+
+
+@pytest.fixture(scope="module")
+def alone(machine: Machine) -> Machine:
+    """Another one of the VPC, in an IPv6-only subnet."""
+    ec2 = machine.region.client("ec2")
+    block = ec2.associate_vpc_cidr_block(VpcId=machine.vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"]
+    subnet = ec2.create_subnet(VpcId=machine.vpc, Ipv6CidrBlock=block.replace("/56", "/64"), Ipv6Native=True)["Subnet"]["SubnetId"]
+    return start(machine.region, machine.vpc, subnet, MetadataOptions={"HttpProtocolIpv6": "enabled"})
+
+
+@pytest.fixture(params=["machine", "alone"])
+def either(request: pytest.FixtureRequest) -> Machine:
+    found: Machine = request.getfixturevalue(request.param)
+    return found
+
+
+def start(region: Region, vpc: str, subnet: str, **more: Any) -> Machine:
+    ec2 = region.client("ec2")
     image = ec2.describe_images()["Images"][0]
     size = "t4g.micro" if image["Architecture"] == "arm64" else "t3.micro"
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web"}]}]
     (made,) = ec2.run_instances(
         ImageId=image["ImageId"], InstanceType=size, MinCount=1, MaxCount=1, SubnetId=subnet, IamInstanceProfile={"Name": "web-profile"},
-        TagSpecifications=tags, UserData="#!/bin/sh\nenv | grep ^AWS_ | sort\n",
+        TagSpecifications=tags, UserData="#!/bin/sh\nenv | grep ^AWS_ | sort\n", **more,
     )["Instances"]  # fmt: skip
     region.settle()
     return Machine(region, vpc, made["InstanceId"])
 
 
-def test_boto3(machine: Machine) -> None:
+def test_boto3(either: Machine) -> None:
     """What the role allows and nothing else."""
-    assert json.loads(machine.run(sys.executable, "-c", BOTO3)) == [machine.session, [machine.vpc], "AccessDenied"]
+    assert json.loads(either.run(sys.executable, "-c", BOTO3)) == [either.session, [either.vpc], "AccessDenied"]
 
 
-def test_aws_cli(machine: Machine) -> None:
+def test_aws_cli(either: Machine) -> None:
     aws = shutil.which("aws", path=str(Path(sys.executable).parent)) or "aws"
-    assert machine.run(aws, "sts", "get-caller-identity", "--query", "Arn", "--output", "text").strip() == machine.session
+    assert either.run(aws, "sts", "get-caller-identity", "--query", "Arn", "--output", "text").strip() == either.session
 
 
-def test_javascript_sdk(machine: Machine) -> None:
-    found = machine.run("env", f"NODE_PATH={node_modules()}", shutil.which("node") or "node", "-e", JAVASCRIPT)
-    assert found.strip() == machine.session
+def test_javascript_sdk(either: Machine) -> None:
+    found = either.run("env", f"NODE_PATH={node_modules()}", shutil.which("node") or "node", "-e", JAVASCRIPT)
+    assert found.strip() == either.session
+
+
+def test_buckets_are_reached_over_ipv6(alone: Machine) -> None:
+    """By path: no name is made of a bucket's. The role may not see it, which is an answer."""
+    done = alone.region.run(alone.id, sys.executable, "-c", "import boto3; boto3.client('s3').get_object(Bucket='bucket', Key='key')")
+    assert "AccessDenied" in done.stderr, done.stderr
 
 
 def test_user_data_has_the_same_environment(machine: Machine) -> None:

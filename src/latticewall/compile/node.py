@@ -32,6 +32,9 @@ from latticewall.plan.node import NodePlan, Problem
 from latticewall.plan.topology import Link, Namespace
 from latticewall.world.types import Instance, Vpc, World
 
+METADATA_NAME = "instance-data"
+"""What instances of AWS's may call instance metadata, too."""
+
 
 def compile_node(world: World, memo: Memo | None = None) -> NodePlan:
     """World -> plan. memo: of this region's rounds; with it, a part of the plan to which nothing has happened is the same object again."""
@@ -132,6 +135,7 @@ def _instance(index: Index, instance: Instance, vpc: Vpc) -> InstancePlan:
     return InstancePlan(
         instance_id=instance.id, namespace=namespace("i", instance.id), hostname=hostname, address=str(address or ""), resolver=resolver,
         search=domain, user_data=instance.user_data, boot=instance.boot, environment=_environment(index.world.region, family),
+        hosts=((METADATA_NAME, str(addresses.METADATA_IPV6)),) if family == 6 else (),
     )  # fmt: skip
 
 
@@ -142,8 +146,12 @@ def _primary_ipv6(index: Index, instance: Instance) -> IPv6Address | None:
 
 
 def _environment(region: str, family: int) -> tuple[tuple[str, str], ...]:
-    """What lets AWS's tools find the region; where there is only IPv6, instance metadata too."""
+    """What lets AWS's tools find the region; where there is only IPv6, instance metadata too. Command lines (version 2) before autumn 2024 take no IPv6
+    address for an endpoint, hence the name; but clients of S3 would put their bucket's name before it."""
     found = {"AWS_DEFAULT_REGION": region, "AWS_ENDPOINT_URL": f"http://{addresses.METADATA}:{addresses.API_PORT}", "AWS_REGION": region}
     if family == 6:
-        found |= {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6", "AWS_ENDPOINT_URL": f"http://[{addresses.METADATA_IPV6}]:{addresses.API_PORT}"}
+        found |= {
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6", "AWS_ENDPOINT_URL": f"http://{METADATA_NAME}:{addresses.API_PORT}",
+            "AWS_ENDPOINT_URL_S3": f"http://[{addresses.METADATA_IPV6}]:{addresses.API_PORT}",
+        }  # fmt: skip
     return tuple(sorted(found.items()))

@@ -102,7 +102,7 @@ def _files(instance: InstancePlan) -> dict[str, str]:
     qualified = f"{instance.hostname}.{instance.search} " if instance.search else ""
     resolver = f"nameserver {instance.resolver}\noptions timeout:2 attempts:2\n" if instance.resolver else ""
     search = f"search {instance.search}\n" if instance.search else ""
-    hosts = f"127.0.0.1 localhost\n{instance.address} {qualified}{instance.hostname}\n"
+    hosts = f"127.0.0.1 localhost\n{instance.address} {qualified}{instance.hostname}\n" + "".join(f"{at} {name}\n" for name, at in instance.hosts)
     environment = "".join(f"{name}={value}\n" for name, value in instance.environment)
     return {"resolv.conf": search + resolver, "hosts": hosts, "hostname": f"{instance.hostname}\n", "environment": environment}
 

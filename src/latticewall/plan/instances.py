@@ -10,7 +10,7 @@ class InstancePlan:
     """A running instance. namespace: its network namespace. user_data: base64 as given to RunInstances. boot: changes when it must boot again.
 
     resolver: the address in its resolv.conf. search: the domain to search. The first boot runs user data; a stop and start does not.
-    environment: variables of every process that is started in it, so that AWS's tools find the region.
+    environment: variables of every process that is started in it, so that AWS's tools find the region. hosts: further names that it knows, with addresses.
     """
 
     instance_id: str
@@ -22,3 +22,4 @@ class InstancePlan:
     user_data: str
     boot: str
     environment: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[tuple[str, str], ...] = ()
