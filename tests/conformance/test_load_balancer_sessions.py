@@ -1,10 +1,12 @@
-"""Load balancers that clients stick to; observed by clients with cookies inside instances."""
+"""Load balancers that clients stick to, and that log what they do; observed by clients with cookies inside instances, and in buckets."""
 
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +133,65 @@ def who(lab: Lab, site: Site, count: int, **headers: str) -> set[str]:
 
 def heads(lab: Lab, site: Site) -> str:
     return lab.run(site.client, "curl", "-s", "-m", "3", "-i", f"http://{site.name}/").stdout
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", **statement}]})
+
+
+def test_access_logs(lab: Lab, site: Site) -> None:
+    """Before the other tests, which have stickiness: what is asked for is what is logged."""
+    elb, s3, account = lab.client("elbv2"), lab.client("s3"), site.arn.split(":")[4]
+    attributes = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "sessions-logs", "access_logs.s3.prefix": "edge"}
+    change = [{"Key": key, "Value": value} for key, value in attributes.items()]
+    s3.create_bucket(Bucket="sessions-logs", CreateBucketConfiguration={"LocationConstraint": lab.region.name})
+    with pytest.raises(ClientError, match="Access Denied for bucket: sessions-logs"):
+        elb.modify_load_balancer_attributes(LoadBalancerArn=site.arn, Attributes=change)
+    service, resource = "logdelivery.elasticloadbalancing.amazonaws.com", f"arn:aws:s3:::sessions-logs/edge/AWSLogs/{account}/*"
+    s3.put_bucket_policy(Bucket="sessions-logs", Policy=policy({"Principal": {"Service": service}, "Resource": resource}))
+    elb.add_tags(ResourceArns=[site.arn], Tags=[{"Key": "latticewall:interval", "Value": "1"}])
+    elb.modify_load_balancer_attributes(LoadBalancerArn=site.arn, Attributes=change)
+    assert s3.get_object(Bucket="sessions-logs", Key=f"edge/AWSLogs/{account}/ELBAccessLogTestFile")["Body"].read()
+    answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410"}}
+    away = {"Type": "redirect", "RedirectConfig": {"Host": "new.example.com", "StatusCode": "HTTP_301"}}
+    for priority, action, path in ((7, answer, "/gone"), (9, away, "/away")):
+        conditions = [{"Field": "path-pattern", "Values": [path]}]
+        elb.create_rule(ListenerArn=site.listener, Priority=priority, Conditions=conditions, Actions=[action])
+    lab.settled()
+
+    def entries() -> list[list[str]]:
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket="sessions-logs").get("Contents", []) if not item["Key"].endswith("TestFile")]
+        balancer = site.arn.partition("loadbalancer/")[2].replace("/", ".")
+        name = rf"{account}_elasticloadbalancing_{lab.region.name}_{balancer}_\d{{8}}T\d{{4}}Z_10\.64\.[12]\.\d+_\w{{8}}\.log\.gz"
+        where = rf"edge/AWSLogs/{account}/elasticloadbalancing/{lab.region.name}/\d{{4}}/\d\d/\d\d/{name}"
+        assert [key for key in keys if not re.fullmatch(where, key)] == []
+        words = "".join(gzip.decompress(s3.get_object(Bucket="sessions-logs", Key=key)["Body"].read()).decode() for key in keys)
+        return [shlex.split(line) for line in words.splitlines()]
+
+    until(lambda: lab.curl(site.client, f"http://{site.name}/gone")[0] == 410)
+    url = f"http://{site.name}/found?a=b"
+    assert lab.curl(site.client, url, "-A", 'so "they" say\\')[0] == 200
+    lab.run(site.client, "curl", "-s", "-o", "/dev/null", f"http://{site.name}/away")
+    found = until(lambda: (rows := entries()) and any("/found" in row[12] for row in rows) and any("/away" in row[12] for row in rows) and rows)
+    assert {len(row) for row in found} == {33}
+    (row,) = [row for row in found if "/found" in row[12]]
+    assert (row[0], row[2], row[3].partition(":")[0]) == ("http", site.arn.partition("loadbalancer/")[2], "10.64.1.10")
+    assert re.fullmatch(r"10\.64\.[12]\.2[0-3]:8080", row[4])
+    assert all(re.fullmatch(r"\d\.\d{3}", seconds) for seconds in row[5:8])
+    assert row[8:10] == ["200", "200"]
+    assert (int(row[10]) > 80, int(row[11]) > 300) == (True, True)
+    assert row[12:17] == [f"GET http://{site.name}:80/found?a=b HTTP/1.1", "so \\x22they\\x22 say\\x5C", "-", "-", site.groups["one"]]
+    assert row[17].startswith("Root=1-")
+    assert row[18:21] == ["-", "-", "0"]
+    assert row[22:25] == ["forward", "-", "-"]
+    assert row[25:29] == [row[4], "200", "-", "-"]
+    (gone,) = {tuple(row[4:10] + row[20:21] + row[22:27]) for row in found if "/gone" in row[12] and row[8] == "410"}
+    assert gone == ("-", "-1", "-1", "-1", "410", "-", "7", "fixed-response", "-", "-", "-", "-")
+    (moved,) = [row for row in found if "/away" in row[12]]
+    assert moved[22:24] == ["redirect", "http://new.example.com:80/away"]
+    s3.delete_bucket_policy(Bucket="sessions-logs")
+    elb.modify_load_balancer_attributes(LoadBalancerArn=site.arn, Attributes=[{"Key": "access_logs.s3.enabled", "Value": "false"}])
+    lab.settled()
 
 
 def test_a_cookie_of_the_load_balancer(lab: Lab, site: Site, tmp_path: Path) -> None:

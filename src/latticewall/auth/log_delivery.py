@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from latticewall.auth.permissions import compiled
 from latticewall.base.rows import Row
 from latticewall.policy.decision import Decision
@@ -10,9 +12,15 @@ from latticewall.policy.request import Principal, Request
 
 DELIVERY_PRINCIPAL = "delivery.logs.amazonaws.com"
 INTERVAL_TAG = "latticewall:interval"
-"""Tag of an access log subscription to a bucket: seconds of records that go into one object, in place of DEFAULT_INTERVAL."""
+"""Tag of an access log subscription to a bucket, or of a load balancer: seconds of records that go into one object, in place of DEFAULT_INTERVAL."""
 DEFAULT_INTERVAL = 300
 LONGEST_INTERVAL = 900
+INTERVALS = f"is a number of seconds from 1 to {LONGEST_INTERVAL}"
+
+
+def is_interval(text: str) -> bool:
+    """Whether it is a value of INTERVAL_TAG."""
+    return re.fullmatch(r"[1-9][0-9]{0,2}", text) is not None and int(text) <= LONGEST_INTERVAL
 
 
 def delivery_allowed(bucket: Row, object_arn: str, account: str, region: str) -> bool:

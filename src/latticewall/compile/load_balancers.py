@@ -99,6 +99,7 @@ def _socket(interface: BalancerInterface, listener: LoadBalancerListener, groups
         drop_invalid_headers=attributes["routing.http.drop_invalid_header_fields.enabled"] == "true",
         names_itself=listener.attributes["routing.http.response.server.enabled"] == "true",
         certificate=_certificate_name(listener), ssl_policy=listener.ssl_policy, http2=http2,
+        certificate_arn=listener.certificate_arn, access_log=attributes["access_logs.s3.enabled"] == "true",
     )  # fmt: skip
 
 
@@ -127,17 +128,17 @@ def _route(rule: LoadBalancerRule, node: LoadBalancerNode, groups: dict[str, Loa
     if kind == "fixed-response":
         config = rule.action["FixedResponseConfig"]
         fixed = FixedResponse(int(config["StatusCode"]), config.get("MessageBody") or "", config.get("ContentType") or "")
-        return BalancerRoute(rule.arn, conditions, fixed=fixed)
+        return BalancerRoute(rule.arn, conditions, fixed=fixed, priority=rule.priority)
     if kind == "redirect":
         config = rule.action["RedirectConfig"]
         parts = {part.lower(): config[part] for part in ("Protocol", "Host", "Port", "Path", "Query")}
-        return BalancerRoute(rule.arn, conditions, redirect=Redirect(int(config["StatusCode"].removeprefix("HTTP_")), **parts))
+        return BalancerRoute(rule.arn, conditions, redirect=Redirect(int(config["StatusCode"].removeprefix("HTTP_")), **parts), priority=rule.priority)
     found = [(groups[arn], weight) for arn, weight in _targets(rule) if arn in groups]
     clusters = tuple((cluster_name(group, node), weight) for group, weight in found)
     versions = tuple(group.protocol_version for group, _ in found)
     sticky = stickiness(rule.action, [(cluster_name(group, node), group) for group, _ in found])
     asked = versions if http2 or {*versions} - {"HTTP1"} else ()
-    return BalancerRoute(rule.arn, conditions, clusters=clusters, versions=asked, sticky=sticky)
+    return BalancerRoute(rule.arn, conditions, clusters=clusters, versions=asked, sticky=sticky, priority=rule.priority)
 
 
 def _condition(document: dict[str, Any]) -> Condition:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,8 +19,10 @@ from latticewall.auth.log_delivery import DEFAULT_INTERVAL, DELIVERY_PRINCIPAL, 
 from latticewall.base.caller import Caller
 from latticewall.base.faults import Denied, Fault, NotFound
 from latticewall.base.rows import Row
+from latticewall.control_plane import balancer_logs
 from latticewall.services.firehose.streams import SERVICE_PRINCIPAL, lets_firehose_in
 from latticewall.store import Snapshot, Transaction
+from latticewall.telemetry import balancer_log
 from latticewall.telemetry.batches import File, access_log_file, stream_file
 
 log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ class Batches:
         try:
             with self._app.store.write("latticewall", "log delivery") as tx:
                 about, records = tx.pending.description(destination), tx.pending.records(batch)
-                file = stream_file(about, batch, records) if destination.startswith(FIREHOSE) else access_log_file(about, batch, records)
+                file = _file(about, batch, records)
                 self._put(tx, _writer(tx, about, file, now), file)
                 tx.pending.delivered(batch)
             self._failed.pop(batch, None)
@@ -119,11 +121,19 @@ class Batches:
                 log.error("%d records for %s are given up after %d hours", len(records), destination, GIVEN_UP_HOURS)
 
 
+def _file(about: Mapping[str, Any], batch: str, records: Sequence[tuple[int, bytes]]) -> File:
+    if "LoadBalancer" in about:
+        return balancer_log.file(about, batch, records)
+    return stream_file(about, batch, records) if "RoleARN" in about else access_log_file(about, batch, records)
+
+
 def _writer(snapshot: Snapshot, about: Mapping[str, Any], file: File, now: datetime) -> Caller:
     """As whom the file is put: Firehose as its role, access logs as the bucket's own account where its policy lets the delivery service in.
 
     Raises Denied and NotFound.
     """
+    if "LoadBalancer" in about:
+        return balancer_logs.writer(snapshot, about, file)
     if role_arn := about.get("RoleARN"):
         role = snapshot.by_arn(str(role_arn))
         if role is None:

@@ -21,6 +21,7 @@ from typing import Any
 from latticewall.app import App
 from latticewall.auth.callers import root
 from latticewall.base.rows import Row
+from latticewall.control_plane import balancer_logs
 from latticewall.control_plane.appliers import Appliers
 from latticewall.control_plane.delivery import Batches, subscription_destination
 from latticewall.control_plane.measuring import LOG_CURSOR
@@ -147,7 +148,7 @@ class Shipper:
     # -- access logs --------------------------------------------------------------------------------------------------------------------
 
     def _access_deliveries(self, snapshot: Snapshot, block: Block) -> list[Delivery]:
-        """VPC Lattice's records, one for each subscription of the network, the service or the resource configuration."""
+        """VPC Lattice's records, one for each subscription of the network, the service or the resource configuration; load balancers' entries."""
         if not block.data:
             return []
         subscriptions = [row for row in snapshot.rows("vpc-lattice:AccessLogSubscription") if row.status != "deleted"]
@@ -163,7 +164,7 @@ class Shipper:
                 assert record is not None
                 if any(_subscribes(row, item) for item in record.subscribed):
                     found += _deliveries(snapshot, row, _milliseconds(record.record), record.line)
-        return found
+        return [*found, *(Delivery(item.destination, "", item.at, item.line, item.about) for item in balancer_logs.entries(snapshot, block))]
 
     # -- firewall logs ------------------------------------------------------------------------------------------------------------------
 

@@ -53,7 +53,8 @@ class Stickiness:
 @dataclass(frozen=True)
 class BalancerRoute:
     """One rule, in order of evaluation: exactly one of clusters [(cluster, weight)], fixed and redirect. versions: HTTP1, HTTP2 or GRPC, one
-    for each cluster; none where every request is for all of them. sticky: those clusters that are, all of them where their group is."""
+    for each cluster; none where every request is for all of them. priority: 0 for the default rule. sticky: those clusters that are, all of them where their
+    group is."""
 
     name: str
     conditions: tuple[Condition, ...]
@@ -62,6 +63,7 @@ class BalancerRoute:
     fixed: FixedResponse | None = None
     redirect: Redirect | None = None
     sticky: tuple[Stickiness, ...] = ()
+    priority: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,5 @@ class BalancerSocket:
     ssl_policy: str = ""
     http2: bool = False
     """Taken from clients, which offer it in the TLS handshake."""
+    certificate_arn: str = ""
+    access_log: bool = False

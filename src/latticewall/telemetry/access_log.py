@@ -113,6 +113,8 @@ def read(line: str, record_id: str = "") -> AccessRecord | None:
             found = _service_record(entry) if entry.get("serviceArn") else None
         case "tcp":
             found = _resource_record(entry)
+        case "load-balancer":  # it has entries of its own (telemetry.balancer_log)
+            found = None
         case other:
             raise ValueError(f"`{other}` is not a kind of access-log line")
     if found and record_id:

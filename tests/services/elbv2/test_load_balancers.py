@@ -104,7 +104,7 @@ def test_attributes_that_do_something_can_be_set(region: Region) -> None:
     assert change("idle_timeout.timeout_seconds", "30")["idle_timeout.timeout_seconds"] == "30"
     shown = {item["Key"]: item["Value"] for item in region.elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]}
     assert (shown["idle_timeout.timeout_seconds"], shown["routing.http.xff_header_processing.mode"]) == ("30", "append")
-    for key, value in (("idle_timeout.timeout_seconds", "0"), ("access_logs.s3.enabled", "true"), ("load_balancing.cross_zone.enabled", "false")):
+    for key, value in (("idle_timeout.timeout_seconds", "0"), ("connection_logs.s3.enabled", "true"), ("load_balancing.cross_zone.enabled", "false")):
         with region.refused("InvalidConfigurationRequest", key):
             change(key, value)
     with region.refused("ValidationError", "no.such"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latticewall.base.ssl_policies import POLICIES
-from latticewall.compile.render import balancer_stickiness
+from latticewall.compile.render import balancer_log, balancer_stickiness
 from latticewall.compile.render.balancer_conditions import SOURCE, route_match
 from latticewall.compile.render.balancer_lua import OWN_ANSWER, PLAIN_ANSWERS, SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
@@ -47,6 +47,7 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
             *balancer_stickiness.filters(paths),
             router(),
         ],
+        access_log=[balancer_log.access_log(plan, paths.access_log)] if plan.access_log else [],
         early_header_mutation_extensions=[_known_headers()],
         common_http_protocol_options={
             "idle_timeout": seconds(plan.idle_timeout), "max_connection_duration": seconds(plan.keep_alive), "max_headers_count": MAX_HEADERS,
@@ -168,7 +169,9 @@ def _scheme(plan: BalancerSocket) -> str:
 
 def _route(plan: BalancerSocket, variant: Variant[BalancerRoute]) -> Document:
     route = variant.route
-    document: Document = {"name": route.name, "match": conditions(route_match(route.conditions), variant)}
+    action = "redirect" if route.redirect else "fixed-response" if route.fixed else "forward"
+    said = balancer_log.of_rule(route.priority, action)
+    document: Document = {"name": route.name, "match": conditions(route_match(route.conditions), variant), "metadata": said}
     if variant.refuses:
         return {**document, "direct_response": {"status": INCOMPATIBLE}}
     if route.redirect is not None:

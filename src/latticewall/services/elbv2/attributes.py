@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.elbv2 import find, stickiness, text
+from latticewall.services.elbv2 import access_logs, find, stickiness, text
 from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER, TARGET_GROUP
 from latticewall.services.elbv2.stickiness import COOKIE_NAME
 
@@ -41,14 +41,15 @@ class Attribute:
 _SWITCH = Attribute("false", ("true",))
 _OFF = Attribute("false")
 LOAD_BALANCER_ATTRIBUTES: Mapping[str, Attribute] = {
-    "access_logs.s3.enabled": _OFF,
-    "access_logs.s3.bucket": Attribute(""),
-    "access_logs.s3.prefix": Attribute(""),
+    "access_logs.s3.enabled": _SWITCH,
+    "access_logs.s3.bucket": Attribute("", pattern=r"[a-z0-9.-]{3,63}"),
+    "access_logs.s3.prefix": Attribute("", pattern=r"[A-Za-z0-9!_.*'()/=-]{1,255}"),
     "client_keep_alive.seconds": Attribute("3600", span=(60, 604800)),
     "connection_logs.s3.enabled": _OFF,
     "connection_logs.s3.bucket": Attribute(""),
     "connection_logs.s3.prefix": Attribute(""),
     "deletion_protection.enabled": _SWITCH,
+    "ipv6.deny_all_igw_traffic": Attribute("true"),
     "idle_timeout.timeout_seconds": Attribute("60", span=(1, 4000)),
     "load_balancing.cross_zone.enabled": Attribute("true"),
     "routing.http.desync_mitigation_mode": Attribute("defensive"),
@@ -120,6 +121,8 @@ def _modify(kind: str, member: str) -> Handler:
         found = {**row.document["_attributes"], **read(kind, params["Attributes"])}
         if kind == TARGET_GROUP:
             stickiness.check_group(ctx, row, found)
+        elif kind == LOAD_BALANCER:
+            access_logs.check(ctx, row, found)
         changed = ctx.change(row, {"_attributes": found}, settle=True)
         return {"Attributes": shown(changed)}
 

@@ -16,7 +16,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import find, text
+from latticewall.services.elbv2 import access_logs, find, text
 from latticewall.services.elbv2.attributes import LOAD_BALANCER_DEFAULTS
 from latticewall.services.elbv2.nouns import LOAD_BALANCER, SECURITY_GROUP, SUBNET
 
@@ -66,7 +66,9 @@ def create_load_balancer(ctx: Context, params: Document) -> Document:
         "Scheme": "internal", "VpcId": vpc_id, "IpAddressType": "ipv4", "SecurityGroups": groups, "_attributes": dict(LOAD_BALANCER_DEFAULTS),
         "_asked": asked, "AvailabilityZones": [], "_nodes": [],
     }  # fmt: skip
-    row = ctx.create(LOAD_BALANCER, document, id=identifier, name=name, tags=tags.read(params.get("Tags")), refs={"Vpc": vpc_id})
+    given = tags.read(params.get("Tags"))
+    access_logs.check_tags(given)
+    row = ctx.create(LOAD_BALANCER, document, id=identifier, name=name, tags=given, refs={"Vpc": vpc_id})
     for group in groups:
         ctx.refer(row, "SecurityGroups", group)
     row = _live_in(ctx, row, subnets, groups)

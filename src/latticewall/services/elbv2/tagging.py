@@ -8,7 +8,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import find, text
+from latticewall.services.elbv2 import access_logs, find, text
 from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER, RULE, TARGET_GROUP
 
 NOUNS = {"loadbalancer": LOAD_BALANCER, "listener": LISTENER, "listener-rule": RULE, "targetgroup": TARGET_GROUP}
@@ -31,6 +31,8 @@ def add_tags(ctx: Context, params: Document) -> Document:
     for row in _named(ctx, params["ResourceArns"]):
         if len({**row.tags, **added}) > MOST:
             raise text.too_many("TooManyTags", f"A resource can have at most {MOST} tags")
+        if row.kind == LOAD_BALANCER:
+            access_logs.check_tags(added)
         ctx.tag(row, added)
     return {}
 

@@ -3,11 +3,10 @@ nothing is refused, not ignored."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 
-from latticewall.auth.log_delivery import INTERVAL_TAG, LONGEST_INTERVAL
+from latticewall.auth.log_delivery import INTERVAL_TAG, INTERVALS, is_interval
 from latticewall.base.faults import Invalid
 from latticewall.base.policy_tests import NAME
 from latticewall.base.policy_tests import TAG as POLICY_TESTS
@@ -28,10 +27,7 @@ _VALUES: Mapping[str, tuple[Callable[[str], bool], str, str]] = {
     POLICY_TESTS: (
         lambda value: NAME.match(value) is not None, "is the name of policy tests kept with `latticewall policy tests put NAME FILE`", SERVICE_NETWORK,
     ),
-    INTERVAL_TAG: (
-        lambda value: re.fullmatch(r"[1-9][0-9]{0,2}", value) is not None and int(value) <= LONGEST_INTERVAL,
-        f"is a number of seconds from 1 to {LONGEST_INTERVAL}", ACCESS_LOG_SUBSCRIPTION,
-    ),
+    INTERVAL_TAG: (is_interval, INTERVALS, ACCESS_LOG_SUBSCRIPTION),
 }  # fmt: skip
 """Tag -> (which values it may have, in words, the kind it is for)."""
 
