@@ -75,6 +75,34 @@ def test_what_launching_an_instance_asks(region: Region) -> None:
     assert by_arn["ec2:CreateTags", f"{EC2}:instance/*"]["ec2:CreateAction"] == "RunInstances"
 
 
+@pytest.mark.parametrize(("more", "instance", "interface"), [
+    ({}, {"ec2:EbsOptimized": "false", "ec2:InstanceMarketType": "on-demand"}, {}),
+    ({"EbsOptimized": True, "InstanceMarketOptions": {"MarketType": "spot"}}, {"ec2:EbsOptimized": "true", "ec2:InstanceMarketType": "spot"}, {}),
+    ({"public": [True]}, {}, {"ec2:AssociatePublicIpAddress": "true"}),
+    ({"public": [False, False]}, {}, {"ec2:AssociatePublicIpAddress": "false"}),
+    ({"public": [False, True]}, {}, {"ec2:AssociatePublicIpAddress": "true"}),
+])  # fmt: skip
+def test_keys_of_a_launch(region: Region, more: dict[str, object], instance: dict[str, str], interface: dict[str, str]) -> None:
+    """What is asked for and is not there (a public address, spot instances) is a question all the same: whoever may not, learns that."""
+    subnet = region.subnet(region.vpc())
+    wanted = more.pop("public", ()) if (more := dict(more)) else ()
+    interfaces = [{"SubnetId": subnet, "DeviceIndex": at, "AssociatePublicIpAddress": public} for at, public in enumerate(wanted)]  # type: ignore[var-annotated, arg-type]
+    where = {"NetworkInterfaces": interfaces} if interfaces else {"SubnetId": subnet}
+    found = asked(region, "ec2:RunInstances", ImageId="ami-0123", InstanceType="t3.micro", MinCount=1, MaxCount=1, **where, **more)
+    keys = {one.resource.type: one.keys for one in found}
+    zone = region.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZoneId"]
+    assert keys["instance"].items() >= {"ec2:AvailabilityZoneId": zone, **instance}.items()
+    assert keys["subnet"]["ec2:AvailabilityZoneId"] == zone
+    assert {key: value for key, value in keys["networkinterface"].items() if key == "ec2:AssociatePublicIpAddress"} == interface
+    assert "ec2:AvailabilityZoneId" not in keys["networkinterface"]
+
+
+def test_keys_of_a_subnet_by_the_id_of_its_zone(region: Region) -> None:
+    vpc = region.vpc()
+    found = asked(region, "ec2:CreateSubnet", VpcId=vpc, CidrBlock="10.0.9.0/24", AvailabilityZoneId="eun7-az1")
+    assert {one.resource.type: one.keys.get("ec2:AvailabilityZoneId") for one in found} == {"subnet": "eun7-az1", "vpc": None}
+
+
 def test_groups_that_rules_refer_to_are_not_worked_on(region: Region) -> None:
     vpc = region.vpc()
     one, other = (region.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in ("one", "other"))
