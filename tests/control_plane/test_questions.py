@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import resources
+from typing import Any
 
 import pytest
 from tests.region import ACCOUNT, CATALOG, NAME, Region, client
@@ -82,13 +83,13 @@ def test_what_launching_an_instance_asks(region: Region) -> None:
     ({"public": [False, False]}, {}, {"ec2:AssociatePublicIpAddress": "false"}),
     ({"public": [False, True]}, {}, {"ec2:AssociatePublicIpAddress": "true"}),
 ])  # fmt: skip
-def test_keys_of_a_launch(region: Region, more: dict[str, object], instance: dict[str, str], interface: dict[str, str]) -> None:
+def test_keys_of_a_launch(region: Region, more: dict[str, Any], instance: dict[str, str], interface: dict[str, str]) -> None:
     """What is asked for and is not there (a public address, spot instances) is a question all the same: whoever may not, learns that."""
     subnet = region.subnet(region.vpc())
-    wanted = more.pop("public", ()) if (more := dict(more)) else ()
-    interfaces = [{"SubnetId": subnet, "DeviceIndex": at, "AssociatePublicIpAddress": public} for at, public in enumerate(wanted)]  # type: ignore[var-annotated, arg-type]
-    where = {"NetworkInterfaces": interfaces} if interfaces else {"SubnetId": subnet}
-    found = asked(region, "ec2:RunInstances", ImageId="ami-0123", InstanceType="t3.micro", MinCount=1, MaxCount=1, **where, **more)
+    launch: dict[str, Any] = {"ImageId": "ami-0123", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, **more}
+    public = launch.pop("public", ())
+    interfaces = [{"SubnetId": subnet, "DeviceIndex": at, "AssociatePublicIpAddress": one} for at, one in enumerate(public)]
+    found = asked(region, "ec2:RunInstances", **launch, **({"NetworkInterfaces": interfaces} if interfaces else {"SubnetId": subnet}))
     keys = {one.resource.type: one.keys for one in found}
     zone = region.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZoneId"]
     assert keys["instance"].items() >= {"ec2:AvailabilityZoneId": zone, **instance}.items()

@@ -74,6 +74,7 @@ def test_a_star_in_an_arn_pattern_crosses_slashes_but_not_the_first_five_colons(
         ("vpc-lattice-svcs:*", True),
         ("vpc-lattice-svcs:I?voke", True),
         ("*", True),
+        ("*:*", True),
         ("vpc-lattice:*", False),
         ("vpc-lattice-svcs:Connect", False),
         ("vpc-lattice-svcs:Invoke?", False),

@@ -44,8 +44,8 @@ def check_text(text: str, path: Path) -> None:
 
 
 def check_action(action: str, path: Path) -> None:
-    """`service:Name` with wildcards in the name, or `*`."""
-    if action == "*":
+    """`service:Name` with wildcards in the name, or `*`, which may be written `*:*` too; no other pattern speaks of many services."""
+    if action in ("*", "*:*"):
         return
     vendor, colon, name = action.partition(":")
     if not colon or not name:

@@ -26,6 +26,8 @@ IDS = {
 """Keys that hold the id of an existing resource, by type."""
 IN_VPC = ("networkacl", "networkinterface", "routetable", "securitygroup", "subnet")
 IN_SUBNET = ("instance", "networkinterface", "subnet")
+ZONES = {"AvailabilityZone": IN_SUBNET, "AvailabilityZoneId": ("instance", "subnet")}
+"""Members that say which zone, and the types that have them as keys."""
 METADATA = {
     "ec2:InstanceMetadataTags": "InstanceMetadataTags",
     "ec2:MetadataHttpEndpoint": "HttpEndpoint",
@@ -81,10 +83,18 @@ def _place(ctx: Context, params: Mapping[str, Any], resource: Named, document: M
         found["ec2:Vpc"] = vpc.arn
     if subnet and resource.type == "networkinterface":
         found["ec2:Subnet"] = subnet.arn
-    zone = (subnet.document.get("AvailabilityZone") if subnet else None) or params.get("AvailabilityZone")
-    if zone and resource.type in IN_SUBNET:
-        found["ec2:AvailabilityZone"] = str(zone)
+    for member, types in ZONES.items():
+        zone = (subnet.document.get(member) if subnet else None) or params.get(member)
+        if zone and resource.type in types:
+            found[f"ec2:{member}"] = str(zone)
+    public = [one["AssociatePublicIpAddress"] for one in params.get("NetworkInterfaces") or () if one.get("AssociatePublicIpAddress") is not None]
+    if public and resource.type == "networkinterface":
+        found["ec2:AssociatePublicIpAddress"] = _truth(any(public))
     return found
+
+
+def _truth(value: object) -> str:
+    return "true" if value else "false"
 
 
 def _first_interface(params: Mapping[str, Any], resource: Named) -> str:
@@ -95,6 +105,8 @@ def _first_interface(params: Mapping[str, Any], resource: Named) -> str:
 
 def _instance(ctx: Context, operation: Operation, params: Mapping[str, Any], document: Mapping[str, Any]) -> Keys:
     found: Keys = {"ec2:RootDeviceType": "instance-store", "ec2:Tenancy": "default"}
+    found["ec2:EbsOptimized"] = _truth(document.get("EbsOptimized") or params.get("EbsOptimized") is True)
+    found["ec2:InstanceMarketType"] = str((params.get("InstanceMarketOptions") or {}).get("MarketType") or "on-demand")
     type_ = document.get("InstanceType") or params.get("InstanceType")
     if type_:
         found["ec2:InstanceType"] = str(type_)
