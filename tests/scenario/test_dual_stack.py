@@ -208,6 +208,29 @@ def test_a_forged_source_address_does_not_leave(hosts: Hosts) -> None:
     assert hosts.region.run(hosts.left.id, sys.executable, "-c", program, hosts.right.ipv6, "1").stdout.strip() in {"timed out", "[Errno 113] No route to host"}
 
 
+LINK_LOCAL_CLIENT = """
+import ipaddress, socket, sys
+(own,) = [str(ipaddress.IPv6Address(bytes.fromhex(line.split()[0]))) for line in open("/proc/net/if_inet6") if line.startswith("fe80")]
+for place in sys.argv[1:]:
+    address, port = place.split("|")
+    client = socket.socket(socket.AF_INET6)
+    client.settimeout(1)
+    client.bind((own, 0, 0, socket.if_nametoindex("eth0")))
+    try:
+        client.connect((address, int(port)))
+        print(place)
+    except TimeoutError:
+        print("closed")
+"""
+
+
+def test_nobody_hides_behind_a_link_local_address(hosts: Hosts) -> None:
+    """Such an address finds neighbours and does nothing else: what asks who it is, as metadata and the service network do, is not reached from it."""
+    places = ("fd00:ec2::254|80", "fd00:ec2::254|4566", "fd00:ec2::253|53", f"{hosts.left.ipv6}|7000")
+    done = hosts.region.run(hosts.alone.id, sys.executable, "-c", LINK_LOCAL_CLIENT, *places)
+    assert done.stdout.split() == ["closed"] * 4, done.stderr
+
+
 def test_an_acl_closes_one_family(hosts: Hosts) -> None:
     acl = next(found for found in hosts.ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [hosts.left.vpc]}])["NetworkAcls"])
     assert {entry["RuleNumber"] for entry in acl["Entries"] if "Ipv6CidrBlock" in entry} == {101, 32768}

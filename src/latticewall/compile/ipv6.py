@@ -62,9 +62,16 @@ def neighbours(devices: tuple[str, ...], key: str = "iifname") -> list[NftRule]:
 
 
 def sends_as_itself(item: Connected) -> NftRule:
-    """Half of the source/destination check; link-local addresses are for finding neighbours."""
+    """Half of the source/destination check; link-local addresses are let through for finding neighbours."""
     own = Match("ip6 saddr", (*map(str, item.interface.ipv6_addresses), LINK_LOCAL), negate=True)
     return NftRule((Match("iifname", (item.router_device,)), own), "drop", comment=f"{item.interface.id} source/destination check")
+
+
+def finds_neighbours_only(connected: Iterable[Connected]) -> list[NftRule]:
+    """The other half: nothing but ICMPv6 comes from a link-local address, so that nobody hides behind one from what asks for an address."""
+    devices = tuple(sorted(item.router_device for item in connected if item.interface.ipv6_addresses))
+    found = (Match("iifname", devices), Match("ip6 saddr", (LINK_LOCAL,)), Match("meta l4proto", ("ipv6-icmp",), negate=True))
+    return [NftRule(found, "drop", comment="link-local addresses are for finding neighbours")] if devices else []
 
 
 def receives_as_itself(item: Connected) -> NftRule:

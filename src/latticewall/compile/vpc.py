@@ -108,7 +108,7 @@ def _ruleset(index: Index, vpc: Vpc, attached: list[Attached], gates: ServiceNet
     connected = index.connected(vpc.id)
     checked = [item for item in connected if item.interface.source_dest_check]
     dual = checked if vpc.ipv6_cidrs else []
-    senders = (*(_sends_as_itself(item) for item in checked), *(ipv6.sends_as_itself(item) for item in dual))
+    senders = (*(_sends_as_itself(item) for item in checked), *(ipv6.sends_as_itself(item) for item in dual), *ipv6.finds_neighbours_only(connected))
     prerouting = Chain("prerouting", senders, hook="prerouting", priority=-300)
     leave = [NftRule((Match("iifname", (item.router_device,)),), f"jump {gate_name('eg', item.interface.id)}") for item in connected]
     arrive = [NftRule((Match("oifname", (item.router_device,)),), f"jump {gate_name('in', item.interface.id)}") for item in connected]

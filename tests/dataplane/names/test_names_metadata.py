@@ -14,6 +14,7 @@ from latticewall.base.memo import Memo
 from latticewall.base.secret import Secret
 from latticewall.dataplane.names import config, metadata, tokens
 from latticewall.dataplane.names.connections import Bounds, Connections
+from latticewall.dataplane.names.imds import MetadataState, Served
 from latticewall.dataplane.names.metadata import MetadataTree, Response
 from latticewall.dataplane.names.rate import RateBound
 from latticewall.dataplane.names.request import BadRequest, parse
@@ -330,3 +331,41 @@ def _all(connection: socket.socket) -> int:
         while part := connection.recv(1 << 20):
             found += len(part)
     return found
+
+
+class Written:
+    """What a writer is to metadata: its socket, and what was written."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection, self.content = connection, b""
+
+    def get_extra_info(self, _: str) -> socket.socket:
+        return self.connection
+
+    def write(self, content: bytes) -> None:
+        self.content += content
+
+
+@pytest.mark.parametrize(
+    ("family", "source", "option"),
+    [
+        (socket.AF_INET, "10.0.0.10", (socket.SOL_IP, socket.IP_TTL)),
+        (socket.AF_INET6, "2001:db8::10", (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)),
+    ],
+    ids=["ipv4", "ipv6"],
+)
+def test_the_hop_limit_holds_for_either_family(family: socket.AddressFamily, source: str, option: tuple[int, int]) -> None:
+    state = MetadataState(lambda: NOW, lambda: 0.0)
+    instance = replace(WEB, addresses=(source,), hop_limit=3)
+    state.served = Served({source: (instance, MetadataTree(instance, None))}, KEY)
+
+    async def put(written: Written) -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(b"PUT /latest/api/token HTTP/1.1\r\nx-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n")
+        await state.exchange(reader, written, source)  # type: ignore[arg-type]
+
+    with socket.socket(family) as connection:
+        written = Written(connection)
+        asyncio.run(put(written))
+        assert written.content.startswith(b"HTTP/1.1 200 ")
+        assert connection.getsockopt(*option) == 3
