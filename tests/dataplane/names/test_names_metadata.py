@@ -355,7 +355,7 @@ class Written:
     ids=["ipv4", "ipv6"],
 )
 def test_the_hop_limit_holds_for_either_family(family: socket.AddressFamily, source: str, option: tuple[int, int]) -> None:
-    state = MetadataState(lambda: NOW, lambda: 0.0)
+    state = MetadataState(lambda: NOW)
     instance = replace(WEB, addresses=(source,), hop_limit=3)
     state.served = Served({source: (instance, MetadataTree(instance, None))}, KEY)
 
