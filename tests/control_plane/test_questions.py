@@ -281,3 +281,29 @@ def test_another_name_or_path_is_asked_about_too(region: Region) -> None:
     assert subjects(region, "iam:UpdateUser", UserName="ann", NewPath="/dev/") == [("iam:UpdateUser", "user/dev/ann")]
     renamed = subjects(region, "iam:UpdateGroup", GroupName="crew", NewGroupName="boss", NewPath="/x/")
     assert renamed == [("iam:UpdateGroup", "group/crew"), ("iam:UpdateGroup", "group/x/boss")]
+
+
+@pytest.mark.parametrize(("operation", "more", "action"), [
+    ("GetObject", {}, "GetObjectVersion"),
+    ("HeadObject", {}, "GetObjectVersion"),
+    ("DeleteObject", {}, "DeleteObjectVersion"),
+    ("GetObjectTagging", {}, "GetObjectVersionTagging"),
+    ("PutObjectTagging", {"Tagging": {"TagSet": []}}, "PutObjectVersionTagging"),
+    ("DeleteObjectTagging", {}, "DeleteObjectVersionTagging"),
+])  # fmt: skip
+def test_a_version_of_an_object_takes_another_permission(region: Region, operation: str, more: dict[str, Any], action: str) -> None:
+    """With the version that every object has where versions are not kept, too; without one the current version is meant."""
+    (plain,) = asked(region, f"s3:{operation}", Bucket="b", Key="k", **more)
+    (version,) = asked(region, f"s3:{operation}", Bucket="b", Key="k", VersionId="null", **more)
+    assert plain.action == "s3:" + action.replace("Version", "")
+    assert (version.action, version.resource.arn, version.keys["s3:VersionId"]) == (f"s3:{action}", "arn:aws:s3:::b/k", "null")
+    assert "s3:VersionId" not in plain.keys
+
+
+def test_versions_that_are_deleted_together_or_copied(region: Region) -> None:
+    objects = [{"Key": "one"}, {"Key": "two", "VersionId": "null"}, {"Key": "two"}]
+    assert subjects(region, "s3:DeleteObjects", Bucket="b", Delete={"Objects": objects}) == [
+        ("s3:DeleteObject", "b/one"), ("s3:DeleteObjectVersion", "b/two"), ("s3:DeleteObject", "b/two"),
+    ]  # fmt: skip
+    copied = asked(region, "s3:CopyObject", Bucket="to", Key="k", CopySource="from/k?versionId=null")
+    assert [(one.action, one.keys.get("s3:VersionId")) for one in copied] == [("s3:PutObject", None), ("s3:GetObjectVersion", "null")]
