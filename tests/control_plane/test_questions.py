@@ -270,7 +270,7 @@ def test_a_function_is_the_one_that_its_name_says(region: Region, given: str) ->
 
 def test_the_source_of_a_copy_is_read_as_it_is_written(region: Region) -> None:
     found = subjects(region, "s3:CopyObject", Bucket="to", Key="k", CopySource="from/a%3Fb?c%20d?versionId=null")
-    assert found == [("s3:PutObject", "to/k"), ("s3:GetObject", "from/a?b?c d")]
+    assert found == [("s3:PutObject", "to/k"), ("s3:GetObjectVersion", "from/a?b?c d")]
 
 
 def test_another_name_or_path_is_asked_about_too(region: Region) -> None:

@@ -51,6 +51,14 @@ _ACTIONS = {
 }
 S3_ACTIONS: Mapping[str, str] = {f"s3:{name}": f"s3:{action}" for name, action in _ACTIONS.items()}
 """Operations whose action has another name."""
+VERSIONED = {
+    "s3:DeleteObject": "s3:DeleteObjectVersion",
+    "s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+    "s3:GetObject": "s3:GetObjectVersion",
+    "s3:GetObjectTagging": "s3:GetObjectVersionTagging",
+    "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
+}
+"""Actions that are others, and not these too, for whoever says which version he means."""
 LISTING = {"s3:prefix": "Prefix", "s3:delimiter": "Delimiter", "s3:max-keys": "MaxKeys"}
 
 Asked = tuple[str, Named, Keys]
@@ -65,21 +73,27 @@ def s3_questions(ctx: Context, operation: Operation, params: Mapping[str, Any]) 
         return
     if operation.name == "DeleteObjects":
         listed = (params.get("Delete") or {}).get("Objects") or [{"Key": "*"}]
-        for key in dict.fromkeys(str(one.get("Key") or "*") for one in listed):
-            yield action, _object(ctx, bucket, key), {}
+        for key, version in dict.fromkeys((str(one.get("Key") or "*"), str(one.get("VersionId") or "")) for one in listed):
+            yield _of_version(version, action, _object(ctx, bucket, key), {})
         return
     if "Key" not in params:
         keys: Keys = {key: str(params[member]) for key, member in LISTING.items() if params.get(member) is not None}
         yield action, _bucket(ctx, bucket), keys
         return
     about = _object(ctx, bucket, str(params["Key"]))
-    yield action, about, _keys(ctx, params, bucket)
+    yield _of_version(str(params.get("VersionId") or ""), action, about, _keys(ctx, params, bucket))
     if params.get("Tagging") and operation.name != "PutObjectTagging":
         yield "s3:PutObjectTagging", about, _keys(ctx, params, bucket)
     if params.get("CopySource"):
         with suppress(Invalid):  # of what names no object nothing can be read
             source = copy_source(params)
-            yield "s3:GetObject", _object(ctx, source["Bucket"], source["Key"]), _existing_tags(ctx, source["Bucket"], source["Key"])
+            read = _object(ctx, source["Bucket"], source["Key"])
+            yield _of_version(source.get("VersionId", ""), "s3:GetObject", read, _existing_tags(ctx, source["Bucket"], source["Key"]))
+
+
+def _of_version(version: str, action: str, about: Named, keys: Keys) -> Asked:
+    """The question about that version of an object; version: "" for the current one."""
+    return (VERSIONED.get(action, action), about, {**keys, "s3:VersionId": version}) if version else (action, about, keys)
 
 
 def _bucket(ctx: Context, name: str) -> Named:
