@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 from bench.region import Region, running, until
+from spoofed_frames import PORT, SEND, WATCH, Place, frames
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario, pytest.mark.timeout(180)]
 
@@ -208,6 +212,7 @@ def test_a_forged_source_address_does_not_leave(hosts: Hosts) -> None:
     assert hosts.region.run(hosts.left.id, sys.executable, "-c", program, hosts.right.ipv6, "1").stdout.strip() in {"timed out", "[Errno 113] No route to host"}
 
 
+
 LINK_LOCAL_CLIENT = """
 import ipaddress, socket, sys
 (own,) = [str(ipaddress.IPv6Address(bytes.fromhex(line.split()[0]))) for line in open("/proc/net/if_inet6") if line.startswith("fe80")]
@@ -229,6 +234,34 @@ def test_nobody_hides_behind_a_link_local_address(hosts: Hosts) -> None:
     places = ("fd00:ec2::254|80", "fd00:ec2::254|4566", "fd00:ec2::253|53", f"{hosts.left.ipv6}|7000")
     done = hosts.region.run(hosts.alone.id, sys.executable, "-c", LINK_LOCAL_CLIENT, *places)
     assert done.stdout.split() == ["closed"] * 4, done.stderr
+
+
+@pytest.mark.parametrize(("source", "target"), [("left", "neighbour"), ("left", "right"), ("alone", "neighbour")])
+def test_what_raw_sockets_send_arrives_under_its_own_address_or_not_at_all(hosts: Hosts, source: str, target: str) -> None:
+    """An instance without an IPv4 address has none of its own to send from."""
+    attacker, there = getattr(hosts, source), getattr(hosts, target)
+    permission = {"IpProtocol": "udp", "FromPort": PORT, "ToPort": PORT, "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    hosts.ec2.authorize_security_group_ingress(GroupId=there.group, IpPermissions=[permission])
+    hosts.region.settle()
+    victim = hosts.alone if attacker is hosts.left else hosts.left
+    router = Place("10.1.1.1", f"{attacker.ipv6.rpartition('::')[0]}::1")
+    own = Place(attacker.ipv4 or "10.1.1.78", attacker.ipv6)
+    sent = list(frames(own, Place(victim.ipv4 or "10.1.1.77", victim.ipv6), Place(there.ipv4, there.ipv6), router))
+    hosts.ask(attacker, there.ipv6)  # so that it knows its router
+    known = hosts.region.run(attacker.id, "ip", "-6", "neigh").stdout + hosts.region.run(attacker.id, "ip", "neigh").stdout
+    mac = re.search(r"lladdr ([0-9a-f:]{17}) router|^10[.]1[.]1[.]1 .*lladdr ([0-9a-f:]{17})", known, re.MULTILINE)
+    assert mac, known
+    words = hosts.region.inside(there.id, sys.executable, "-c", WATCH)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline() == "ready\n"
+        lines = "".join(f"{kind:04x} {packet.hex()}\n" for _, kind, packet in sent)
+        subprocess.run(hosts.region.inside(attacker.id, sys.executable, "-c", SEND, mac[1] or mac[2]), input=lines, text=True, check=True, timeout=20)
+        last = "own" if attacker.ipv4 else "own, IPv6"
+        seen = list(itertools.takewhile(lambda name: name != last, map(str.strip, watching.stdout)))
+        watching.kill()
+    hosts.ec2.revoke_security_group_ingress(GroupId=there.group, IpPermissions=[permission])
+    assert seen == (["own, IPv6"] if attacker.ipv4 else [])
 
 
 def test_an_acl_closes_one_family(hosts: Hosts) -> None:
