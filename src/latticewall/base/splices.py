@@ -53,7 +53,8 @@ def changed(before: Mapping[K, T], fresh: Mapping[K, T], gone: Set[K]) -> Mappin
     keys = {*(key for key, value in fresh.items() if before.get(key) is not value), *(key for key in gone if key in before)}
     if not keys:
         return before
-    found = {**before, **fresh}
+    found = before.copy() if isinstance(before, dict) else dict(before)  # a copy of a dictionary is made at one go, gaps and all
+    found.update(fresh)
     for key in gone:
         found.pop(key, None)
     differences.note_keys(before, found, keys)
