@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.differing import assert_notes_are_true
 from tests.region import Region, client
 
 from latticewall.base.memo import Memo
@@ -203,7 +204,7 @@ def test_a_change_gives_what_everything_anew_would_give(tmp_path: Path, seed: in
     for first in (walk.vpc, walk.vpc, walk.network, walk.service, walk.group, region.settle, walk.listener, walk.join_vpc, walk.join_service, walk.database):
         walk.count += 1
         first()
-    compiler, rendering, packing, paths = Compiler(), Memo(), Memo(), EnvoyPaths()
+    compiler, rendering, packing, writing, paths = Compiler(), Memo(), Memo(), Memo(), EnvoyPaths()
     hosts = databases = 0
     for _ in range(STEPS):
         walk.step()
@@ -215,7 +216,8 @@ def test_a_change_gives_what_everything_anew_would_give(tmp_path: Path, seed: in
         assert rendered == render(anew.proxy, paths)
         assert inconsistencies(rendered, rendering) == inconsistencies(rendered)
         assert publishable(rendered, packing) == publishable(rendered)
-        assert encode(plan.names, b"k" * 32, {}) == encode(anew.names, b"k" * 32, {})
+        assert encode(plan.names, b"k" * 32, {}, writing) == encode(anew.names, b"k" * 32, {})
+        assert_notes_are_true()
         hosts = max(hosts, sum(len(services.hosts) for services in plan.proxy.http_services))
         databases = max(databases, len(plan.databases))
     assert databases > 0, "the walk has come to no database"

@@ -78,7 +78,8 @@ def test_references_to_one_are_found_without_a_look_at_those_to_others(store: St
         snapshot.count_referring("a:Base", "b-1", "a:Thing", "in")
         plans = [step[-1] for query, values in asked for step in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
     assert len(asked) == 3
-    assert sum(step.startswith("SEARCH edge USING INDEX edge_by_target (target_kind=? AND target_id=?)") for step in plans) == 3, plans
+    references = "SEARCH edge USING COVERING INDEX edge_by_target (target_kind=? AND target_id=? AND source_kind=?)"
+    assert sum(step.startswith(references) for step in plans) == 3, plans
     assert sum(step.startswith("SEARCH resource USING INDEX sqlite_autoindex_resource_1 (kind=? AND id=?") for step in plans) == 2, plans
     assert not [step for step in plans if step.startswith("SCAN")], plans
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from itertools import chain, compress, repeat
 from operator import is_not
 from typing import Any, NamedTuple, TypeVar, cast, overload
@@ -409,8 +410,9 @@ def _known(keys: tuple[K, ...], known: Mapping[K, T]) -> tuple[T, ...]:
 def _places(keys: tuple[K, ...], key: K) -> list[int]:
     """Where a key is."""
     found: list[int] = []
-    for _ in range(keys.count(key)):
-        found.append(keys.index(key, found[-1] + 1 if found else 0))
+    with suppress(ValueError):
+        while True:
+            found.append(keys.index(key, found[-1] + 1 if found else 0))
     return found
 
 

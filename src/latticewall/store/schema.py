@@ -54,4 +54,8 @@ MIGRATIONS: tuple[str, ...] = (
     DROP INDEX resource_by_parent;
     CREATE INDEX resource_by_parent ON resource (kind, parent, name);
     """,
+    """
+    DROP INDEX edge_by_target;
+    CREATE INDEX edge_by_target ON edge (target_kind, target_id, source_kind, source_id, role);
+    """,
 )
