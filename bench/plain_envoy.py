@@ -130,7 +130,7 @@ def region_listener(region: Region, built: Architecture, name: str, port: int, n
     document["address"]["socket_address"]["network_namespace_filepath"] = neighbour
     manager = connection_manager(document)
     del manager["scoped_routes"]
-    routes = envoy_routes.route_configuration(envoy_routes.Services(plan.services, plan.port, plan.scheme), host, (built.api,))
+    routes = envoy_routes.route_configuration(host, (built.api,), envoy_routes.Services(plan.services, plan.port, plan.scheme))
     # wrk names the host it was given, curl the address
     routes["virtual_hosts"][0]["domains"] = ["*"]
     manager["route_config"] = routes

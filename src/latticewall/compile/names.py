@@ -53,7 +53,7 @@ def compile_names(units: Units) -> NamesPlan:
     memo, own = units.memo, units.follow(_own)
     shared = _network_zones(memo, units.follow(_shared), units.follow(_through_endpoints), units.follow(_members))
     zones = memo.map(_assembled, [item.zones for item in own], [shared.get(item.shared, shared[""]) for item in own])
-    resolvers = memo.map(_resolver, [item.vpc for item in own], zones)
+    resolvers = memo.map(_answering, memo.map(_resolver, [item.vpc for item in own]), zones)
     return NamesPlan(resolvers=memo.once(_with_tunnels, resolvers, units.follow(_tunnelled)), metadata=units.follow(_metadata))
 
 
@@ -118,11 +118,14 @@ def _own_of(index: Index, gates: ServiceNetworkGates, vpc: Vpc, none: _OwnZones)
     return _Own(vpc, shared, _OwnZones(_zones(before), _zones(after), tuple(aliases), none.public))
 
 
-def _resolver(vpc: Vpc, zones: tuple[Zone, ...]) -> Resolver:
-    name = namespace("vpc", vpc.id)
-    if not vpc.dns_support:
-        return Resolver(vpc.id, name, (), (), enabled=False)
-    return Resolver(vpc.id, name, tuple(map(str, addresses.resolvers(vpc))), zones)
+def _resolver(vpc: Vpc) -> Resolver:
+    """Without its zones, which change more often."""
+    listens = tuple(map(str, addresses.resolvers(vpc))) if vpc.dns_support else ()
+    return Resolver(vpc.id, namespace("vpc", vpc.id), listens, (), enabled=vpc.dns_support)
+
+
+def _answering(resolver: Resolver, zones: tuple[Zone, ...]) -> Resolver:
+    return replace(resolver, zones=zones) if resolver.enabled else resolver
 
 
 def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, ...]:

@@ -82,7 +82,7 @@ def encode(plan: NamesPlan, token_key: bytes, credentials: Mapping[str, Mapping[
     lines = [
         *chain.from_iterable(part.once(_zone_lines, part, zone) for part, zone in zip(parts, zones, strict=True)),
         *(_text_of({"zones": places}) for places in set_at),
-        *memo.map(_resolver_line, plan.resolvers, [set_at[sets[id(resolver.zones)]] for resolver in plan.resolvers]),
+        *memo.map(_resolver_line, *zip(*map(_OWN, plan.resolvers), strict=True), [set_at[sets[id(resolver.zones)]] for resolver in plan.resolvers]),
         *memo.map(_instance_line, plan.metadata),
     ]
     header = {
@@ -111,13 +111,16 @@ def _records_line(records: tuple[Record, ...]) -> str:
     return _text_of({"records": found})
 
 
-def _resolver_line(item: Resolver, zones: int) -> str:
-    own = {"vpc_id": item.vpc_id, "namespace": item.namespace, "addresses": item.addresses, "enabled": item.enabled}
-    return _text_of({"resolver": {**own, "zones": zones}})
+def _resolver_line(vpc_id: str, namespace: str, addresses: tuple[str, ...], enabled: bool, zones: int) -> str:
+    return _text_of({"resolver": {"vpc_id": vpc_id, "namespace": namespace, "addresses": addresses, "enabled": enabled, "zones": zones}})
 
 
 def _instance_line(instance: MetadataInstance) -> str:
     return _text_of({"instance": asdict(instance)})
+
+
+_OWN = attrgetter("vpc_id", "namespace", "addresses", "enabled")
+"""What a resolver is apart from its zones, which change more often."""
 
 
 def _text_of(value: Any) -> str:
