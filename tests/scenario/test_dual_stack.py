@@ -316,6 +316,7 @@ class Network:
     arn: str
     name: str
     far_name: str
+    far_group: str
     resources: tuple[str, ...]
     """Names: to an IPv4 and an IPv6 address by way of a dual-stack gateway, and to IPv6 addresses by way of one with nothing else in the same subnet, and of
     one in an IPv6-only subnet."""
@@ -342,7 +343,8 @@ def network(hosts: Hosts) -> Network:
     hosts.region.settle()
     answer = lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": hosts.right.ipv6}, {"id": hosts.right.ipv4}, {"id": "2001:db8:0:1::9"}])
     assert [found["id"] for found in answer["successful"]] == [hosts.right.ipv6]
-    far_group, far_service = lattice.create_target_group(name="far", type="IP", config=config)["id"], lattice.create_service(name="far")
+    checked = {**config, "healthCheck": {"enabled": True, "healthCheckIntervalSeconds": 5}}
+    far_group, far_service = lattice.create_target_group(name="far", type="IP", config=checked)["id"], lattice.create_service(name="far")
     hosts.region.settle()
     assert lattice.register_targets(targetGroupIdentifier=far_group, targets=[{"id": hosts.far.ipv6}])["successful"]
     for one, targets in ((service, group), (far_service, far_group)):
@@ -366,7 +368,7 @@ def network(hosts: Hosts) -> Network:
         made = lattice.create_service_network_resource_association(resourceConfigurationIdentifier=configuration, serviceNetworkIdentifier=network)["id"]
         hosts.region.settle()
         found.append(lattice.get_service_network_resource_association(serviceNetworkResourceAssociationIdentifier=made)["dnsEntry"]["domainName"])
-    return Network(created["arn"], service["dnsEntry"]["domainName"], far_service["dnsEntry"]["domainName"], tuple(found))
+    return Network(created["arn"], service["dnsEntry"]["domainName"], far_service["dnsEntry"]["domainName"], far_group, tuple(found))
 
 
 def test_a_service_has_addresses_of_both_families_and_calls_its_targets_over_ipv6(hosts: Hosts, network: Network) -> None:
@@ -398,6 +400,8 @@ def test_a_client_with_ipv6_only_reaches_services_and_resources(hosts: Hosts, ne
     for name in (network.name, network.far_name):
         wanted = f"fd00:ec2:80::a9fe:ab02 {hosts.alone.ipv6} 200"
         until(lambda name=name, wanted=wanted: hosts.region.run(hosts.alone.id, *CURL, f"http://{name}/").stdout == wanted or None)
+    lattice = hosts.region.client("vpc-lattice")
+    until(lambda: lattice.list_targets(targetGroupIdentifier=network.far_group)["items"][0]["status"] == "HEALTHY")
     seen = until(lambda: (found := hosts.ask(hosts.alone, network.resources[3], 1.0)).startswith("2001:db8:") and found)
     (interface,) = hosts.ec2.describe_network_interfaces(
         Filters=[{"Name": "subnet-id", "Values": [hosts.far.subnet]}, {"Name": "ipv6-addresses.ipv6-address", "Values": [seen]}]

@@ -122,6 +122,15 @@ def test_instances_are_called_after_their_ids(region: Region) -> None:
     ):  # fmt: skip
         with region.refused("InvalidParameterCombination"):
             region.run(subnet, **params)
+    old = region.run(region.subnet(made["VpcId"], "10.0.0.0/24"), InstanceType="t2.micro")["InstanceId"]
+    interface = region.call("CreateNetworkInterface", SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    with region.refused("InvalidParameterCombination", "Nitro"):
+        region.call("AttachNetworkInterface", NetworkInterfaceId=interface, InstanceId=old, DeviceIndex=1)
+    region.settle()
+    region.call("StopInstances", InstanceIds=[made["InstanceId"]])
+    region.settle()
+    with region.refused("InvalidParameterCombination", "Nitro"):
+        region.call("ModifyInstanceAttribute", InstanceId=made["InstanceId"], InstanceType={"Value": "t2.micro"})
     for options in ({"HostnameType": "ip-name"}, {"EnableResourceNameDnsARecord": True}, {"HostnameType": "mine"}):
         with region.refused("InvalidParameterValue"):
             region.run(subnet, PrivateDnsNameOptions=options)

@@ -9,7 +9,7 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document, Handler
-from latticewall.services.ec2 import instance_type, network_interface, run_instances, subnet, text
+from latticewall.services.ec2 import instance_type, network_interface, run_instances, text
 from latticewall.services.ec2.describe import choose, paths, select
 from latticewall.services.ec2.requests import boolean, only
 
@@ -270,7 +270,7 @@ def modify_instance_attribute(ctx: Context, params: Document) -> Document:
     elif member == "InstanceType":
         _stopped(row, "instanceType")
         instance_type.check(value.get("Value") or "")
-        if not subnet.has_ipv4(ctx.resolve("ec2:Subnet", row.document["SubnetId"])):
+        if not all(interface.document["PrivateIpAddresses"] for interface in interfaces_of(ctx, row)):
             instance_type.check_nitro(value["Value"])
         ctx.change(row, {"InstanceType": value["Value"]})
     else:

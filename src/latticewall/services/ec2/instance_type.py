@@ -44,9 +44,9 @@ def check(name: str) -> None:
 
 
 def check_nitro(name: str) -> None:
-    """Refuse a type that is not built on the Nitro System, as subnets with IPv6 only do."""
+    """Refuse a type that is not built on the Nitro System, for interfaces with IPv6 only."""
     if _is_old(name):
-        raise text.bad_combination(f"IPv6-only subnets need an instance type that is built on the Nitro System, which '{name}' is not.")
+        raise text.bad_combination(f"Network interfaces in IPv6-only subnets need an instance type that is built on the Nitro System: '{name}' is not.")
 
 
 def _is_old(name: str) -> bool:

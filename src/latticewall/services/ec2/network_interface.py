@@ -11,7 +11,7 @@ from latticewall.base.inet import is_reserved
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import cidrs, hostnames, ipv6, security_group, subnet, text
+from latticewall.services.ec2 import cidrs, hostnames, instance_type, ipv6, security_group, subnet, text
 from latticewall.services.ec2.describe import describing, paths
 from latticewall.services.ec2.requests import boolean, only, tags_for
 
@@ -295,6 +295,8 @@ def attach(ctx: Context, row: Row, instance: Row, device_index: int, *, delete_o
         raise text.invalid("InvalidParameterCombination", f"You may not attach a network interface to an instance of another zone or VPC: {row.id}")
     if any(other.document["Attachment"]["DeviceIndex"] == device_index for other in ctx.referring(instance, "ec2:NetworkInterface", "InstanceId")):
         raise text.invalid("InvalidParameterValue", f"Instance '{instance.id}' already has an interface attached at device index '{device_index}'.")
+    if not row.document["PrivateIpAddresses"]:
+        instance_type.check_nitro(instance.document["InstanceType"])
     attachment: dict[str, Any] = {
         "AttachmentId": ctx.new_id("eni-attach-"), "DeviceIndex": device_index, "NetworkCardIndex": 0, "InstanceId": instance.id,
         "InstanceOwnerId": instance.account, "Status": "attached", "AttachTime": ctx.now, "DeleteOnTermination": delete_on_termination,

@@ -11,7 +11,7 @@ from typing import Any
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.ec2 import hostnames, image, instance_profile, instance_type, ipv6, network_interface, subnet, text
+from latticewall.services.ec2 import hostnames, image, instance_profile, instance_type, ipv6, network_interface, text
 from latticewall.services.ec2.requests import only, tags_for
 
 SUPPORTED = (
@@ -143,8 +143,6 @@ def run_instances(ctx: Context, params: Document) -> Document:
     kind = params.get("InstanceType") or instance_type.DEFAULT
     instance_type.check(kind)
     interfaces = read_interfaces(ctx, params)
-    if not all(subnet.has_ipv4(item.home) for item in interfaces):
-        instance_type.check_nitro(kind)
     _check_placement(params.get("Placement") or {}, interfaces[0].home)
     profile = instance_profile.resolve(ctx, params.get("IamInstanceProfile") or {})
     reservation = ctx.new_id("r-")
