@@ -1,6 +1,6 @@
 """AWS's own managed policies that concern the services of a region, as data: `aws_managed.json`, {name: path, default version, dates, document}.
 
-Source: "AWS Managed Policy Reference Guide", the default versions of May 2026. They belong to no account: each account sees the same ones.
+Source: "AWS Managed Policy Reference Guide", the default versions of 2026. They belong to no account: each account sees the same ones.
 """
 
 from __future__ import annotations
