@@ -178,10 +178,11 @@ def test_every_policy_of_aws_can_be_read_attached_and_evaluated(region: Region) 
         document = region.iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=shown["DefaultVersionId"])["PolicyVersion"]["Document"]
         parse_policy(json.dumps(document), Form.IDENTITY)
     of_services = {  # what templates attach by name: every service of a region has its own
-        "AWSCertificateManagerFullAccess", "AWSCloudFormationFullAccess", "AWSLambda_FullAccess", "AWSNetworkFirewallFullAccess", "AWSResourceAccessManagerFullAccess",
-        "AWSRolesAnywhereFullAccess", "AmazonEC2FullAccess", "AmazonKinesisFirehoseFullAccess", "AmazonRDSFullAccess", "AmazonRoute53FullAccess", "AmazonS3FullAccess",
-        "AmazonS3ReadOnlyAccess", "AmazonSSMFullAccess", "CloudWatchFullAccess", "CloudWatchLogsFullAccess", "ElasticLoadBalancingFullAccess", "IAMFullAccess",
-        "ServiceQuotasFullAccess", "VPCLatticeFullAccess", "service-role/AWSLambdaBasicExecutionRole",
+        "AWSCertificateManagerFullAccess", "AWSCloudFormationFullAccess", "AWSLambda_FullAccess", "AWSNetworkFirewallFullAccess",
+        "AWSResourceAccessManagerFullAccess", "AWSRolesAnywhereFullAccess", "AmazonEC2FullAccess", "AmazonKinesisFirehoseFullAccess",
+        "AmazonRDSFullAccess", "AmazonRoute53FullAccess", "AmazonS3FullAccess", "AmazonS3ReadOnlyAccess", "AmazonSSMFullAccess",
+        "CloudWatchFullAccess", "CloudWatchLogsFullAccess", "ElasticLoadBalancingFullAccess", "IAMFullAccess", "ServiceQuotasFullAccess",
+        "VPCLatticeFullAccess", "service-role/AWSLambdaBasicExecutionRole",
     }  # fmt: skip
     assert of_services <= {policy["Arn"].partition(":policy/")[2] for policy in listed}
     region.iam.create_user(UserName="alice")
