@@ -212,7 +212,6 @@ def test_a_forged_source_address_does_not_leave(hosts: Hosts) -> None:
     assert hosts.region.run(hosts.left.id, sys.executable, "-c", program, hosts.right.ipv6, "1").stdout.strip() in {"timed out", "[Errno 113] No route to host"}
 
 
-
 LINK_LOCAL_CLIENT = """
 import ipaddress, socket, sys
 (own,) = [str(ipaddress.IPv6Address(bytes.fromhex(line.split()[0]))) for line in open("/proc/net/if_inet6") if line.startswith("fe80")]
