@@ -121,7 +121,7 @@ def region_listener(region: Region, built: Architecture, name: str, port: int, n
     """The service network's own listener, as the region renders it, with routes of its own. authorization: the Lua that decides; "" for auth type NONE."""
     account = region.client("sts").get_caller_identity()["Account"]
     base = f"arn:aws:vpc-lattice:{REGION}:{account}"
-    forward = HttpRoute(RouteMatch(), "rule", clusters=(("server", 100),), target_groups=(("server", f"{base}:targetgroup/tg-bench"),))
+    forward = HttpRoute(RouteMatch(), "rule", clusters=(("server", 100),), target_groups=(("server", f"{base}:targetgroup/tg-bench", built.vpcs["clients"]),))
     service, network = f"{base}:service/{built.service}", f"{base}:servicenetwork/{built.network}"
     host = VirtualHost(service, built.service, network, "listener", (built.api,), (forward,), authorize=bool(authorization))
     vpc = built.vpcs["clients"]

@@ -9,7 +9,7 @@ import pytest
 
 from latticewall.base.lattice_metrics import OWN_CODES, metrics_of
 from latticewall.base.metrics import Series
-from latticewall.plan.access_log import COUNTED_MEMBERS, TOLD_MEMBERS
+from latticewall.plan.access_log import BEGINNING, COUNTED_MEMBERS, END_OF_MEMBER, END_OF_PART, TOLD_MEMBERS, targets_of_route
 from latticewall.telemetry.lattice_metrics import (
     CLUSTER_COUNTERS,
     HOST_COUNTERS,
@@ -35,13 +35,14 @@ def zone(vpc: str, address: str) -> str:
 
 
 def line(**change: Any) -> bytes:
+    targets = targets_of_route([("tg-0", "arn:aws:vpc-lattice:eu-north-7:111122223333:targetgroup/tg-0", ""), ("tg-1", GROUP, "vpc-2")])
     about = {
-        "startTime": "2026-01-02T03:04:05Z", "service": f"sn-arn {SERVICE} listener-1 no", "target": f"{GROUP} vpc-2", "responseCode": 200,
-        "source": "arn:aws:ec2:eu-north-7:111122223333:vpc/vpc-1", "sourceAddress": "10.0.0.5", "targetIpPort": "10.1.0.9:80",
+        "startTime": "2026-01-02T03:04:05Z", "service": f"sn-arn {SERVICE} listener-1 no {targets} rule-1", "cluster": "tg-1", "responseCode": 200,
+        "source": "arn:aws:ec2:eu-north-7:111122223333:vpc/vpc-1", "sourceIpPort": "10.0.0.5:40000", "targetIpPort": "10.1.0.9:80",
         "bytesReceived": 100, "bytesSent": 1000, "duration": 7, "responseFlags": "-",
     }  # fmt: skip
-    lists = [[{**about, **change}.get(name) for name in names] for names in (COUNTED_MEMBERS, TOLD_MEMBERS)]
-    return json.dumps({"http": lists}, separators=(",", ":")).encode() + b"\n"
+    parts = [END_OF_MEMBER.join(str({**about, **change}.get(name, "")) for name in names) for names in (COUNTED_MEMBERS, TOLD_MEMBERS)]
+    return (BEGINNING + "".join(part + END_OF_PART for part in parts)).encode() + b"\n"
 
 
 def sums(points: Any, *dimensions: tuple[str, str]) -> dict[str, float]:
@@ -59,7 +60,7 @@ def test_requests_by_service_and_target_group() -> None:
 
 
 def test_a_denied_request_reaches_no_target() -> None:
-    points = of_requests([line(responseCode=403, target="", targetIpPort="")], zone)
+    points = of_requests([line(responseCode=403, cluster="", targetIpPort="")], zone)
     assert sums(points, ("Service", "svc-1"))["HTTPCode_4XX_Count"] == 1
     assert not sums(points, ("TargetGroup", "tg-1"))
 
@@ -70,12 +71,12 @@ def test_a_target_that_does_not_answer() -> None:
 
 
 def test_alike_lines_count_as_often_as_they_are_there() -> None:
-    block = b"".join(line(requestId=f"r-{number}", requestPath='/],["\u00e9', sourcePort=number) for number in range(50))
+    block = b"".join(line(requestId=f"r-{number}", requestPath='/:"\u00e9', sourceIpPort=f"10.0.0.5:{number}") for number in range(50))
     assert sums(of_requests([block, block], zone), ("Service", "svc-1"))["RequestTime"] == 700
 
 
 def test_lines_that_are_none() -> None:
-    torn = [b"", b"{", b'{"http":[]}', b'{"http":7}', b'{"kind":"tcp"}', b'{"http":[null,null]}', line(startTime=None), line(duration=[]), line()[:200]]
+    torn = [b"", b"{", b'{"kind":"tcp"}', END_OF_PART.encode() * 3, line(startTime=None), line(duration=[]), line()[:200], line(service="\udcff".encode("utf-8", "surrogateescape"))]
     assert of_requests([b"\n".join(torn), *torn], zone) == {}
 
 
@@ -91,7 +92,7 @@ def test_what_a_full_disk_has_cut_off_hides_no_other_entry() -> None:
     """The beginning that it left stands before the next entry, on the same line."""
     entry, tls = line(requestPath="/x"), tls_line()
     counted, received = ({"TotalRequestCount": 1, "RequestTime": 7}, {"TotalReceivedConnectionBytes": 100, "TotalSentConnectionBytes": 1000})
-    for end in range(1, entry.index(b"],[")):
+    for end in range(1, entry.index(END_OF_PART.encode())):
         assert sums(of_requests([entry[:end] + entry], zone), ("Service", "svc-1")).items() >= counted.items(), entry[:end]
         assert sums(of_tls_connections([entry[:end] + tls], zone), ("TargetGroup", "tg-1")) == received, entry[:end]
     for end in range(1, len(tls)):
@@ -151,7 +152,7 @@ def test_prometheus_text() -> None:
 @pytest.mark.parametrize(
     ("change", "own"),
     [
-        ({"responseCode": 403, "target": "", "targetIpPort": ""}, True), ({"responseCode": 404, "targetIpPort": None}, True),
+        ({"responseCode": 403, "cluster": "", "targetIpPort": ""}, True), ({"responseCode": 404, "targetIpPort": ""}, True),
         ({"responseCode": 504, "responseFlags": "UT"}, True), ({"responseCode": 404}, False), ({"responseCode": 200}, False),
         ({"responseCode": 503, "targetIpPort": ""}, False),
     ],

@@ -18,7 +18,8 @@ def forwarding_gates(region: Region, host: VirtualHost, asked: Asked, health: He
     rule = Gate("listener-rule", Outcome.PASS, f"{described(route.match)} matches {asked.method} {asked.path}", route.rule_id)
     if route.fixed_status:
         return [rule, Gate("target", Outcome.SKIP, f"the rule answers {route.fixed_status} itself", route.rule_id)]
-    return [rule, *target_gates(region, route.clusters, dict(route.target_groups), route.rule_id, NO_TARGET, health, asked)]
+    arns = {name: arn for name, arn, _ in route.target_groups}
+    return [rule, *target_gates(region, route.clusters, arns, route.rule_id, NO_TARGET, health, asked)]
 
 
 def matches(match: RouteMatch, asked: Asked) -> bool:

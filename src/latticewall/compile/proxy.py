@@ -223,11 +223,12 @@ class _Group(NamedTuple):
 
     id: str
     arn: str
+    vpc: str
     version: str
 
 
 def _group(group: TargetGroup) -> _Group:
-    return _Group(group.id, group.arn, group.protocol_version or "HTTP1")
+    return _Group(group.id, group.arn, group.vpc_id, group.protocol_version or "HTTP1")
 
 
 def _by_name(memo: Memo, groups: tuple[_Group, ...]) -> Mapping[str, _Group]:
@@ -270,7 +271,8 @@ def _route(rule: LatticeRule, groups: dict[str, _Group]) -> HttpRoute:
         if item["targetGroupIdentifier"] in groups
     ]
     return HttpRoute(
-        match, rule.id, clusters=tuple((group.id, weight) for group, weight in forwards), target_groups=tuple((group.id, group.arn) for group, _ in forwards),
+        match, rule.id, clusters=tuple((group.id, weight) for group, weight in forwards),
+        target_groups=tuple((group.id, group.arn, group.vpc) for group, _ in forwards),
         versions=tuple(group.version for group, _ in forwards),
     )  # fmt: skip
 

@@ -97,7 +97,7 @@ class RouteMatch:
 class HttpRoute:
     """One listener rule, in order of evaluation. Either weighted clusters [(cluster name, weight)] or a fixed status code.
 
-    target_groups: (cluster name, target group ARN) for the headers and logs. versions: the protocol version of each cluster, in their order: what a
+    target_groups: (cluster name, target group ARN, its VPC or "") for the headers and logs. versions: the protocol version of each cluster, in their order: what a
     target does not speak is refused. () = nobody asks.
     """
 
@@ -105,7 +105,7 @@ class HttpRoute:
     rule_id: str
     clusters: tuple[tuple[str, int], ...] = ()
     fixed_status: int = 0
-    target_groups: tuple[tuple[str, str], ...] = ()
+    target_groups: tuple[tuple[str, str, str], ...] = ()
     versions: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from latticewall.base.x509_attributes import X509_ATTRIBUTES
-from latticewall.plan.access_log import COUNTED_MEMBERS, JOINED, TOLD_MEMBERS
+from latticewall.plan.access_log import BEGINNING, COUNTED_MEMBERS, END_OF_MEMBER, END_OF_PART, JOINED, NUMBERS, TOLD_MEMBERS, target_of
 from latticewall.plan.proxy import NOWHERE
 
 NONE = "-"
@@ -67,31 +67,32 @@ class AccessRecord:
 
 
 def parse(line: str) -> dict[str, Any]:
-    """One line of Envoy's log with every member under a name of its own. Raises ValueError for anything but such a line."""
+    """One line of Envoy's log with every member under a name of its own; of a request "" or None where there is nothing to say. Raises ValueError for anything
+    but such a line."""
+    if line.endswith(END_OF_PART):
+        return _request(line.rpartition(BEGINNING)[2])  # a disk that ran full leaves the beginning of an entry, and the next one whole behind it
     entry = whole(line)
     if not isinstance(entry, dict):
-        raise ValueError("an access-log line is a JSON object")
-    if "http" not in entry:
-        return entry
-    lists = entry["http"]
-    members = (COUNTED_MEMBERS, TOLD_MEMBERS)
-    if not isinstance(lists, list) or [isinstance(values, list) and len(values) for values in lists] != [len(names) for names in members]:
-        raise ValueError(f"an access-log line about a request has {' and '.join(str(len(names)) for names in members)} members")
-    found = {name: value for names, values in zip(members, lists, strict=True) for name, value in zip(names, values, strict=True)}
+        raise ValueError("an access-log line about a connection is a JSON object")
+    return entry
+
+
+def _request(entry: str) -> dict[str, Any]:
+    parts = [part.split(END_OF_MEMBER) for part in entry.split(END_OF_PART)]
+    if [len(part) for part in parts] != [len(COUNTED_MEMBERS), len(TOLD_MEMBERS), 1]:
+        raise ValueError(f"an access-log line about a request has {len(COUNTED_MEMBERS)} and {len(TOLD_MEMBERS)} members")
+    found: dict[str, Any] = dict(zip(COUNTED_MEMBERS + TOLD_MEMBERS, parts[0] + parts[1], strict=True))
+    found |= {name: int(found[name]) if found[name] else None for name in NUMBERS}
     for joined, names in JOINED.items():
-        text = str(found.pop(joined) or "").rstrip()
-        found.update(zip(names, text.split(" ", len(names) - 1), strict=False) if text not in ("", NONE) else ())
+        text = found.pop(joined)
+        found |= zip(names, text.split(" ", len(names) - 1), strict=False) if text else ()
+    found["targetGroupArn"], found["targetNamespace"] = target_of(found.pop("targets", ""), found.pop("cluster"))
     decision = found.pop("decision")
-    address, port = str(found.pop("sourceAddress") or ""), found.pop("sourcePort")
-    if address:
-        found["sourceIpPort"] = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    vpc_id = str(found["sourceVpcArn"]).rpartition("/")[2]
-    return {"kind": "http", **found, "sourceVpcId": vpc_id, **(decision if isinstance(decision, dict) else {})}
+    return {"kind": "http", **found, "sourceVpcId": found.get("sourceVpcArn", "").rpartition("/")[2], **(json.loads(decision) if decision else {})}
 
 
 def whole(line: str | bytes) -> Any:
-    """What a line says. A disk that ran full leaves the beginning of an entry without its end of line: the entry that was written behind it is whole.
-    Raises ValueError."""
+    """What a line about a connection says; here, too, the entry that was written behind the beginning of another is whole. Raises ValueError."""
     text = line if isinstance(line, str) else line.decode()
     try:
         return json.loads(text)

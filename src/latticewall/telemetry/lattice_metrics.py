@@ -15,7 +15,7 @@ from typing import Any
 
 from latticewall.base.lattice_metrics import BYTES, COUNT, MILLISECONDS, NAMESPACE, OWN_CODES, SERVICE, TARGET_GROUP, ZONE, metrics_of
 from latticewall.base.metrics import Series, Statistics
-from latticewall.plan.access_log import COUNTED_MEMBERS
+from latticewall.plan.access_log import BEGINNING, COUNTED_MEMBERS, END_OF_MEMBER, END_OF_PART, JOINED, TIME_LENGTH, target_of
 from latticewall.telemetry.access_log import whole
 
 TIMED_OUT = frozenset({"UT", "SI"})
@@ -27,16 +27,13 @@ Zone = Callable[[str, str], str]
 """(VPC id, address) -> Availability Zone, "" where it is not known."""
 
 _AT = {name: position for position, name in enumerate(COUNTED_MEMBERS)}
-_START, _SERVICE, _TARGET, _VPC, _FROM, _TO, _CODE, _FLAGS = (
-    _AT[name] for name in ("startTime", "service", "target", "source", "sourceAddress", "targetIpPort", "responseCode", "responseFlags")
+_START, _SERVICE, _CLUSTER, _VPC, _FROM, _TO, _CODE, _FLAGS = (
+    _AT[name] for name in ("startTime", "service", "cluster", "source", "sourceIpPort", "targetIpPort", "responseCode", "responseFlags")
 )
 _RECEIVED, _SENT, _DURATION = (_AT[name] for name in ("bytesReceived", "bytesSent", "duration"))
 _TLS = b'"kind":"tls"'
-_BEGINNING, _END = b'{"http":[["', b"],["
+_BEGINNING, _END = BEGINNING.encode(), END_OF_PART.encode()
 _MINUTE = len("2026-01-02T03:04")
-_TIME = len("2026-01-02T03:04:05Z")
-"""How an entry about a request begins (what clients send is escaped, and never looks so), what follows all that is counted of it (no member of that holds those
-characters), and how long the minute and the time are that it begins with."""
 
 
 @dataclass
@@ -53,26 +50,26 @@ def of_requests(blocks: Iterable[bytes], zone: Zone) -> Points:
     beginnings: Counter[bytes] = Counter()
     for block in blocks:
         # apart by how they begin, not by ends of lines: a disk that ran full leaves the beginning of an entry on the line of the next one
-        beginnings.update([entry[:_MINUTE] + entry[_TIME:end] for entry in block.split(_BEGINNING)[1:] if (end := entry.find(_END)) > 0])
+        entries = ((entry, end) for entry in block.split(_BEGINNING)[1:] if (end := entry.find(_END)) > 0)
+        # without the seconds, and without the client's port, which ends what is counted
+        beginnings.update([entry[:_MINUTE] + entry[TIME_LENGTH : entry.rfind(b":", 0, end)] for entry, end in entries])
     groups: dict[tuple[Any, ...], _Alike] = {}
     for beginning, count in beginnings.items():
         try:
-            (values,) = json.loads(_BEGINNING + beginning + b"]]}")["http"]
-            target = values[_TO]
-            key = (
-                _minute(values[_START]), values[_SERVICE], values[_TARGET], values[_VPC], values[_FROM], target.rpartition(":")[0] if target else "",
-                values[_CODE], values[_FLAGS],
-            )  # fmt: skip
-            received, sent, duration = (int(values[at]) for at in (_RECEIVED, _SENT, _DURATION))
-            alike = groups.setdefault(key, _Alike())
+            values = beginning.decode().split(END_OF_MEMBER)
+            if len(values) != len(COUNTED_MEMBERS):
+                continue
+            received, sent, duration, code = (int(values[at]) for at in (_RECEIVED, _SENT, _DURATION, _CODE))
+            target, service = values[_TO].rpartition(":")[0], (values[_SERVICE], values[_CLUSTER])
+            alike = groups.setdefault((_minute(values[_START]), *service, values[_VPC], values[_FROM], target, code, values[_FLAGS]), _Alike())
             alike.received += received * count
             alike.sent += sent * count
             alike.durations[duration] = alike.durations.get(duration, 0) + count
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        except ValueError:
             continue
     points: Points = {}
-    for (minute, service, target, vpc, source, reached, code, flags), alike in groups.items():
-        _add(points, minute, str(service or ""), str(target or ""), (str(vpc or ""), str(source or ""), reached), int(code or 0), str(flags or ""), alike, zone)
+    for (minute, service, cluster, vpc, source, reached, code, flags), alike in groups.items():
+        _add(points, minute, service, cluster, (vpc, source, reached), code, flags, alike, zone)
     return points
 
 
@@ -103,11 +100,12 @@ def _minute(start: str) -> int:
 
 
 def _add(
-    points: Points, minute: int, service: str, target: str, addresses: tuple[str, str, str], code: int, flags: str, alike: _Alike, zone: Zone
+    points: Points, minute: int, service: str, cluster: str, addresses: tuple[str, str, str], code: int, flags: str, alike: _Alike, zone: Zone
 ) -> None:
     vpc, source, reached = addresses
-    _, service_arn, *_ = [*service.split(" "), "", ""]
-    target_arn, namespace, *_ = [*target.split(" "), "", ""]
+    about = dict(zip(JOINED["service"], service.split(" "), strict=False))
+    service_arn = about.get("serviceArn", "")
+    target_arn, namespace = target_of(about.get("targets", ""), cluster)
     if service_arn.startswith("arn:"):
         dimensions = list(_series_of(SERVICE, service_arn, zone(vpc.partition(" ")[0].rpartition("/")[2], source)))
         _requests(points, minute, dimensions, code, alike)

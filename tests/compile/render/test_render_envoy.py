@@ -38,7 +38,7 @@ def host(service: str, domain: str, *routes: HttpRoute, authorize: bool = True, 
 
 
 def forward(*clusters: tuple[str, int], match: RouteMatch | None = None, rule: str = "rule-default") -> HttpRoute:
-    arns = tuple((name, f"{BASE}:targetgroup/{name}") for name, _ in clusters)
+    arns = tuple((name, f"{BASE}:targetgroup/{name}", "vpc-2") for name, _ in clusters)
     return HttpRoute(match or RouteMatch(), rule, clusters=clusters, target_groups=arns)
 
 

@@ -58,7 +58,7 @@ def cluster(name: str = "tg-a", port: int = 8080, **options: Any) -> Cluster:
 
 
 def forward(match: RouteMatch | None = None, rule: str = "rule-default", clusters: Sequence[tuple[str, int]] = (("tg-a", 100),)) -> HttpRoute:
-    return HttpRoute(match or RouteMatch(), rule, clusters=tuple(clusters), target_groups=tuple((name, group_arn(name)) for name, _ in clusters))
+    return HttpRoute(match or RouteMatch(), rule, clusters=tuple(clusters), target_groups=tuple((name, group_arn(name), "vpc-target") for name, _ in clusters))
 
 
 def virtual_host(service: str = "svc-orders", domains: Sequence[str] = (HOST,), routes: Sequence[HttpRoute] = (), *, authorize: bool = False) -> VirtualHost:

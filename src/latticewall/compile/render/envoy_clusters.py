@@ -41,7 +41,6 @@ def seconds(count: float) -> str:
 
 def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
     """A target group's cluster. Its endpoints come by EDS, so that registering a target closes no connection to another."""
-    target = {"targetGroupArn": plan.arn, "namespace": plan.namespace}
     document = {
         "name": plan.name,
         "type": "EDS",
@@ -54,7 +53,7 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
         "ignore_health_on_host_removal": True,
         **({"typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: _protocol_options(plan)}} if plan.protocol != "TCP" else {}),
         **(connection_options(plan.connect_timeout, plan.bind, namespace_path(plan.namespace)) if plan.namespace else _local_options(plan)),
-        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {**target, "target": " ".join(target.values())}}},
+        "metadata": {"filter_metadata": {METADATA_NAMESPACE: {"targetGroupArn": plan.arn, "namespace": plan.namespace}}},
     }
     if plan.tls:
         document["transport_socket"] = unverified_tls(plan.protocol)

@@ -1,6 +1,6 @@
-"""What Envoy writes for every request and every connection: one JSON object per line, read by `telemetry.access_log`.
+"""What Envoy writes: for every request a line of plain text (`plan.access_log`), for every connection one JSON object, read by `telemetry.access_log`.
 
-Member names follow the access-log fields of VPC Lattice ("Access logs for VPC Lattice") where there is one. A line starts with `kind`: `http`, `tcp` or `tls`.
+Member names follow the access-log fields of VPC Lattice ("Access logs for VPC Lattice") where there is one. JSON starts with `kind`: `tcp` or `tls`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE, any_of
-from latticewall.plan.access_log import COUNTED_MEMBERS, TOLD_MEMBERS
+from latticewall.plan.access_log import BEGINNING, COUNTED_MEMBERS, END_OF_MEMBER, END_OF_PART, TOLD_MEMBERS
 from latticewall.plan.proxy import HttpListener, TcpDecision, TcpListener
 
 Document = dict[str, Any]
@@ -24,18 +24,17 @@ def literal(text: str) -> str:
 
 
 def http_access_log(listener: HttpListener, path: str) -> Document:
-    """One line per request: its members in the order of `plan.access_log`. Durations: to the target = sending it the request; from the target = from then until
+    """One line per request: its members in the order of `plan.access_log`, without a value empty. As JSON the same costs 6 thousand instructions more, a third
+    of it all. Durations: to the target = sending it the request; from the target = from then until
     its answer is complete. decision: what the authorization filter reports of a request that it denies, or would deny; an allowed caller is in the
     identity headers."""
-    formats: dict[str, str | None] = {
+    formats = {
         "startTime": "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%",
         "requestId": "%REQ(X-AMZN-REQUESTID)%",
         "service": "%ROUTE_NAME%",
-        # the space makes it a text: metadata as a value of any type costs twice as much
-        "target": f"%METADATA(CLUSTER:{METADATA_NAMESPACE}:target)% ",
+        "cluster": "%UPSTREAM_CLUSTER%",
         "source": literal(" ".join(filter(None, (listener.vpc_arn, listener.vpc_endpoint_id)))),
-        "sourceAddress": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
-        "sourcePort": "%DOWNSTREAM_DIRECT_REMOTE_PORT%",
+        "sourceIpPort": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
         "targetIpPort": "%UPSTREAM_HOST%",
         "identity": f"%REQ({IDENTITY_HEADER.upper()})%",
         "identityTags": f"%REQ({IDENTITY_TAGS_HEADER.upper()})%",
@@ -56,11 +55,13 @@ def http_access_log(listener: HttpListener, path: str) -> Document:
         "sslCipher": "%DOWNSTREAM_TLS_CIPHER%",
         "tlsVersion": "%DOWNSTREAM_TLS_VERSION%",
         "responseFlags": "%RESPONSE_FLAGS%",
-        "responseCodeDetails": "%RESPONSE_CODE_DETAILS%",
+        "responseCodeDetails": "%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%",
     }
     if not listener.server_names:
-        formats |= dict.fromkeys(("serverNameIndication", "sslCipher", "tlsVersion"))
-    return file_log(path, {"http": [[formats[name] for name in names] for names in (COUNTED_MEMBERS, TOLD_MEMBERS)]})
+        formats |= dict.fromkeys(("serverNameIndication", "sslCipher", "tlsVersion"), "")
+    parts = (END_OF_MEMBER.join(formats[name] for name in names) + END_OF_PART for names in (COUNTED_MEMBERS, TOLD_MEMBERS))
+    line = BEGINNING + "".join(parts) + "\n"
+    return _file_log(path, {"text_format_source": {"inline_string": line}, "omit_empty_values": True})
 
 
 def tcp_access_log(listener: TcpListener, decision: TcpDecision | None, path: str) -> Document:
@@ -95,5 +96,10 @@ def denial_note(layer: str, *, explicit: bool, statement: int) -> str:
 
 
 def file_log(path: str, members: Document) -> Document:
-    config = any_of("envoy.extensions.access_loggers.file.v3.FileAccessLog", path=path, log_format={"json_format": members})
+    """A line of JSON with these members."""
+    return _file_log(path, {"json_format": members})
+
+
+def _file_log(path: str, log_format: Document) -> Document:
+    config = any_of("envoy.extensions.access_loggers.file.v3.FileAccessLog", path=path, log_format=log_format)
     return {"name": "file", "typed_config": config}

@@ -16,7 +16,7 @@ from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_http import DEFAULT_IDLE, LUA, REQUEST_ID_BACK, UNDECIDED, header
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
 from latticewall.compile.render.envoy_versions import OVER_HTTP_1_0, REFUSED, SERVICES_HEADER, STATUS, Variant, conditions, narrowed, variants
-from latticewall.plan.access_log import NO_RULE
+from latticewall.plan.access_log import NO_RULE, targets_of_route
 from latticewall.plan.node import Problem
 from latticewall.plan.proxy import HeaderMatch, HttpRoute, HttpServices, RouteMatch, VirtualHost
 
@@ -137,21 +137,22 @@ def _asked_for(host: VirtualHost) -> Document:
 def _old_version(services: Services, host: VirtualHost) -> Document:
     """What HTTP/1.0 gets of whatever rule, before anybody is asked who may: listeners speak HTTP/1.1 and HTTP/2."""
     return {
-        "name": f"{_route_name(host, authorize=False, rule=NO_RULE)} {REFUSED}",
+        "name": f"{_route_name(host, None, authorize=False)} {REFUSED}",
         "match": narrowed(_match(services, RouteMatch()), OVER_HTTP_1_0),
         "direct_response": {"status": 426},
         "typed_per_filter_config": {LUA: _OFF, UNDECIDED: _OFF},
     }
 
 
-def _route_name(host: VirtualHost, *, authorize: bool, rule: str) -> str:
-    """What the access log says of a route (`plan.access_log`): a name costs a tenth of what metadata does."""
-    return " ".join((host.service_network_arn, host.service_arn, host.listener_id, "yes" if authorize else "no", rule))
+def _route_name(host: VirtualHost, route: HttpRoute | None, *, authorize: bool) -> str:
+    """What the access log says of a route (`plan.access_log`): a name costs a tenth of what metadata does. route: None for whatever rule."""
+    targets, rule = (targets_of_route(route.target_groups), route.rule_id) if route else (targets_of_route(()), NO_RULE)
+    return " ".join((host.service_network_arn, host.service_arn, host.listener_id, "yes" if authorize else "no", targets, rule))
 
 
 def _route(services: Services, host: VirtualHost, variant: Variant[HttpRoute]) -> Document:
     route = variant.route
-    name = _route_name(host, authorize=host.authorize, rule=route.rule_id)
+    name = _route_name(host, route, authorize=host.authorize)
     document: Document = {"name": name, "match": conditions(_match(services, route.match), variant)}
     if variant.refuses:
         return {**document, "name": f"{name} {REFUSED}", "direct_response": {"status": STATUS}}
@@ -161,7 +162,7 @@ def _route(services: Services, host: VirtualHost, variant: Variant[HttpRoute]) -
     if not weighted:
         # a forward action whose weights are all zero has nowhere to go: the service cannot connect to a target
         return {**document, "direct_response": {"status": 500}}
-    arns = dict(route.target_groups)
+    arns = {name: arn for name, arn, _ in route.target_groups}
     clusters = [
         {"name": name, "weight": weight, "request_headers_to_add": [_target_header(host, arns.get(name, "-"))]} for name, weight in weighted
     ]
