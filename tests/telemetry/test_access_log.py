@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from latticewall.plan.access_log import COUNTED_MEMBERS, END_OF_MEMBER, END_OF_PART, TOLD_MEMBERS, targets_of_route
 from latticewall.plan.proxy import NOWHERE
-from latticewall.telemetry.access_log import Subscribed, read
+from latticewall.telemetry.access_log import Subscribed, parse, read
 
 SERVICE = "arn:aws:vpc-lattice:us-west-2:111122223333:service/svc-1"
 NETWORK = "arn:aws:vpc-lattice:us-west-2:111122223333:servicenetwork/sn-1"
@@ -63,6 +64,14 @@ TCP: dict[str, Any] = {
 }
 
 
+def line(**changes: str) -> str:
+    """Of a request, as Envoy writes it: the same as HTTP says by names."""
+    targets = targets_of_route([("tg-0", "arn:other", ""), ("tg-1", "arn:tg", "vpc-0b")])
+    told = {name: "" if value is None else str(value) for name, value in HTTP.items()}
+    told |= {"service": f"{NETWORK} {SERVICE} listener-1 no {targets} rule-1", "cluster": "tg-1", "source": HTTP["sourceVpcArn"]} | changes
+    return "".join(END_OF_MEMBER.join(told.get(name, "") for name in names) + END_OF_PART for names in (COUNTED_MEMBERS, TOLD_MEMBERS))
+
+
 def record(entry: dict[str, Any], **changes: Any) -> dict[str, Any]:
     found = read(json.dumps(entry | changes))
     assert found is not None
@@ -110,6 +119,22 @@ def test_a_request_has_exactly_the_documented_fields() -> None:
         "tlsVersion": "-",
         "failureReason": "-",
     }
+
+
+def test_a_request_is_told_by_a_line_of_text() -> None:
+    assert read(line()) == read(json.dumps(HTTP))
+    noted = '{"authDeniedReason":"Network","resolvedUser":"Anonymous"}'
+    denied = read(line(decision=noted, responseCode="403", responseCodeDetails="lua_response"))
+    assert denied == read(json.dumps(HTTP | json.loads(noted) | {"responseCode": 403, "responseCodeDetails": "lua_response"}))
+    found = parse(line(sourceIpPort="[fd00::1]:40000", source=f"{HTTP['sourceVpcArn']} vpce-1", grpcResponseCode="5", cluster="tg-0"))
+    assert [found[name] for name in ("sourceIpPort", "vpcEndpointId", "grpcResponseCode", "ruleId", "authorized")] == ["[fd00::1]:40000", "vpce-1", 5, "rule-1", "no"]
+    assert (found["targetGroupArn"], found["targetNamespace"]) == ("arn:other", "")
+    for nowhere in (line(cluster=""), line(cluster="tg-2"), line(service=f"{NETWORK} {SERVICE} listener-1 no - rule-1")):
+        assert record(parse(nowhere))["targetGroupArn"] == "-"
+
+
+def test_a_request_for_no_route_has_no_service() -> None:
+    assert read(line(service="", cluster="", responseCode="404")) is None
 
 
 def test_the_network_and_the_service_are_told() -> None:
@@ -204,12 +229,17 @@ def test_a_connection_that_failed_has_no_gateway_address() -> None:
 
 
 def test_what_a_full_disk_has_cut_off_spoils_no_other_entry() -> None:
-    whole = json.dumps(TCP)
-    for end in range(len(whole)):
-        assert read(whole[:end] + whole) == read(whole)
+    connection, request = json.dumps(TCP), line(requestPath='/{"kind":"tcp"}')
+    for cut in (connection, request):
+        for end in range(len(cut)):
+            assert read(cut[:end] + connection) == read(connection)
+            assert read(cut[:end] + request) == read(request)
 
 
-@pytest.mark.parametrize("line", ["", "{", "[]", '"x"', "{}", '{"kind":"udp"}'])
-def test_anything_else_is_refused(line: str) -> None:
+TORN = ["", "{", "[]", '"x"', "{}", '{"kind":"udp"}', END_OF_PART, END_OF_PART * 2, line(duration="x"), line(userAgent=END_OF_MEMBER), line(decision="{")]
+
+
+@pytest.mark.parametrize("torn", TORN, ids=range(len(TORN)))
+def test_anything_else_is_refused(torn: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        read(line)
+        read(torn)

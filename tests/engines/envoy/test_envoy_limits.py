@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from envoy_rig import SERVICES, until
 from latticewall.compile.render import envoy_http, envoy_tls
 from latticewall.compile.render.envoy import render
 from latticewall.compile.render.envoy_http import NO_TRAILERS
+from latticewall.plan.access_log import END_OF_MEMBER, END_OF_PART
 from latticewall.plan.proxy import HttpRoute, ProxyPlan, RouteMatch
 from latticewall.telemetry import access_log
 
@@ -175,6 +178,38 @@ def test_http_1_0_is_refused_and_logged(lab: Lab) -> None:
     found = access_log.read(json.dumps(line))
     assert found is not None
     assert [found.record[name] for name in ("responseCode", "protocol", "targetIpPort", "resolvedUser")] == [426, "HTTP/1.0", "-", "-"]
+
+
+def by_http_1(fields: dict[str, str]) -> str:
+    lines = [f"{fields[':method']} {fields[':path']} HTTP/1.1", f"Host: {fields[':authority']}", "Connection: close"]
+    return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in fields.items() if not name.startswith(":"))]) + "\r\n\r\n"
+
+
+def by_http_2(fields: dict[str, str]) -> str:
+    """And a frame that makes Envoy close the connection."""
+    sent = {":scheme": "http", **fields}
+    block = "".join(f"\x10{chr(len(name))}{name}{chr(len(value))}{value}" for name, value in sent.items())
+    return f"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{_frame(4)}{_frame(1, 5, 1, block)}{_frame(0)}"
+
+
+def _frame(kind: int, flags: int = 0, stream: int = 0, payload: str = "") -> str:
+    return f"\x00\x00{chr(len(payload))}{chr(kind)}{chr(flags)}\x00\x00\x00{chr(stream)}{payload}"
+
+
+@pytest.mark.parametrize("sent", [by_http_1, by_http_2])
+def test_no_client_brings_a_control_character_into_the_log(lab: Lab, sent: Callable[[dict[str, str]], str]) -> None:
+    """They are what its lines are made of, unquoted."""
+    lab.publish(plan(FIXED))
+    honest = {":method": "GET", ":path": "/x", ":authority": HOST, "user-agent": "x", "x-amzn-requestid": "x"}
+    for code in (*range(1, 32), 127):
+        for name, value in honest.items():
+            lab.rig.tcp(SERVICES, 80, sent({**honest, name: f"{value}{chr(code)}{value}"}))
+    last = f"/last-{sent.__name__}"
+    lab.rig.tcp(SERVICES, 80, sent({**honest, ":path": last}))
+    until(lambda: [line for line in lab.rig.log_lines() if line.get("requestPath") == last], "the last request is logged, and every line can be read")
+    ours = {ord(END_OF_MEMBER), ord(END_OF_PART)}
+    for line in Path(lab.rig.paths.access_log).read_bytes().split(b"\n"):
+        assert {byte for byte in line if byte < 32 and byte != 9} in (ours, set())
 
 
 TRAILING = """

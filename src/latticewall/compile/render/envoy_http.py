@@ -78,7 +78,7 @@ def _connection_manager(plan: HttpListener, paths: EnvoyPaths, idle_timeout: int
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="service_network",
         scoped_routes=SCOPED_ROUTES,
-        http_filters=[_authorization_filter(plan, paths), _refuse_undecided(), _TRAILERS, router()],
+        http_filters=[_authorization_filter(plan, paths), _refuse_undecided(), _answers_and_trailers(), router()],
         access_log=[http_access_log(plan, paths.access_log)],
         early_header_mutation_extensions=[_early_header_mutation(plan)],
         common_http_protocol_options={
@@ -150,13 +150,14 @@ NO_TRAILERS = (
 )  # fmt: skip
 """What frames, routes or vouches for a message, or says how to read it, has no place behind it (RFC 9110, section 6.5.1)."""
 _NO_TRAILERS_REMOVED = [{"remove_on_match": {"key_matcher": matcher}} for matcher in ({"prefix": "x-forwarded-"}, *({"exact": name} for name in NO_TRAILERS))]
-_TRAILERS: Document = {
-    "name": "trailers",
-    "typed_config": any_of(
-        f"{_EXTENSIONS}.http.header_mutation.v3.HeaderMutation", mutations={"request_trailers_mutations": [*_OURS_REMOVED, *_NO_TRAILERS_REMOVED]}
-    ),
-}
-"""Some servers take trailers for headers: what only the service network says, no client says there either."""
+
+
+def _answers_and_trailers() -> Document:
+    """The id of a request in its answer, in the place of the target's own: what is dropped without being looked up by its name costs Envoy no index of the
+    answer's headers. Some servers take trailers for headers: what only the service network says, no client says there either."""
+    id_back = [{"remove_on_match": {"key_matcher": {"exact": REQUEST_ID}}}, {"append": header(REQUEST_ID, _ID, _ADD)}]
+    mutations = {"response_mutations": id_back, "request_trailers_mutations": [*_OURS_REMOVED, *_NO_TRAILERS_REMOVED]}
+    return {"name": "trailers", "typed_config": any_of(f"{_EXTENSIONS}.http.header_mutation.v3.HeaderMutation", mutations=mutations)}
 
 
 def router() -> Document:
@@ -190,7 +191,7 @@ def header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") ->
 
 
 def _local_reply(condition: Document, status: int, body: str) -> Document:
-    return {"filter": condition, "status_code": status, "body": {"inline_string": body}, "headers_to_add": [REQUEST_ID_BACK]}
+    return {"filter": condition, "status_code": status, "body": {"inline_string": body}, "headers_to_add": [_ID_BACK]}
 
 
 def _flags(*flags: str) -> Document:
@@ -214,8 +215,8 @@ _OWN_ID = f"%REQ({REQUEST_ID.upper()}):{REQUEST_ID_LENGTH}%"
 _OWN_OR_NEW_ID = f'%COALESCE({{"operators": [{{"command": "REQ", "param": "{_OWN_ID_HEADER.upper()}"}}, "UNIQUE_ID"]}})%'
 """Envoy takes an empty header for one that is there, but adds none: so the client's id is what is there after it was copied."""
 
-REQUEST_ID_BACK = header(REQUEST_ID, f"%REQ({REQUEST_ID.upper()})%")
-"""The id of a request in its answer."""
+_ID = f"%REQ({REQUEST_ID.upper()})%"
+_ID_BACK = header(REQUEST_ID, _ID)
 
 _A_REQUEST = {"header_filter": {"header": {"name": ":method", "present_match": True}}}
 """Not the silence of a client that does not end the head of its request, to which Envoy answers 408."""
@@ -232,7 +233,7 @@ _LOCAL_REPLIES = [
     _local_reply(_flags("UT"), 504, "Gateway Timeout"),
     _local_reply({"and_filter": {"filters": [_flags("SI"), _A_REQUEST]}}, 504, "Gateway Timeout"),
     _local_reply(_flags("FI"), 403, "AccessDeniedException: the request could not be decided"),
-    {"filter": _status(100, "GE"), "headers_to_add": [REQUEST_ID_BACK]},
+    {"filter": _status(100, "GE"), "headers_to_add": [_ID_BACK]},
 ]
 """Codes of the proxy's own answers: "can't connect to targets" is a 500, a target's fault a 502 ("HTTP targets in VPC Lattice"). Envoy's texts name
-addresses inside the target's VPC: they stay inside. What the route adds to answers is not added to those of filters where a rule answers itself."""
+addresses inside the target's VPC: they stay inside. No filter sees the answers to requests that Envoy cannot read: their ids are added here."""

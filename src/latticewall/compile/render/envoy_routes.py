@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy_clusters import any_of, seconds
-from latticewall.compile.render.envoy_http import DEFAULT_IDLE, LUA, REQUEST_ID_BACK, UNDECIDED, header
+from latticewall.compile.render.envoy_http import DEFAULT_IDLE, LUA, UNDECIDED, header
 from latticewall.compile.render.envoy_log import IDENTITY_HEADER, literal
 from latticewall.compile.render.envoy_versions import OVER_HTTP_1_0, REFUSED, SERVICES_HEADER, STATUS, Variant, conditions, narrowed, variants
 from latticewall.plan.access_log import NO_RULE, targets_of_route
@@ -105,8 +105,7 @@ def route_configuration(host: VirtualHost, domains: tuple[str, ...], services: S
             header("x-forwarded-port", str(services.port)),
         ],
         "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal", SERVICES_HEADER],
-        "response_headers_to_add": [REQUEST_ID_BACK],
-    }  # fmt: skip
+    }
 
 
 def _virtual_host(services: Services, host: VirtualHost, domains: tuple[str, ...]) -> Document:
