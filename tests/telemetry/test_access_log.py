@@ -127,7 +127,8 @@ def test_a_request_is_told_by_a_line_of_text() -> None:
     denied = read(line(decision=noted, responseCode="403", responseCodeDetails="lua_response"))
     assert denied == read(json.dumps(HTTP | json.loads(noted) | {"responseCode": 403, "responseCodeDetails": "lua_response"}))
     found = parse(line(sourceIpPort="[fd00::1]:40000", source=f"{HTTP['sourceVpcArn']} vpce-1", grpcResponseCode="5", cluster="tg-0"))
-    assert [found[name] for name in ("sourceIpPort", "vpcEndpointId", "grpcResponseCode", "ruleId", "authorized")] == ["[fd00::1]:40000", "vpce-1", 5, "rule-1", "no"]
+    members = ("sourceIpPort", "vpcEndpointId", "grpcResponseCode", "ruleId", "authorized")
+    assert [found[name] for name in members] == ["[fd00::1]:40000", "vpce-1", 5, "rule-1", "no"]
     assert (found["targetGroupArn"], found["targetNamespace"]) == ("arn:other", "")
     for nowhere in (line(cluster=""), line(cluster="tg-2"), line(service=f"{NETWORK} {SERVICE} listener-1 no - rule-1")):
         assert record(parse(nowhere))["targetGroupArn"] == "-"

@@ -97,8 +97,8 @@ class RouteMatch:
 class HttpRoute:
     """One listener rule, in order of evaluation. Either weighted clusters [(cluster name, weight)] or a fixed status code.
 
-    target_groups: (cluster name, target group ARN, its VPC or "") for the headers and logs. versions: the protocol version of each cluster, in their order: what a
-    target does not speak is refused. () = nobody asks.
+    target_groups: (cluster name, target group ARN, its VPC or "") for the headers and logs. versions: the protocol version of each cluster, in their order:
+    what a target does not speak is refused. () = nobody asks.
     """
 
     match: RouteMatch

@@ -34,9 +34,9 @@ def perform_http(request):
 def perform_tcp(request):
     with socket.create_connection((request["address"], request["port"]), timeout=10) as connection:
         connection.settimeout(10)
-        connection.sendall(request["send"].encode("latin-1"))
+        connection.sendall(request["send"].encode())
         parts = iter(lambda: connection.recv(65536), b"")
-        return {"received": b"".join(parts).decode("latin-1")}
+        return {"received": b"".join(parts).decode()}
 
 
 for line in sys.stdin:
