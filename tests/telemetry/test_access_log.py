@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from latticewall.plan.access_log import COUNTED_MEMBERS, END_OF_MEMBER, END_OF_PART, TOLD_MEMBERS, targets_of_route
+from latticewall.plan.access_log import BEGINNING, COUNTED_MEMBERS, END_OF_MEMBER, END_OF_PART, TOLD_MEMBERS, targets_of_route
 from latticewall.plan.proxy import NOWHERE
 from latticewall.telemetry.access_log import Subscribed, parse, read
 
@@ -69,7 +69,8 @@ def line(**changes: str) -> str:
     targets = targets_of_route([("tg-0", "arn:other", ""), ("tg-1", "arn:tg", "vpc-0b")])
     told = {name: "" if value is None else str(value) for name, value in HTTP.items()}
     told |= {"service": f"{NETWORK} {SERVICE} listener-1 no {targets} rule-1", "cluster": "tg-1", "source": HTTP["sourceVpcArn"]} | changes
-    return "".join(END_OF_MEMBER.join(told.get(name, "") for name in names) + END_OF_PART for names in (COUNTED_MEMBERS, TOLD_MEMBERS))
+    parts = (END_OF_MEMBER.join(told.get(name, "") for name in names) + END_OF_PART for names in (COUNTED_MEMBERS, TOLD_MEMBERS))
+    return BEGINNING + "".join(parts)
 
 
 def record(entry: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ the Availability Zone is the target's for a target group and the client's for a 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

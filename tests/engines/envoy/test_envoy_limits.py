@@ -18,7 +18,7 @@ from envoy_rig import SERVICES, until
 from latticewall.compile.render import envoy_http, envoy_tls
 from latticewall.compile.render.envoy import render
 from latticewall.compile.render.envoy_http import NO_TRAILERS
-from latticewall.plan.access_log import END_OF_MEMBER, END_OF_PART
+from latticewall.plan.access_log import BEGINNING, END_OF_MEMBER, END_OF_PART
 from latticewall.plan.proxy import HttpRoute, ProxyPlan, RouteMatch
 from latticewall.telemetry import access_log
 
@@ -217,7 +217,7 @@ def test_no_client_brings_a_control_character_into_the_log(lab: Lab, sent: Calla
     sender.communicate(json.dumps([sent(fields) for fields in (*shapes, {**honest, ":path": last})]), timeout=60)
     assert sender.returncode == 0
     until(lambda: [line for line in lab.rig.log_lines() if line.get("requestPath") == last], "the last request is logged, and every line can be read")
-    ours = {ord(END_OF_MEMBER), ord(END_OF_PART)}
+    ours = {ord(BEGINNING), ord(END_OF_MEMBER), ord(END_OF_PART)}
     for line in Path(lab.rig.paths.access_log).read_bytes().split(b"\n"):
         assert {byte for byte in line if byte < 32 and byte != 9} in (ours, set())
 
