@@ -62,12 +62,14 @@ class Walk:
         vpc = self.region.vpc()
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnet = self.region.subnet(vpc)
-        if self.random.random() < 0.5:
-            made = self.ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)["Ipv6CidrBlockAssociation"]
-            self.ec2.associate_subnet_cidr_block(SubnetId=subnet, Ipv6CidrBlock=made["Ipv6CidrBlock"].replace("/56", "/64"))
-        self.vpcs.append(vpc)
         image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-        self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet)
+        one = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+        if self.random.random() < 0.5:
+            alone, last = self.region.ipv6_only(vpc)
+            self.ec2.associate_subnet_cidr_block(SubnetId=subnet, Ipv6CidrBlock=f"{last.supernet(new_prefix=56)[0]}/64")
+            self.ec2.run_instances(**one, SubnetId=alone, PrivateDnsNameOptions={"EnableResourceNameDnsAAAARecord": True})
+        self.vpcs.append(vpc)
+        self.ec2.run_instances(**one, SubnetId=subnet)
 
     def network(self) -> None:
         self.networks.append(self.lattice.create_service_network(name=self.name(), authType=self.random.choice(["NONE", "AWS_IAM"]))["id"])
