@@ -108,6 +108,10 @@ def test_deep_nesting_is_refused() -> None:
         (resources(A=VPC, B=subnet({"Fn::Sub": "${A.Colour}"})), "resource A does not support attribute type Colour in Fn::GetAtt"),
         (resources(A={"Type": "AWS::EC2::Moon"}, B={"Type": "My::Own"}), "Template format error: Unrecognized resource types: [AWS::EC2::Moon, My::Own]"),
         (resources(A={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16", "Colour": "red"}}), "Encountered unsupported property Colour"),
+        (
+            resources(A={"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": "v", "PrivateDnsNameOptionsOnLaunch": {"Colour": "red"}}}),
+            "Encountered unsupported property PrivateDnsNameOptionsOnLaunch/Colour",
+        ),
         (resources(A={"Type": "AWS::EC2::Subnet", "Properties": {}}), "required key [VpcId] not found"),
         (resources(A={**VPC, "Condition": "Sometimes"}), "Unresolved condition dependency Sometimes in the Resources block of the template"),
         (resources(A=subnet({"Fn::If": ["Sometimes", "a", "b"]})), "Unresolved condition dependency Sometimes in the Resources block of the template"),

@@ -306,7 +306,8 @@ def doors(*, second: bool, team: str, network: str = "One") -> dict[str, Any]:
         Vpc=vpc(EnableDnsHostnames=True), Six=of("EC2::VPCCidrBlock", VpcId=ref("Vpc"), AmazonProvidedIpv6CidrBlock=True), **zones, Own=group(80),
         One=of("VpcLattice::ServiceNetwork"), Two=of("VpcLattice::ServiceNetwork"),
         Gate=of("VpcLattice::ResourceGateway", Name="gate", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("A")]),
-        Alone={"DependsOn": "Six", **of("EC2::Subnet", VpcId=ref("Vpc"), Ipv6Native=True, Ipv6CidrBlock={"Fn::Select": [2, blocks]})},
+        Alone={"DependsOn": "Six", **of("EC2::Subnet", VpcId=ref("Vpc"), Ipv6Native=True, Ipv6CidrBlock={"Fn::Select": [2, blocks]},
+                                          PrivateDnsNameOptionsOnLaunch={"EnableResourceNameDnsAAAARecord": second})},
         Way=of("VpcLattice::ResourceGateway", Name="way", VpcIdentifier=ref("Vpc"), SubnetIds=[ref("Alone")], IpAddressType="IPV6"),
         Cache=of(
             "VpcLattice::ResourceConfiguration", Name="cache", ResourceConfigurationType="SINGLE", ResourceGatewayId=att("Gate", "Id"), PortRanges=["6379"],
@@ -329,6 +330,11 @@ def test_endpoints(region: Region) -> None:
     before, after = doors(second=False, team="blue"), doors(second=True, team="red")
     come_and_go(region, before, after)
     found = region.outputs()
+    (alone,) = region.ec2.describe_subnets(SubnetIds=[region.physical("Alone")])["Subnets"]
+    assert (alone["Ipv6Native"], alone["AssignIpv6AddressOnCreation"], "CidrBlock" in alone) == (True, True, False)
+    assert alone["PrivateDnsNameOptionsOnLaunch"] == {
+        "HostnameType": "resource-name", "EnableResourceNameDnsARecord": False, "EnableResourceNameDnsAAAARecord": True
+    }
     mesh, vault = region.physical("Mesh"), region.physical("Vault")
     (shown,) = region.ec2.describe_vpc_endpoints(VpcEndpointIds=[mesh])["VpcEndpoints"]
     assert (shown["State"], len(shown["SubnetIds"]), [one["GroupId"] for one in shown["Groups"]]) == ("available", 2, [region.physical("Own")])

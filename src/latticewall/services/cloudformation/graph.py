@@ -173,13 +173,14 @@ def _check_properties(resource: Resource, resource_type: ResourceType, catalog: 
 
 
 def _check_parts(resource: Resource, name: str, members: list[str]) -> None:
-    """The items of a list that no operation takes as it is."""
+    """A property, or the items of a list, that no operation takes as it is."""
     value = resource.properties.get(name)
-    for index, item in enumerate(value if isinstance(value, list) else [value]):
+    items = [(f"{name}/{index}", item) for index, item in enumerate(value)] if isinstance(value, list) else [(name, value)]
+    for path, item in items:
         if isinstance(item, dict) and not function_of(item):
             for member in item:
                 if member not in members:
-                    raise _refused(resource, f"Encountered unsupported property {name}/{index}/{member}")
+                    raise _refused(resource, f"Encountered unsupported property {path}/{member}")
 
 
 def capabilities(template: Template) -> tuple[list[str], list[str]]:

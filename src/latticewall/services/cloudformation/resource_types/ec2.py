@@ -55,6 +55,35 @@ def _add_subnet_block(work: Work, properties: Properties) -> Made:
     return Made(answer["Ipv6CidrBlockAssociation"]["AssociationId"])
 
 
+NAME_OPTIONS = {
+    "HostnameType": "PrivateDnsHostnameTypeOnLaunch", "EnableResourceNameDnsARecord": "EnableResourceNameDnsARecordOnLaunch",
+    "EnableResourceNameDnsAAAARecord": "EnableResourceNameDnsAAAARecordOnLaunch",
+}  # fmt: skip
+"""Parts of a subnet's PrivateDnsNameOptionsOnLaunch, and what ModifySubnetAttribute calls them."""
+SUBNET_SWITCHES = ("MapPublicIpOnLaunch", "EnableDns64", "AssignIpv6AddressOnCreation")
+
+
+def _name_options(work: Work, made: Made) -> None:
+    if given := made.properties.get("PrivateDnsNameOptionsOnLaunch"):
+        _modify_subnet(work, made, given)
+
+
+def _change_subnet(work: Work, made: Made, properties: Properties) -> None:
+    for name in SUBNET_SWITCHES:
+        if properties.get(name) != made.properties.get(name):
+            _modify_subnet(work, made, {name: properties.get(name) or False})
+    given = properties.get("PrivateDnsNameOptionsOnLaunch")
+    if given != made.properties.get("PrivateDnsNameOptionsOnLaunch"):
+        native = work.ctx.resolve("ec2:Subnet", made.row_id).document["Ipv6Native"]
+        untouched = {**dict.fromkeys(NAME_OPTIONS, False), "HostnameType": "resource-name" if native else "ip-name"}
+        _modify_subnet(work, made, {**untouched, **(given or {})})
+
+
+def _modify_subnet(work: Work, made: Made, given: Properties) -> None:
+    operation = "ec2:ModifySubnetAttribute"
+    work.call(operation, {"SubnetId": made.row_id, **work.input(operation, given, NAME_OPTIONS)})
+
+
 def _remove_subnet_block(work: Work, made: Made) -> None:
     work.call("ec2:DisassociateSubnetCidrBlock", {"AssociationId": made.physical_id})
 
@@ -205,11 +234,9 @@ TYPES = (
     of_ec2(
         "Subnet",
         "VpcId=! CidrBlock= AvailabilityZone= AvailabilityZoneId= MapPublicIpOnLaunch EnableDns64 AssignIpv6AddressOnCreation Ipv6CidrBlock= "
-        "Ipv6Native=",
-        tag_type="subnet",
-        settings={"MapPublicIpOnLaunch": "ec2:ModifySubnetAttribute", "EnableDns64": "ec2:ModifySubnetAttribute",
-                  "AssignIpv6AddressOnCreation": "ec2:ModifySubnetAttribute"},
-        defaults={"MapPublicIpOnLaunch": False, "EnableDns64": False, "AssignIpv6AddressOnCreation": False},
+        "Ipv6Native= PrivateDnsNameOptionsOnLaunch",
+        tag_type="subnet", settings=dict.fromkeys(SUBNET_SWITCHES, "ec2:ModifySubnetAttribute"), settled=_name_options, changing=_change_subnet,
+        by_hand=frozenset({"PrivateDnsNameOptionsOnLaunch"}), parts={"PrivateDnsNameOptionsOnLaunch": " ".join(NAME_OPTIONS)},
         attributes={
             "SubnetId": "@id", "VpcId": "VpcId", "CidrBlock": "CidrBlock", "AvailabilityZone": "AvailabilityZone",
             "AvailabilityZoneId": "AvailabilityZoneId", "Ipv6CidrBlocks": _ipv6_blocks("ec2:Subnet"),

@@ -67,7 +67,7 @@ class ResourceType:
     name: "<property>:<longest>[:lower]" to generate where none is given; of IAM's types, the one that needs CAPABILITY_NAMED_IAM.
     Exceptions, as functions: before (properties as `create` wants them), making (instead of create), settled (when it is ready for the first
     time), changing (instead of update), leaving (before delete), removing (instead of delete). by_hand: properties that only these read;
-    parts: of those, what an item of the list may have (names separated by spaces).
+    parts: of those, what it, or an item of the list, may have (names separated by spaces).
     capability: it needs IAM's acknowledgement.
     """
 
