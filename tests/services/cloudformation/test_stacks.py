@@ -43,6 +43,17 @@ def test_events_tell_the_story_in_order(region: Region) -> None:
     ]  # fmt: skip
 
 
+def test_events_stay_in_order_when_the_clock_is_set_back(region: Region) -> None:
+    assert region.deploy(template(Vpc=vpc())) == "CREATE_COMPLETE"
+    before = region.events()
+    region.clock.moment -= timedelta(hours=1)
+    region.delete()
+    stack = region.stacks.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"][0]["StackId"]
+    after = region.events(stack)
+    assert after[: len(before)] == before
+    assert after[-1][:2] == ("demo", "DELETE_COMPLETE")
+
+
 def test_a_dependent_waits_until_what_it_needs_is_ready(region: Region) -> None:
     region.stacks.create_stack(StackName="demo", TemplateBody=json.dumps(template(Vpc=vpc(), Subnet=subnet("10.0.1.0/24"))))
     while region.runner.step():
