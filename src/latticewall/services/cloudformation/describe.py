@@ -41,7 +41,7 @@ def describe_stack_events(ctx: Context, params: Document) -> Document:
     if not params.get("StackName"):
         raise text.invalid("1 validation error detected: Value null at 'stackName' failed to satisfy constraint: Member must not be null")
     stack = find_stack(ctx, params["StackName"], deleted=True)
-    return {"StackEvents": [ctx.view(event) for event in reversed(ctx.rows(EVENT, parent=stack.id))]}
+    return {"StackEvents": [ctx.view(event) for event in reversed(rows.in_order(ctx.rows(EVENT, parent=stack.id)))]}
 
 
 # -- resources -----------------------------------------------------------------------------------------------------------------------------

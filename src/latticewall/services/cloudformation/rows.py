@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
+from operator import attrgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -105,8 +107,13 @@ def put_event(tx: Transaction, stack: Row, logical_id: str, physical_id: str, re
     tx.put(Row(EVENT, stack.account, stack.region, f"{uuid_of(stack)}/{tx.new_revision:012d}.{order:05d}", parent=stack.id, document=document))
 
 
+def in_order(events: Iterable[Row]) -> list[Row]:
+    """As they happened, however the clock was set meanwhile."""
+    return sorted(events, key=attrgetter("id"))
+
+
 def prune_events(tx: Transaction, stack: Row) -> None:
-    for row in tx.rows(EVENT, parent=stack.id)[:-MOST_EVENTS]:
+    for row in in_order(tx.rows(EVENT, parent=stack.id))[:-MOST_EVENTS]:
         tx.delete(row)
 
 
