@@ -32,6 +32,24 @@ Resources:
     Properties: {CidrBlock: !Ref Cidr}
 Outputs: {Id: {Value: !Ref Vpc}}
 """
+SERVED = """\
+Parameters: {Vpc: {Type: String}, Web: {Type: String}}
+Resources:
+  Mesh: {Type: AWS::VpcLattice::ServiceNetwork, Properties: {}}
+  Way: {Type: AWS::VpcLattice::ServiceNetworkVpcAssociation, Properties: {ServiceNetworkIdentifier: !Ref Mesh, VpcIdentifier: !Ref Vpc}}
+  Shop: {Type: AWS::VpcLattice::Service, Properties: {}}
+  Listed: {Type: AWS::VpcLattice::ServiceNetworkServiceAssociation, Properties: {ServiceNetworkIdentifier: !Ref Mesh, ServiceIdentifier: !Ref Shop}}
+  Shelf:
+    Type: AWS::VpcLattice::TargetGroup
+    Properties:
+      Type: IP
+      Targets: [{Id: !Ref Web, Port: 8080}, {Id: !Ref Web, Port: 8081}]
+      Config: {Port: 80, Protocol: HTTP, VpcIdentifier: !Ref Vpc, HealthCheck: {Enabled: true, HealthCheckTimeoutSeconds: 3}}
+  Door:
+    Type: AWS::VpcLattice::Listener
+    Properties: {ServiceIdentifier: !Ref Shop, Protocol: HTTP, DefaultAction: {Forward: {TargetGroups: [{TargetGroupIdentifier: !Ref Shelf}]}}}
+Outputs: {Name: {Value: !GetAtt Shop.DnsEntry.DomainName}}
+"""
 
 
 @dataclass(frozen=True)
@@ -265,6 +283,27 @@ def test_deploy_creates_updates_and_explains(cli: Cli, tmp_path: Path) -> None:
     assert "10.78.0.0/8" in answer["reasons"][0]
     assert cli.refused("deploy", str(template), "--stack-name", "bad")[0] == 1
     assert "cannot be read: No such file" in cli.refused("deploy", str(tmp_path / "none.yaml"))[1]
+
+
+def test_a_service_that_is_deployed_answers_the_first_request(cli: Cli, tmp_path: Path) -> None:
+    template = tmp_path / "shop.yaml"
+    template.write_text(SERVED)
+    cli.ok("exec", "web", "--", "sh", "-c", "setsid python3 -m http.server 8080 --directory /usr/share/doc >/dev/null 2>&1 &")
+    silent = "import socket, time; listener = socket.create_server(('', 8081)); time.sleep(1000)"
+    cli.ok("exec", "web", "--", "sh", "-c", f'setsid python3 -c "{silent}" >/dev/null 2>&1 &')
+    cli.ok("exec", "web", "--", "sh", "-c", "for _ in $(seq 100); do curl -sf 127.0.0.1:8080 >/dev/null && exit; sleep 0.1; done; exit 1")
+    ec2 = cli.client("ec2")
+    (web,) = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["web"]}])["Reservations"][0]["Instances"]
+    from_lattice = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8081, "IpRanges": [{"CidrIp": "169.254.171.0/24"}]}
+    ec2.authorize_security_group_ingress(GroupId=web["SecurityGroups"][0]["GroupId"], IpPermissions=[from_lattice])
+    parameters = ("--parameter", f"Vpc={web['VpcId']}", "--parameter", f"Web={web['PrivateIpAddress']}")
+    done = cli.run("deploy", str(template), *parameters, "--output", "json")
+    answer = json.loads(done.stdout)
+    assert cli.ok("exec", "web", "--", "curl", "-so", "/dev/null", "-w", "%{http_code}", answer["outputs"]["Name"]) == "200"
+    assert "waiting for the first health check of" in done.stderr
+    assert {(target["group"], target["port"]): target["status"] for target in answer["targets"]} == {("Shelf", 8080): "HEALTHY", ("Shelf", 8081): "UNHEALTHY"}
+    again = cli.ok("deploy", str(template), *parameters)
+    assert f"nothing to change\n  target {web['PrivateIpAddress']}:8081 of Shelf is UNHEALTHY: HealthCheckFailed\n  Name = " in again
 
 
 def test_a_killed_control_plane_comes_back_and_instances_stay(cli: Cli) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from latticewall.faces.cli.command import Command
 from latticewall.faces.cli.output import Output
 from latticewall.faces.cli.problem import NOT_AS_EXPECTED, Problem
 from latticewall.faces.cli.session import Session
+from latticewall.faces.cli.targets import Target, checked_targets
 
 _CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 _POLL_SECONDS = 0.2
@@ -30,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
-    """0 when the stack is complete, 1 when it failed, 2 when it takes longer than the timeout."""
+    """0 when the stack is complete and its targets have been checked, whatever was found; 1 when it failed, 2 when it takes longer than the timeout."""
     template, name = _template(chosen.template), chosen.stack_name or _stack_name(chosen.template)
     deployment = Deployment(session, name, output)
     stack = deployment.describe()
@@ -42,9 +44,10 @@ def run(session: Session, chosen: argparse.Namespace, output: Output) -> int:
         changed = deployment.submit(request, exists=stack is not None)
     except Refused as refused:
         raise Problem(f"stack {name} is refused: {refused}", NOT_AS_EXPECTED) from None
+    deadline = time.monotonic() + chosen.timeout
     if changed:
-        deployment.watch(time.monotonic() + chosen.timeout)
-    return deployment.conclude(changed=changed)
+        deployment.watch(deadline)
+    return deployment.conclude(deadline, changed=changed)
 
 
 class Deployment:
@@ -93,18 +96,22 @@ class Deployment:
                 raise Problem(f"stack {self._name} is still in {stack['StackStatus']}: watch it with `aws cloudformation describe-stack-events`")
             time.sleep(_POLL_SECONDS)
 
-    def conclude(self, *, changed: bool) -> int:
-        """Print the outcome; returns the exit code."""
+    def conclude(self, deadline: float, *, changed: bool) -> int:
+        """Print the outcome, for a complete stack when its targets have been checked; returns the exit code."""
         stack = self.describe() or {"StackStatus": "DELETE_COMPLETE"}
         complete = stack["StackStatus"] in _DONE or (not changed and stack["StackStatus"].endswith("_COMPLETE"))
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs") or ()}
+        targets = checked_targets(self._session, self._name, deadline, self._waiting) if complete else []
         if self._output.as_json:
             summary = {"stack": self._name, "id": stack.get("StackId"), "status": stack["StackStatus"], "changed": changed}
-            self._output.document({**summary, "outputs": outputs, "reasons": [] if complete else self._reasons})
+            own = {"outputs": outputs, "targets": [asdict(target) for target in targets], "reasons": [] if complete else self._reasons}
+            self._output.document({**summary, **own})
         else:
             self._output.line(f"stack {self._name}: {stack['StackStatus']}" + ("" if changed else ", nothing to change"))
             for reason in () if complete else self._reasons:
                 self._output.line(f"  failed: {reason}")
+            for target in filter(_is_amiss, targets):
+                self._output.line(f"  {target}")
             for key, value in outputs.items():
                 self._output.line(f"  {key} = {value}")
         return 0 if complete else NOT_AS_EXPECTED
@@ -120,11 +127,17 @@ class Deployment:
         if status.endswith("_FAILED") and "cancelled" not in reason:
             self._reasons.append(f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
         text = f"{str(event['Timestamp'])[11:19]}  {status:<28} {event['LogicalResourceId']}  {event['ResourceType']}"
-        line = text + (f"  {reason}" if reason else "")
-        if self._output.as_json:
-            self._output.remark(line)
-        else:
-            self._output.line(line)
+        self._progress(text + (f"  {reason}" if reason else ""))
+
+    def _waiting(self, targets: int) -> None:
+        self._progress(f"waiting for the first health check of {targets} target{'s' if targets > 1 else ''}")
+
+    def _progress(self, line: str) -> None:
+        (self._output.remark if self._output.as_json else self._output.line)(line)
+
+
+def _is_amiss(target: Target) -> bool:
+    return target.status in ("INITIAL", "UNHEALTHY")
 
 
 def _template(path: Path) -> str:
