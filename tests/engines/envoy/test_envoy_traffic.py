@@ -317,15 +317,21 @@ def test_services_come_back_after_the_last_listener_has_gone_for_good(lab: Lab) 
     assert lab.rig.request(host=HOST).status == 200
 
 
-MUTE = "import socket, time; s = socket.create_server(('', 8099), backlog=64); time.sleep(1e6)"
+MUTE = "import socket, time; s = socket.create_server(('', 8099), backlog=64); print(flush=True); time.sleep(1e6)"
 
 
 def test_a_target_that_never_answers_its_health_check_does_not_hold_up_the_start(lab: Lab) -> None:
-    lab.rig.spawn("i-target", [sys.executable, "-c", MUTE])
+    mute = lab.rig.spawn("i-target", [sys.executable, "-c", MUTE], stdout=subprocess.PIPE)
+    assert mute.stdout is not None
+    with mute.stdout:
+        assert mute.stdout.readline(), "it listens"
     patient = HealthCheck("/", 60, 60, 2, 2)
-    routes = [forward(RouteMatch("/mute", "prefix"), "mute", [("tg-mute", 1)]), forward()]
-    lab.publish(plan(virtual_host(routes=routes), clusters=[cluster(), cluster("tg-mute", 8099, health_check=patient)]))
+    routes = [forward(RouteMatch("/mute", "prefix"), "mute", [("tg-mute", 1)]), forward(RouteMatch("/new", "prefix"), "new", [("tg-new", 1)]), forward()]
+    checked = [cluster("tg-mute", 8099, health_check=patient), cluster("tg-new", health_check=replace(patient, port=8099))]
+    lab.publish(plan(virtual_host(routes=routes), clusters=[cluster(), *checked]))
     assert lab.rig.request(host=HOST).status == 200
+    assert target_health(lab.rig.sockets.admin, "tg-mute") == {}, "it has not been checked, which is not unhealthy"
+    assert lab.rig.request("/new", host=HOST).status == 200, "while there are no others it is used"
     assert lab.rig.envoy is not None
     lab.rig.stop(lab.rig.envoy)
     until(lambda: not lab.xds.observed(), "the old one is gone")

@@ -41,7 +41,7 @@ def seconds(count: float) -> str:
 
 def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
     """A target group's cluster. Its endpoints come by EDS, so that registering a target closes no connection to another."""
-    document = {
+    document: Document = {
         "name": plan.name,
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}, "service_name": plan.name},
@@ -58,6 +58,8 @@ def cluster(plan: Cluster, namespace_path: Callable[[str], str]) -> Document:
     if plan.tls:
         document["transport_socket"] = unverified_tls(plan.protocol)
     if plan.health_check is not None:
+        # makes Envoy tell those that have not been checked yet from those that have failed; while there are no others they are used all the same
+        document["common_lb_config"]["ignore_new_hosts_until_first_hc"] = True
         document["health_checks"] = [_by_checker(plan.name, plan.health_check) if plan.health_check.by_checker else _health_check(plan.health_check)]
         if (plan.health_check.protocol == "HTTPS", plan.health_check.version) != (plan.tls, "HTTP1" if plan.protocol in ("HTTP1", "TCP") else "HTTP2"):
             document |= _health_check_transport(plan.health_check)
