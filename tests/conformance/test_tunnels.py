@@ -97,8 +97,8 @@ print("sent")
 
 @dataclass
 class Site:
-    """one, two: clients in tunnels, with one and the same address inside; two's tunnel goes over IPv6, and by the other zone. doors: the endpoint's subnets,
-    and its IPv4 and IPv6 addresses there. home: the server's IPv6 address. groups: of the server, and of the gateway."""
+    """one, two: clients in tunnels, with one and the same address inside; two has IPv6 only, and its tunnel goes by the other zone. doors: the endpoint's
+    subnets, and its IPv4 and IPv6 addresses there. home: the server's IPv6 address. groups: of the server, and of the gateway."""
 
     provider: str
     one: str
@@ -170,8 +170,10 @@ def site(lab: Lab) -> Site:
     doors: dict[str, list[str]] = {name: [] for name in made}
     for prefix in (*found["Ipv4Prefixes"], *found["Ipv6Prefixes"]):
         doors[prefix["SubnetId"]].append(prefix["IpPrefixes"][0].partition("/")[0])
-    at = {"one": doors[made[0]][0], "two": doors[made[1]][1]}
-    one, two = (lab.instance(name, near, "", [geneve], tunnel(address, block), Ipv6AddressCount=1) for name, address in at.items())
+    alone = lab.ec2.create_subnet(VpcId=consumer, Ipv6CidrBlock=next(near_blocks), Ipv6Native=True, AvailabilityZone=lab.zone("a"))["Subnet"]["SubnetId"]
+    at = {"one": (near, doors[made[0]][0]), "two": (alone, doors[made[1]][1])}
+    more = {"InstanceType": "t3.micro", "Ipv6AddressCount": 1}
+    one, two = (lab.instance(name, where, "", [geneve], tunnel(address, block), **more) for name, (where, address) in at.items())
     lab.running(one, two, *instances)
     (described,) = lab.ec2.describe_instances(InstanceIds=instances[:1])["Reservations"][0]["Instances"]
     six_home = described["NetworkInterfaces"][0]["Ipv6Addresses"][0]["Ipv6Address"]
