@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from tests.differing import assert_notes_are_true
 from tests.region import Region, client
 
+from latticewall.base import differences
 from latticewall.base.memo import Memo
 from latticewall.compile.render.envoy import inconsistencies, render
 from latticewall.compile.render.envoy_paths import EnvoyPaths
@@ -243,7 +245,21 @@ class Counted:
         self.calls += event == "call"
 
 
-def test_a_change_calls_as_many_functions_however_many_services_there_are(tmp_path: Path) -> None:
+class Compared:
+    """How long the tuples and mappings were that had to be gone through to find in what they differ, of those longer than `most`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+        self.lengths: list[int] = []
+        for question in ("ends", "keys"):
+            monkeypatch.setattr(differences, question, partial(self._noting, getattr(differences, question), most))
+
+    def _noting(self, question: Callable[[Any, Any], Any], most: int, before: Any, given: Any) -> Any:
+        if before is not given and len(given) > most and not any(one is before and other is given for one, other, _ in differences.noted()):
+            self.lengths.append(len(given))
+        return question(before, given)
+
+
+def test_a_change_calls_as_many_functions_however_many_services_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     region = Region(tmp_path)
     lattice, vpc = region.lattice, region.vpc()
     region.subnet(vpc)
@@ -301,3 +317,6 @@ def test_a_change_calls_as_many_functions_however_many_services_there_are(tmp_pa
     calls()
     many = changes(300)
     assert all(later - earlier < 20 for earlier, later in zip(few, many, strict=True)), (few, many)
+    compared = Compared(monkeypatch, SMALL_ZONE)
+    changes(301)
+    assert compared.lengths == []

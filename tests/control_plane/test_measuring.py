@@ -11,12 +11,14 @@ from typing import Any, cast
 from tests.region import ACCOUNT, NAME, Region, client
 
 from latticewall.control_plane.measuring import Measurer, Zones
+from latticewall.dataplane.envoy.admin import USED
+from latticewall.dataplane.envoy.bootstrap import COUNTED
 from latticewall.plan.authorization import AuthorizationPlan
 from latticewall.plan.names import NamesPlan
 from latticewall.plan.node import NodePlan
 from latticewall.plan.proxy import Cluster, ProxyPlan
 from latticewall.reconcile.loop import Loop
-from latticewall.telemetry.lattice_metrics import Reading
+from latticewall.telemetry.lattice_metrics import CLUSTER_COUNTERS, Reading
 
 
 def test_zones_of_addresses_of_both_families(region: Region) -> None:
@@ -33,6 +35,10 @@ def test_zones_of_addresses_of_both_families(region: Region) -> None:
     assert [zones(vpc, address) for address in known] == [zone] * len(known)
     assert [zones(vpc, address) for address in ("10.0.9.9", str(elsewhere[1]), "", "pipe")] == [""] * 4
     assert zones("vpc-0123456789abcdef0", str(home[77])) == ""
+
+
+def test_envoy_counts_what_is_read() -> None:
+    assert {*CLUSTER_COUNTERS, USED} <= {*COUNTED}
 
 
 @dataclass

@@ -233,7 +233,7 @@ def _group(group: TargetGroup) -> _Group:
 
 def _by_name(memo: Memo, groups: tuple[_Group, ...]) -> Mapping[str, _Group]:
     """Target groups as rules may name them."""
-    names = memo.joined(_by_name, memo.map(_id_of, groups), memo.map(_arn_of, groups))
+    names = memo.joined(_by_name, memo.map(_id_of, groups, of=_Group), memo.map(_arn_of, groups, of=_Group))
     return memo.index(_by_name, names, memo.joined(_Group, groups, groups))
 
 

@@ -13,7 +13,8 @@ from urllib.parse import quote
 TIMEOUT = 5.0
 MOST_NAMED = 200
 """Clusters that are named in a question; of more than so many it is about all."""
-_CONNECTIONS = "upstream_cx_total"
+USED = "upstream_cx_total"
+"""The counter that says whether a cluster has had a connection."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -52,14 +53,14 @@ def counters(admin_socket: str, names: Collection[str], of_hosts: Collection[str
     that JSON does, and is searched without being taken apart.
     """
     found, used = [], []
-    wanted = "|".join(map(re.escape, (*names, _CONNECTIONS)))
+    wanted = "|".join(map(re.escape, (*names, USED)))
     for stat in _get(admin_socket, f"/stats?format=json&filter={quote(f'^cluster[.].*[.]({wanted})$', safe='')}").get("stats", []):
         name, value = str(stat.get("name", "")).removeprefix("cluster."), int(stat.get("value", 0))
         ending = next((ending for ending in names if name.endswith("." + ending)), "")
         if ending:
             found.append((name.removesuffix("." + ending), "", ending, value))
-        if value and name.endswith("." + _CONNECTIONS):
-            used.append(name.removesuffix("." + _CONNECTIONS))
+        if value and name.endswith("." + USED):
+            used.append(name.removesuffix("." + USED))
     if used:
         these = "|".join(map(re.escape, used))
         only = f"?filter={quote(f'^({these})$', safe='')}" if len(used) <= MOST_NAMED else ""

@@ -10,6 +10,10 @@ from latticewall.compile.render.envoy_clusters import any_of
 from latticewall.compile.render.envoy_http import SCOPED_ROUTES
 
 XDS_CLUSTER = "latticewall-xds"
+COUNTED = ("upstream_cx_total", "upstream_cx_connect_timeout", "ssl.handshake", "ssl.connection_error", "total_listeners_draining")
+"""What Envoy counts of a cluster and of itself: what is read (`dataplane.envoy.admin`, the names in `telemetry.lattice_metrics`). It would count some hundred
+things more of each cluster, and whoever asks for a few waits until it has looked through all, as configuration does meanwhile. Nothing that Envoy decides by
+what it counts (the ejection of outliers) is configured here."""
 _HTTP2 = {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": any_of(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -33,6 +37,7 @@ def bootstrap(node_id: str, sockets: Sockets) -> dict[str, Any]:
     ads = {"ads": {}, "resource_api_version": "V3"}
     return {
         "node": {"id": node_id, "cluster": "latticewall"},
+        "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"suffix": f".{name}"} for name in COUNTED]}}},
         "admin": {"address": {"pipe": {"path": sockets.admin, "mode": 0o600}}},
         "dynamic_resources": {
             "ads_config": {
