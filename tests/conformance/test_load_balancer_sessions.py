@@ -7,8 +7,10 @@ import gzip
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Network, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from bench.region import until
 from botocore.exceptions import ClientError
 
 from .lab import Lab, allow
+from .test_dual_stack_endpoints import ASK, dual_vpc, six
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 WEB = 8080
@@ -47,6 +50,8 @@ Server(("::", {port}), Answer).serve_forever()
 class Site:
     vpc: str
     subnets: list[str]
+    blocks: list[IPv6Network]
+    gate: str
     arn: str
     name: str
     listener: str
@@ -58,13 +63,13 @@ class Site:
 @pytest.fixture(scope="module")
 def site(lab: Lab) -> Iterator[Site]:
     elb = lab.client("elbv2")
-    vpc = lab.vpc("10.64.0.0/16")
-    subnets = [lab.subnet(vpc, f"10.64.{at}.0/24", letter) for at, letter in ((1, "a"), (2, "b"))]
+    vpc, subnets, blocks = dual_vpc(lab, "10.64.0.0/16", {"10.64.1.0/24": "a", "10.64.2.0/24": "b"})
     gate = lab.group(vpc, "sessions-gate", allow("tcp", 80, cidr="10.64.0.0/16"))
     inside = lab.group(vpc, "sessions-inside", allow("tcp", WEB, group=gate))
     script = {name: SERVER.format(name=name, port=WEB) for name in "abcd"}
     servers = {name: lab.instance(name, subnets[at % 2], f"10.64.{at % 2 + 1}.{20 + at}", [inside], script[name]) for at, name in enumerate("abcd")}
-    client = lab.instance("sessions", subnets[0], "10.64.1.10")
+    servers["s"] = lab.instance("s", subnets[0], "", [inside], SERVER.format(name="s", port=WEB), Ipv6Addresses=[{"Ipv6Address": str(blocks[0][20])}])
+    client = lab.instance("sessions", subnets[0], "10.64.1.10", Ipv6Addresses=[{"Ipv6Address": str(blocks[0][10])}])
     made = elb.create_load_balancer(Name="sessions", Subnets=subnets, SecurityGroups=[gate], Scheme="internal")["LoadBalancers"][0]
     check = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2}
     groups = {
@@ -79,7 +84,7 @@ def site(lab: Lab) -> Iterator[Site]:
     lab.running(client, *servers.values())
     elb.get_waiter("load_balancer_available").wait(LoadBalancerArns=[made["LoadBalancerArn"]], WaiterConfig={"Delay": 1})
     elb.get_waiter("target_in_service").wait(TargetGroupArn=groups["one"], WaiterConfig={"Delay": 1})
-    yield Site(vpc, subnets, made["LoadBalancerArn"], made["DNSName"], listener, groups, client, servers)
+    yield Site(vpc, subnets, blocks, gate, made["LoadBalancerArn"], made["DNSName"], listener, groups, client, servers)
     elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
 
 
@@ -291,3 +296,37 @@ def test_a_target_group(lab: Lab, site: Site, tmp_path: Path) -> None:
     stick(lab, site.groups["one"], enabled="true", type="lb_cookie")
     until(lambda: browsers[first].get() and "AWSALB" in browsers[first].cookies)
     assert len({browsers[first].get() for _ in range(5)}) == 1
+
+
+def resolved(lab: Lab, site: Site) -> dict[str, list[str]]:
+    """Type of record -> what the load balancer's name has."""
+    lines = lab.run(site.client, sys.executable, "-c", ASK, site.name).stdout.splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
+def test_dual_stack(lab: Lab, site: Site) -> None:
+    """Over IPv6 like over IPv4, and only while it has the type: names, security groups, targets, health, rules and logs."""
+    elb = lab.client("elbv2")
+    assert resolved(lab, site)["AAAA"] == ["NODATA"]
+    elb.set_ip_address_type(LoadBalancerArn=site.arn, IpAddressType="dualstack")
+    elb.get_waiter("load_balancer_available").wait(LoadBalancerArns=[site.arn], WaiterConfig={"Delay": 1})
+    lab.settled()
+    found = resolved(lab, site)
+    nodes = found["AAAA"]
+    assert (len(found["A"]), sorted(next(at for at, block in enumerate(site.blocks) if ip_address(node) in block) for node in nodes)) == (2, [0, 1])
+    near = str(site.blocks[0][10])
+    assert lab.curl(site.client, f"http://[{nodes[0]}]/", seconds=0.7)[0] == 0
+    lab.ec2.authorize_security_group_ingress(GroupId=site.gate, IpPermissions=[six("tcp", 80, 80, f"{near}/128")])
+    check = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2, "TargetType": "ip", "IpAddressType": "ipv6"}
+    group = elb.create_target_group(Name="sessions-six", Protocol="HTTP", Port=WEB, VpcId=site.vpc, **check)["TargetGroups"][0]["TargetGroupArn"]
+    elb.register_targets(TargetGroupArn=group, Targets=[{"Id": str(site.blocks[0][20])}])
+    conditions = [{"Field": "path-pattern", "Values": ["/six"]}]
+    elb.create_rule(ListenerArn=site.listener, Priority=20, Conditions=conditions, Actions=[{"Type": "forward", "TargetGroupArn": group}])
+    lab.settled()
+    elb.get_waiter("target_in_service").wait(TargetGroupArn=group, WaiterConfig={"Delay": 1})
+    for host in (site.name, f"[{nodes[0]}]", f"[{nodes[1]}]"):
+        about = until(lambda host=host: (got := lab.curl(site.client, f"http://{host}/six", "-6"))[0] == 200 and json.loads(got[1]))
+        assert (about["name"], about["client"] in nodes, about["headers"]["x-forwarded-for"]) == ("s", True, near)
+    over_four = lab.get(site.client, f"http://{site.name}/six", "-4")
+    assert (over_four["name"], over_four["client"] in nodes) == ("s", True)
+    assert lab.get(site.client, f"http://{site.name}/", "-6")["name"] in "abcd"

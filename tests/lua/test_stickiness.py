@@ -31,6 +31,7 @@ return function(context, lines)
   function metadata:get(filter) return kept[filter] end
   local handle, said = {own = own}, {}
   function said:get(key) return context[key] end
+  function handle:clearRouteCache() end
   function handle:headers() return headers end
   function handle:filterContext() return said end
   function handle:streamInfo() return {dynamicMetadata = function() return metadata end} end

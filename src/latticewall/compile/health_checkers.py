@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
 
 from latticewall.compile.health_checks import status_ranges
 from latticewall.plan.health_checkers import CheckSource, HealthChecker, TargetCheck
@@ -34,10 +35,17 @@ def health_checker(balancer: LoadBalancer, namespace: str, checked: Iterable[tup
         matcher = group.health_check["Matcher"]
         checks.append(TargetCheck(cluster, source.name, status_ranges(matcher["GrpcCode" if grpc else "HttpCode"]), grpc))
     ordered = tuple(sources[name] for name in sorted(sources))
-    return HealthChecker(f"checker-{balancer.id}", namespace, balancer.id, ordered, tuple(sorted(checks, key=lambda check: check.cluster)))
+    dual_stack = any(node.ipv6 is not None for node in balancer.nodes)
+    return HealthChecker(f"checker-{balancer.id}", namespace, balancer.id, ordered, tuple(sorted(checks, key=lambda check: check.cluster)), dual_stack)
 
 
 def _source(node: LoadBalancerNode, group: LoadBalancerTargetGroup) -> CheckSource:
     tls, http2 = group.health_check["HealthCheckProtocol"] == "HTTPS", group.protocol_version != "HTTP1"
     words = f"{'https' if tls else 'http'}{'2' if http2 else '1'}"
-    return CheckSource(f"checker-{words}@{node.interface_id}", str(node.address), tls, http2)
+    family = " ipv6" if group.is_ipv6 else ""
+    return CheckSource(f"checker-{words}@{node.interface_id}{family}", str(source_address(group, node)), tls, http2)
+
+
+def source_address(group: LoadBalancerTargetGroup, node: LoadBalancerNode) -> IPv4Address | IPv6Address:
+    """From where a node comes to the targets of a group."""
+    return node.ipv6 if group.is_ipv6 and node.ipv6 is not None else node.address

@@ -7,10 +7,11 @@ come to it, and for what it opens to targets. Every node (one per subnet) receiv
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from latticewall.compile import addresses
-from latticewall.compile.health_checkers import health_check, health_checker
+from latticewall.compile import addresses, ipv6
+from latticewall.compile.health_checkers import health_check, health_checker, source_address
 from latticewall.compile.index import BalancerInterface, Index
 from latticewall.compile.stickiness import stickiness
 from latticewall.compile.vpc import ESTABLISHED, ROUTER_SYSCTLS
@@ -36,17 +37,21 @@ def compile_load_balancer(index: Index, balancer: LoadBalancer) -> tuple[Namespa
     ends = [(item, item.balancer_device) for item in interfaces]
     links = [Link(End(balancer.vpc_id, item.router_device), End(name, device), addresses.VPC_MTU, item.interface.id) for item, device in ends]
     routes, rules = ways_out(ends)
+    own = [Address(device, f"{address}/32") for item, device in ends for address in item.interface.addresses]
+    own += [Address(device, f"{address}/128") for item, device in ends for address in item.interface.ipv6_addresses]
+    dual = tuple(sorted(device for item, device in ends if item.interface.ipv6_addresses))
+    sysctls = tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward")
     found = Namespace(
-        name=name, kind="load-balancer", owner=balancer.arn, routes=tuple(routes), rules=tuple(sorted(rules)),
-        addresses=tuple(sorted(Address(device, f"{address}/32") for item, device in ends for address in item.interface.addresses)),
-        sysctls=tuple(pair for pair in ROUTER_SYSCTLS if pair[0] != "ipv4/ip_forward"), ruleset=_ruleset(balancer),
+        name=name, kind="load-balancer", owner=balancer.arn, routes=tuple(routes), rules=tuple(sorted(rules)), addresses=tuple(sorted(own)),
+        sysctls=ipv6.dual_stack(sysctls, routes=False) if dual else sysctls, ruleset=_ruleset(balancer, dual),
     )  # fmt: skip
     return found, links
 
 
-def _ruleset(balancer: LoadBalancer) -> Ruleset:
-    """In: what is listened to, and pings. Who may come as far is decided on the way, by security groups and network ACLs."""
+def _ruleset(balancer: LoadBalancer, dual: tuple[str, ...]) -> Ruleset:
+    """In: what is listened to, and pings. Who may come as far is decided on the way, by security groups and network ACLs. dual: devices with IPv6."""
     rules = [ESTABLISHED, NftRule((Match("iifname", ("lo",)),), "accept"), NftRule((Match("icmp type", ("8",)),), "accept")]
+    rules += [*ipv6.neighbours(dual), NftRule((Match("icmpv6 type", ("128",)),), "accept")] if dual else []
     if ports := sorted({listener.port for listener in balancer.listeners}):
         rules.append(NftRule((Match("tcp dport", tuple(str(port) for port in ports)),), "accept", comment="listeners"))
     return Ruleset(chains=(Chain("input", tuple(rules), hook="input", policy="drop"),))
@@ -62,7 +67,7 @@ def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster]
         balancer, node = interface.balancer, interface.node
         used: set[str] = set()
         for listener in balancer.listeners:
-            sockets.append(_socket(interface, listener, groups))
+            sockets += _sockets(interface, listener, groups)
             used.update(arn for rule in listener.rules for arn, _ in _targets(rule) if arn in groups)
         clusters += [_cluster(interface.balancer_namespace, balancer, node, groups[arn]) for arn in sorted(used)]
         if used:
@@ -80,11 +85,19 @@ def _cluster(namespace: str, balancer: LoadBalancer, node: LoadBalancerNode, gro
     endpoints = sorted({Endpoint(str(target.address), target.port) for target in group.targets if target.address is not None})
     idle = int(balancer.attributes["idle_timeout.timeout_seconds"])
     return Cluster(
-        name=cluster_name(group, node), namespace=namespace, bind=str(node.address), endpoints=tuple(endpoints), protocol=group.protocol_version,
+        name=cluster_name(group, node), namespace=namespace, bind=str(source_address(group, node)), endpoints=tuple(endpoints), protocol=group.protocol_version,
         tls=group.protocol == "HTTPS", health_check=health_check(group), connect_timeout=CONNECT_SECONDS, idle_timeout=idle, arn=group.arn,
         algorithm=group.attributes["load_balancing.algorithm.type"], slow_start=int(group.attributes["slow_start.duration_seconds"]),
         load_balancer_id=balancer.id,
     )  # fmt: skip
+
+
+def _sockets(interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup]) -> Iterator[BalancerSocket]:
+    """One at each of the node's addresses; that of IPv6 comes and goes without the other one."""
+    found = _socket(interface, listener, groups)
+    yield found
+    if interface.node.ipv6 is not None:
+        yield replace(found, name=f"{found.name} ipv6", address=str(interface.node.ipv6), node=found.address)
 
 
 def _socket(interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup]) -> BalancerSocket:

@@ -319,8 +319,8 @@ def _load_balancer_names(world: World, records: _Records) -> None:
     """The names of all load balancers, known everywhere, as the private addresses that their nodes have."""
     for balancer in world.load_balancers:
         name = absolute(balancer.dns_name)
-        addresses_of = tuple(sorted(str(node.address) for node in balancer.nodes))
-        records.setdefault(name.split(".", 1)[1], []).append(Record(name, "A", TTL, addresses_of))
+        own = sorted(str(address) for node in balancer.nodes for address in (node.address, node.ipv6) if address is not None)
+        records.setdefault(name.split(".", 1)[1], []).extend(address_records(name, TTL, own))
 
 
 def _database_names(world: World, records: _Records) -> None:

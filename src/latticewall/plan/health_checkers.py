@@ -38,3 +38,5 @@ class HealthChecker:
     load_balancer_id: str
     sources: tuple[CheckSource, ...]
     checks: tuple[TargetCheck, ...]
+    dual_stack: bool = False
+    """It is asked over IPv6, too."""

@@ -90,3 +90,5 @@ class BalancerSocket:
     """Taken from clients, which offer it in the TLS handshake."""
     certificate_arn: str = ""
     access_log: bool = False
+    node: str = ""
+    """The node's first address, where `address` is another one."""

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from tests.region import ACCOUNT, NAME, Region, client
 
-from .pieces import balancer, fixed, group, listener, network
+from .pieces import balancer, fixed, forward, group, listener, network
 
 
 def test_a_load_balancer_is_provisioned_active_and_gone(region: Region) -> None:
@@ -54,7 +54,7 @@ def test_a_load_balancer_is_provisioned_active_and_gone(region: Region) -> None:
         ({"Scheme": None}, "InvalidScheme", "internet-facing"),
         ({"Type": "network"}, "InvalidConfigurationRequest", "network"),
         ({"Type": "gateway"}, "InvalidConfigurationRequest", "gateway"),
-        ({"IpAddressType": "dualstack"}, "InvalidConfigurationRequest", "dualstack"),
+        ({"IpAddressType": "dualstack"}, "InvalidSubnet", "dualstack"),
         ({"Name": "internal-web"}, "ValidationError", "internal-"),
         ({"Name": "-web"}, "ValidationError", "hyphen"),
         ({"Subnets": ["ONE"]}, "ValidationError", "two different Availability Zones"),
@@ -168,12 +168,14 @@ def test_attributes_of_listeners_and_target_groups(region: Region) -> None:
         elb.describe_target_group_attributes(TargetGroupArn=f"{target}0")
 
 
-def test_there_is_ipv4_and_nothing_is_reserved(region: Region) -> None:
+def test_ipv6_needs_subnets_that_have_it_and_nothing_is_reserved(region: Region) -> None:
     _, one, two = network(region)
     elb, arn = region.elbv2, balancer(region, one, two)["LoadBalancerArn"]
     assert elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="ipv4")["IpAddressType"] == "ipv4"
-    with region.refused("InvalidConfigurationRequest", "dualstack"):
+    with region.refused("InvalidSubnet", "no IPv6 CIDR block"):
         elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="dualstack")
+    with region.refused("InvalidConfigurationRequest", "dualstack-without-public-ipv4"):
+        elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="dualstack-without-public-ipv4")
     assert elb.describe_capacity_reservation(LoadBalancerArn=arn)["CapacityReservationState"] == []
     for call, more in ((elb.set_ip_address_type, {"IpAddressType": "ipv4"}), (elb.describe_capacity_reservation, {})):
         with region.refused("LoadBalancerNotFound"):
@@ -207,3 +209,43 @@ def self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
     born = datetime(2026, 1, 1, tzinfo=UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), 7, born, born + timedelta(days=90))
     return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def test_dual_stack(region: Region) -> None:
+    """Addresses come and go with the type; groups of IPv6 need it."""
+    ec2, elb = region.ec2, region.elbv2
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].removesuffix("00::/56")
+    subnets = [
+        ec2.create_subnet(
+            VpcId=vpc["VpcId"], CidrBlock=f"10.0.{at}.0/24", Ipv6CidrBlock=f"{block}0{at}::/64", AvailabilityZone=f"{NAME}{zone}"
+        )["Subnet"]["SubnetId"] for at, zone in ((1, "a"), (2, "b"))
+    ]  # fmt: skip
+
+    def addresses() -> list[list[dict[str, Any]]]:
+        found = ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": ["ELB app/web/*"]}])["NetworkInterfaces"]
+        return [one["Ipv6Addresses"] for one in found]
+
+    made = balancer(region, *subnets, IpAddressType="dualstack")
+    arn = made["LoadBalancerArn"]
+    assert (made["IpAddressType"], [len(found) for found in addresses()]) == ("dualstack", [1, 1])
+    six = group(region, vpc["VpcId"], IpAddressType="ipv6")
+    for target, words in ((f"{block}01::3", "reserved"), (f"{block}09::9", "not within a subnet"), ("10.0.1.9", "not a valid IPv6 address")):
+        with region.refused("InvalidTarget", words):
+            elb.register_targets(TargetGroupArn=six, Targets=[{"Id": target}])
+    elb.register_targets(TargetGroupArn=six, Targets=[{"Id": f"{block}01:0:0:0:A9".replace("::", ":")}])
+    shown = elb.describe_target_health(TargetGroupArn=six)["TargetHealthDescriptions"]
+    assert [item["Target"]["Id"] for item in shown] == [f"{block}01::a9"]
+    with region.refused("InvalidConfigurationRequest", "instance"):
+        group(region, vpc["VpcId"], "own", IpAddressType="ipv6", TargetType="instance")
+    port = listener(region, arn, forward(six))
+    with region.refused("InvalidConfigurationRequest", "must be of type dualstack"):
+        elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="ipv4")
+    elb.delete_listener(ListenerArn=port)
+    assert elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="ipv4")["IpAddressType"] == "ipv4"
+    assert addresses() == [[], []]
+    with region.refused("InvalidConfigurationRequest", "must be of type dualstack"):
+        listener(region, arn, forward(six))
+    region.settle()
+    assert elb.set_subnets(LoadBalancerArn=arn, Subnets=subnets, IpAddressType="dualstack")["IpAddressType"] == "dualstack"
+    assert [len(found) for found in addresses()] == [1, 1]

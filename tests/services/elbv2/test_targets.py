@@ -40,7 +40,7 @@ def test_a_target_group_shows_its_defaults_and_keeps_what_is_not_named(region: R
     [
         ({"TargetType": "lambda"}, "InvalidConfigurationRequest"),
         ({"Protocol": "TCP"}, "InvalidConfigurationRequest"),
-        ({"IpAddressType": "ipv6"}, "InvalidConfigurationRequest"),
+        ({"IpAddressType": "ipv6", "TargetType": "instance"}, "InvalidConfigurationRequest"),
         ({"VpcId": "vpc-0123456789abcdef0"}, "ValidationError"),
         ({"HealthCheckIntervalSeconds": 5}, "ValidationError"),
         ({"HealthCheckIntervalSeconds": 4}, "ValidationError"),

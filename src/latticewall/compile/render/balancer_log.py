@@ -21,7 +21,7 @@ def access_log(plan: BalancerSocket, path: str) -> Document:
     return file_log(path, {
         "kind": KIND,
         "balancer": literal(plan.load_balancer_id),
-        "node": plan.address,
+        "node": plan.node or plan.address,
         "port": str(plan.port),
         "certificate": literal(plan.certificate_arn),
         "created": f"%START_TIME({_MICROSECONDS})%",

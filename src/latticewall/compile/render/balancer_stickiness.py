@@ -39,7 +39,8 @@ end
 
 def filters(paths: EnvoyPaths) -> list[Document]:
     """Of every listener, so that stickiness comes and goes without closing a connection; both do nothing where no route says otherwise."""
-    script = any_of(f"{_FILTERS}.lua.v3.Lua", default_source_code={"inline_string": _LOADER.format(path=lua_literal(paths.stickiness))})
+    source = {"inline_string": _LOADER.format(path=lua_literal(paths.stickiness))}
+    script = any_of(f"{_FILTERS}.lua.v3.Lua", default_source_code=source, clear_route_cache=False)
     return [
         {"name": COOKIES, "typed_config": script, "disabled": True},
         {"name": SESSION, "typed_config": any_of(f"{_FILTERS}.stateful_session.v3.StatefulSession")},

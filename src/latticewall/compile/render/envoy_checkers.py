@@ -10,7 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latticewall.compile.render.checker_lua import CODE, OWN_ANSWER, SCRIPT
-from latticewall.compile.render.envoy_clusters import CHECK, CHECKER_PORT, HTTP_PROTOCOL_OPTIONS, LOOPBACK, METADATA_NAMESPACE, any_of, seconds, unverified_tls
+from latticewall.compile.render.envoy_clusters import (
+    CHECK,
+    CHECKER_PORT,
+    HTTP_PROTOCOL_OPTIONS,
+    LOOPBACK,
+    LOOPBACK_IPV6,
+    METADATA_NAMESPACE,
+    any_of,
+    seconds,
+    unverified_tls,
+)
 from latticewall.plan.health_checkers import CheckSource, HealthChecker, TargetCheck
 
 if TYPE_CHECKING:
@@ -43,8 +53,13 @@ def listener(plan: HealthChecker, paths: EnvoyPaths) -> Document:
         skip_xff_append=True,
         path_with_escaped_slashes_action="KEEP_UNCHANGED",
     )  # fmt: skip
-    socket = {"address": LOOPBACK, "port_value": CHECKER_PORT, "network_namespace_filepath": paths.namespace(plan.namespace)}
-    return {"name": plan.name, "address": {"socket_address": socket}, "filter_chains": [{"filters": [{"name": "http", "typed_config": document}]}]}
+    families = [LOOPBACK, *([LOOPBACK_IPV6] if plan.dual_stack else [])]
+    first, *others = [
+        {"address": {"socket_address": {"address": address, "port_value": CHECKER_PORT, "network_namespace_filepath": paths.namespace(plan.namespace)}}}
+        for address in families
+    ]
+    more = {"additional_addresses": others} if others else {}
+    return {"name": plan.name, **first, **more, "filter_chains": [{"filters": [{"name": "http", "typed_config": document}]}]}
 
 
 def _told() -> Document:

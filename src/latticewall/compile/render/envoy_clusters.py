@@ -17,7 +17,7 @@ HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 POLICIES = {"round_robin": "ROUND_ROBIN", "least_outstanding_requests": "LEAST_REQUEST", "weighted_random": "RANDOM"}
 SLOW_START = {"ROUND_ROBIN": "round_robin_lb_config", "LEAST_REQUEST": "least_request_lb_config"}
 METADATA_NAMESPACE = "latticewall"
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK_IPV6 = "127.0.0.1", "::1"
 CHECKER_PORT = 8600
 """Where the checker of a load balancer listens, inside its namespace."""
 CHECK = "x-latticewall-check"
@@ -167,9 +167,11 @@ def endpoints(plan: Cluster, run: str) -> Document:
     check_port = plan.health_check.port if plan.health_check else 0
     targets = []
     for endpoint in sorted(plan.endpoints):
-        check: Document = {"hostname": f"{endpoint.address}:{check_port or endpoint.port}"}
+        is_ipv6 = ":" in endpoint.address
+        host = f"[{endpoint.address}]" if is_ipv6 else endpoint.address
+        check: Document = {"hostname": f"{host}:{check_port or endpoint.port}"}
         if plan.health_check and plan.health_check.by_checker:
-            check["address"] = {"socket_address": {"address": LOOPBACK, "port_value": CHECKER_PORT}}
+            check["address"] = {"socket_address": {"address": LOOPBACK_IPV6 if is_ipv6 else LOOPBACK, "port_value": CHECKER_PORT}}
         elif check_port:
             check["port_value"] = check_port
         address = {"socket_address": {"address": endpoint.address, "port_value": endpoint.port}}

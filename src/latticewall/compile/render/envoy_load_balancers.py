@@ -54,7 +54,7 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
             "headers_with_underscores_action": "DROP_HEADER" if plan.drop_invalid_headers else "ALLOW",
         },
         http1_safe_max_connection_duration=True,
-        http_protocol_options={"accept_http_10": True, "default_host_for_http_10": plan.address},
+        http_protocol_options={"accept_http_10": True, "default_host_for_http_10": f"[{plan.address}]" if plan.node else plan.address},
         upgrade_configs=[{"upgrade_type": "websocket"}],
         max_request_headers_kb=MAX_HEADERS_KB,
         request_headers_timeout=seconds(plan.idle_timeout),

@@ -134,6 +134,7 @@ function M.on_request(handle)
     if stuck then
       group = stuck.group
       headers:replace(GROUP, group)
+      handle:clearRouteCache()
     end
   end
   for _, name in ipairs(NAMES) do

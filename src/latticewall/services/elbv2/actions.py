@@ -112,6 +112,8 @@ def _group(ctx: Context, balancer: Row, arn: str) -> Row:
     group = find.by_arn(ctx, TARGET_GROUP, arn)
     if group.document["VpcId"] != balancer.document["VpcId"]:
         raise text.configuration(f"The target group '{arn}' and the load balancer '{balancer.arn}' are in different VPCs")
+    if group.document["IpAddressType"] == "ipv6" and balancer.document["IpAddressType"] != "dualstack":
+        raise text.configuration(f"The target group '{arn}' is of IPv6: the load balancer '{balancer.arn}' must be of type dualstack")
     other = balancer_of(ctx, group)
     if other is not None and other.id != balancer.id:
         message = f"The following target groups cannot be associated with more than one load balancer: {arn}"

@@ -38,8 +38,11 @@ def create_target_group(ctx: Context, params: Document) -> Document:
     kind = params.get("TargetType") or "instance"
     if kind not in TYPES:
         raise text.unsupported("TargetType", f"Target type {kind} is not supported yet; instance and ip are")
-    if (params.get("IpAddressType") or "ipv4") != "ipv4":
-        raise text.unsupported("IpAddressType", f"IP address type {params['IpAddressType']} is not supported yet; ipv4 is")
+    family = params.get("IpAddressType") or "ipv4"
+    if family not in ("ipv4", "ipv6"):
+        raise text.invalid("IpAddressType", f"IP address type '{family}' must be ipv4 or ipv6")
+    if (family, kind) == ("ipv6", "instance"):
+        raise text.unsupported("IpAddressType", "Target groups of IPv6 with targets of type instance are not supported: instances have no primary IPv6 address")
     if params.get("TargetControlPort"):
         raise text.unsupported("TargetControlPort", "TargetControlPort is not supported yet")
     protocol, port = params.get("Protocol"), params.get("Port")
@@ -54,7 +57,7 @@ def create_target_group(ctx: Context, params: Document) -> Document:
     if version not in ("HTTP1", "HTTP2", "GRPC"):
         raise text.invalid("ProtocolVersion", f"Protocol version '{version}' must be one of HTTP1, HTTP2, GRPC")
     document: Document = {
-        "Protocol": protocol, "Port": port, "VpcId": vpc.id, "TargetType": kind, "ProtocolVersion": version, "IpAddressType": "ipv4",
+        "Protocol": protocol, "Port": port, "VpcId": vpc.id, "TargetType": kind, "ProtocolVersion": version, "IpAddressType": family,
         **health_check(params, _default_check(version)), "_attributes": dict(TARGET_GROUP_DEFAULTS), "_targets": [], "_asked": asked,
     }  # fmt: skip
     identifier = f"{name}/{ctx.new_id(digits=16)}"

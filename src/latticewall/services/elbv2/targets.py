@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import cache
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple
 
 from latticewall.base.inet import is_reserved
@@ -104,11 +104,19 @@ def _with_ports(group: Row, targets: list[Document]) -> list[Document]:
             raise text.unsupported("Targets.AvailabilityZone", "Availability Zones of targets are not supported: targets are where their addresses are")
         if target.get("QuicServerId"):
             raise text.configuration("QuicServerId is for Network Load Balancers only")
-    return [{"Id": target["Id"], "Port": target.get("Port") or group.document["Port"]} for target in targets]
+    return [{"Id": _spelt(target["Id"]), "Port": target.get("Port") or group.document["Port"]} for target in targets]
+
+
+def _spelt(identifier: str) -> str:
+    """An IPv6 address as it is always written; anything else as it is."""
+    try:
+        return str(IPv6Address(identifier))
+    except AddressValueError:
+        return identifier
 
 
 def _named(target: Document, wanted: Mapping[str, Any]) -> bool:
-    return bool(target["Id"] == wanted["Id"] and wanted.get("Port") in (None, target["Port"]))
+    return bool(target["Id"] == _spelt(wanted["Id"]) and wanted.get("Port") in (None, target["Port"]))
 
 
 def _same(one: Document, other: Document) -> bool:
@@ -127,6 +135,8 @@ def _refusal(ctx: Context, group: Row, identifier: str) -> str:
         if "PrivateIpAddress" not in instance.document:
             return f"The following targets have no IPv4 address: '{identifier}'"
         return "" if instance.status != "stopped" else f"The following targets are not in a running state: '{identifier}'"
+    if group.document["IpAddressType"] == "ipv6":
+        return _refusal_of_ipv6(ctx, vpc_id, identifier)
     try:
         address = IPv4Address(identifier)
     except AddressValueError:
@@ -141,6 +151,18 @@ def _refusal(ctx: Context, group: Row, identifier: str) -> str:
     if any(address in network for network in (*subnets, *PRIVATE)):
         return ""
     return f"The IP address '{identifier}' is not within the VPC '{vpc_id}' or a private range"
+
+
+def _refusal_of_ipv6(ctx: Context, vpc_id: str, identifier: str) -> str:
+    try:
+        address = IPv6Address(identifier)
+    except AddressValueError:
+        return f"The IP address '{identifier}' is not a valid IPv6 address"
+    found = [item for subnet in ctx.live(SUBNET) if subnet.document["VpcId"] == vpc_id for item in subnet.document["Ipv6CidrBlockAssociationSet"]]
+    networks = [IPv6Network(item["Ipv6CidrBlock"]) for item in found]
+    if any(address in network and is_reserved(address, network) for network in networks):
+        return f"The IP address '{identifier}' is reserved in its subnet: the first four addresses and the last one are no targets"
+    return "" if any(address in network for network in networks) else f"The IP address '{identifier}' is not within a subnet of the VPC '{vpc_id}'"
 
 
 def describe_target_health(ctx: Context, params: Document) -> Document:

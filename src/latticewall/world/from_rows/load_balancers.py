@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from latticewall.base.rows import Row
 from latticewall.world.from_rows.rows import Rows
 from latticewall.world.types import Instance, LoadBalancer, LoadBalancerListener, LoadBalancerNode, LoadBalancerRule, LoadBalancerTargetGroup, Target
+
+Address = IPv4Address | IPv6Address
 
 
 def build_load_balancers(rows: Rows) -> tuple[LoadBalancer, ...]:
     return tuple(
         LoadBalancer(
             id=row.id, arn=row.arn, dns_name=row.document["DNSName"].lower(), vpc_id=row.document["VpcId"],
-            nodes=tuple(LoadBalancerNode(node["SubnetId"], node["InterfaceId"], IPv4Address(node["Address"])) for node in row.document["_nodes"]),
+            nodes=tuple(_node(node) for node in row.document["_nodes"]),
             listeners=tuple(_listener(rows, listener) for listener in rows.children("elbv2:Listener", row.id)), attributes=row.document["_attributes"],
         )
         for row in rows.of("elbv2:LoadBalancer")
     )  # fmt: skip
+
+
+def _node(node: dict[str, str]) -> LoadBalancerNode:
+    ipv6 = IPv6Address(node["Ipv6Address"]) if "Ipv6Address" in node else None
+    return LoadBalancerNode(node["SubnetId"], node["InterfaceId"], IPv4Address(node["Address"]), ipv6)
 
 
 def _listener(rows: Rows, row: Row) -> LoadBalancerListener:
@@ -41,13 +48,15 @@ def build_load_balancer_target_groups(rows: Rows, instances: Iterable[Instance])
     for row in rows.of("elbv2:TargetGroup"):
         document = row.document
         registered = [target for target in document["_targets"] if "until" not in target]
-        by_id = addresses if document["TargetType"] == "instance" else {target["Id"]: IPv4Address(target["Id"]) for target in registered}
+        by_id: Mapping[str, Address] = addresses
+        if document["TargetType"] != "instance":
+            by_id = {target["Id"]: ip_address(target["Id"]) for target in registered}
         targets = [Target(target["Id"], int(target["Port"]), by_id[target["Id"]]) for target in registered if target["Id"] in by_id]
         found.append(
             LoadBalancerTargetGroup(
                 id=row.id, arn=row.arn, protocol=document["Protocol"], protocol_version=document["ProtocolVersion"], vpc_id=document["VpcId"],
                 health_check={member: value for member, value in document.items() if member.startswith(("Health", "Unhealthy", "Matcher"))},
-                targets=tuple(targets), attributes=document["_attributes"],
+                targets=tuple(targets), attributes=document["_attributes"], is_ipv6=document["IpAddressType"] == "ipv6",
             )
         )  # fmt: skip
     return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from latticewall.world.types.lattice import Target
@@ -11,11 +11,12 @@ from latticewall.world.types.lattice import Target
 
 @dataclass(frozen=True)
 class LoadBalancerNode:
-    """A load balancer's presence in one subnet."""
+    """A load balancer's presence in one subnet. ipv6: None unless it is dual-stack."""
 
     subnet_id: str
     interface_id: str
     address: IPv4Address
+    ipv6: IPv6Address | None = None
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,4 @@ class LoadBalancerTargetGroup:
     health_check: dict[str, Any]
     targets: tuple[Target, ...]
     attributes: dict[str, str]
+    is_ipv6: bool = False

@@ -57,9 +57,9 @@ def _change_rule(work: Work, made: Made, properties: Properties) -> None:
 ATTRIBUTES = {"LoadBalancerAttributes": "Attributes", "TargetGroupAttributes": "Attributes", "ListenerAttributes": "Attributes"}
 TYPES = (
     _type(
-        "LoadBalancer", "LoadBalancer", "Name= Scheme= Type= Subnets SubnetMappings= SecurityGroups IpAddressType= LoadBalancerAttributes", name="Name:32",
+        "LoadBalancer", "LoadBalancer", "Name= Scheme= Type= Subnets SubnetMappings= SecurityGroups IpAddressType LoadBalancerAttributes", name="Name:32",
         update="", renames=ATTRIBUTES, settings={"LoadBalancerAttributes": "elbv2:ModifyLoadBalancerAttributes"},
-        updates={"SecurityGroups": "elbv2:SetSecurityGroups", "Subnets": "elbv2:SetSubnets"},
+        updates={"SecurityGroups": "elbv2:SetSecurityGroups", "Subnets": "elbv2:SetSubnets", "IpAddressType": "elbv2:SetIpAddressType"},
         attributes={
             "DNSName": "DNSName", "CanonicalHostedZoneID": "CanonicalHostedZoneId", "LoadBalancerFullName": "@id", "LoadBalancerName": "@name",
             "SecurityGroups": "SecurityGroups",
