@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from latticewall.telemetry.access_log import whole
 from latticewall.telemetry.batches import File, moment
 
 KIND = "load-balancer"
@@ -28,7 +28,7 @@ _UNSAFE = re.compile(rb'[^\x20-\x7e]|["\\]')
 
 def read(line: str) -> dict[str, Any]:
     """One line of Envoy's log about a request to a load balancer. Raises ValueError for any other."""
-    found = json.loads(line)
+    found = whole(line)
     if not isinstance(found, dict) or found.get("kind") != KIND:
         raise ValueError("not a line about a load balancer")
     return found
