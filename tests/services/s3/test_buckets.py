@@ -29,6 +29,20 @@ def refused(call: Any, **params: Any) -> tuple[str, int]:
     return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
+def test_a_bucket_made_again_is_refused_but_in_the_first_region(s3: Any) -> None:
+    """CreateBucket: "In us-east-1, if you re-create an existing bucket that you already own, Amazon S3 returns 200 OK"; nothing of it changes."""
+    here = {"Bucket": BUCKET, "CreateBucketConfiguration": {"LocationConstraint": NAME}}
+    assert refused(s3.create_bucket, **here) == ("BucketAlreadyOwnedByYou", 409)
+    first = client("s3", region="us-east-1")
+    made = first.create_bucket(Bucket="oldest")
+    first.put_bucket_tagging(Bucket="oldest", Tagging={"TagSet": [{"Key": "a", "Value": "1"}]})
+    again = first.create_bucket(Bucket="oldest")
+    assert (again["Location"], again["ResponseMetadata"]["HTTPStatusCode"]) == (made["Location"], 200)
+    assert first.get_bucket_tagging(Bucket="oldest")["TagSet"] == [{"Key": "a", "Value": "1"}]
+    assert refused(s3.create_bucket, Bucket="oldest") == ("BucketAlreadyOwnedByYou", 409)
+    assert refused(first.create_bucket, Bucket=BUCKET) == ("BucketAlreadyOwnedByYou", 409)
+
+
 @pytest.mark.parametrize(
     ("question", "answer"),
     [

@@ -55,6 +55,8 @@ def create(ctx: Context, params: Document) -> Document:
         raise text.invalid(message, "IllegalLocationConstraintException")
     found = ctx.tx.get("s3:Bucket", name)
     if found is not None and found.account == ctx.caller.account:
+        if found.region == ctx.caller.region == FIRST_REGION:  # "for legacy compatibility"
+            return {"Location": f"/{name}", "BucketArn": found.arn}
         raise text.conflict("Your previous request to create the named bucket succeeded and you already own it.", "BucketAlreadyOwnedByYou")
     if found is not None:
         message = "The requested bucket name is not available. The bucket namespace is shared by all users of the system."
