@@ -34,10 +34,13 @@ def shop(path: str, interval: int, second: str, idle: str, target: str, priority
             "ElasticLoadBalancingV2::TargetGroup", Port=8080, Protocol="HTTP", VpcId=ref("Vpc"), TargetType="ip", HealthCheckIntervalSeconds=interval,
             Targets=[{"Id": target}], TargetGroupAttributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "0"}],
         ),
-        Web=of("ElasticLoadBalancingV2::Listener", LoadBalancerArn=ref("Balancer"), Port=80, Protocol="HTTP", DefaultActions=[FIXED]),
+        Web=of(
+            "ElasticLoadBalancingV2::Listener", LoadBalancerArn=ref("Balancer"), Port=80, Protocol="HTTP", DefaultActions=[FIXED],
+            Tags=[{"Key": "path", "Value": path}],
+        ),
         Rule=of(
             "ElasticLoadBalancingV2::ListenerRule", ListenerArn=ref("Web"), Priority=priority, Conditions=[condition],
-            Actions=[{"Type": "forward", "ForwardConfig": weighted}],
+            Actions=[{"Type": "forward", "ForwardConfig": weighted}], Tags=[{"Key": "path", "Value": path}],
         ),
         Lattice={**of("VpcLattice::TargetGroup", Type="ALB", Config=config, Targets=[{"Id": ref("Balancer")}]), "DependsOn": "Web"},
     )  # fmt: skip
@@ -60,8 +63,8 @@ def test_a_load_balancer_comes_changes_and_goes(region: Region) -> None:
     health = elb.describe_target_health(TargetGroupArn=region.physical("Targets"))["TargetHealthDescriptions"]
     assert [item["Target"]["Id"] for item in health] == ["10.0.1.10"]
     assert elb.describe_target_groups(TargetGroupArns=[region.physical("Targets")])["TargetGroups"][0]["HealthCheckIntervalSeconds"] == 15
-    tags = elb.describe_tags(ResourceArns=[balancer["LoadBalancerArn"]])["TagDescriptions"][0]["Tags"]
-    assert {"Key": "path", "Value": "/b"} in tags
+    tagged = elb.describe_tags(ResourceArns=[balancer["LoadBalancerArn"], region.physical("Web"), region.physical("Rule")])["TagDescriptions"]
+    assert [{"Key": "path", "Value": "/b"} in item["Tags"] for item in tagged] == [True, True, True]
     items = client("vpc-lattice").list_targets(targetGroupIdentifier=region.physical("Lattice"))["items"]
     assert [(item["id"], item["status"]) for item in items] == [(balancer["LoadBalancerArn"], "UNUSED")]
     leave(region, before)

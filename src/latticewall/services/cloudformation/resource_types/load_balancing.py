@@ -77,10 +77,10 @@ TYPES = (
         },
     ),
     _type(
-        "Listener", "Listener", "LoadBalancerArn=! Port! Protocol! DefaultActions! Certificates SslPolicy ListenerAttributes", tagging="", attributes={},
+        "Listener", "Listener", "LoadBalancerArn=! Port! Protocol! DefaultActions! Certificates SslPolicy ListenerAttributes", attributes={},
         renames=ATTRIBUTES, settings={"ListenerAttributes": "elbv2:ModifyListenerAttributes"},
     ),
     _type(
-        "ListenerRule", "Rule", "ListenerArn=! Priority! Conditions! Actions!", tagging="", changing=_change_rule, attributes={"IsDefault": "IsDefault"},
+        "ListenerRule", "Rule", "ListenerArn=! Priority! Conditions! Actions!", changing=_change_rule, attributes={"IsDefault": "IsDefault"},
     ),
 )  # fmt: skip
