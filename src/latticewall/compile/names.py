@@ -120,8 +120,7 @@ def _own_of(index: Index, gates: ServiceNetworkGates, vpc: Vpc, none: _OwnZones)
 
 def _resolver(vpc: Vpc) -> Resolver:
     """Without its zones, which change more often."""
-    listens = tuple(map(str, addresses.resolvers(vpc))) if vpc.dns_support else ()
-    return Resolver(vpc.id, namespace("vpc", vpc.id), listens, (), enabled=vpc.dns_support)
+    return Resolver(vpc.id, namespace("vpc", vpc.id), tuple(map(str, addresses.resolvers(vpc))), (), enabled=vpc.dns_support)
 
 
 def _answering(resolver: Resolver, zones: tuple[Zone, ...]) -> Resolver:

@@ -96,6 +96,9 @@ def test_interfaces_have_ipv6_addresses_only(region: Region) -> None:
     for params in ({"PrivateIpAddress": "10.0.0.9"}, {"SecondaryPrivateIpAddressCount": 1}):
         with region.refused("InvalidParameterCombination", "IPv6-only"):
             region.call("CreateNetworkInterface", SubnetId=subnet, **params)
+    for member in ("Ipv6AddressCount", "SecondaryPrivateIpAddressCount"):
+        with region.refused("InvalidParameterValue", "must not be negative"):
+            region.call("CreateNetworkInterface", SubnetId=subnet, **{member: -1})
     identifier = plain["NetworkInterfaceId"]
     with region.refused("InvalidParameterCombination", "IPv6-only"):
         region.call("AssignPrivateIpAddresses", NetworkInterfaceId=identifier, SecondaryPrivateIpAddressCount=1)

@@ -15,7 +15,7 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.ec2 import cidrs, network_acl, route_table, security_group, text
-from latticewall.services.ec2.requests import only
+from latticewall.services.ec2.requests import count, only
 
 POOL = IPv6Network("2001:db8::/32")
 VPC_PREFIX = 56
@@ -192,12 +192,13 @@ def parse(address: str, parameter: str = "ipv6Addresses") -> IPv6Address:
 def wanted(params: Document, home: Row) -> tuple[list[str], int]:
     """What a request for an interface in the subnet says of IPv6: addresses, and how many to pick. The subnet may give one that nobody asked
     for, and does where there is nothing else."""
-    given, count = [item["Ipv6Address"] for item in params.get("Ipv6Addresses") or ()], params.get("Ipv6AddressCount")
-    if given and count:
+    given, more = [item["Ipv6Address"] for item in params.get("Ipv6Addresses") or ()], count(params, "Ipv6AddressCount")
+    if given and more:
         raise text.bad_combination("Only one of ipv6Addresses and ipv6AddressCount may be specified.")
-    if not given and (home.document["Ipv6Native"] or (count is None and home.document["AssignIpv6AddressOnCreation"])):
-        count = count or 1
-    return given, count or 0
+    asked = params.get("Ipv6AddressCount") is not None
+    if not given and (home.document["Ipv6Native"] or (home.document["AssignIpv6AddressOnCreation"] and not asked)):
+        more = more or 1
+    return given, more
 
 
 def listed(addresses: Sequence[str]) -> list[Document]:

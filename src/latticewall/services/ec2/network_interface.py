@@ -13,7 +13,7 @@ from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.ec2 import cidrs, hostnames, instance_type, ipv6, security_group, subnet, text
 from latticewall.services.ec2.describe import describing, paths
-from latticewall.services.ec2.requests import boolean, only, tags_for
+from latticewall.services.ec2.requests import boolean, count, only, tags_for
 
 FILTERS = paths(
     "network-interface-id subnet-id vpc-id availability-zone availability-zone-id description interface-type mac-address owner-id private-ip-address "
@@ -137,7 +137,7 @@ def create_network_interface(ctx: Context, params: Document) -> Document:
     )  # fmt: skip
     home = ctx.resolve("ec2:Subnet", params["SubnetId"])
     row = make(
-        ctx, home, addresses=wanted_addresses(params), more=params.get("SecondaryPrivateIpAddressCount") or 0, groups=params.get("Groups") or (),
+        ctx, home, addresses=wanted_addresses(params), more=count(params, "SecondaryPrivateIpAddressCount"), groups=params.get("Groups") or (),
         description=params.get("Description") or "", tags=tags_for(params, "network-interface"), of_ipv6=ipv6.wanted(params, home),
     )  # fmt: skip
     shown = {**ctx.view(row), "Status": "pending"}
@@ -230,7 +230,7 @@ def assign_private_ip_addresses(ctx: Context, params: Document) -> Document:
     """AssignPrivateIpAddresses: further addresses, given ones or the lowest free ones."""
     only(params, "NetworkInterfaceId PrivateIpAddresses SecondaryPrivateIpAddressCount AllowReassignment")
     row = _users_own(ctx, params["NetworkInterfaceId"])
-    wanted, more = list(params.get("PrivateIpAddresses") or ()), params.get("SecondaryPrivateIpAddressCount") or 0
+    wanted, more = list(params.get("PrivateIpAddresses") or ()), count(params, "SecondaryPrivateIpAddressCount")
     if bool(wanted) == bool(more):
         raise text.bad_combination("Exactly one of privateIpAddresses and secondaryPrivateIpAddressCount must be specified.")
     added = choose_addresses(ctx, ctx.resolve("ec2:Subnet", row.document["SubnetId"]), wanted, 0 if wanted else more - 1)
@@ -256,10 +256,10 @@ def assign_ipv6_addresses(ctx: Context, params: Document) -> Document:
     """AssignIpv6Addresses."""
     only(params, "NetworkInterfaceId Ipv6Addresses Ipv6AddressCount")
     row = _users_own(ctx, params["NetworkInterfaceId"])
-    given, count = list(params.get("Ipv6Addresses") or ()), params.get("Ipv6AddressCount") or 0
-    if bool(given) == bool(count):
+    given, more = list(params.get("Ipv6Addresses") or ()), count(params, "Ipv6AddressCount")
+    if bool(given) == bool(more):
         raise text.bad_combination("Exactly one of ipv6Addresses and ipv6AddressCount must be specified.")
-    added = ipv6.choose_addresses(ctx, ctx.resolve("ec2:Subnet", row.document["SubnetId"]), given, count)
+    added = ipv6.choose_addresses(ctx, ctx.resolve("ec2:Subnet", row.document["SubnetId"]), given, more)
     ctx.change(row, {"Ipv6Addresses": [*row.document["Ipv6Addresses"], *ipv6.listed(added)]})
     return {"NetworkInterfaceId": row.id, "AssignedIpv6Addresses": added}
 

@@ -33,6 +33,14 @@ def tags_for(params: Mapping[str, Any], *resource_types: str) -> dict[str, str]:
     return tags.from_specifications(params, resource_types[0])
 
 
+def count(params: Mapping[str, Any], member: str) -> int:
+    """How many there are to be, 0 if nobody says. Raises InvalidParameterValue."""
+    given = params.get(member) or 0
+    if given < 0:
+        raise text.bad_value(given, member[:1].lower() + member[1:], "It must not be negative.")
+    return int(given)
+
+
 def boolean(value: Any) -> bool:
     """An AttributeBooleanValue ({"Value": true}) or a plain boolean."""
     return bool(value.get("Value")) if isinstance(value, Mapping) else bool(value)

@@ -12,7 +12,7 @@ from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
 from latticewall.services.ec2 import hostnames, image, instance_profile, instance_type, ipv6, network_interface, text
-from latticewall.services.ec2.requests import only, tags_for
+from latticewall.services.ec2.requests import count, only, tags_for
 
 SUPPORTED = (
     "ImageId InstanceType MinCount MaxCount KeyName SecurityGroupIds SubnetId PrivateIpAddress UserData NetworkInterfaces IamInstanceProfile "
@@ -107,7 +107,7 @@ def _read_interface(ctx: Context, item: Document) -> Interface:
     home = ctx.resolve("ec2:Subnet", item["SubnetId"])
     return Interface(
         index, home, of_ipv6=ipv6.wanted(item, home), addresses=network_interface.wanted_addresses(item), groups=item.get("Groups") or (),
-        more=item.get("SecondaryPrivateIpAddressCount") or 0, description=item.get("Description") or "",
+        more=count(item, "SecondaryPrivateIpAddressCount"), description=item.get("Description") or "",
         delete_on_termination=item.get("DeleteOnTermination") is not False,
     )  # fmt: skip
 
