@@ -330,3 +330,9 @@ def test_dual_stack(lab: Lab, site: Site) -> None:
     over_four = lab.get(site.client, f"http://{site.name}/six", "-4")
     assert (over_four["name"], over_four["client"] in nodes) == ("s", True)
     assert lab.get(site.client, f"http://{site.name}/", "-6")["name"] in "abcd"
+    sources = [{"Field": "source-ip", "SourceIpConfig": {"Values": ["192.0.2.0/24", str(site.blocks[0])]}}]
+    answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "418"}}
+    elb.create_rule(ListenerArn=site.listener, Priority=21, Conditions=sources, Actions=[answer])
+    lab.settled()
+    until(lambda: lab.curl(site.client, f"http://{site.name}/", "-6")[0] == 418)
+    assert lab.curl(site.client, f"http://{site.name}/", "-4")[0] == 200

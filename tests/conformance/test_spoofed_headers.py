@@ -34,8 +34,8 @@ SPOOFED = {
     "x-envoy-upstream-alt-stat-name": "evil",
 }
 """Each is sent twice, once in capital letters."""
-OF_THE_BALANCER = {"x-latticewall-source": "203.0.113.9"}
-"""By which a load balancer knows its client inside."""
+OF_THE_BALANCER = {"x-latticewall-target": "MTAuMC4wLjE6ODA=", "x-latticewall-group": "other"}
+"""By which a load balancer knows inside where a client is stuck to."""
 FUNCTION = "import json\ndef handler(event, context):\n    return {'statusCode': 200, 'body': json.dumps(event)}\n"
 
 

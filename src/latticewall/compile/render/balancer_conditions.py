@@ -6,29 +6,44 @@ Patterns become RE2 expressions: every character that is no wildcard stands for 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from typing import Any
 
+from latticewall.compile.render.envoy_clusters import any_of
 from latticewall.plan.load_balancers import Condition
 
 Document = dict[str, Any]
 
-SOURCE = "x-latticewall-source"
-"""The header that holds the client's address between its arrival and the choice of a rule; no client's copy gets in, and none goes out."""
+SOURCE = "latticewall.source"
+"""The state of a connection that holds the client's address."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/ ")
-_OCTETS = 4
 
 
 def route_match(conditions: Iterable[Condition]) -> Document:
     """All conditions must hold."""
     match: Document = {"prefix": ""}
     headers: list[Document] = []
+    states: list[Document] = []
     for condition in conditions:
         if condition.field == "path-pattern":
             match = {"safe_regex": {"regex": any_of_globs(condition.values)}}
+        elif condition.field == "source-ip":
+            states.append({"key": SOURCE, "address_match": {"ranges": [_range(value) for value in condition.values]}})
         else:
             headers.append(_header(condition))
-    return {**match, "headers": headers} if headers else match
+    return {**match, **({"headers": headers} if headers else {}), **({"filter_state": states} if states else {})}
+
+
+def source_state() -> Document:
+    """The filter that keeps the client's address with its connection, where conditions on it are looked up."""
+    address = {"text_format_source": {"inline_string": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"}}
+    value = {"object_key": SOURCE, "factory_key": "envoy.network.ip", "format_string": address}
+    return {"name": "source", "typed_config": any_of("envoy.extensions.filters.network.set_filter_state.v3.Config", on_new_connection=[value])}
+
+
+def _range(cidr: str) -> Document:
+    network = ip_network(cidr)
+    return {"address_prefix": str(network.network_address), "prefix_len": network.prefixlen}
 
 
 def _header(condition: Condition) -> Document:
@@ -38,9 +53,7 @@ def _header(condition: Condition) -> Document:
         return _matches(condition.name, f"(?i){any_of_globs(condition.values)}")
     if condition.field == "http-request-method":
         return _matches(":method", any_of_globs(condition.values))
-    if condition.field == "query-string":
-        return _matches(":path", f"(?i)[^?]*\\?(.*&)?({'|'.join(_pair(key, value) for key, value in condition.pairs)})(&.*)?")
-    return _matches(SOURCE, "|".join(cidr_regex(IPv4Network(value)) for value in condition.values))
+    return _matches(":path", f"(?i)[^?]*\\?(.*&)?({'|'.join(_pair(key, value) for key, value in condition.pairs)})(&.*)?")
 
 
 def _matches(name: str, regex: str) -> Document:
@@ -71,14 +84,3 @@ def _pair(key: str, value: str) -> str:
     """A key and a value of a query string, or a value of any key."""
     wanted = glob(value, "[^&]")
     return f"{glob(key, '[^&=]')}={wanted}" if key else f"([^&=]*=)?{wanted}"
-
-
-def cidr_regex(network: IPv4Network) -> str:
-    """The addresses of a block as an expression over their dotted form."""
-    parts = []
-    for octet in range(_OCTETS):
-        kept = min(8, max(0, network.prefixlen - 8 * octet))
-        first = network.network_address.packed[octet]
-        numbers = range(first, first + (1 << (8 - kept)))
-        parts.append("[0-9]+" if kept == 0 else str(first) if kept == 8 else f"({'|'.join(map(str, numbers))})")
-    return "\\.".join(parts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from latticewall.base.ssl_policies import POLICIES
 from latticewall.compile.render import balancer_log, balancer_stickiness
-from latticewall.compile.render.balancer_conditions import SOURCE, route_match
+from latticewall.compile.render.balancer_conditions import route_match, source_state
 from latticewall.compile.render.balancer_lua import OWN_ANSWER, PLAIN_ANSWERS, SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_http import router
@@ -69,7 +69,7 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
         local_reply_config={"mappers": _local_replies(plan)},
     )  # fmt: skip
     socket = {"address": plan.address, "port_value": plan.port, "network_namespace_filepath": paths.namespace(plan.namespace)}
-    chain: Document = {"filters": [{"name": "http", "typed_config": document}]}
+    chain: Document = {"filters": [source_state(), {"name": "http", "typed_config": document}]}
     if plan.certificate:
         chain["transport_socket"] = _tls(plan)
     return {"name": plan.name, "address": {"socket_address": socket}, "filter_chains": [chain]}
@@ -95,8 +95,8 @@ def _script(text: str) -> Document:
 
 
 def _known_headers() -> Document:
-    """The client's address and the request's protocol where conditions on them can see them: the protocol as the service network has it."""
-    known = {SOURCE: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%", SERVICES_HEADER: "- %PROTOCOL%"}
+    """The request's protocol where routes can see it, as the service network has it."""
+    known = {SERVICES_HEADER: "- %PROTOCOL%"}
     mutations: list[Document] = [{"append": _header(name, value)} for name, value in known.items()]
     mutations += [{"remove": name} for name in (balancer_stickiness.TARGET, balancer_stickiness.GROUP)]
     return {"name": "known", "typed_config": any_of("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=mutations)}
@@ -150,7 +150,7 @@ def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -
 def route_configuration(plan: BalancerSocket) -> Document:
     """All rules of a listener, for any Host."""
     own = [balancer_stickiness.TARGET, balancer_stickiness.GROUP]
-    removed = [SOURCE, SERVICES_HEADER, *own, "x-envoy-external-address", "x-envoy-internal"]
+    removed = [SERVICES_HEADER, *own, "x-envoy-external-address", "x-envoy-internal"]
     if plan.x_forwarded_for == "remove":
         removed.append("x-forwarded-for")
     routes = [_route(plan, sticky) for route in plan.routes for one in variants(route) for sticky in balancer_stickiness.sticky_variants(one)]

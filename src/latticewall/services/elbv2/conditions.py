@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+from ipaddress import ip_network
 from typing import Any
 
 from latticewall.resources.kind import Document
@@ -83,8 +83,8 @@ def _check(field: str, value: str) -> None:
     patterns = {"host-header": _HOST, "path-pattern": _PATH, "http-header": _PRINTABLE, "http-request-method": _METHOD}
     if field == "source-ip":
         try:
-            IPv4Network(value)
-        except (AddressValueError, NetmaskValueError, ValueError):
-            raise text.invalid("Conditions.SourceIpConfig", f"The source IP '{value}' is not an IPv4 CIDR block") from None
+            ip_network(value)
+        except ValueError:
+            raise text.invalid("Conditions.SourceIpConfig", f"The source IP '{value}' is not a CIDR block") from None
     elif len(value) > LONGEST or not patterns[field].fullmatch(value):
         raise text.invalid("Conditions", f"The {field} condition value '{value}' holds characters that it cannot have, or is longer than {LONGEST}")
