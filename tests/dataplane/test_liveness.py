@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +91,25 @@ def test_a_hung_process_is_named_and_then_replaced(tmp_path: Path, server: Serve
     server.hangs = False
     now[0] += liveness.LOOK_SECONDS
     assert (applier.apply(PLAN).changed, holder.pid) == (0, 8)
+
+
+def test_a_tunnel_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be asked: whether it runs is what the kernel says."""
+    now, holder = [1000.0], Holder()
+    monkeypatch.setattr("latticewall.dataplane.liveness.time.monotonic", lambda: now[0])
+    with subprocess.Popen(["sleep", "60"]) as sleeping:
+        found = {"tunnel-1": Running("tunnel-1", "process", sleeping.pid, "running", 0, "", "")}
+        monkeypatch.setattr(holder, "list", lambda: found)
+        monkeypatch.setattr(holder, "signal", lambda _, name: sleeping.send_signal(getattr(signal, f"SIG{name}")) is None)
+        applier = LivenessApplier(holder, {"envoy": Question(tmp_path / "none")})
+        assert applier.apply(PLAN).changed == 0
+        sleeping.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, sleeping.pid, os.WSTOPPED | os.WNOWAIT)
+        now[0] += liveness.LOOK_SECONDS
+        assert applier.apply(PLAN).changed == 0
+        now[0] += liveness.PATIENCE_SECONDS
+        assert applier.apply(PLAN).changed == 1
+        assert sleeping.wait(5) == -signal.SIGKILL
 
 
 def test_a_process_that_answers_again_or_has_ended_is_left_alone(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
