@@ -1,6 +1,6 @@
 """Processes that run and do nothing any more: the holder sees that one has ended, not that it hangs. Whoever does not answer is said to, and then replaced.
 
-Firewall engines and databases are asked by their own appliers.
+Firewall engines and databases are asked by their own appliers. Tunnels cannot be asked: they hang where the kernel says that they are stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latticewall.dataplane.processes import Processes
+from latticewall.dataplane.tunnels.applier import PREFIX as TUNNELS
 from latticewall.plan.node import NodePlan
 from latticewall.reconcile.applier import Report
 
@@ -49,6 +50,14 @@ class Question:
             return False
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether somebody has stopped the process with a signal."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
+
+
 class LivenessApplier:
     """questions: by the names of processes; those that are not there need not answer."""
 
@@ -68,8 +77,9 @@ class LivenessApplier:
             return Report()
         self._looked = now
         found = self._processes.list()
-        running = [(name, found[name].pid) for name in self._questions if name in found and found[name].state == "running"]
-        self._silent = {one: self._silent.get(one, now) for one in running if not self._questions[one[0]].is_answered()}
+        watched = [one for name, one in found.items() if name in self._questions or name.startswith(TUNNELS)]
+        running = [(one.name, one.pid) for one in watched if one.state == "running"]
+        self._silent = {one: self._silent.get(one, now) for one in running if not self._does_something(*one)}
         given_up = [one for one, since in self._silent.items() if now - since >= PATIENCE_SECONDS]
         for name, pid in given_up:
             log.error("%s (process %d) has not answered for %g s: it is started again", name, pid, PATIENCE_SECONDS)
@@ -79,3 +89,6 @@ class LivenessApplier:
         if lasting:
             raise Silent("; ".join(lasting))
         return Report(len(given_up))
+
+    def _does_something(self, name: str, pid: int) -> bool:
+        return self._questions[name].is_answered() if name in self._questions else not is_stopped(pid)

@@ -32,8 +32,10 @@ START_SECONDS = 120.0
 """How long a server may take to answer, its recovery after a crash included; afterwards it is said to have failed, and looked at again all the same."""
 FRESH_SECONDS = 5.0
 """How long an answer of a server counts."""
+HUNG_SECONDS = 60.0
+"""After so long without an answer a server that has answered before is ended, and the holder starts it again."""
 ATTEMPTS = 3
-"""Starts that may fail before that is said of the database."""
+"""Starts that may fail one after the other before that is said of the database."""
 FIRST_WITH_FORCED_TLS = 15
 """The first major version whose `rds.force_ssl` is on by default ("Requiring an SSL connection to a PostgreSQL DB instance")."""
 SETTINGS = {"shared_buffers": "32MB", "huge_pages": "off"}
@@ -59,8 +61,10 @@ class DatabasesApplier:
         self._logs = logs
         self._certificate = certificate
         self._answered: dict[str, tuple[DatabasePlan, int, float]] = {}
-        self._starting: dict[str, tuple[int, float]] = {}
-        """The process that has not answered yet, and since when that is known, in monotonic seconds."""
+        self._silent: dict[str, tuple[int, float]] = {}
+        """The process that does not answer, and since when that is known, in monotonic seconds."""
+        self._restarts: dict[str, int] = {}
+        """How often the holder had started it again when it last answered."""
 
     def apply(self, plan: NodePlan) -> Report:
         try:
@@ -103,7 +107,8 @@ class DatabasesApplier:
         except NotReady as error:
             return Report(int(restarted)) + self._not_ready(server, process, str(error))
         self._answered[server.id] = (server, process.pid, time.monotonic())
-        self._starting.pop(server.id, None)
+        self._silent.pop(server.id, None)
+        self._restarts[server.id] = process.restarts
         return Report(int(changed or restarted))
 
     def _is_fresh(self, server: DatabasePlan, process: Running | None) -> bool:
@@ -113,11 +118,15 @@ class DatabasesApplier:
         return running and wanted == server and time.monotonic() - at < FRESH_SECONDS
 
     def _not_ready(self, server: DatabasePlan, process: Running, reason: str) -> Report:
-        """Whether to wait, or to say that it has failed."""
+        """Whether to wait, to have it started again, or to say that it has failed."""
         now = time.monotonic()
-        pid, since = self._starting.get(server.id, (0, now))
-        self._starting[server.id] = (process.pid, since if pid == process.pid else now)
-        if process.restarts >= ATTEMPTS or now - self._starting[server.id][1] > START_SECONDS:
+        pid, since = self._silent.get(server.id, (0, now))
+        self._silent[server.id] = process.pid, since if pid == process.pid else now
+        silent = now - self._silent[server.id][1]
+        _, answered, _ = self._answered.get(server.id, (None, 0, 0.0))
+        if answered == process.pid and silent > HUNG_SECONDS:
+            self._processes.signal(server.id, "KILL")
+        if process.restarts - self._restarts.get(server.id, 0) >= ATTEMPTS or silent > START_SECONDS:
             return Report(0, (_failure(server, f"its server does not start: {self._last_words(server) or reason}"),))
         return Report(awaited=(server.id,))
 
