@@ -41,6 +41,10 @@ class Phase(Enum):
     END = auto()
 
 
+REQUEST, HEAD, BODY, ANSWER, END = Phase
+"""Looked up several times a request, and faster as names of the module."""
+
+
 class _Wire(asyncio.Transport):
     """A connection's transport as uvicorn has it. closing: called instead of closing it."""
 
@@ -64,11 +68,13 @@ class BoundedHttp(HttpToolsProtocol):
     def __init__(self, *arguments: Any, place: str = "", **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._source = place
-        self._phase, self._since = Phase.REQUEST, self.loop.time()
+        self._now = self.loop.time()
+        """When the last bytes were read: all that is read at once is read at the same time."""
+        self._phase, self._since = REQUEST, self._now
         self._patience = HEAD_SECONDS
         """How long it may wait for its next request."""
-        self._begun_now = False
-        """Whether the request that is being read began in this read."""
+        self._begun = 0
+        """How many requests began in this read."""
         self._read, self._body = 0, 0
         """Bytes of a head without those read when it began; or all of what followed a head, and those of its body."""
         self._unsent: tuple[float, int] | None = None
@@ -98,10 +104,10 @@ class BoundedHttp(HttpToolsProtocol):
         own = [other for other in self.connections if isinstance(other, BoundedHttp) and other._source == self._source]
         if len(self.connections) < self.TOTAL and (not self._source or len(own) < self.PER_SOURCE):
             return True
-        waiting = [other for other in own if other._phase is not Phase.ANSWER]
+        waiting = [other for other in own if other._phase is not ANSWER]
         if not waiting:
             return False
-        oldest = min(waiting, key=lambda other: (other._phase is not Phase.END, other._phase is Phase.BODY, other._since))
+        oldest = min(waiting, key=lambda other: (other._phase is not END, other._phase is BODY, other._since))
         self.connections.discard(oldest)
         oldest._wire.abort()
         return True
@@ -109,14 +115,14 @@ class BoundedHttp(HttpToolsProtocol):
     # -- reading -------------------------------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._phase is Phase.END:
+        if self._phase is END:
             self._read += len(data)
             if self._read > LINGER_BYTES:
                 self._wire.abort()
             return
-        self._begun_now = False
+        self._begun, self._now = 0, self.loop.time()
         super().data_received(data)
-        if self._begun_now or self._phase not in (Phase.HEAD, Phase.BODY):
+        if self._begun or self._phase not in (HEAD, BODY):
             return
         self._read += len(data)
         if self._read > HEAD_BYTES + FRAMING * self._body:
@@ -124,11 +130,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._enter(Phase.HEAD)
-        self._begun_now = True
+        self._phase, self._since, self._read, self._body = HEAD, self._now, 0, 0
+        self._begun += 1
 
     def on_headers_complete(self) -> None:
-        self._enter(Phase.BODY)
+        self._phase, self._since, self._read = BODY, self._now, 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -136,8 +142,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        answered = self.cycle.response_complete  # before all was heard
-        self._enter(Phase.REQUEST if answered else Phase.ANSWER)
+        self._phase, self._since = REQUEST if self.cycle.response_complete else ANSWER, self._now  # it may have been answered before all was heard
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -148,13 +153,13 @@ class BoundedHttp(HttpToolsProtocol):
     def _answered(self) -> None:
         """An answer is on its way. What is half read already has had to wait for it."""
         self._since, self._patience = self.loop.time(), self.timeout_keep_alive
-        if self._phase is Phase.ANSWER and not self._is_answering():
-            self._phase = Phase.REQUEST
+        if self._phase is ANSWER and (self.cycle is None or self.cycle.response_complete):
+            self._phase = REQUEST
 
     def _close(self) -> None:
         """Close the connection; when the answer was given before all was heard, once the client has had time to take it."""
-        if self._phase is Phase.BODY and self.cycle is not None and self.cycle.response_complete and not self._wire.is_closing():
-            self._enter(Phase.END)
+        if self._phase is BODY and self.cycle is not None and self.cycle.response_complete and not self._wire.is_closing():
+            self._phase, self._since, self._read = END, self.loop.time(), 0
             self._wire.write_eof()
             self.flow.resume_reading()
         else:
@@ -163,9 +168,6 @@ class BoundedHttp(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         """Whether the last request whose head is known has its answer to come."""
         return self.cycle is not None and not self.cycle.response_complete
-
-    def _enter(self, phase: Phase) -> None:
-        self._phase, self._since, self._read, self._body = phase, self.loop.time(), 0, 0
 
     def resume_writing(self) -> None:
         self._unsent = None
@@ -186,7 +188,7 @@ class BoundedHttp(HttpToolsProtocol):
         left = self._until() - now
         if left > 0:
             self._look_in(left)
-        elif self._phase is not Phase.REQUEST and self._is_ours():
+        elif self._phase is not REQUEST and self._is_ours():
             self._since = now
             self._look_in(LOOK_SECONDS)
         else:
@@ -207,12 +209,12 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _is_ours(self) -> bool:
         """Whether the client waits for us, and not we for him."""
-        if self._phase is Phase.ANSWER or self.flow.read_paused or self.pipeline:
+        if self._phase is ANSWER or self.flow.read_paused or self.pipeline:
             return True
-        return self._phase is Phase.HEAD and self._is_answering()
+        return self._phase is HEAD and self._is_answering()
 
     def _end_waiting(self) -> None:
-        if self._phase in (Phase.HEAD, Phase.BODY):
+        if self._phase in (HEAD, BODY):
             self._wire.write(STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self._wire.close()
         self._look_in(LOOK_SECONDS)  # until all is sent

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
 
-from latticewall.faces.bounded_http import BoundedHttp, Phase
+from latticewall.faces.bounded_http import ANSWER, BODY, BoundedHttp
 from latticewall.wire.message import HttpRequest, HttpResponse
 
 QUICK_BODY = 16384
@@ -53,18 +53,13 @@ class QuickHttp(BoundedHttp):
         super().__init__(*arguments, **options)
         self._held: bytearray | None = None
         """Body of the request that is being read, while it may be answered at once."""
-        self._in_a_row = 0
 
     # -- reading --------------------------------------------------------------------------------------------------------------------------
-
-    def data_received(self, data: bytes) -> None:
-        self._in_a_row = 0
-        super().data_received(data)
 
     def on_headers_complete(self) -> None:
         if self._may_be_quick():
             self._held = bytearray()
-            self._enter(Phase.BODY)
+            self._phase, self._since, self._read = BODY, self._now, 0
         else:
             super().on_headers_complete()
 
@@ -77,7 +72,7 @@ class QuickHttp(BoundedHttp):
 
     def on_message_complete(self) -> None:
         if self._held is not None:
-            self._enter(Phase.ANSWER)
+            self._phase = ANSWER
             if self._answer_at_once(bytes(self._held)):
                 return
             self._begin()
@@ -99,7 +94,7 @@ class QuickHttp(BoundedHttp):
         """Whether nothing comes before this request, and it is short."""
         if self.cycle is not None and not self.cycle.response_complete:
             return False
-        if self.flow.write_paused or self.expect_100_continue or self._in_a_row >= IN_A_ROW or self.limit_concurrency is not None:
+        if self.flow.write_paused or self.expect_100_continue or self._begun > IN_A_ROW or self.limit_concurrency is not None:
             return False
         sizes = [value for name, value in self.headers if name in (b"content-length", b"transfer-encoding")]
         return self.parser.get_method() in METHODS and all(value.isdigit() and int(value) <= QUICK_BODY for value in sizes)
@@ -121,7 +116,6 @@ class QuickHttp(BoundedHttp):
         if not text:
             return False
         self._held = None
-        self._in_a_row += 1
         self._end(text, turn)
         return True
 
