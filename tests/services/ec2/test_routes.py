@@ -103,6 +103,8 @@ def test_a_firewall_endpoint_route_shows_the_endpoint_as_gateway(region: Region,
     assert (shown["VpcEndpointType"], shown["SubnetIds"], shown["State"]) == ("GatewayLoadBalancer", [subnet], "pending")
     with region.refused("DependencyViolation"):
         region.call("DeleteSubnet", SubnetId=subnet)
+    with region.refused("UnsupportedOperation", identifier):
+        region.call("CreateRoute", RouteTableId=table, DestinationIpv6CidrBlock="::/0", VpcEndpointId=identifier)
     refusal = region.call("DeleteVpcEndpoints", VpcEndpointIds=[identifier, "vpce-0123456789abcdef0"])["Unsuccessful"]
     assert [item["Error"]["Code"] for item in refusal] == ["OperationNotPermitted", "InvalidVpcEndpointId.NotFound"]
     with region.refused("UnsupportedOperation", "Gateway"):

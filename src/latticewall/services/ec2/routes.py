@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from latticewall.base.faults import Invalid
+from latticewall.base.faults import Invalid, Unsupported
 from latticewall.base.rows import Row
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
@@ -96,6 +96,8 @@ def _target(ctx: Context, table: Row, params: Document) -> Document:
         endpoint = _same_vpc(table, ctx.resolve("ec2:VpcEndpoint", identifier))
         if endpoint.document.get("VpcEndpointType", "GatewayLoadBalancer") != "GatewayLoadBalancer":
             raise text.invalid("InvalidParameterValue", f"{identifier} is not a Gateway Load Balancer endpoint: no route can lead to it")
+        if params.get("DestinationIpv6CidrBlock"):
+            raise Unsupported(f"The firewall endpoint {endpoint.id} takes no IPv6 yet", kind="ec2", fields=((member, "not supported for IPv6"),))
         return {"GatewayId": endpoint.id}
     if member == "GatewayId":
         return {"GatewayId": _internet_gateway(ctx, table, identifier)}
