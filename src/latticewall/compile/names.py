@@ -124,7 +124,7 @@ def _resolver(vpc: Vpc) -> Resolver:
 
 
 def _answering(resolver: Resolver, zones: tuple[Zone, ...]) -> Resolver:
-    return replace(resolver, zones=zones) if resolver.enabled else resolver
+    return Resolver(resolver.vpc_id, resolver.namespace, resolver.addresses, zones) if resolver.enabled else resolver
 
 
 def zones_in(index: Index, gates: ServiceNetworkGates, vpc: Vpc) -> tuple[Zone, ...]:
