@@ -97,6 +97,13 @@ def test_crashes_of_long_ago_are_no_failed_starts(lab: Lab) -> None:
     assert "does not start" in lab.look().failures[0].message
 
 
+def test_a_control_plane_that_comes_back_counts_from_then_on(lab: Lab) -> None:
+    lab.holder.restarts = 2 * databases.ATTEMPTS
+    assert lab.look().awaited == ("db-1",)
+    lab.holder.restarts += databases.ATTEMPTS
+    assert "does not start" in lab.look().failures[0].message
+
+
 def test_a_server_that_has_answered_and_hangs_is_started_again(lab: Lab) -> None:
     """One that has not may be busy with what its crash has left."""
     lab.answer()
