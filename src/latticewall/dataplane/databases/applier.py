@@ -64,7 +64,7 @@ class DatabasesApplier:
         self._silent: dict[str, tuple[int, float]] = {}
         """The process that does not answer, and since when that is known, in monotonic seconds."""
         self._restarts: dict[str, int] = {}
-        """How often the holder had started it again when it last answered."""
+        """How often the holder had started it again when it last answered, or was seen first."""
 
     def apply(self, plan: NodePlan) -> Report:
         try:
@@ -126,7 +126,7 @@ class DatabasesApplier:
         _, answered, _ = self._answered.get(server.id, (None, 0, 0.0))
         if answered == process.pid and silent > HUNG_SECONDS:
             self._processes.signal(server.id, "KILL")
-        if process.restarts - self._restarts.get(server.id, 0) >= ATTEMPTS or silent > START_SECONDS:
+        if process.restarts - self._restarts.setdefault(server.id, process.restarts) >= ATTEMPTS or silent > START_SECONDS:
             return Report(0, (_failure(server, f"its server does not start: {self._last_words(server) or reason}"),))
         return Report(awaited=(server.id,))
 
