@@ -6,12 +6,15 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench.region import until
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
 
 from latticewall.control_plane.appliers import envoy_program
 
@@ -61,6 +64,7 @@ class Site:
     trusted: list[str]
     plain: str
     certificate: str
+    gate: str
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,7 @@ def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Site:
     trusted = ["--resolve", f"{DOMAIN}:443:{node}", "--cacert", str(root)]
     for name in ("web", "h2", "rpc"):
         elb.get_waiter("target_in_service").wait(TargetGroupArn=groups[name], WaiterConfig={"Delay": 1})
-    return Site(vpc, made["LoadBalancerArn"], listener, node, groups, client, trusted, f"http://{node}", certificate)
+    return Site(vpc, made["LoadBalancerArn"], listener, node, groups, client, trusted, f"http://{node}", certificate, gate)
 
 
 def health(lab: Lab, site: Site, name: str) -> tuple[str, str, str]:
@@ -174,9 +178,9 @@ def test_an_http_listener_speaks_http_1(lab: Lab, site: Site) -> None:
 
 _CALLS = """
 import json, sys, grpc
-address, root = sys.argv[1:]
-options = [("grpc.ssl_target_name_override", "rpc.example.com")]
-channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(open(root, "rb").read()), options)
+address, *root = sys.argv[1:]
+trusted = grpc.ssl_channel_credentials(open(root[0], "rb").read() if root else None)
+channel = grpc.secure_channel(address, trusted, [("grpc.ssl_target_name_override", "rpc.example.com")] if root else [])
 def code(method):
     try:
         channel.unary_unary(method)(b"one", timeout=5)
@@ -184,13 +188,122 @@ def code(method):
         return error.code().name
 rates = json.loads(channel.unary_unary("/api.parking/GetRates")(b"one", timeout=5))
 found = [answer.decode() for answer in channel.unary_stream("/api.parking/Watch")(b"3", timeout=5)]
-ours = [name for name in rates["metadata"] if "lattice" in name or "envoy" in name]
+ours = [name for name in rates["metadata"] if "latticewall" in name or "envoy" in name]
 print(json.dumps({"asked": rates["asked"], "ours": ours, "watched": found, "nothing": code("/api.parking/Nothing"), "web": code("/web")}))
 """
 
 
+def called(lab: Lab, site: Site, *where: str) -> dict[str, Any]:
+    """What a client of gRPC finds there."""
+    done = lab.run(site.client, sys.executable, "-c", _CALLS, *where)
+    return dict(json.loads(done.stdout)) if done.returncode == 0 else {"error": done.stderr}
+
+
+CALLED = {"asked": "one", "ours": [], "watched": ["0", "1", "2"], "nothing": "NOT_FOUND", "web": "UNKNOWN"}
+"""Calls, streams and statuses come through; what goes elsewhere is no answer of gRPC's."""
+
+
 def test_a_grpc_client_and_its_server(lab: Lab, site: Site) -> None:
-    """Calls, streams and statuses come through; what goes elsewhere is no answer of gRPC's."""
-    done = lab.run(site.client, sys.executable, "-c", _CALLS, f"{site.node}:443", site.trusted[3])
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"asked": "one", "ours": [], "watched": ["0", "1", "2"], "nothing": "NOT_FOUND", "web": "UNKNOWN"}
+    assert called(lab, site, f"{site.node}:443", site.trusted[3]) == CALLED
+
+
+def test_http_2_through_vpc_lattice(lab: Lab, site: Site) -> None:
+    """Lattice speaks HTTP/2 to the load balancer, and that to its targets, in groups of HTTP2 and of GRPC."""
+    lattice = lab.client("vpc-lattice")
+    lists = lab.ec2.describe_managed_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{lab.region.name}.vpc-lattice"]}])
+    lab.ec2.authorize_security_group_ingress(GroupId=site.gate, IpPermissions=[allow("tcp", 443, prefix_list=lists["PrefixLists"][0]["PrefixListId"])])
+    groups = {}
+    for version in ("HTTP2", "GRPC"):
+        config = {"port": 443, "protocol": "HTTPS", "protocolVersion": version, "vpcIdentifier": site.vpc}
+        groups[version] = lattice.create_target_group(name=f"protocols-{version.lower()}", type="ALB", config=config)["id"]
+        until(lambda version=version: lattice.get_target_group(targetGroupIdentifier=groups[version])["status"] == "ACTIVE")
+        assert not lattice.register_targets(targetGroupIdentifier=groups[version], targets=[{"id": site.arn}])["unsuccessful"]
+    forward = {version: {"forward": {"targetGroups": [{"targetGroupIdentifier": group}]}} for version, group in groups.items()}
+    service = lattice.create_service(name="protocols")
+    listener = lattice.create_listener(serviceIdentifier=service["id"], name="https", protocol="HTTPS", defaultAction=forward["GRPC"])["id"]
+    match = {"httpMatch": {"pathMatch": {"match": {"exact": "/h2"}}}}
+    lattice.create_rule(serviceIdentifier=service["id"], listenerIdentifier=listener, name="http2", priority=1, match=match, action=forward["HTTP2"])
+    network = lattice.create_service_network(name="protocols")["id"]
+    lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service["id"])
+    lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=site.vpc)
+    lab.settled()
+    name = service["dnsEntry"]["domainName"]
+    until(lambda: called(lab, site, f"{name}:443") == CALLED)
+    status, body = lab.curl(site.client, f"https://{name}/h2", "--http2", "-i")
+    assert (status, "x-spoken: HTTP/2" in body) == (200, True)
+    assert lab.curl(site.client, f"https://{name}/h2", "--http1.1")[0] == 400
+
+
+_SHOWN = """
+import hashlib, json, socket, ssl, sys
+found = {}
+for name in sys.argv[2:]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if name.startswith("rsa:"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+    with context.wrap_socket(socket.create_connection((sys.argv[1], 443), 5), server_hostname=name.removeprefix("rsa:") or None) as secured:
+        found[name] = hashlib.sha256(secured.getpeercert(True)).hexdigest()
+print(json.dumps(found))
+"""
+_STAY = """
+import http.client, os, ssl, sys, time
+connection = http.client.HTTPSConnection(sys.argv[1], timeout=5, context=ssl._create_unverified_context())
+connection.connect()
+connection.auto_open = 0
+count, ends = 0, time.monotonic() + 30
+while not os.path.exists(sys.argv[2]) and time.monotonic() < ends:
+    connection.request("GET", "/", headers={"host": "rpc.example.com"})
+    assert connection.getresponse().read()
+    count += 1
+    time.sleep(0.1)
+print(count)
+"""
+
+
+def print_of(words: str) -> str:
+    return load_pem_x509_certificate(words.encode()).fingerprint(SHA256()).hex()
+
+
+def test_every_name_has_its_certificate(lab: Lab, site: Site, tmp_path: Path) -> None:
+    """Of two for one name ECDSA's where the client can take it. One comes, another goes, the default one is replaced: a connection goes on."""
+    elb = lab.client("elbv2")
+    made = {
+        "rsa": certificate_for(lab, "shop.example.org"), "elliptic": certificate_for(lab, "shop.example.org", "EC_prime256v1"),
+        "wild": certificate_for(lab, "*.wild.example.org"), "default": certificate_for(lab, "new.example.net"),
+    }  # fmt: skip
+    prints = {name: print_of(words) for name, (_, words) in made.items()} | {"first": print_of(Path(site.trusted[3]).read_text())}
+    names = {seen: name for name, seen in prints.items()}
+
+    def shown(*asked: str) -> dict[str, str]:
+        done = lab.run(site.client, sys.executable, "-c", _SHOWN, site.node, *asked)
+        assert done.returncode == 0, done.stderr
+        return {name: names[found] for name, found in json.loads(done.stdout).items()}
+
+    def change(operation: str, *certificates: str) -> None:
+        for name in certificates:
+            getattr(elb, f"{operation}_listener_certificates")(ListenerArn=site.listener, Certificates=[{"CertificateArn": made[name][0]}])
+
+    with ThreadPoolExecutor(1) as pool:
+        staying = pool.submit(lab.run, site.client, sys.executable, "-c", _STAY, site.node, str(tmp_path / "stop"), seconds=40.0)
+        assert shown("", "shop.example.org") == {"": "first", "shop.example.org": "first"}
+        change("add", "rsa", "elliptic", "wild")
+        wanted = {
+            "": "first", DOMAIN: "first", "shop.example.org": "elliptic", "SHOP.Example.org": "elliptic", "rsa:shop.example.org": "rsa",
+            "a.wild.example.org": "wild", "a.b.wild.example.org": "first", "wild.example.org": "first",
+        }  # fmt: skip
+        until(lambda: shown(*wanted) == wanted)
+        change("remove", "elliptic")
+        elb.modify_listener(ListenerArn=site.listener, Certificates=[{"CertificateArn": made["default"][0]}])
+        wanted = {"": "default", "a.b.wild.example.org": "default", "shop.example.org": "rsa", "a.wild.example.org": "wild"}
+        until(lambda: shown(*wanted) == wanted)
+        (tmp_path / "stop").touch()
+        done = staying.result()
+    assert (done.returncode, int(done.stdout or 0) > 5) == (0, True), done.stderr
+    change("remove", "rsa", "wild")
+    elb.modify_listener(ListenerArn=site.listener, Certificates=[{"CertificateArn": site.certificate}])
+    lab.settled()
+    until(lambda: shown("a.wild.example.org") == {"a.wild.example.org": "first"})
+    for arn, _ in made.values():
+        lab.client("acm").delete_certificate(CertificateArn=arn)

@@ -229,9 +229,9 @@ def test_weights_health_and_draining(lab: Lab, site: Site) -> None:
     until(lambda: states()[site.servers["b"]] == "unused")
 
 
-def certificate_for(lab: Lab, domain: str) -> tuple[str, str]:
+def certificate_for(lab: Lab, domain: str, algorithm: str = "RSA_2048") -> tuple[str, str]:
     """ARN and PEM of a certificate signed by itself."""
-    key = new_key("RSA_2048")
+    key = new_key(algorithm)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())

@@ -126,6 +126,8 @@ def test_a_load_balancer_serves(lab: Lab, first: dict[str, Any]) -> None:
     assert lab.get(client, f"{base}/x")["name"] == "tf"
     assert lab.curl(client, f"{base}/answer") == (200, "first")
     assert lab.curl(client, f"{base}/x?go=away-now")[0] == 302
+    listed = lab.client("elbv2").describe_listener_certificates(ListenerArn=found["secured"])["Certificates"]
+    assert {item["CertificateArn"]: item["IsDefault"] for item in listed} == {found["certificates"]["first"]: True, found["certificates"]["second"]: False}
 
 
 def test_resource_configurations_are_associated(lab: Lab, first: dict[str, Any]) -> None:

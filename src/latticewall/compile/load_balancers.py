@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from latticewall.compile import addresses, ipv6
+from latticewall.compile.certificate_choice import certificate_name, certificates_of, choices
 from latticewall.compile.health_checkers import health_check, health_checker, source_address
 from latticewall.compile.index import BalancerInterface, Index
 from latticewall.compile.stickiness import stickiness
@@ -22,7 +23,7 @@ from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Condi
 from latticewall.plan.nft import Chain, Match, NftRule, Ruleset
 from latticewall.plan.proxy import Cluster, Endpoint
 from latticewall.plan.topology import Address, End, Link, Namespace
-from latticewall.world.types import LoadBalancer, LoadBalancerListener, LoadBalancerNode, LoadBalancerRule, LoadBalancerTargetGroup
+from latticewall.world.types import LoadBalancer, LoadBalancerListener, LoadBalancerNode, LoadBalancerRule, LoadBalancerTargetGroup, ServerCertificate
 
 CONNECT_SECONDS = 10
 """How long a load balancer tries to connect to a target ("HTTP 504: Gateway timeout")."""
@@ -60,6 +61,7 @@ def _ruleset(balancer: LoadBalancer, dual: tuple[str, ...]) -> Ruleset:
 def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster], list[HealthChecker]]:
     """What Envoy listens to, sends to, and checks targets with, for all load balancers of a world."""
     groups = {group.arn: group for group in index.world.load_balancer_target_groups}
+    known = {certificate.arn: certificate for certificate in index.world.certificates}
     sockets: list[BalancerSocket] = []
     clusters: list[Cluster] = []
     checked: dict[str, tuple[LoadBalancer, list[tuple[str, LoadBalancerNode, LoadBalancerTargetGroup]]]] = {}
@@ -67,7 +69,7 @@ def compile_balancers(index: Index) -> tuple[list[BalancerSocket], list[Cluster]
         balancer, node = interface.balancer, interface.node
         used: set[str] = set()
         for listener in balancer.listeners:
-            sockets += _sockets(interface, listener, groups)
+            sockets += _sockets(interface, listener, groups, known)
             used.update(arn for rule in listener.rules for arn, _ in _targets(rule) if arn in groups)
         clusters += [_cluster(interface.balancer_namespace, balancer, node, groups[arn]) for arn in sorted(used)]
         if used:
@@ -92,15 +94,19 @@ def _cluster(namespace: str, balancer: LoadBalancer, node: LoadBalancerNode, gro
     )  # fmt: skip
 
 
-def _sockets(interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup]) -> Iterator[BalancerSocket]:
+def _sockets(
+    interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup], known: dict[str, ServerCertificate]
+) -> Iterator[BalancerSocket]:
     """One at each of the node's addresses; that of IPv6 comes and goes without the other one."""
-    found = _socket(interface, listener, groups)
+    found = _socket(interface, listener, groups, known)
     yield found
     if interface.node.ipv6 is not None:
         yield replace(found, name=f"{found.name} ipv6", address=str(interface.node.ipv6), node=found.address)
 
 
-def _socket(interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup]) -> BalancerSocket:
+def _socket(
+    interface: BalancerInterface, listener: LoadBalancerListener, groups: dict[str, LoadBalancerTargetGroup], known: dict[str, ServerCertificate]
+) -> BalancerSocket:
     balancer, node = interface.balancer, interface.node
     attributes = balancer.attributes
     http2 = listener.protocol == "HTTPS" and attributes["routing.http2.enabled"] == "true"
@@ -111,21 +117,15 @@ def _socket(interface: BalancerInterface, listener: LoadBalancerListener, groups
         x_forwarded_for=attributes["routing.http.xff_header_processing.mode"],
         drop_invalid_headers=attributes["routing.http.drop_invalid_header_fields.enabled"] == "true",
         names_itself=listener.attributes["routing.http.response.server.enabled"] == "true",
-        certificate=_certificate_name(listener), ssl_policy=listener.ssl_policy, http2=http2,
-        certificate_arn=listener.certificate_arn, access_log=attributes["access_logs.s3.enabled"] == "true",
+        certificate=certificate_name(listener) if listener.certificate_arn else "", choices=choices(listener, known), ssl_policy=listener.ssl_policy,
+        http2=http2, certificate_arn=listener.certificate_arn, access_log=attributes["access_logs.s3.enabled"] == "true",
     )  # fmt: skip
-
-
-def _certificate_name(listener: LoadBalancerListener) -> str:
-    """By the listener that it is for, so that another one in its place changes nothing but itself."""
-    return f"certificate-{listener.id}" if listener.certificate_arn else ""
 
 
 def balancer_certificates(index: Index) -> list[Certificate]:
     """What HTTPS listeners show."""
-    versions = {certificate.arn: certificate.fingerprint for certificate in index.world.certificates}
-    listeners = [listener for balancer in index.world.load_balancers for listener in balancer.listeners if listener.certificate_arn in versions]
-    return [Certificate(_certificate_name(listener), listener.certificate_arn, version=versions[listener.certificate_arn]) for listener in listeners]
+    known = {certificate.arn: certificate for certificate in index.world.certificates}
+    return [one for balancer in index.world.load_balancers for listener in balancer.listeners for one in certificates_of(listener, known)]
 
 
 def _targets(rule: LoadBalancerRule) -> Iterator[tuple[str, int]]:

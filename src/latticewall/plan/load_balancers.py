@@ -67,6 +67,17 @@ class BalancerRoute:
 
 
 @dataclass(frozen=True)
+class CertificateChoice:
+    """Names that clients may ask for, `*.` for one label, and the certificates that they are shown, by what the client can take; the first where none has the
+    name."""
+
+    names: tuple[str, ...]
+    certificates: tuple[str, ...]
+    arn: str
+    """Of the best of them."""
+
+
+@dataclass(frozen=True)
 class BalancerSocket:
     """One listener at one address of a load balancer. x_forwarded_for: append, preserve or remove. idle_timeout, keep_alive: seconds; keep_alive is how
     long a client may use one connection. drop_invalid_headers: those whose names have other characters than letters, digits and hyphens. names_itself: answers
@@ -84,7 +95,8 @@ class BalancerSocket:
     drop_invalid_headers: bool = False
     names_itself: bool = True
     certificate: str = ""
-    """Name of the certificate that an HTTPS listener shows; "" without TLS."""
+    """Name of the certificate that an HTTPS listener shows where no choice is made; "" without TLS."""
+    choices: tuple[CertificateChoice, ...] = ()
     ssl_policy: str = ""
     http2: bool = False
     """Taken from clients, which offer it in the TLS handshake."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.services.elbv2.test_load_balancers import certificate_of
+
 from .region import NAME, Region, client
 from .test_stacks import template, vpc
 from .test_types import att, come_and_go, leave, of, ref
@@ -13,6 +15,19 @@ FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
 
 def _subnet(number: int, zone: str) -> dict[str, Any]:
     return of("EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=NAME + zone)
+
+
+def secured(certificate: str, further: str) -> dict[str, Any]:
+    return template(
+        {"Id": {"Value": att("Further", "Id")}},
+        Vpc=vpc(), A=_subnet(1, "a"), B=_subnet(2, "b"),
+        Balancer=of("ElasticLoadBalancingV2::LoadBalancer", Name="secured", Scheme="internal", Subnets=[ref("A"), ref("B")]),
+        Web=of(
+            "ElasticLoadBalancingV2::Listener", LoadBalancerArn=ref("Balancer"), Port=443, Protocol="HTTPS", DefaultActions=[FIXED],
+            Certificates=[{"CertificateArn": certificate}],
+        ),
+        Further=of("ElasticLoadBalancingV2::ListenerCertificate", ListenerArn=ref("Web"), Certificates=[{"CertificateArn": further}]),
+    )  # fmt: skip
 
 
 def shop(path: str, interval: int, second: str, idle: str, target: str, priority: int) -> dict[str, Any]:
@@ -68,3 +83,15 @@ def test_a_load_balancer_comes_changes_and_goes(region: Region) -> None:
     items = client("vpc-lattice").list_targets(targetGroupIdentifier=region.physical("Lattice"))["items"]
     assert [(item["id"], item["status"]) for item in items] == [(balancer["LoadBalancerArn"], "UNUSED")]
     leave(region, before)
+
+
+def test_a_listener_gets_another_certificate(region: Region) -> None:
+    arns = [client("acm").import_certificate(**certificate_of(f"{letter}.example.com"))["CertificateArn"] for letter in "abc"]
+    before, after = (secured(arns[0], further) for further in arns[1:])
+    come_and_go(region, before, after)
+    listed = client("elbv2").describe_listener_certificates(ListenerArn=region.physical("Web"))["Certificates"]
+    assert listed == [{"CertificateArn": arns[0], "IsDefault": True}, {"CertificateArn": arns[2], "IsDefault": False}]
+    assert region.outputs()["Id"] == region.physical("Further")
+    assert region.delete() == "DELETE_COMPLETE", region.reasons()
+    for arn in arns:
+        client("acm").delete_certificate(CertificateArn=arn)

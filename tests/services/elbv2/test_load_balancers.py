@@ -189,11 +189,7 @@ def test_the_certificate_and_the_policies_of_a_listener(region: Region) -> None:
     given = {"LoadBalancerArn": web, "Protocol": "HTTPS", "Port": 443, "DefaultActions": [fixed()]}
     with region.refused("UnsupportedCertificate", "PENDING_VALIDATION"):
         elb.create_listener(**given, Certificates=[{"CertificateArn": certificate}])
-    key = ec.generate_private_key(ec.SECP256R1())
-    imported = client("acm").import_certificate(Certificate=self_signed(key), PrivateKey=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    made = elb.create_listener(**given, Certificates=[{"CertificateArn": imported["CertificateArn"]}])["Listeners"][0]
-    shown = elb.describe_listener_certificates(ListenerArn=made["ListenerArn"])["Certificates"]
-    assert shown == [{"CertificateArn": imported["CertificateArn"], "IsDefault": True}]
+    made = elb.create_listener(**given, Certificates=[{"CertificateArn": imported("web.example.com")}])["Listeners"][0]
     assert elb.describe_listener_certificates(ListenerArn=listener(region, web))["Certificates"] == []
     policies = {one["Name"]: one for one in elb.describe_ssl_policies()["SslPolicies"]}
     assert policies[made["SslPolicy"]]["SslProtocols"] == ["TLSv1", "TLSv1.1", "TLSv1.2"]
@@ -204,8 +200,71 @@ def test_the_certificate_and_the_policies_of_a_listener(region: Region) -> None:
         elb.describe_ssl_policies(Names=["none-such"])
 
 
-def self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "web.example.com")])
+def certificate_of(name: str) -> dict[str, bytes]:
+    """A certificate and its key, to import."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return {"Certificate": self_signed(key, name), "PrivateKey": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())}
+
+
+def imported(name: str) -> str:
+    return str(client("acm").import_certificate(**certificate_of(name))["CertificateArn"])
+
+
+def test_the_certificate_list_of_a_listener(region: Region) -> None:
+    _, one, two = network(region)
+    elb, web = region.elbv2, balancer(region, one, two)["LoadBalancerArn"]
+    default, *further = (imported(f"{letter}.example.com") for letter in "abc")
+    given = {"Protocol": "HTTPS", "Port": 443, "DefaultActions": [fixed()], "Certificates": [{"CertificateArn": default}]}
+    made = elb.create_listener(LoadBalancerArn=web, **given)["Listeners"][0]["ListenerArn"]
+    plain = listener(region, web)
+
+    def add(arn: str, to: str = made) -> None:
+        elb.add_listener_certificates(ListenerArn=to, Certificates=[{"CertificateArn": arn}])
+
+    def listed() -> list[tuple[str, bool]]:
+        return [(item["CertificateArn"], item["IsDefault"]) for item in elb.describe_listener_certificates(ListenerArn=made)["Certificates"]]
+
+    for arn in (further[0], further[0], default):
+        add(arn)
+    assert listed() == [(default, True), (further[0], False), (default, False)]
+    assert [item["CertificateArn"] for item in elb.describe_listeners(ListenerArns=[made])["Listeners"][0]["Certificates"]] == [default]
+    assert client("acm").describe_certificate(CertificateArn=further[0])["Certificate"]["InUseBy"] == [made]
+    with region.refused("CertificateNotFound", "not found"):
+        add(default[:-1] + ("0" if default[-1] != "0" else "1"))
+    with region.refused("ListenerNotFound"):
+        add(further[0], made[:-1] + ("0" if made[-1] != "0" else "1"))
+    with region.refused("InvalidConfigurationRequest", "HTTPS listeners only"):
+        add(further[0], plain)
+    for wrong in ([{"CertificateArn": arn} for arn in further], [{"CertificateArn": further[1], "IsDefault": True}]):
+        with region.refused("ValidationError"):
+            elb.add_listener_certificates(ListenerArn=made, Certificates=wrong)
+    for arn in (default, further[1]):  # one that is not in the list does not matter
+        elb.remove_listener_certificates(ListenerArn=made, Certificates=[{"CertificateArn": arn}])
+    with region.refused("OperationNotPermitted", "ModifyListener"):
+        elb.remove_listener_certificates(ListenerArn=made, Certificates=[{"CertificateArn": default}])
+    assert listed() == [(default, True), (further[0], False)]
+    with region.refused("ResourceInUseException"):
+        client("acm").delete_certificate(CertificateArn=further[0])
+    elb.modify_listener(ListenerArn=made, Protocol="HTTP", Port=8443)
+    assert listed() == []
+    client("acm").delete_certificate(CertificateArn=further[0])
+
+
+def test_how_many_certificates_a_load_balancer_can_have(region: Region) -> None:
+    _, one, two = network(region)
+    elb, web = region.elbv2, balancer(region, one, two)["LoadBalancerArn"]
+    limits = {item["Name"]: int(item["Max"]) for item in elb.describe_account_limits()["Limits"]}
+    arns = [imported(f"{at}.example.com") for at in range(limits["certificates-per-application-load-balancer"] + 1)]
+    given = {"LoadBalancerArn": web, "Protocol": "HTTPS", "DefaultActions": [fixed()], "Certificates": [{"CertificateArn": arns[0]}]}
+    listeners = [elb.create_listener(**given, Port=port)["Listeners"][0]["ListenerArn"] for port in (443, 444)]
+    for at, arn in enumerate(arns[:-1]):
+        elb.add_listener_certificates(ListenerArn=listeners[at % 2], Certificates=[{"CertificateArn": arn}])
+    with region.refused("TooManyCertificates", "25"):
+        elb.add_listener_certificates(ListenerArn=listeners[0], Certificates=[{"CertificateArn": arns[-1]}])
+
+
+def self_signed(key: ec.EllipticCurvePrivateKey, domain: str = "web.example.com") -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
     born = datetime(2026, 1, 1, tzinfo=UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), 7, born, born + timedelta(days=90))
     return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)

@@ -9,21 +9,22 @@ from typing import Any
 
 from latticewall.compile.render.envoy_clusters import METADATA_NAMESPACE
 from latticewall.compile.render.envoy_log import file_log, literal
-from latticewall.plan.load_balancers import BalancerSocket
+from latticewall.plan.load_balancers import BalancerSocket, CertificateChoice
 
 Document = dict[str, Any]
 KIND = "load-balancer"
 _MICROSECONDS = "%Y-%m-%dT%H:%M:%S.%6fZ"
 
 
-def access_log(plan: BalancerSocket, path: str) -> Document:
-    """balancer: its id; node: the address it has there."""
+def access_log(plan: BalancerSocket, path: str, choice: CertificateChoice | None) -> Document:
+    """balancer: its id; node: the address it has there; certificate: the ARN of the best of those that the client may have been shown. The default one's
+    comes from the route, so that another one in its place closes no connection."""
     return file_log(path, {
         "kind": KIND,
         "balancer": literal(plan.load_balancer_id),
         "node": plan.node or plan.address,
         "port": str(plan.port),
-        "certificate": literal(plan.certificate_arn),
+        "certificate": literal(choice.arn) if choice else f"%METADATA(ROUTE:{METADATA_NAMESPACE}:certificate)%",
         "created": f"%START_TIME({_MICROSECONDS})%",
         "time": f"%EMIT_TIME({_MICROSECONDS})%",
         "connection": "%CONNECTION_ID%",
@@ -53,6 +54,6 @@ def access_log(plan: BalancerSocket, path: str) -> Document:
     })  # fmt: skip
 
 
-def of_rule(priority: int, action: str) -> Document:
-    """What a route says of its rule to the log: its priority (0 = the default rule) and what it does."""
-    return {"filter_metadata": {METADATA_NAMESPACE: {"rule": f"{priority} {action}"}}}
+def of_rule(priority: int, action: str, certificate: str) -> Document:
+    """What a route says to the log: its rule's priority (0 = the default rule) and what it does, and the listener's default certificate."""
+    return {"filter_metadata": {METADATA_NAMESPACE: {"rule": f"{priority} {action}", "certificate": certificate}}}

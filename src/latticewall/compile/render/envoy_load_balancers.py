@@ -14,8 +14,9 @@ from latticewall.compile.render.balancer_conditions import route_match, source_s
 from latticewall.compile.render.balancer_lua import OWN_ANSWER, PLAIN_ANSWERS, SCRIPT
 from latticewall.compile.render.envoy_clusters import any_of, seconds
 from latticewall.compile.render.envoy_http import router
+from latticewall.compile.render.envoy_https import listener_filters
 from latticewall.compile.render.envoy_versions import SERVICES_HEADER, Variant, conditions, variants
-from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, Redirect
+from latticewall.plan.load_balancers import BalancerRoute, BalancerSocket, CertificateChoice, Redirect
 
 if TYPE_CHECKING:
     from latticewall.compile.render.envoy_paths import EnvoyPaths
@@ -36,7 +37,25 @@ _NOBODY = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 3
 
 def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
     """The socket and the connection settings; the rules are in its route configuration."""
-    document = any_of(
+    socket = {"address": plan.address, "port_value": plan.port, "network_namespace_filepath": paths.namespace(plan.namespace)}
+    chains = [*(_chain(plan, paths, choice) for choice in plan.choices), _chain(plan, paths)]
+    named = {"listener_filters": listener_filters()} if plan.certificate else {}
+    return {"name": plan.name, "address": {"socket_address": socket}, **named, "filter_chains": chains}
+
+
+def _chain(plan: BalancerSocket, paths: EnvoyPaths, choice: CertificateChoice | None = None) -> Document:
+    """The connections of those who ask for the names of a choice; of all others."""
+    chain: Document = {"filters": [source_state(), {"name": "http", "typed_config": _connections(plan, paths, choice)}]}
+    if choice:
+        chain["filter_chain_match"] = {"server_names": list(choice.names)}
+    if plan.certificate:
+        chain["transport_socket"] = _tls(plan, choice.certificates if choice else (plan.certificate,))
+    return chain
+
+
+def _connections(plan: BalancerSocket, paths: EnvoyPaths, choice: CertificateChoice | None) -> Document:
+    log = [balancer_log.access_log(plan, paths.access_log, choice)] if plan.access_log else []
+    return any_of(
         f"{_EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         codec_type="AUTO" if plan.http2 else "HTTP1",
         stat_prefix="load_balancer",
@@ -47,7 +66,7 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
             *balancer_stickiness.filters(paths),
             router(),
         ],
-        access_log=[balancer_log.access_log(plan, paths.access_log)] if plan.access_log else [],
+        access_log=log,
         early_header_mutation_extensions=[_known_headers()],
         common_http_protocol_options={
             "idle_timeout": seconds(plan.idle_timeout), "max_connection_duration": seconds(plan.keep_alive), "max_headers_count": MAX_HEADERS,
@@ -68,15 +87,10 @@ def listener(plan: BalancerSocket, paths: EnvoyPaths) -> Document:
         generate_request_id=False,
         local_reply_config={"mappers": _local_replies(plan)},
     )  # fmt: skip
-    socket = {"address": plan.address, "port_value": plan.port, "network_namespace_filepath": paths.namespace(plan.namespace)}
-    chain: Document = {"filters": [source_state(), {"name": "http", "typed_config": document}]}
-    if plan.certificate:
-        chain["transport_socket"] = _tls(plan)
-    return {"name": plan.name, "address": {"socket_address": socket}, "filter_chains": [chain]}
 
 
-def _tls(plan: BalancerSocket) -> Document:
-    """The certificate comes by SDS, so that another one in its place closes no connection."""
+def _tls(plan: BalancerSocket, certificates: tuple[str, ...]) -> Document:
+    """Certificates come by SDS, so that another one in its place closes no connection; so does no further one, which has a filter chain of its own."""
     policy = POLICIES[plan.ssl_policy]
     context = {
         "tls_params": {
@@ -84,7 +98,7 @@ def _tls(plan: BalancerSocket) -> Document:
             **({"cipher_suites": list(policy.suites)} if policy.suites else {}),
         },
         "alpn_protocols": ["h2", "http/1.1"] if plan.http2 else ["http/1.1"],
-        "tls_certificate_sds_secret_configs": [{"name": plan.certificate, "sds_config": {"ads": {}, "resource_api_version": "V3"}}],
+        "tls_certificate_sds_secret_configs": [{"name": name, "sds_config": {"ads": {}, "resource_api_version": "V3"}} for name in certificates],
     }  # fmt: skip
     return {"name": "tls", "typed_config": any_of("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", common_tls_context=context)}
 
@@ -118,10 +132,12 @@ def _local_replies(plan: BalancerSocket) -> list[Document]:
         (_flags("UT", "SI"), 504, "Gateway Time-out"),
     ]
     mappers: list[Document] = [
-        {"filter": condition, "status_code": status, "body": {"inline_string": _page(status, words)}, "body_format_override": _HTML,
-         "headers_to_add": added(str(status))}
+        {
+            "filter": condition, "status_code": status, "body": {"inline_string": _page(status, words)}, "body_format_override": _HTML,
+            "headers_to_add": added(str(status)),
+        }
         for condition, status, words in found
-    ]
+    ]  # fmt: skip
     return [*mappers, {"filter": {"not_health_check_filter": {}}, "headers_to_add": added("%RESPONSE_CODE%")}]
 
 
@@ -170,7 +186,7 @@ def _scheme(plan: BalancerSocket) -> str:
 def _route(plan: BalancerSocket, variant: Variant[BalancerRoute]) -> Document:
     route = variant.route
     action = "redirect" if route.redirect else "fixed-response" if route.fixed else "forward"
-    said = balancer_log.of_rule(route.priority, action)
+    said = balancer_log.of_rule(route.priority, action, plan.certificate_arn)
     document: Document = {"name": route.name, "match": conditions(route_match(route.conditions), variant), "metadata": said}
     if variant.refuses:
         return {**document, "direct_response": {"status": INCOMPATIBLE}}
@@ -199,5 +215,3 @@ def _redirect(plan: BalancerSocket, redirect: Redirect) -> Document:
     words = {"status": str(redirect.status), **parts}
     context = any_of(f"{_EXTENSIONS}.http.lua.v3.LuaPerRoute", filter_context=words)
     return {"direct_response": {"status": 500}, "typed_per_filter_config": {LUA: context}}
-
-

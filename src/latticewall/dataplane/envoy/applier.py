@@ -128,6 +128,6 @@ def _owners(plan: ProxyPlan) -> dict[str, list[Owner]]:
         owners |= {name: [("elbv2:LoadBalancer", checker.load_balancer_id)] for name in (checker.name, *(source.name for source in checker.sources))}
     for socket in plan.balancer_sockets:
         owners[socket.name] = [("elbv2:LoadBalancer", socket.load_balancer_id)]
-        if socket.certificate:
-            owners[socket.certificate] = owners[socket.name]
+        shown = {socket.certificate, *(name for choice in socket.choices for name in choice.certificates)} - {""}
+        owners |= dict.fromkeys(shown, owners[socket.name])
     return owners

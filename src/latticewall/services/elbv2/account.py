@@ -13,6 +13,7 @@ LIMITS = {
     "target-groups-per-action-on-application-load-balancer": 5,
     "target-groups-per-application-load-balancer": 100,
     "targets-per-application-load-balancer": 1000,
+    "certificates-per-application-load-balancer": 25,
     "condition-values-per-alb-rule": 5,
     "condition-wildcards-per-alb-rule": 6,
     "target-id-registrations-per-application-load-balancer": 1000,

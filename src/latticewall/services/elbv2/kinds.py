@@ -20,7 +20,7 @@ KINDS = (
     ),
     Kind(
         nouns.LISTENER, arn_member="ListenerArn", arn=ARN + "listener/{id}", owns=(nouns.RULE,), view=view.listener,
-        refs={"Certificates": Ref(nouns.CERTIFICATE)},
+        refs={"Certificates": Ref(nouns.CERTIFICATE), "FurtherCertificates": Ref(nouns.CERTIFICATE)},
         cloudformation="AWS::ElasticLoadBalancingV2::Listener", not_found_text="Listener '{id}' not found",
     ),
     Kind(

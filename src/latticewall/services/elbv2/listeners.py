@@ -6,7 +6,7 @@ from latticewall.base.rows import Row
 from latticewall.resources import tags
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import actions, find, rules, text, tls, versions
+from latticewall.services.elbv2 import actions, certificates, find, rules, text, tls, versions
 from latticewall.services.elbv2.account import LIMITS
 from latticewall.services.elbv2.attributes import LISTENER_DEFAULTS
 from latticewall.services.elbv2.nouns import LISTENER, LOAD_BALANCER, RULE
@@ -57,6 +57,8 @@ def modify_listener(ctx: Context, params: Document) -> Document:
     _check_free(ctx, balancer, port, row.id)
     row = ctx.change(row, {"Protocol": protocol, "Port": port, **secured})
     tls.refer(ctx, row)
+    if protocol != "HTTPS":
+        row = certificates.forget(ctx, row)
     if params.get("DefaultActions"):
         rules.act(ctx, rules.default_of(ctx, row), actions.read(ctx, balancer, params["DefaultActions"]))
     versions.check(protocol, (group for rule in ctx.live(RULE, parent=row.id) for group in ctx.referred(rule, "TargetGroups")))

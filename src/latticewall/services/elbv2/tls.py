@@ -7,8 +7,7 @@ from latticewall.base.rows import Row
 from latticewall.base.ssl_policies import DEFAULT, POLICIES, SUITES_OF_1_3
 from latticewall.resources.context import Context
 from latticewall.resources.kind import Document
-from latticewall.services.elbv2 import find, text
-from latticewall.services.elbv2.nouns import LISTENER
+from latticewall.services.elbv2 import text
 
 MEMBERS = ("SslPolicy", "Certificates", "AlpnPolicy")
 
@@ -31,11 +30,12 @@ def read(ctx: Context, params: Document, protocol: str, current: Document) -> Do
     if len(certificates) != 1:
         raise text.invalid("Certificates", "An HTTPS listener must have exactly one certificate")
     arn = str(certificates[0].get("CertificateArn") or "")
-    _check(ctx, arn)
+    check_certificate(ctx, arn)
     return {"SslPolicy": policy, "Certificates": [{"CertificateArn": arn}]}
 
 
-def _check(ctx: Context, arn: str) -> None:
+def check_certificate(ctx: Context, arn: str) -> None:
+    """Whether listeners can show it. Raises CertificateNotFound or UnsupportedCertificate."""
     try:
         found = ctx.call("acm:DescribeCertificate", {"CertificateArn": arn})["Certificate"]
     except NotFound as fault:
@@ -49,12 +49,6 @@ def refer(ctx: Context, listener: Row) -> None:
     ctx.forget(listener, "Certificates")
     for certificate in listener.document.get("Certificates") or ():
         ctx.refer(listener, "Certificates", certificate["CertificateArn"])
-
-
-def describe_listener_certificates(ctx: Context, params: Document) -> Document:
-    """DescribeListenerCertificates: the default one; further ones cannot be added yet."""
-    listener = find.by_arn(ctx, LISTENER, params["ListenerArn"])
-    return {"Certificates": [{**item, "IsDefault": True} for item in listener.document.get("Certificates") or ()]}
 
 
 def describe_ssl_policies(ctx: Context, params: Document) -> Document:  # noqa: ARG001 - the signature of a handler
@@ -73,4 +67,4 @@ def _shown(name: str) -> Document:
     return {"Name": name, "SslProtocols": list(policy.versions), "Ciphers": ciphers, "SupportedLoadBalancerTypes": ["application"]}
 
 
-OPERATIONS = {"DescribeListenerCertificates": describe_listener_certificates, "DescribeSSLPolicies": describe_ssl_policies}
+OPERATIONS = {"DescribeSSLPolicies": describe_ssl_policies}

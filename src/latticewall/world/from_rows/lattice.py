@@ -55,7 +55,13 @@ def _service(row: Row, listeners: tuple[Listener, ...]) -> Service:
 
 def build_certificates(rows: Rows) -> tuple[ServerCertificate, ...]:
     """Those that have been issued or imported."""
-    return tuple(ServerCertificate(row.arn, row.document["_fingerprint"]) for row in rows.of("acm:Certificate") if "_fingerprint" in row.document)
+    return tuple(
+        ServerCertificate(
+            row.arn, row.document["_fingerprint"], tuple(row.document["SubjectAlternativeNames"]), row.document["KeyAlgorithm"],
+            row.document["SignatureAlgorithm"], row.document["NotAfter"],
+        )
+        for row in rows.of("acm:Certificate") if "_fingerprint" in row.document
+    )  # fmt: skip
 
 
 def _listener(row: Row, rule_rows: tuple[Row, ...]) -> Listener:

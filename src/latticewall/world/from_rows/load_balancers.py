@@ -34,7 +34,7 @@ def _listener(rows: Rows, row: Row) -> LoadBalancerListener:
     certificate = next((item["CertificateArn"] for item in row.document.get("Certificates") or ()), "")
     return LoadBalancerListener(
         row.id, row.arn, row.document["Protocol"], int(row.document["Port"]), tuple(rules), row.document["_attributes"], certificate,
-        row.document.get("SslPolicy") or "",
+        row.document.get("SslPolicy") or "", tuple(row.document.get("_certificates") or ()),
     )  # fmt: skip
 
 

@@ -58,10 +58,15 @@ class Service:
 
 @dataclass(frozen=True)
 class ServerCertificate:
-    """A certificate of ACM that can be served. fingerprint: changes when another one takes its place."""
+    """A certificate of ACM that can be served. fingerprint: changes when another one takes its place. names: for which it is, lower case; the rest as ACM
+    shows it."""
 
     arn: str
     fingerprint: str
+    names: tuple[str, ...] = ()
+    key_algorithm: str = ""
+    signature_algorithm: str = ""
+    not_after: str = ""
 
 
 @dataclass(frozen=True)

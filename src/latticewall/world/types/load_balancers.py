@@ -42,6 +42,8 @@ class LoadBalancerListener:
     certificate_arn: str = ""
     ssl_policy: str = ""
     """Of an HTTPS listener."""
+    certificate_list: tuple[str, ...] = ()
+    """ARNs of further certificates."""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,31 @@ resource "aws_lb_listener" "web" {
   }
 }
 
+resource "aws_acm_certificate" "own" {
+  for_each         = toset(["first", "second"])
+  certificate_body = file("${path.root}/${each.key}.pem")
+  private_key      = file("${path.root}/${each.key}.key")
+}
+
+resource "aws_lb_listener" "secured" {
+  load_balancer_arn = aws_lb.web.arn
+  port              = 443
+  protocol          = "HTTPS"
+  certificate_arn   = aws_acm_certificate.own["first"].arn
+  default_action {
+    type = "fixed-response"
+    fixed_response {
+      content_type = "text/plain"
+      status_code  = "404"
+    }
+  }
+}
+
+resource "aws_lb_listener_certificate" "further" {
+  listener_arn    = aws_lb_listener.secured.arn
+  certificate_arn = aws_acm_certificate.own["second"].arn
+}
+
 resource "aws_lb_listener_rule" "answer" {
   listener_arn = aws_lb_listener.web.arn
   priority     = 10
@@ -154,4 +179,6 @@ resource "aws_vpclattice_target_group_attachment" "balancer" {
 
 output "name" { value = aws_lb.web.dns_name }
 output "group" { value = aws_lb_target_group.web.arn }
+output "secured" { value = aws_lb_listener.secured.arn }
+output "certificates" { value = { for step, made in aws_acm_certificate.own : step => made.arn } }
 output "server" { value = aws_instance.server.id }

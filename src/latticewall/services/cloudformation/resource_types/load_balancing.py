@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from latticewall.base.faults import NotFound
 from latticewall.services.cloudformation.resource_types.row import Attribute, Made, Properties, ResourceType, Work
 
 
@@ -54,6 +56,33 @@ def _change_rule(work: Work, made: Made, properties: Properties) -> None:
     work.call("elbv2:ModifyRule", {"RuleArn": made.physical_id, **work.input("elbv2:ModifyRule", mutable)})
 
 
+def _certificates(properties: Mapping[str, Any]) -> list[str]:
+    return [str(item.get("CertificateArn") or "") for item in properties["Certificates"]]
+
+
+def _add_certificates(work: Work, properties: Properties) -> Made:
+    """A part of its listener."""
+    _set_certificates(work, properties["ListenerArn"], [], _certificates(properties))
+    return Made(work.name(128), properties=properties)
+
+
+def _change_certificates(work: Work, made: Made, properties: Properties) -> None:
+    _set_certificates(work, properties["ListenerArn"], _certificates(made.properties), _certificates(properties))
+
+
+def _remove_certificates(work: Work, made: Made) -> None:
+    """A listener that is gone has none."""
+    with suppress(NotFound):
+        _set_certificates(work, made.properties["ListenerArn"], _certificates(made.properties), [])
+
+
+def _set_certificates(work: Work, listener: str, old: list[str], new: list[str]) -> None:
+    for operation, arns in (("AddListenerCertificates", new), ("RemoveListenerCertificates", old)):
+        for arn in arns:
+            if (arn in new) != (arn in old):
+                work.call(f"elbv2:{operation}", {"ListenerArn": listener, "Certificates": [{"CertificateArn": arn}]})
+
+
 ATTRIBUTES = {"LoadBalancerAttributes": "Attributes", "TargetGroupAttributes": "Attributes", "ListenerAttributes": "Attributes"}
 TYPES = (
     _type(
@@ -79,6 +108,11 @@ TYPES = (
     _type(
         "Listener", "Listener", "LoadBalancerArn=! Port! Protocol! DefaultActions! Certificates SslPolicy ListenerAttributes", attributes={},
         renames=ATTRIBUTES, settings={"ListenerAttributes": "elbv2:ModifyListenerAttributes"},
+    ),
+    ResourceType(
+        "AWS::ElasticLoadBalancingV2::ListenerCertificate", "ListenerArn=! Certificates!", making=_add_certificates, changing=_change_certificates,
+        removing=_remove_certificates, by_hand=frozenset({"ListenerArn", "Certificates"}), parts={"Certificates": "CertificateArn"},
+        attributes={"Id": "@ref"},
     ),
     _type(
         "ListenerRule", "Rule", "ListenerArn=! Priority! Conditions! Actions!", changing=_change_rule, attributes={"IsDefault": "IsDefault"},
