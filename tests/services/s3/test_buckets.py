@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -27,6 +28,33 @@ def refused(call: Any, **params: Any) -> tuple[str, int]:
         call(**params)
     answer = caught.value.response
     return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_the_root_user_of_the_account_is_never_locked_out_of_its_buckets_policy(s3: Any, region: Region) -> None:
+    everything = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+    assert refused(s3.put_bucket_tagging, Bucket=BUCKET, Tagging={"TagSet": []}) == ("AccessDenied", 403)
+    administrator = region.as_user("s3", json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
+    for call in (administrator.get_bucket_policy, administrator.delete_bucket_policy):
+        assert refused(call, Bucket=BUCKET) == ("AccessDenied", 403)
+    assert json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"]) == json.loads(policy)
+    s3.delete_bucket_policy(Bucket=BUCKET)
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+def test_a_bucket_that_demands_tls_is_of_use_to_this_machine(s3: Any) -> None:
+    """What CDK's `enforceSSL` writes: the region's endpoint has no TLS, and loopback needs none."""
+
+    def demand(secure: str) -> None:
+        condition = {"Bool": {"aws:SecureTransport": secure}}
+        closed = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{BUCKET}/*", "Condition": condition}
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [closed]}))
+
+    demand("false")
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"x")
+    demand("true")
+    assert refused(s3.put_object, Bucket=BUCKET, Key="k", Body=b"x") == ("AccessDenied", 403)
 
 
 def test_a_bucket_made_again_is_refused_but_in_the_first_region(s3: Any) -> None:

@@ -74,14 +74,15 @@ def _decide(ctx: Context, operation: Operation, found: Permissions, principal: P
     caller, resource = ctx.caller, question.resource
     owner = _owner(ctx, resource, found)
     context = global_context(
-        principal, now=ctx.now_datetime, region=caller.region, source_ip=caller.source_ip, user_agent=caller.user_agent, owner=owner
+        principal, now=ctx.now_datetime, region=caller.region, source_ip=caller.source_ip, secure=_crosses_no_wire(caller), user_agent=caller.user_agent,
+        owner=owner,
     )  # fmt: skip
     request = Request(question.action, resource.arn, principal, {**context, **_calling_services(caller), **question.keys})
     reached = question.action.partition(":")[0] in RESOURCE_CONTROL_SERVICES
     control = resource_control_of(ctx.tx, owner.account or caller.account) if reached else ()
     foreign = _is_foreign(ctx, question)
     policy = resource_policy_of(ctx.tx, resource.row) if foreign and resource.row else None
-    policy = bucket_policy(resource, caller.account) if question.action.startswith("s3:") else function_policy(resource) or policy
+    policy = bucket_policy(resource, caller, question.action) if question.action.startswith("s3:") else function_policy(resource) or policy
     verdict = authorize(request, found.policies, policy, owner.account if foreign else "", control)
     if not verdict.allowed:
         related = owner.account in ("", caller.account) or (bool(found.org_id) and owner.org_id == found.org_id)
@@ -95,6 +96,11 @@ def _owner(ctx: Context, resource: Named, found: Permissions) -> ResourceOwner:
     same = account == ctx.caller.account
     org_id, org_paths = (found.org_id, found.org_paths) if same else organization_of(ctx.tx, account)
     return ResourceOwner(account, org_id, org_paths, resource.tags)
+
+
+def _crosses_no_wire(caller: Caller) -> bool:
+    """Whether a call is as safe as TLS makes it, which this endpoint has not: one of this machine's own, or one that a service makes for the caller."""
+    return bool(caller.called_via) or caller.source_ip.startswith("127.") or caller.source_ip == "::1"
 
 
 def _calling_services(caller: Caller) -> dict[str, str | tuple[str, ...]]:

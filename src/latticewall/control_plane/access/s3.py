@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from latticewall.apimodel.catalog import Operation
 from latticewall.auth.permissions import compiled
+from latticewall.base.caller import Caller
 from latticewall.base.faults import Invalid
 from latticewall.control_plane.access.ec2_keys import Keys
 from latticewall.control_plane.access.named import ALL, Named
@@ -21,6 +22,7 @@ from latticewall.resources.context import Context
 from latticewall.services.s3.configuration import is_public
 from latticewall.services.s3.objects import copy_source
 
+ABOUT_THE_POLICY = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
 _ACTIONS = {
     "AbortMultipartUpload": "AbortMultipartUpload",
     "CompleteMultipartUpload": "PutObject",
@@ -127,12 +129,15 @@ def _existing_tags(ctx: Context, bucket: str, key: str) -> Keys:
     return {f"s3:ExistingObjectTag/{name}": value for name, value in tags.items()}
 
 
-def bucket_policy(resource: Named, account: str) -> PolicySet | None:
-    """The policy of the bucket that a question is about; None for all other resources, where there is none, and for strangers (account: the caller's) where
-    public policies are restricted."""
+def bucket_policy(resource: Named, caller: Caller, action: str) -> PolicySet | None:
+    """The policy of the bucket that a question is about; None for all other resources, where there is none, for strangers where public policies are
+    restricted, and for the owning account's root user at the policy itself ("the root principal can perform [these] API actions, even if their bucket policy
+    explicitly denies the root principal's access", says "PutBucketPolicy"): nobody is locked out for good."""
     row = resource.row
     if row is None or row.kind != "s3:Bucket" or "_policy" not in row.document:
         return None
+    if action in ABOUT_THE_POLICY and caller.principal_type == "Account" and caller.account == row.account:
+        return None
     found = compiled((("", str(row.document["_policy"])),), Form.RESOURCE)
-    restricted = (row.document.get("_block") or {}).get("RestrictPublicBuckets") and account != row.account
+    restricted = (row.document.get("_block") or {}).get("RestrictPublicBuckets") and caller.account != row.account
     return None if restricted and any(map(is_public, found.policies)) else found
