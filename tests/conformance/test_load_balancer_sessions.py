@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from .lab import Lab, allow
 from .test_dual_stack_endpoints import ASK, dual_vpc, six
+from .test_load_balancers import certificate_for
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
 WEB = 8080
@@ -140,6 +141,12 @@ def heads(lab: Lab, site: Site) -> str:
     return lab.run(site.client, "curl", "-s", "-m", "3", "-i", f"http://{site.name}/").stdout
 
 
+def resolved(lab: Lab, site: Site) -> dict[str, list[str]]:
+    """Type of record -> what the load balancer's name has."""
+    lines = lab.run(site.client, sys.executable, "-c", ASK, site.name).stdout.splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
 def policy(statement: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", **statement}]})
 
@@ -157,7 +164,7 @@ def test_access_logs(lab: Lab, site: Site) -> None:
     elb.add_tags(ResourceArns=[site.arn], Tags=[{"Key": "latticewall:interval", "Value": "1"}])
     elb.modify_load_balancer_attributes(LoadBalancerArn=site.arn, Attributes=change)
     assert s3.get_object(Bucket="sessions-logs", Key=f"edge/AWSLogs/{account}/ELBAccessLogTestFile")["Body"].read()
-    answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410"}}
+    answer: dict[str, Any] = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410"}}
     away = {"Type": "redirect", "RedirectConfig": {"Host": "new.example.com", "StatusCode": "HTTP_301"}}
     for priority, action, path in ((7, answer, "/gone"), (9, away, "/away")):
         conditions = [{"Field": "path-pattern", "Values": [path]}]
@@ -173,6 +180,14 @@ def test_access_logs(lab: Lab, site: Site) -> None:
         words = "".join(gzip.decompress(s3.get_object(Bucket="sessions-logs", Key=key)["Body"].read()).decode() for key in keys)
         return [shlex.split(line) for line in words.splitlines()]
 
+    domain = "logs.example.com"
+    certificate, _ = certificate_for(lab, domain)
+    lab.ec2.authorize_security_group_ingress(GroupId=site.gate, IpPermissions=[allow("tcp", 443, cidr="10.64.0.0/16")])
+    secure = {"Protocol": "HTTPS", "Port": 443, "Certificates": [{"CertificateArn": certificate}], "DefaultActions": [answer]}
+    elb.create_listener(LoadBalancerArn=site.arn, **secure)
+    lab.settled()
+    node = resolved(lab, site)["A"][0]
+    until(lambda: lab.curl(site.client, f"https://{domain}/gone", "-k", "--resolve", f"{domain}:443:{node}")[0] == 410)
     until(lambda: lab.curl(site.client, f"http://{site.name}/gone")[0] == 410)
     url = f"http://{site.name}/found?a=b"
     assert lab.curl(site.client, url, "-A", 'so "they" say\\')[0] == 200
@@ -190,7 +205,9 @@ def test_access_logs(lab: Lab, site: Site) -> None:
     assert row[18:21] == ["-", "-", "0"]
     assert row[22:25] == ["forward", "-", "-"]
     assert row[25:29] == [row[4], "200", "-", "-"]
-    (gone,) = {tuple(row[4:10] + row[20:21] + row[22:27]) for row in found if "/gone" in row[12] and row[8] == "410"}
+    (secured,) = [row for row in found if row[0] == "h2" and row[8] == "410"]
+    assert (secured[12], secured[15], secured[18], secured[19]) == (f"GET https://{domain}:443/gone HTTP/2.0", "TLSv1.2", domain, certificate)
+    (gone,) = {tuple(row[4:10] + row[20:21] + row[22:27]) for row in found if "http://" in row[12] and "/gone" in row[12] and row[8] == "410"}
     assert gone == ("-", "-1", "-1", "-1", "410", "-", "7", "fixed-response", "-", "-", "-", "-")
     (moved,) = [row for row in found if "/away" in row[12]]
     assert moved[22:24] == ["redirect", "http://new.example.com:80/away"]
@@ -298,12 +315,6 @@ def test_a_target_group(lab: Lab, site: Site, tmp_path: Path) -> None:
     assert len({browsers[first].get() for _ in range(5)}) == 1
 
 
-def resolved(lab: Lab, site: Site) -> dict[str, list[str]]:
-    """Type of record -> what the load balancer's name has."""
-    lines = lab.run(site.client, sys.executable, "-c", ASK, site.name).stdout.splitlines()
-    return {line.split()[0]: line.split()[1:] for line in lines}
-
-
 def test_dual_stack(lab: Lab, site: Site) -> None:
     """Over IPv6 like over IPv4, and only while it has the type: names, security groups, targets, health, rules and logs."""
     elb = lab.client("elbv2")
@@ -336,3 +347,24 @@ def test_dual_stack(lab: Lab, site: Site) -> None:
     lab.settled()
     until(lambda: lab.curl(site.client, f"http://{site.name}/", "-6")[0] == 418)
     assert lab.curl(site.client, f"http://{site.name}/", "-4")[0] == 200
+    assert lab.get(site.client, f"http://{behind_lattice(lab, site)}/six")["name"] == "s"
+
+
+def behind_lattice(lab: Lab, site: Site) -> str:
+    """The name of a service whose target is the load balancer."""
+    lattice = lab.client("vpc-lattice")
+    lists = lab.ec2.describe_managed_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{lab.region.name}.vpc-lattice"]}])
+    own = lists["PrefixLists"][0]["PrefixListId"]
+    lab.ec2.authorize_security_group_ingress(GroupId=site.gate, IpPermissions=[allow("tcp", 80, prefix_list=own)])
+    config = {"port": 80, "protocol": "HTTP", "vpcIdentifier": site.vpc}
+    group = lattice.create_target_group(name="sessions", type="ALB", config=config)["id"]
+    lab.settled()
+    lattice.register_targets(targetGroupIdentifier=group, targets=[{"id": site.arn}])
+    service = lattice.create_service(name="sessions")
+    forward = {"forward": {"targetGroups": [{"targetGroupIdentifier": group}]}}
+    lattice.create_listener(serviceIdentifier=service["id"], name="http", protocol="HTTP", defaultAction=forward)
+    network = lattice.create_service_network(name="sessions")["id"]
+    lattice.create_service_network_vpc_association(serviceNetworkIdentifier=network, vpcIdentifier=site.vpc)
+    made = lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service["id"])
+    lab.settled()
+    return str(made["dnsEntry"]["domainName"])

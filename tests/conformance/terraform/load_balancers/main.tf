@@ -6,11 +6,15 @@ data "aws_ami" "host" {
   owners      = ["amazon"]
 }
 
-resource "aws_vpc" "v" { cidr_block = "172.30.0.0/16" }
+resource "aws_vpc" "v" {
+  cidr_block                       = "172.30.0.0/16"
+  assign_generated_ipv6_cidr_block = true
+}
 resource "aws_subnet" "s" {
   count             = 2
   vpc_id            = aws_vpc.v.id
   cidr_block        = "172.30.${count.index + 1}.0/24"
+  ipv6_cidr_block   = cidrsubnet(aws_vpc.v.ipv6_cidr_block, 8, count.index)
   availability_zone = data.aws_availability_zones.z.names[count.index]
 }
 
@@ -64,6 +68,34 @@ resource "aws_lb" "web" {
   subnets            = aws_subnet.s[*].id
   security_groups    = [aws_security_group.balancer.id]
   idle_timeout       = 45
+  ip_address_type    = var.step == "first" ? "ipv4" : "dualstack"
+  access_logs {
+    enabled = true
+    bucket  = aws_s3_bucket.logs.id
+    prefix  = var.step
+  }
+  depends_on = [aws_s3_bucket_policy.logs]
+}
+
+resource "aws_s3_bucket" "logs" {
+  bucket        = "tf-balancer-logs"
+  force_destroy = true
+}
+
+data "aws_iam_policy_document" "logs" {
+  statement {
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.logs.arn}/*"]
+    principals {
+      type        = "Service"
+      identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "logs" {
+  bucket = aws_s3_bucket.logs.id
+  policy = data.aws_iam_policy_document.logs.json
 }
 
 resource "aws_lb_target_group" "web" {
@@ -72,11 +104,54 @@ resource "aws_lb_target_group" "web" {
   protocol             = "HTTP"
   vpc_id               = aws_vpc.v.id
   deregistration_delay = 5
+  stickiness {
+    type            = "lb_cookie"
+    cookie_duration = 600
+  }
   health_check {
     path     = "/health"
     interval = 5
     timeout  = 2
     matcher  = "200-299"
+  }
+}
+
+resource "aws_lb_target_group" "app" {
+  name        = "app"
+  port        = 7001
+  protocol    = "HTTP"
+  vpc_id      = aws_vpc.v.id
+  target_type = "ip"
+  stickiness {
+    type            = "app_cookie"
+    cookie_name     = "SESSION"
+    cookie_duration = var.step == "first" ? 60 : 90
+    enabled         = true
+  }
+}
+
+resource "aws_lb_listener_rule" "split" {
+  listener_arn = aws_lb_listener.web.arn
+  priority     = 30
+  condition {
+    path_pattern { values = ["/split"] }
+  }
+  action {
+    type = "forward"
+    forward {
+      target_group {
+        arn    = aws_lb_target_group.web.arn
+        weight = 1
+      }
+      target_group {
+        arn    = aws_lb_target_group.app.arn
+        weight = 0
+      }
+      stickiness {
+        enabled  = true
+        duration = 300
+      }
+    }
   }
 }
 
