@@ -68,11 +68,11 @@ resource "aws_lb" "web" {
   subnets            = aws_subnet.s[*].id
   security_groups    = [aws_security_group.balancer.id]
   idle_timeout       = 45
-  ip_address_type    = var.step == "first" ? "ipv4" : "dualstack"
+  ip_address_type    = "dualstack"
   access_logs {
     enabled = true
     bucket  = aws_s3_bucket.logs.id
-    prefix  = var.step
+    prefix  = "edge"
   }
   depends_on = [aws_s3_bucket_policy.logs]
 }
