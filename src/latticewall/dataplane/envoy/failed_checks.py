@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -60,9 +61,10 @@ class FailedChecks:
             return {place: reason for (name, place), reason in self._found.items() if name == cluster}
 
     def _serve(self, messages: Iterator[Any], _: Any) -> Any:
-        for message in messages:
-            for entry in message.http_logs.log_entry:
-                self._note(entry)
+        with suppress(grpc.RpcError):  # when Envoy goes
+            for message in messages:
+                for entry in message.http_logs.log_entry:
+                    self._note(entry)
         return als_pb2.StreamAccessLogsResponse()
 
     def _note(self, entry: Any) -> None:
