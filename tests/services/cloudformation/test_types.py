@@ -173,7 +173,7 @@ def records(address: str, second: str) -> dict[str, Any]:
                 {"Name": f"{second or 'b'}.corp.internal", "Type": "CNAME", "TTL": "5", "ResourceRecords": ["web.corp.internal"]},
             ],
         ),
-        Parameter=of("SSM::Parameter", Name="/web/address", Type="String", Value=address, Description="where"),
+        Parameter=of("SSM::Parameter", Name="/web/address", Type="String", Value=address, Description="where", Tags={"address": address}),
         Logs=of("Logs::LogGroup", **({"RetentionInDays": 7} if second else {}), Tags=[{"Key": "a", "Value": address}]),
         Stream=of("Logs::LogStream", LogGroupName=ref("Logs"), LogStreamName="main"),
     )  # fmt: skip
@@ -190,6 +190,8 @@ def test_names_logs_and_parameters(region: Region) -> None:
     assert found == {"web.corp.internal.": ["10.0.0.2"], "a.corp.internal.": ["10.0.0.2", "10.0.0.9"], "c.corp.internal.": ["web.corp.internal"]}
     assert len(region.route53.get_hosted_zone(Id=zone)["VPCs"]) == 2
     assert region.ssm.get_parameter(Name="/web/address")["Parameter"]["Value"] == "10.0.0.2"
+    tagged = region.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/web/address")["TagList"]
+    assert {"Key": "address", "Value": "10.0.0.2"} in tagged
     (logs,) = region.logs.describe_log_groups()["logGroups"]
     assert (logs["retentionInDays"], logs["logGroupName"]) == (7, region.physical("Logs"))
     leave(region, before)

@@ -57,7 +57,7 @@ NAME_MEMBERS = {
     "cloudformation:Stack": ("stackname",),
     "lambda:Function": ("functionname",),
     "logs:LogGroup": ("loggroupname", "loggroupidentifier", "loggroupidentifiers"),
-    "ssm:Parameter": ("name", "names", "path"),
+    "ssm:Parameter": ("name", "names", "path", "resourceid"),
 }
 """Members that hold names of a kind, in lower case, where they are not the kind's own name member alone."""
 STORED_NAME: Mapping[str, Callable[[str], str]] = {

@@ -1,6 +1,6 @@
 """Reading parameters: AWS's public ones for AMIs resolve to the host's image; others are stored.
 
-Pages: "GetParameter", "Calling AMI public parameters in Parameter Store".
+Pages: "GetParameter", "DescribeParameters", "AddTagsToResource", "Calling AMI public parameters in Parameter Store".
 """
 
 from __future__ import annotations
@@ -81,15 +81,16 @@ def put(ctx: Context, params: Document) -> Document:
     if params.get("AllowedPattern") and not re.fullmatch(params["AllowedPattern"], params["Value"]):
         raise Invalid(f"Parameter value, cannot be validated against allowedPattern: {params['AllowedPattern']}", code="ParameterPatternMismatchException")
     row = ctx.find("ssm:Parameter", _absolute(name))
+    told = {member: params[member] for member in ("Description", "AllowedPattern") if params.get(member)} | {"_by": ctx.caller.arn}
     if row is None:
-        document = {"Type": kind, "Value": params["Value"], "Version": 1, "DataType": params.get("DataType") or "text", "LastModifiedDate": ctx.now}
+        document = {"Type": kind, "Value": params["Value"], "Version": 1, "DataType": params.get("DataType") or "text", "LastModifiedDate": ctx.now, **told}
         document["_given_name"] = name
         ctx.create("ssm:Parameter", document, id=ctx.new_id("param-"), name=_absolute(name), tags=tags.read(params.get("Tags")))
         return {"Version": 1, "Tier": "Standard"}
     if not params.get("Overwrite"):
         raise Conflict("The parameter already exists. To overwrite this value, set the overwrite option in the request to true.", code="ParameterAlreadyExists")
     version = row.document["Version"] + 1
-    ctx.change(row, {"Value": params["Value"], "Version": version, "LastModifiedDate": ctx.now})
+    ctx.change(row, {"Value": params["Value"], "Version": version, "LastModifiedDate": ctx.now, **told})
     return {"Version": version, "Tier": "Standard"}
 
 
@@ -101,7 +102,60 @@ def delete(ctx: Context, params: Document) -> Document:
     return {}
 
 
+def describe(ctx: Context, params: Document) -> Document:
+    """What is known of parameters, but for their values."""
+    if params.get("Filters") or params.get("Shared"):
+        raise Unsupported("Filters and Shared are not supported: use ParameterFilters", code="UnsupportedOperationException")
+    rows = [row for row in ctx.rows("ssm:Parameter") if all(_passes(row, wanted) for wanted in params.get("ParameterFilters") or ())]
+    return {"Parameters": [{**_show(ctx, row), "Tier": "Standard", "Policies": [], "LastModifiedUser": row.document.get("_by")} for row in rows]}
+
+
+def _passes(row: Row, wanted: Document) -> bool:
+    """Page "ParameterStringFilter". Raises Invalid for a key or an option that there is not."""
+    key, option, values = wanted["Key"], wanted.get("Option"), wanted.get("Values") or []
+    if key.startswith("tag:"):
+        return key[4:] in row.tags and (not values or row.tags[key[4:]] in values)
+    if key == "Path" and option in (None, "OneLevel", "Recursive"):
+        under = [row.name.removeprefix(path.rstrip("/") + "/") for path in values if row.name.startswith(path.rstrip("/") + "/")]
+        return any(option == "Recursive" or "/" not in rest for rest in under)
+    shown = {"Name": row.document["_given_name"], "Type": row.document["Type"], "Tier": "Standard", "DataType": row.document["DataType"], "KeyId": ""}
+    if key not in shown:
+        raise Invalid(f"The following filter key is not valid: {key}.", code="InvalidFilterKey")
+    if option in (None, "Equals"):
+        return shown[key] in values
+    if key == "Name" and option in ("BeginsWith", "Contains"):
+        return any(shown[key].startswith(value) if option == "BeginsWith" else value in shown[key] for value in values)
+    raise Invalid(f"The following filter option is not valid: {option}.", code="InvalidFilterOption")
+
+
+def _tagged(ctx: Context, params: Document) -> Row:
+    if params["ResourceType"] != "Parameter":
+        raise Invalid(f"The resource type {params['ResourceType']} is not supported by latticewall.", code="InvalidResourceType")
+    row = ctx.find("ssm:Parameter", _absolute(params["ResourceId"]))
+    if row is None:
+        raise NotFound(f"Parameter {params['ResourceId']} not found.", code="InvalidResourceId")
+    return row
+
+
+def tag(ctx: Context, params: Document) -> Document:
+    ctx.tag(_tagged(ctx, params), tags.read(params["Tags"]))
+    return {}
+
+
+def untag(ctx: Context, params: Document) -> Document:
+    ctx.tag(_tagged(ctx, params), removed=params["TagKeys"])
+    return {}
+
+
+def list_tags(ctx: Context, params: Document) -> Document:
+    return {"TagList": tags.as_list(_tagged(ctx, params).tags)}
+
+
 OPERATIONS: dict[str, Handler] = {
+    "AddTagsToResource": tag,
+    "DescribeParameters": describe,
+    "ListTagsForResource": list_tags,
+    "RemoveTagsFromResource": untag,
     "GetParameter": get,
     "GetParameters": get_many,
     "GetParametersByPath": get_by_path,

@@ -53,6 +53,10 @@ def _zone(row: Row) -> dict[str, Any]:
     return {"ResourceType": "hostedzone", "ResourceId": row.id}
 
 
+def _parameter(row: Row) -> dict[str, Any]:
+    return {"ResourceType": "Parameter", "ResourceId": row.name}
+
+
 def _bucket(row: Row, tags: Tags) -> dict[str, Any]:
     """All tags of a bucket are set at once."""
     own = {key: value for key, value in tags.items() if not key.startswith("aws:")}
@@ -125,7 +129,10 @@ STYLES: Mapping[str, Style] = {
         _list, "rds:AddTagsToResource", "rds:RemoveTagsFromResource", lambda row, tags: {"ResourceName": row.arn, "Tags": as_list(tags)},
         lambda row, keys: {"ResourceName": row.arn, "TagKeys": keys},
     ),
-    "ssm": Style(_list),
+    "ssm": Style(
+        _list, "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource", lambda row, tags: {**_parameter(row), "Tags": as_list(tags)},
+        lambda row, keys: {**_parameter(row), "TagKeys": keys},
+    ),
     "policy": Style(_list),
 }  # fmt: skip
 
