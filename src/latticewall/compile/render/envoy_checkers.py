@@ -19,6 +19,7 @@ from latticewall.compile.render.envoy_clusters import (
     METADATA_NAMESPACE,
     any_of,
     seconds,
+    set_header,
     unverified_tls,
 )
 from latticewall.plan.health_checkers import CheckSource, HealthChecker, TargetCheck
@@ -47,7 +48,7 @@ def listener(plan: HealthChecker, paths: EnvoyPaths) -> Document:
             {"name": _LUA, "typed_config": any_of(f"{_LUA}.Lua", default_source_code={"inline_string": SCRIPT}, clear_route_cache=False)},
             {"name": "router", "typed_config": any_of(f"{_EXTENSIONS}.http.router.v3.Router", suppress_envoy_headers=True)},
         ],
-        local_reply_config={"mappers": [{"filter": {"not_health_check_filter": {}}, "headers_to_add": [_header(OWN_ANSWER, "yes")]}]},
+        local_reply_config={"mappers": [{"filter": {"not_health_check_filter": {}}, "headers_to_add": [set_header(OWN_ANSWER, "yes")]}]},
         access_log=[{"name": "failed", "filter": {"or_filter": {"filters": [_FAILED, _TOO_LATE]}}, "typed_config": _told()}],
         generate_request_id=False,
         skip_xff_append=True,
@@ -109,7 +110,3 @@ def _cluster(plan: HealthChecker, source: CheckSource, paths: EnvoyPaths) -> Doc
         "typed_extension_protocol_options": {HTTP_PROTOCOL_OPTIONS: options},
     }  # fmt: skip
     return {**found, "transport_socket": unverified_tls("HTTP2" if source.http2 else "HTTP1")} if source.tls else found
-
-
-def _header(name: str, value: str) -> Document:
-    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

@@ -141,10 +141,10 @@ def _health_check(check: HealthCheck) -> Document:
 def _by_checker(cluster: str, check: HealthCheck) -> Document:
     """Of a load balancer's targets. What the checker says counts towards the threshold; other codes than those that are retriable would not."""
     document = _health_check(check)
-    given = [_agent(check.user_agent), _set(CHECK, cluster)]
+    given = [_agent(check.user_agent), set_header(CHECK, cluster)]
     call: Document = {"method": "POST", "send": {"text": EMPTY_MESSAGE}} if check.grpc else {}
     if check.grpc:
-        given += [_set("content-type", "application/grpc"), _set("te", "trailers")]
+        given += [set_header("content-type", "application/grpc"), set_header("te", "trailers")]
     document["http_health_check"] |= {
         "codec_client_type": "HTTP1", "request_headers_to_add": given, **call,
         "expected_statuses": [{"start": CHECKER_PASSES, "end": CHECKER_PASSES + 1}], "retriable_statuses": [{"start": CHECKER_FAILS, "end": CHECKER_FAILS + 1}],
@@ -152,12 +152,13 @@ def _by_checker(cluster: str, check: HealthCheck) -> Document:
     return document
 
 
-def _set(name: str, value: str) -> Document:
+def set_header(name: str, value: str) -> Document:
+    """Whatever was there before."""
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _agent(name: str) -> Document:
-    return _set("user-agent", name)
+    return set_header("user-agent", name)
 
 
 def endpoints(plan: Cluster, run: str) -> Document:
