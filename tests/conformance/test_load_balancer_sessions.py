@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -315,13 +316,36 @@ def test_a_target_group(lab: Lab, site: Site, tmp_path: Path) -> None:
     assert len({browsers[first].get() for _ in range(5)}) == 1
 
 
+KEEP_ASKING = """
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1], 80, timeout=5)
+for line in sys.stdin:
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    answer.read()
+    print(answer.status, answer.getheader("connection"), connection.sock.getsockname()[1])
+"""
+
+
 def test_dual_stack(lab: Lab, site: Site) -> None:
     """Over IPv6 like over IPv4, and only while it has the type: names, security groups, targets, health, rules and logs."""
     elb = lab.client("elbv2")
-    assert resolved(lab, site)["AAAA"] == ["NODATA"]
-    elb.set_ip_address_type(LoadBalancerArn=site.arn, IpAddressType="dualstack")
-    elb.get_waiter("load_balancer_available").wait(LoadBalancerArns=[site.arn], WaiterConfig={"Delay": 1})
-    lab.settled()
+    found = resolved(lab, site)
+    assert found["AAAA"] == ["NODATA"]
+    program = lab.region.inside(site.client, "python3", "-uc", KEEP_ASKING, found["A"][0])
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdin is not None
+        assert asking.stdout is not None
+        said = []
+        for type_ in ("ipv4", "dualstack"):
+            elb.set_ip_address_type(LoadBalancerArn=site.arn, IpAddressType=type_)
+            elb.get_waiter("load_balancer_available").wait(LoadBalancerArns=[site.arn], WaiterConfig={"Delay": 1})
+            lab.settled()
+            print(file=asking.stdin, flush=True)
+            said.append(asking.stdout.readline())
+        asking.stdin.close()
+    assert said[0].startswith("200 None ")  # and on the same connection
+    assert said[1] == said[0]
     found = resolved(lab, site)
     nodes = found["AAAA"]
     assert (len(found["A"]), sorted(next(at for at, block in enumerate(site.blocks) if ip_address(node) in block) for node in nodes)) == (2, [0, 1])

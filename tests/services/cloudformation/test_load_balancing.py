@@ -85,6 +85,35 @@ def test_a_load_balancer_comes_changes_and_goes(region: Region) -> None:
     leave(region, before)
 
 
+def dual_stack(type_: str, seconds: str) -> dict[str, Any]:
+    blocks = {"Fn::Cidr": [{"Fn::Select": [0, att("Vpc", "Ipv6CidrBlocks")]}, 3, 64]}
+    zones = {
+        name: {**(made := _subnet(at, zone)), "DependsOn": "Six", "Properties": {**made["Properties"], "Ipv6CidrBlock": {"Fn::Select": [at, blocks]}}}
+        for at, (name, zone) in enumerate({"A": "a", "B": "b"}.items(), 1)
+    }
+    sticky = {"enabled": "true", "type": "app_cookie", "app_cookie.cookie_name": "APP", "app_cookie.duration_seconds": seconds}
+    return template(
+        {},
+        Vpc=vpc(), Six=of("EC2::VPCCidrBlock", VpcId=ref("Vpc"), AmazonProvidedIpv6CidrBlock=True), **zones,
+        Balancer=of("ElasticLoadBalancingV2::LoadBalancer", Name="dual", Scheme="internal", Subnets=[ref("A"), ref("B")], IpAddressType=type_),
+        Targets=of(
+            "ElasticLoadBalancingV2::TargetGroup", Port=8080, Protocol="HTTP", VpcId=ref("Vpc"), TargetType="ip", IpAddressType="ipv6",
+            TargetGroupAttributes=[{"Key": f"stickiness.{key}", "Value": value} for key, value in sticky.items()],
+        ),
+    )  # fmt: skip
+
+
+def test_the_type_of_addresses_changes_and_groups_are_sticky(region: Region) -> None:
+    elb = client("elbv2")
+    before, after = dual_stack("ipv4", "60"), dual_stack("dualstack", "90")
+    come_and_go(region, before, after)
+    assert elb.describe_load_balancers(Names=["dual"])["LoadBalancers"][0]["IpAddressType"] == "dualstack"
+    attributes = elb.describe_target_group_attributes(TargetGroupArn=region.physical("Targets"))["Attributes"]
+    shown = {one["Key"]: one["Value"] for one in attributes if one["Key"].startswith("stickiness.app_cookie")}
+    assert shown == {"stickiness.app_cookie.cookie_name": "APP", "stickiness.app_cookie.duration_seconds": "90"}
+    leave(region, before)
+
+
 def test_a_listener_gets_another_certificate(region: Region) -> None:
     arns = [client("acm").import_certificate(**certificate_of(f"{letter}.example.com"))["CertificateArn"] for letter in "abc"]
     before, after = (secured(arns[0], further) for further in arns[1:])
