@@ -21,8 +21,9 @@ def write_script(folder: Path, state: Path, crypto: str, random: Random) -> Path
     key = state / KEY
     if not key.exists():
         _write(key, random.token_bytes(KEY_BYTES))
-    path = folder / SCRIPT
-    _write(path, script(key, crypto).encode())
+    path, content = folder / SCRIPT, script(key, crypto).encode()
+    if not path.exists() or path.read_bytes() != content:  # a control plane that starts again does without space on the disk
+        _write(path, content)
     return path
 
 
