@@ -29,6 +29,13 @@ class Attribute:
     pattern: str = ""
     """What other values than the default look like."""
 
+    @property
+    def wanted(self) -> str:
+        """What it must be, in words."""
+        if self.pattern:
+            return f"text of the form {self.pattern}"
+        return f"between {self.span[0]} and {self.span[1]}" if self.span != (0, 0) else f"one of {', '.join((self.default, *self.words)) or 'nothing'}"
+
     def accepts(self, value: str) -> bool:
         if self.pattern:
             return value == self.default or bool(re.fullmatch(self.pattern, value))
@@ -101,9 +108,7 @@ def read(kind: str, given: list[Document]) -> dict[str, str]:
         if key in found:
             raise text.invalid("Attributes", f"The attribute '{key}' is named more than once")
         if not attribute.accepts(value):
-            words = (attribute.default, *attribute.words)
-            wanted = f"between {attribute.span[0]} and {attribute.span[1]}" if attribute.span != (0, 0) else f"one of {', '.join(words) or 'nothing'}"
-            raise text.configuration(f"The value '{value}' of the attribute '{key}' is not supported: it must be {wanted}")
+            raise text.configuration(f"The value '{value}' of the attribute '{key}' is not supported: it must be {attribute.wanted}")
         found[key] = value
     return found
 
