@@ -111,7 +111,8 @@ def _asking_listener(region: Region, built: Architecture, neighbour: str) -> dic
     """The service network's own listener with external authorization in place of the filters that decide."""
     document = region_listener(region, built, "asking", ASKING_PORT, neighbour)
     manager = connection_manager(document)
-    manager["http_filters"] = [_external_authorization(), manager["http_filters"][-1]]
+    deciding = (envoy_http.LUA, envoy_http.UNDECIDED)
+    manager["http_filters"] = [_external_authorization(), *(item for item in manager["http_filters"] if item["name"] not in deciding)]
     for host in manager["route_config"]["virtual_hosts"]:
         del host["typed_per_filter_config"]
     return document

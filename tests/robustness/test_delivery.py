@@ -15,6 +15,7 @@ import pytest
 from bench.architecture import Architecture
 from bench.region import Region, until
 
+from latticewall.plan.access_log import END_OF_MEMBER
 from latticewall.telemetry.followed_file import LARGE
 
 pytestmark = [pytest.mark.netns, pytest.mark.scenario]
@@ -109,7 +110,8 @@ def test_nothing_is_lost_and_nothing_comes_twice(region: Region, built: Architec
         ask(region, built, count)
         count += BATCH
         if victim == "envoy":
-            until(lambda count=count: f'"/delivered/{count - 1}"' in (region.state / "logs" / "access.jsonl").read_text(), 2)  # type: ignore[misc]
+            last = f"{END_OF_MEMBER}/delivered/{count - 1}{END_OF_MEMBER}"
+            until(lambda last=last: last in (region.state / "logs" / "access.jsonl").read_text(), 2)  # type: ignore[misc]
         if victim:
             killed = region.kill(victim)
             until(lambda victim=victim, killed=killed: region.pid(victim) not in (0, killed))  # type: ignore[misc]
