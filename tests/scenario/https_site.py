@@ -162,9 +162,9 @@ class Site:
         return until(lambda: next(reversed(self.records(path)), None))
 
     def records(self, path: str) -> list[dict[str, Any]]:
-        """The records so far of requests to a path."""
-        events = self.region.client("logs").filter_log_events(logGroupName=LOGS)["events"]
-        return [record for event in events if (record := json.loads(event["message"]))["requestPath"] == path]
+        """The records so far of requests to a path: of how many others, the load of other tests decides."""
+        pages = self.region.client("logs").get_paginator("filter_log_events").paginate(logGroupName=LOGS, filterPattern=f'{{ $.requestPath = "{path}" }}')
+        return [json.loads(event["message"]) for page in pages for event in page["events"]]
 
     def self_signed(self, name: str) -> dict[str, bytes]:
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
