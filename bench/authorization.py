@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench.architecture import Architecture
+from bench.cores import core_of_their_own
 from bench.inside import inside
 from bench.paced_client import TURN as TURN_SECONDS
 from bench.plain_envoy import PlainEnvoy
@@ -41,9 +42,10 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
         "the network's policy asks for the organization, the service's for role, path and method, the role's identity policy allows. The external "
         "authorizer is an Envoy that answers 200 by itself. Latency: requests at even intervals whatever the answers take, from a generator whose timers count "
         f"microseconds, {TURN_SECONDS:g} s to plain Envoy and {TURN_SECONDS:g} s to the service network in turn, for {ROUNDS * SECONDS} s, the median of the "
-        "turns: at half the load that the service network carries from this generator with signatures and policies, and at a tenth. Generator, proxy, upstream "
-        "and control plane share the cores. Inside Envoy: the same at half the load, of one Envoy with three listeners (plain, and as the region renders "
-        "them), by its own clock: from the first byte of a request until it is sent on, and from the first byte of the answer until its last is sent back."
+        "turns: at half the load that the service network carries from this generator with signatures and policies, and at a tenth; meanwhile the workers of "
+        "the proxies have the last core to themselves, and everything else has the others. Inside Envoy: the same at half the load, of one Envoy with one "
+        "worker and three listeners (plain, and as the region renders them), by its own clock: from the first byte of a request until it is sent on, and from "
+        "the first byte of the answer until its last is sent back."
     )
     if shutil.which("wrk") is None:
         return Section("Authorization", how, tuple(skipped(name, "requests/s", "wrk is not installed") for name in names.values()))
@@ -71,9 +73,9 @@ def authorization(region: Region, built: Architecture, peer: PlainEnvoy, folder:
             write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
             return paced(region, client, (peer.url, url), requests, rate, ROUNDS * SECONDS)
 
-        carried = median(len(turn) / TURN_SECONDS for turn in timed(0.0)[1])
-        latency = [figure for how_much, part in {"half": 0.5, "a tenth of": 0.1}.items() for figure in _latency(how_much, timed(carried * part))]
-        with inside(region, built, client) as own:
+        with inside(region, built, client) as own, core_of_their_own(region, (peer.pid, region.pid("envoy"), own.pid)):
+            carried = median(len(turn) / TURN_SECONDS for turn in timed(0.0)[1])
+            latency = [figure for how_much, part in {"half": 0.5, "a tenth of": 0.1}.items() for figure in _latency(how_much, timed(carried * part))]
             write_requests(requests, built.api, [credentials], [f"/r/{index}" for index in range(REQUESTS)])
             turns = paced(region, client, own.urls(), requests, carried * 0.5, ROUNDS * SECONDS)
             latency += _inside({name: _turns(of, len(turns[0][0])) for name, of in own.microseconds(sum(map(len, turns[0]))).items()})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.architecture import ADDRESSES, Architecture
-from bench.plain_envoy import WORKERS, cluster, connection_manager, listener, neighbour_of, region_listener, start
+from bench.plain_envoy import cluster, connection_manager, listener, neighbour_of, region_listener, start
 from bench.region import Region, until
 
 PORTS = {"plain": 8084, "none": 8085, "signed": 8086}
@@ -25,8 +25,9 @@ _FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAcc
 
 @dataclass(frozen=True)
 class Inside:
-    """root: the region's root folder, as seen from here."""
+    """pid: of the Envoy. root: the region's root folder, as seen from here."""
 
+    pid: int
     root: Path
 
     def urls(self) -> list[str]:
@@ -57,9 +58,9 @@ def inside(region: Region, built: Architecture, client: str) -> Iterator[Inside]
     ]
     for name, document in zip(PORTS, listeners, strict=True):
         connection_manager(document)["access_log"] = [_durations(_log(name))]
-    process = start(region, {"listeners": listeners, "clusters": [cluster(built)]}, WORKERS, "--file-flush-interval-msec", "20")
+    process = start(region, {"listeners": listeners, "clusters": [cluster(built)]}, 1, "--file-flush-interval-msec", "20")
     try:
-        found = Inside(root)
+        found = Inside(process.pid, root)
         until(lambda: region.run(client, "curl", "-sf", "-m", "1", "-o", "/dev/null", found.urls()[0]).returncode == 0)
         yield found
     finally:
