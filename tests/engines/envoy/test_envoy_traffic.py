@@ -231,6 +231,35 @@ def test_all_targets_unhealthy_means_all_are_tried_and_health_is_reported(lab: L
     assert {cluster for cluster, address, *_ in readings if not address} >= {"tg-a", "tg-b"}
 
 
+WAVERING = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    count = 0
+    def do_GET(self):
+        Handler.count += 1
+        self.send_response(200 if Handler.count % 2 else 500)
+        self.end_headers()
+        print(flush=True)
+    def log_message(self, *said):
+        pass
+server = http.server.HTTPServer(("", 8098), Handler)
+print(flush=True)
+server.serve_forever()
+"""
+"""Passes every other check, and writes a line for each, after one for being there."""
+
+
+def test_one_failed_check_is_within_the_threshold(lab: Lab) -> None:
+    wavering = lab.rig.spawn("i-target", [sys.executable, "-c", WAVERING], stdout=subprocess.PIPE)
+    assert wavering.stdout is not None
+    with wavering.stdout:
+        assert wavering.stdout.readline(), "it listens"
+        lab.publish(plan(virtual_host(routes=[forward()]), clusters=[cluster("tg-a", 8098, health_check=HealthCheck("/", 1, 1, 2, 2))]))
+        assert [wavering.stdout.readline() for _ in range(3)] == ["\n"] * 3, "the third check has begun, so the second has failed"
+    assert target_health(lab.rig.sockets.admin, "tg-a") == {(INSTANCE, 8098): True}
+    lab.rig.stop(wavering)
+
+
 def test_a_target_that_is_healthy_gets_requests_from_then_on(lab: Lab) -> None:
     """Not only once changes of health have been gathered for a second, as is Envoy's way otherwise."""
     alone = cluster(health_check=HealthCheck("/", 1, 1, 2, 2))

@@ -22,7 +22,7 @@ CHECKER_PORT = 8600
 """Where the checker of a load balancer listens, inside its namespace."""
 CHECK = "x-latticewall-check"
 """The header that tells a checker for which cluster a check is."""
-CHECKER_PASSES, CHECKER_FAILS = 200, 503
+CHECKER_PASSES = 200
 EMPTY_MESSAGE = "00" * 5
 """Of gRPC, in hexadecimal digits."""
 UNBOUNDED = 1_000_000
@@ -133,13 +133,15 @@ def _health_check(check: HealthCheck) -> Document:
             "codec_client_type": check.version,
             **({"request_headers_to_add": [_agent(check.user_agent)], "request_headers_to_remove": ["user-agent"]} if check.user_agent else {}),
             "expected_statuses": [{"start": first, "end": last + 1} for first, last in check.codes],
+            # any other answer counts towards the threshold, as silence does; without this, one would be enough
+            "retriable_statuses": [{"start": 100, "end": 600}],
         },
         "transport_socket_match_criteria": {"healthCheck": True},
     }
 
 
 def _by_checker(cluster: str, check: HealthCheck) -> Document:
-    """Of a load balancer's targets. What the checker says counts towards the threshold; other codes than those that are retriable would not."""
+    """Of a load balancer's targets: what the checker says."""
     document = _health_check(check)
     given = [_agent(check.user_agent), set_header(CHECK, cluster)]
     call: Document = {"method": "POST", "send": {"text": EMPTY_MESSAGE}} if check.grpc else {}
@@ -147,7 +149,7 @@ def _by_checker(cluster: str, check: HealthCheck) -> Document:
         given += [set_header("content-type", "application/grpc"), set_header("te", "trailers")]
     document["http_health_check"] |= {
         "codec_client_type": "HTTP1", "request_headers_to_add": given, **call,
-        "expected_statuses": [{"start": CHECKER_PASSES, "end": CHECKER_PASSES + 1}], "retriable_statuses": [{"start": CHECKER_FAILS, "end": CHECKER_FAILS + 1}],
+        "expected_statuses": [{"start": CHECKER_PASSES, "end": CHECKER_PASSES + 1}],
     }  # fmt: skip
     return document
 
