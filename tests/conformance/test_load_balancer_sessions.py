@@ -30,10 +30,12 @@ import http.server, json, socket
 class Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    sick = False
     def do_GET(self):
+        Answer.sick = Answer.sick or self.path == "/sick"
         about = {{"name": {name!r}, "client": self.client_address[0], "headers": {{key.lower(): value for key, value in self.headers.items()}}}}
         body = json.dumps(about).encode()
-        self.send_response(200)
+        self.send_response(503 if Answer.sick and self.headers["user-agent"].startswith("ELB-HealthChecker") else 200)
         if self.path == "/login":
             self.send_header("set-cookie", "APP=secret; HttpOnly")
         self.send_header("x-latticewall-target", "MTkyLjAuMi4xOjgw")
@@ -367,10 +369,11 @@ def test_dual_stack(lab: Lab, site: Site) -> None:
     assert lab.get(site.client, f"http://{site.name}/", "-6")["name"] in "abcd"
     sources = [{"Field": "source-ip", "SourceIpConfig": {"Values": ["192.0.2.0/24", str(site.blocks[0])]}}]
     answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "418"}}
-    elb.create_rule(ListenerArn=site.listener, Priority=21, Conditions=sources, Actions=[answer])
+    rule = elb.create_rule(ListenerArn=site.listener, Priority=21, Conditions=sources, Actions=[answer])["Rules"][0]["RuleArn"]
     lab.settled()
     until(lambda: lab.curl(site.client, f"http://{site.name}/", "-6")[0] == 418)
     assert lab.curl(site.client, f"http://{site.name}/", "-4")[0] == 200
+    elb.delete_rule(RuleArn=rule)
     assert lab.get(site.client, f"http://{behind_lattice(lab, site)}/six")["name"] == "s"
 
 
@@ -392,3 +395,19 @@ def behind_lattice(lab: Lab, site: Site) -> str:
     made = lattice.create_service_network_service_association(serviceNetworkIdentifier=network, serviceIdentifier=service["id"])
     lab.settled()
     return str(made["dnsEntry"]["domainName"])
+
+
+def test_an_unhealthy_target_loses_who_sticks_to_it(lab: Lab, site: Site, tmp_path: Path) -> None:
+    """The last test: the target stays so."""
+    elb = lab.client("elbv2")
+    elb.modify_listener(ListenerArn=site.listener, DefaultActions=[{"Type": "forward", "TargetGroupArn": site.groups["two"]}])
+    stick(lab, site.groups["two"], enabled="true", type="lb_cookie", lb_cookie__duration_seconds="600")
+    browser = Browser(lab, site, tmp_path / "jar")
+    elb.get_waiter("target_in_service").wait(TargetGroupArn=site.groups["two"], WaiterConfig={"Delay": 1})
+    first = until(lambda: (name := browser.get()) and "AWSALB" in browser.cookies and name)
+    assert {browser.get() for _ in range(4)} == {first}
+    old = browser.cookies["AWSALB"]
+    assert lab.curl(site.servers[first], f"http://127.0.0.1:{WEB}/sick")[0] == 200
+    until(lambda: browser.get() != first, seconds=30)
+    assert {browser.get() for _ in range(4)} == set("bd") - {first}
+    assert who(lab, site, 4, Cookie=f"AWSALB={old}") == set("bd") - {first}
