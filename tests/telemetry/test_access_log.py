@@ -231,7 +231,7 @@ def test_a_connection_that_failed_has_no_gateway_address() -> None:
 
 
 def test_what_a_full_disk_has_cut_off_spoils_no_other_entry() -> None:
-    connection, request = json.dumps(TCP), line(requestPath='/{"kind":"tcp"}')
+    connection, request = json.dumps(TCP), line(requestPath='/{"kind":"tcp"}', hostHeader='{"kind":"tcp","a":', userAgent='{"a":"')
     for cut in (connection, request):
         for end in range(len(cut)):
             assert read(cut[:end] + connection) == read(connection)
