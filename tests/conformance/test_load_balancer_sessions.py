@@ -32,7 +32,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     sick = False
     def do_GET(self):
-        Answer.sick = Answer.sick or self.path == "/sick"
+        Answer.sick = (Answer.sick or self.path == "/sick") and self.path != "/well"
         about = {{"name": {name!r}, "client": self.client_address[0], "headers": {{key.lower(): value for key, value in self.headers.items()}}}}
         body = json.dumps(about).encode()
         self.send_response(503 if Answer.sick and self.headers["user-agent"].startswith("ELB-HealthChecker") else 200)
@@ -99,6 +99,15 @@ def stick(lab: Lab, group: str, **attributes: str) -> None:
     lab.settled()
 
 
+def begin(lab: Lab, site: Site, group: str = "one") -> None:
+    """The listener forwards to one group, all of whose targets are healthy, and clients stick to nothing."""
+    elb = lab.client("elbv2")
+    elb.modify_listener(ListenerArn=site.listener, DefaultActions=[{"Type": "forward", "TargetGroupArn": site.groups[group]}])
+    for arn in site.groups.values():
+        stick(lab, arn, enabled="false")
+    elb.get_waiter("target_in_service").wait(TargetGroupArn=site.groups[group], WaiterConfig={"Delay": 1})
+
+
 class Browser:
     """A client with a cookie jar."""
 
@@ -155,7 +164,7 @@ def policy(statement: dict[str, Any]) -> str:
 
 
 def test_access_logs(lab: Lab, site: Site) -> None:
-    """Before the other tests, which have stickiness: what is asked for is what is logged."""
+    begin(lab, site)
     elb, s3, account = lab.client("elbv2"), lab.client("s3"), site.arn.split(":")[4]
     attributes = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "sessions-logs", "access_logs.s3.prefix": "edge"}
     change = [{"Key": key, "Value": value} for key, value in attributes.items()]
@@ -220,7 +229,8 @@ def test_access_logs(lab: Lab, site: Site) -> None:
 
 
 def test_a_cookie_of_the_load_balancer(lab: Lab, site: Site, tmp_path: Path) -> None:
-    assert "set-cookie" not in heads(lab, site).lower()
+    begin(lab, site)
+    until(lambda: "set-cookie" not in heads(lab, site).lower())
     stick(lab, site.groups["one"], enabled="true", type="lb_cookie", lb_cookie__duration_seconds="600")
     words = until(lambda: "set-cookie" in (found := heads(lab, site)).lower() and found)
     given = re.findall(r"(?im)^set-cookie: ([A-Z]+)=([\w+/=]+); Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT; Path=/(.*)$", words)
@@ -250,6 +260,7 @@ def test_a_cookie_of_the_load_balancer(lab: Lab, site: Site, tmp_path: Path) -> 
 
 
 def test_cookies_that_are_not_ours_are_not_there(lab: Lab, site: Site, tmp_path: Path) -> None:
+    begin(lab, site)
     stick(lab, site.groups["one"], enabled="true", type="lb_cookie", lb_cookie__duration_seconds="600")
     browser = Browser(lab, site, tmp_path / "jar")
     until(lambda: browser.get() and "AWSALB" in browser.cookies)
@@ -264,6 +275,7 @@ def test_cookies_that_are_not_ours_are_not_there(lab: Lab, site: Site, tmp_path:
 
 
 def test_a_cookie_of_the_application(lab: Lab, site: Site, tmp_path: Path) -> None:
+    begin(lab, site)
     stick(lab, site.groups["one"], enabled="true", type="app_cookie", app_cookie__cookie_name="APP", app_cookie__duration_seconds="600")
     browser = Browser(lab, site, tmp_path / "jar")
     until(lambda: "awsalb" not in heads(lab, site).lower())
@@ -284,6 +296,8 @@ def test_a_cookie_of_the_application(lab: Lab, site: Site, tmp_path: Path) -> No
 
 
 def test_a_target_group(lab: Lab, site: Site, tmp_path: Path) -> None:
+    begin(lab, site)
+    stick(lab, site.groups["one"], enabled="true", type="lb_cookie")
     elb = lab.client("elbv2")
     listed = [{"TargetGroupArn": site.groups["one"], "Weight": 1}, {"TargetGroupArn": site.groups["two"], "Weight": 1}]
 
@@ -398,12 +412,9 @@ def behind_lattice(lab: Lab, site: Site) -> str:
 
 
 def test_an_unhealthy_target_loses_who_sticks_to_it(lab: Lab, site: Site, tmp_path: Path) -> None:
-    """The last test: the target stays so."""
-    elb = lab.client("elbv2")
-    elb.modify_listener(ListenerArn=site.listener, DefaultActions=[{"Type": "forward", "TargetGroupArn": site.groups["two"]}])
+    begin(lab, site, "two")
     stick(lab, site.groups["two"], enabled="true", type="lb_cookie", lb_cookie__duration_seconds="600")
     browser = Browser(lab, site, tmp_path / "jar")
-    elb.get_waiter("target_in_service").wait(TargetGroupArn=site.groups["two"], WaiterConfig={"Delay": 1})
     first = until(lambda: (name := browser.get()) and "AWSALB" in browser.cookies and name)
     assert {browser.get() for _ in range(4)} == {first}
     old = browser.cookies["AWSALB"]
@@ -411,3 +422,4 @@ def test_an_unhealthy_target_loses_who_sticks_to_it(lab: Lab, site: Site, tmp_pa
     until(lambda: browser.get() != first, seconds=30)
     assert {browser.get() for _ in range(4)} == set("bd") - {first}
     assert who(lab, site, 4, Cookie=f"AWSALB={old}") == set("bd") - {first}
+    assert lab.curl(site.servers[first], f"http://127.0.0.1:{WEB}/well")[0] == 200
