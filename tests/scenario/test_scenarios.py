@@ -20,7 +20,7 @@ ORPHANS = Path(__file__).with_name("orphans.py")
 COMMAND = [sys.executable, "-m", "latticewall.faces.cli.main"]
 KEPT = {
     "certificate-authority", "credentials.json", "databases", "functions", "identity", "instances", "lock", "logs",
-    "region.db", "region.db-shm", "region.db-wal",
+    "region.db", "region.db-shm", "region.db-wal", "stickiness.key",
 }  # fmt: skip
 
 
