@@ -44,7 +44,7 @@ def test_a_write_that_the_disk_refuses(tmp_path: Path) -> None:
     put(store, "vpc-1")
     with no_growth(tmp_path / "region.db-wal"):
         for _ in range(3):
-            with pytest.raises(Unavailable, match="^the change was not stored: ") as caught:
+            with pytest.raises(Unavailable, match=r"^the change was not stored: ") as caught:
                 put(store, "vpc-2")
         assert (caught.value.code, caught.value.status) == ("ServiceUnavailable", 503)
         with store.read() as snapshot:
