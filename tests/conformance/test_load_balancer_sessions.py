@@ -204,7 +204,9 @@ def test_access_logs(lab: Lab, site: Site) -> None:
     url = f"http://{site.name}/found?a=b"
     assert lab.curl(site.client, url, "-A", 'so "they" say\\')[0] == 200
     lab.run(site.client, "curl", "-s", "-o", "/dev/null", f"http://{site.name}/away")
-    found = until(lambda: (rows := entries()) and any("/found" in row[12] for row in rows) and any("/away" in row[12] for row in rows) and rows)
+    # each node has files of its own
+    wanted = [("/found", "200"), ("/away", "301"), (f"http://{site.name}:80/gone", "410"), (f"https://{domain}:443/gone", "410")]
+    found = until(lambda: (rows := entries()) and all(any(part in row[12] and row[8] == code for row in rows) for part, code in wanted) and rows)
     assert {len(row) for row in found} == {33}
     (row,) = [row for row in found if "/found" in row[12]]
     assert (row[0], row[2], row[3].partition(":")[0]) == ("http", site.arn.partition("loadbalancer/")[2], "10.64.1.10")
