@@ -6,7 +6,6 @@ Things come as tuples and mappings, and of a long one little changes from round 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from itertools import chain, compress, repeat
@@ -14,11 +13,10 @@ from operator import is_not
 from typing import Any, NamedTuple, TypeVar, cast, overload
 
 from latticewall.base import differences, splices
+from latticewall.base.rounds import Round, regrouped, reordered
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
-MOST_GROUPS = 8
-"""How many groups are put together one by one; of more, all are."""
 MOST_SEARCHED = 8
 """How many keys are searched for one by one."""
 
@@ -28,7 +26,7 @@ class Memo:
     as long as they do, which makes answers good arguments in turn. A function's answer must follow from its arguments alone."""
 
     def __init__(self) -> None:
-        self._rounds: dict[Hashable, _Round] = {}
+        self._rounds: dict[Hashable, Round] = {}
         self._values: dict[Hashable, Any] = {}
         self._followed: dict[Callable[..., Any], _Followed] = {}
         self._named: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
@@ -40,7 +38,7 @@ class Memo:
         found = tuple(map(tuple, columns))
         before = self._rounds.get((function, of))
         if before is None or not splices.same(before.given, given) or len(before.columns) != len(found):
-            before = _Round(given, ((),) * len(found), ())
+            before = Round(given, ((),) * len(found), ())
         part = splices.part(before.columns, found)
         if part is None:
             return before.answer
@@ -52,13 +50,13 @@ class Memo:
             if identity not in known:
                 known[identity] = function(*arguments, *given)
         answer = splices.spliced(before.answer, first, last, tuple([known[identity] for identity in identities]))
-        self._rounds[function, of] = _Round(given, found, answer)
+        self._rounds[function, of] = Round(given, found, answer)
         return answer
 
     def flat(self, name: Hashable, rows: tuple[Sequence[T], ...]) -> tuple[T, ...]:
         """`tuple(chain.from_iterable(rows))`."""
         name = "flat", name
-        before = self._rounds.get(name) or _Round((), ((),), (), 0)
+        before = self._rounds.get(name) or Round((), ((),), (), 0)
         part = splices.part(before.columns, (rows,))
         if part is None:
             return before.answer
@@ -72,26 +70,26 @@ class Memo:
         at = _total(rows[:first], before.found)
         rest = len(before.answer) - at - _total(splices.between(before.columns[0], first, last), before.found)
         answer = splices.spliced(before.answer, at, rest, tuple(chain.from_iterable(between)))
-        self._rounds[name] = _Round((), (rows,), answer, length if rows else 0)
+        self._rounds[name] = Round((), (rows,), answer, length if rows else 0)
         return answer
 
     def filtered(self, name: Hashable, items: tuple[T, ...], chosen: tuple[bool, ...]) -> tuple[T, ...]:
         """`tuple(compress(items, chosen))`. chosen: True or False for each."""
         name, columns = ("filtered", name), (items, chosen)
-        before = self._rounds.get(name) or _Round((), ((), ()), ())
+        before = self._rounds.get(name) or Round((), ((), ()), ())
         part = splices.part(before.columns, columns)
         if part is None:
             return before.answer
         first, last = part
         at, rest = chosen[:first].count(True), chosen[len(chosen) - last :].count(True)
         answer = splices.spliced(before.answer, at, rest, tuple(compress(splices.between(items, first, last), splices.between(chosen, first, last))))
-        self._rounds[name] = _Round((), columns, answer)
+        self._rounds[name] = Round((), columns, answer)
         return answer
 
     def joined(self, name: Hashable, *parts: tuple[T, ...]) -> tuple[T, ...]:
         """`tuple(chain(*parts))`."""
         name = "joined", name
-        before = self._rounds.get(name) or _Round((), (), ())
+        before = self._rounds.get(name) or Round((), (), ())
         was = before.columns
         if splices.same(was, parts):
             return before.answer
@@ -101,7 +99,7 @@ class Memo:
             (first, _), (_, last) = (differences.ends(was[place], parts[place]) for place in (differing[0], differing[-1]))
             first += sum(map(len, parts[: differing[0]]))
             differences.note_ends(before.answer, answer, first, last + sum(map(len, parts[differing[-1] + 1 :])))
-        self._rounds[name] = _Round((), parts, answer)
+        self._rounds[name] = Round((), parts, answer)
         return answer
 
     def index(self, name: Hashable, keys: tuple[K, ...], items: tuple[T, ...]) -> Mapping[K, T]:
@@ -117,7 +115,7 @@ class Memo:
             found = splices.changed(before.found, fresh, {*splices.between(before.columns[0], *part)} - fresh.keys())
         if len(found) != len(keys):  # the first time, or two have one key
             found = dict(zip(keys, items, strict=True))
-        self._rounds[name] = _Round((), columns, (), found)
+        self._rounds[name] = Round((), columns, (), found)
         return found
 
     def grouped(self, name: Hashable, keys: tuple[K, ...], items: tuple[T, ...]) -> Mapping[K, tuple[T, ...]]:
@@ -129,7 +127,7 @@ class Memo:
             return cast("Mapping[K, tuple[T, ...]]", before.found)
         found: Mapping[K, tuple[T, ...]] | None = None
         if before is not None and part is not None:
-            found = _regrouped(before, columns, part)
+            found = regrouped(before, columns, part)
         if found is None:
             known: dict[K, tuple[T, ...]] = before.found if before else {}
             lists: dict[K, list[T]] = {}
@@ -137,7 +135,7 @@ class Memo:
                 lists.setdefault(key, []).append(item)
             made = {key: tuple(group) for key, group in lists.items()}
             found = {key: was if (was := known.get(key)) is not None and splices.same(was, group) else group for key, group in made.items()}
-        self._rounds[name] = _Round((), columns, (), found)
+        self._rounds[name] = Round((), columns, (), found)
         return found
 
     @overload
@@ -160,17 +158,17 @@ class Memo:
                     answer = splices.spliced(answer, place, len(answer) - place - 1, (known.get(before.columns[0][place], default),))
                 self._rounds[name] = before = before._replace(answer=answer, found=known)
         if before is None:
-            before = _Round((), ((),), (), known)
+            before = Round((), ((),), (), known)
         part = splices.part(before.columns, (keys,))
         if part is None:
             return before.answer
         answer = splices.spliced(before.answer, *part, tuple(map(known.get, splices.between(keys, *part), repeat(default))))
-        self._rounds[name] = _Round((), (keys,), answer, known)
+        self._rounds[name] = Round((), (keys,), answer, known)
         return answer
 
     def look_up(self, name: Hashable, wanted: tuple[tuple[K, ...], ...], known: Mapping[K, T]) -> tuple[tuple[T, ...], ...]:
         """Of each row of keys what is known under them; keys under which nothing is known are left out."""
-        before = self._rounds.get(name := ("look up", name)) or _Round((), ((),), (), known)
+        before = self._rounds.get(name := ("look up", name)) or Round((), ((),), (), known)
         if before.found is not known:
             changed = differences.keys(before.found, known)
             answers = before.answer
@@ -181,7 +179,7 @@ class Memo:
         if part is None:
             return before.answer
         answer = splices.spliced(before.answer, *part, tuple([_known(keys, known) for keys in splices.between(wanted, *part)]))
-        self._rounds[name] = _Round((), (wanted,), answer, known)
+        self._rounds[name] = Round((), (wanted,), answer, known)
         return answer
 
     def ordered(self, name: Hashable, key: Callable[[T], Any], items: tuple[T, ...]) -> tuple[T, ...]:
@@ -191,34 +189,34 @@ class Memo:
         part = splices.part(before.columns, (items,)) if before else (0, 0)
         if before is not None and part is None:
             return before.answer
-        answer = _reordered(before, key, items, part) if before is not None and part is not None else None
+        answer = reordered(before, key, items, part) if before is not None and part is not None else None
         if answer is None:
             answer = tuple(sorted(items, key=key))
-        self._rounds[name] = _Round((), (items,), answer)
+        self._rounds[name] = Round((), (items,), answer)
         return answer
 
     def steady_items(self, name: Hashable, key: Callable[[T], Hashable], items: tuple[T, ...]) -> tuple[T, ...]:
         """Items, each the same object as in the last round as long as it is equal to the one of that key; the same tuple when all are."""
         name = "steady_items", name
-        before = self._rounds.get(name) or _Round((), ((),), ())
+        before = self._rounds.get(name) or Round((), ((),), ())
         part = splices.part(before.columns, (items,))
         if part is None:
             return before.answer
         known = {key(item): item for item in splices.between(before.answer, *part)}
         between = tuple([was if (was := known.get(key(item))) is not None and was == item else item for item in splices.between(items, *part)])
         answer = splices.spliced(before.answer, *part, between)
-        self._rounds[name] = _Round((), (items,), answer)
+        self._rounds[name] = Round((), (items,), answer)
         return answer
 
     def counts(self, name: Hashable, keys: tuple[K, ...]) -> Mapping[K, int]:
         """Key -> how often it is there; not to be changed."""
         name = "counts", name
-        before = self._rounds.get(name) or _Round((), ((),), (), {})
+        before = self._rounds.get(name) or Round((), ((),), (), {})
         part = splices.part(before.columns, (keys,))
         if part is None:
             return cast("Mapping[K, int]", before.found)
         found = splices.counted(before.found, splices.between(before.columns[0], *part), splices.between(keys, *part))
-        self._rounds[name] = _Round((), (keys,), (), found)
+        self._rounds[name] = Round((), (keys,), (), found)
         return found
 
     # -- of mappings --------------------------------------------------------------------------------------------------------------------------
@@ -233,12 +231,12 @@ class Memo:
             return cast("Mapping[K, T]", before.found)
         changed: Set[K] = table.keys()
         if before is None or not splices.same(before.given, given) or len(before.columns) != len(columns):
-            before = _Round(given, columns, (), {})
+            before = Round(given, columns, (), {})
         else:
             changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
         fresh = {key: function(table[key], *(other.get(key) for other in others), *given) for key in changed if key in table}
         found = splices.changed(before.found, fresh, changed - fresh.keys())
-        self._rounds[name] = _Round(given, columns, (), found)
+        self._rounds[name] = Round(given, columns, (), found)
         return found
 
     def overlaid(self, name: Hashable, above: Mapping[K, T], below: Mapping[K, T]) -> Mapping[K, T]:
@@ -253,13 +251,13 @@ class Memo:
             changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
             fresh = {key: above[key] if key in above else below[key] for key in changed if key in above or key in below}
             found = splices.changed(before.found, fresh, changed - fresh.keys())
-        self._rounds[name] = _Round((), columns, (), found)
+        self._rounds[name] = Round((), columns, (), found)
         return found
 
     def mentioned(self, name: Hashable, table: Mapping[Any, Iterable[K]]) -> Mapping[K, int]:
         """What the values hold -> how often; not to be changed."""
         name = "mentioned", name
-        before = self._rounds.get(name) or _Round((), ({},), (), {})
+        before = self._rounds.get(name) or Round((), ({},), (), {})
         (was,) = before.columns
         if was is table:
             return cast("Mapping[K, int]", before.found)
@@ -267,16 +265,16 @@ class Memo:
         gone = chain.from_iterable(was[key] for key in changed if key in was)
         come = chain.from_iterable(table[key] for key in changed if key in table)
         found = splices.counted(before.found, gone, come)
-        self._rounds[name] = _Round((), (table,), (), found)
+        self._rounds[name] = Round((), (table,), (), found)
         return found
 
     def missing(self, name: Hashable, wanted: Mapping[K, Any], there: Mapping[K, Any]) -> frozenset[K]:
         """`frozenset(wanted.keys() - there.keys())`."""
         name, columns = ("missing", name), (wanted, there)
-        before = self._rounds.get(name) or _Round((), ({}, {}), (), frozenset())
+        before = self._rounds.get(name) or Round((), ({}, {}), (), frozenset())
         changed = frozenset[K]().union(*map(differences.keys, before.columns, columns))
         found: frozenset[K] = (before.found - changed) | {key for key in changed if key in wanted and key not in there}
-        self._rounds[name] = _Round((), columns, (), found)
+        self._rounds[name] = Round((), columns, (), found)
         return found
 
     def steady(self, name: Hashable, values: Mapping[K, T]) -> Mapping[K, T]:
@@ -341,66 +339,12 @@ class Memo:
         return value
 
 
-class _Round(NamedTuple):
-    """What was asked the last time, and the answer: one for each row, or what else was found of all."""
-
-    given: tuple[Any, ...]
-    columns: tuple[Any, ...]
-    answer: tuple[Any, ...]
-    found: Any = None
-
-
 class _Followed(NamedTuple):
     """The last answer of a function, and what it was made of."""
 
     reads: dict[Hashable, Any]
     arguments: tuple[Any, ...]
     answer: Any
-
-
-def _regrouped(before: _Round, columns: tuple[tuple[K, ...], tuple[T, ...]], part: tuple[int, int]) -> Mapping[K, tuple[T, ...]] | None:
-    """None where many groups are others."""
-    (first, last), (keys, items), was = part, columns, before.columns[0]
-    gone, come = splices.between(was, first, last), splices.between(keys, first, last)
-    affected = {*gone, *come}
-    if len(affected) > MOST_GROUPS:
-        return None
-    known: Mapping[K, tuple[T, ...]] = before.found
-    fresh = {}
-    items = splices.between(items, first, last)
-    for key in affected:
-        group = known.get(key, ())
-        if len(known) == 1 and group:  # all were in one group
-            ahead, behind = first, last
-        else:
-            ahead = keys[:first].count(key)
-            behind = len(group) - ahead - gone.count(key)
-        fresh[key] = splices.spliced(group, ahead, behind, tuple([item for own, item in zip(come, items, strict=True) if own == key]))
-    return splices.changed(known, {key: group for key, group in fresh.items() if group}, {key for key, group in fresh.items() if not group})
-
-
-def _reordered(before: _Round, key: Callable[[T], Any], items: tuple[T, ...], part: tuple[int, int]) -> tuple[T, ...] | None:
-    """None where sorting is less work, or where two have one key: then it is their place among the items that decides."""
-    gone, come = splices.between(before.columns[0], *part), splices.between(items, *part)
-    if len(gone) + len(come) > len(items) // 8:
-        return None
-    found: list[T] = list(before.answer)
-    first = last = len(found)
-    for item in gone:
-        place = bisect_left(found, key(item), key=key)
-        if place == len(found) or found[place] is not item:
-            return None
-        del found[place]
-        first, last = min(first, place), min(last, len(found) - place)
-    for item in come:
-        place = bisect_left(found, own := key(item), key=key)
-        if place < len(found) and key(found[place]) == own:
-            return None
-        found.insert(place, item)
-        first, last = min(first, place), min(last, len(found) - place - 1)
-    answer = tuple(found)
-    differences.note_ends(before.answer, answer, first, last)
-    return answer
 
 
 def _known(keys: tuple[K, ...], known: Mapping[K, T]) -> tuple[T, ...]:

@@ -44,7 +44,6 @@ UPGRADE = "upgrade_failed"
 """The same for one that asks for another protocol, such as WebSocket."""
 
 
-
 @dataclass(frozen=True)
 class Subscribed:
     """A resource whose access-log subscriptions get a record. log_type: the serviceNetworkLogType of those of a service network."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -14,14 +13,13 @@ import grpc
 from envoy.service.accesslog.v3 import als_pb2
 
 from latticewall.compile.render.checker_lua import CODE
+from latticewall.dataplane.envoy.stream_socket import StreamSocket
 
 SERVICE = "envoy.service.accesslog.v3.AccessLogService"
 STREAM_THREADS = 16
 """Each of Envoy's threads has a stream, and those of an Envoy that has gone end after the next one's have begun."""
 MOST_TARGETS = 100_000
 TIMEOUT = "timeout"
-_ANY_PINGS = (("grpc.http2.max_ping_strikes", 0),)
-"""As for the configuration."""
 
 Place = tuple[str, int]
 """Address and port of a check."""
@@ -31,29 +29,21 @@ class FailedChecks:
     """Listens at a unix socket."""
 
     def __init__(self, socket_path: str) -> None:
-        self._socket_path = socket_path
-        self._threads = ThreadPoolExecutor(max_workers=STREAM_THREADS, thread_name_prefix="checks")
-        self._server: Any = None
+        self._socket = StreamSocket(socket_path, STREAM_THREADS, "checks")
         self._lock = threading.Lock()
         self._found: dict[tuple[str, Place], str] = {}
 
     def start(self) -> None:
         """Raises RuntimeError (from grpc) when the socket cannot be bound."""
-        server = grpc.server(self._threads, options=_ANY_PINGS)
         handler = grpc.stream_unary_rpc_method_handler(
             self._serve,
             request_deserializer=als_pb2.StreamAccessLogsMessage.FromString,
             response_serializer=als_pb2.StreamAccessLogsResponse.SerializeToString,
         )
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"StreamAccessLogs": handler}),))
-        server.add_insecure_port(f"unix:{self._socket_path}")
-        server.start()
-        self._server = server
+        self._socket.start(SERVICE, {"StreamAccessLogs": handler})
 
     def stop(self) -> None:
-        if self._server is not None:
-            self._server.stop(grace=0.5).wait()
-        self._threads.shutdown(wait=False)
+        self._socket.stop()
 
     def of(self, cluster: str) -> dict[Place, str]:
         """Of the targets of a cluster, by the address and port at which they are checked: the code that came back, TIMEOUT, or "" when no answer did."""

@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,11 +21,10 @@ from latticewall.compile.render.envoy import TYPE_URLS, Document, EnvoySnapshot,
 from latticewall.compile.render.envoy_https import certificates_of
 from latticewall.dataplane.envoy.delta import DeltaStream, Published, Refusal, Request, Resource, Response
 from latticewall.dataplane.envoy.protobufs import pack
+from latticewall.dataplane.envoy.stream_socket import StreamSocket
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 STREAM_THREADS = 8
-_ANY_PINGS = (("grpc.http2.max_ping_strikes", 0),)
-"""Envoy pings every 30 seconds to see whether its stream lives; gRPC takes more than three of those without data for an attack and ends the connection."""
 _KINDS = {type_url: kind for kind, type_url in TYPE_URLS.items()}
 
 log = logging.getLogger(__name__)
@@ -88,7 +86,6 @@ class XdsServer:
     """Serves the latest published snapshot to every Envoy that connects; the last one to connect is the one that counts."""
 
     def __init__(self, socket_path: str) -> None:
-        self._socket_path = socket_path
         self._changed = threading.Condition()
         self._snapshot: EnvoySnapshot | None = None
         self._published: Published | None = None
@@ -98,30 +95,23 @@ class XdsServer:
         self._current: DeltaStream | None = None
         self._acknowledged = 0
         self._stopping = False
-        self._server: Any = None
-        self._threads = ThreadPoolExecutor(max_workers=STREAM_THREADS, thread_name_prefix="xds")
+        self._socket = StreamSocket(socket_path, STREAM_THREADS, "xds")
 
     def start(self) -> None:
         """Listen on the socket. Raises RuntimeError (from grpc) when it cannot be bound."""
-        server = grpc.server(self._threads, options=_ANY_PINGS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._serve,
             request_deserializer=discovery_pb2.DeltaDiscoveryRequest.FromString,
             response_serializer=discovery_pb2.DeltaDiscoveryResponse.SerializeToString,
         )
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"DeltaAggregatedResources": handler}),))
-        server.add_insecure_port(f"unix:{self._socket_path}")
-        server.start()
-        self._server = server
+        self._socket.start(SERVICE, {"DeltaAggregatedResources": handler})
 
     def stop(self) -> None:
         """Close every stream; Envoy goes on with what it has."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        if self._server is not None:
-            self._server.stop(grace=0.5).wait()
-        self._threads.shutdown(wait=False)
+        self._socket.stop()
 
     def publish(self, snapshot: EnvoySnapshot, secrets: Mapping[str, Resource] | None = None) -> None:
         """Make it the snapshot every Envoy must have, with its certificates; what was refused before is offered again. Raises Malformed."""
